@@ -1,0 +1,56 @@
+# What people and CI run. Everything happens inside .venv, which the first target that needs it makes.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+WORKERS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types proof bench docs gallery wheel clean
+
+help:            ## what there is to make
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+$(RUN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: pyproject.toml | $(RUN)/python
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/installed-dev: pyproject.toml | $(RUN)/python
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	@touch $@ $(VENV)/installed
+
+demo: $(VENV)/installed  ## train on the digits that scikit-learn ships, and report
+	$(RUN)/parnassus demo
+
+test: $(VENV)/installed-dev lint types  ## lint, type-check and run every test
+	$(RUN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+check: $(VENV)/installed-dev lint types  ## what every commit passes: lint, types, fast tests
+	$(RUN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow"
+
+lint: $(VENV)/installed-dev
+	$(RUN)/ruff check src tests benchmarks docs
+
+types: $(VENV)/installed-dev
+	$(RUN)/mypy
+
+proof: $(VENV)/installed-dev  ## the long proofs; writes docs/proofs.md
+	$(RUN)/python -m parnassus.recipes --all --write docs/proofs.md
+
+bench: $(VENV)/installed-dev  ## ours against the peers that are installed, JSON lines
+	for file in benchmarks/bench_*.py; do $(RUN)/python $$file || exit 1; done
+
+docs: $(VENV)/installed-dev  ## the documentation, warnings as errors
+	$(RUN)/python -m sphinx -W --keep-going -q docs docs/_build/html
+
+gallery: $(VENV)/installed-dev  ## every recipe at full size
+	$(RUN)/python -m parnassus.recipes --all
+
+wheel: $(VENV)/installed-dev  ## the package as others install it
+	$(RUN)/python -m build --wheel --outdir dist
+
+clean:           ## everything that was made
+	rm -rf $(VENV) build dist runs docs/_build .pytest_cache .ruff_cache .mypy_cache

@@ -1,0 +1,59 @@
+"""Deep learning, as five books teach it, usable on your own data: `import parnassus as pn`.
+
+Names are loaded when they are first used, so that the import itself takes no time.
+"""
+
+import importlib
+from typing import Any
+
+from .version import __version__
+
+_PUBLIC = {
+    "Classifier": "estimators.classifier",
+    "Regressor": "estimators.regressor",
+    "load": "estimators.saving",
+    "Table": "data.table",
+    "Image": "data.image",
+    "Text": "data.text",
+    "model": "registry",
+    "optimizer": "registry",
+    "schedule": "registry",
+    "loss": "registry",
+    "ParnassusError": "errors",
+    "DataError": "errors",
+    "SettingError": "errors",
+    "FileError": "errors",
+    "MissingExtra": "errors",
+    "Diverged": "errors",
+    "DataWarning": "errors",
+    "NotFitted": "estimators.base",
+}
+_PACKAGES = (
+    "byhand",
+    "data",
+    "evaluation",
+    "functional",
+    "insight",
+    "kernels",
+    "layers",
+    "models",
+    "objectives",
+    "sampling",
+    "train",
+)
+
+__all__ = ["__version__", *sorted(_PUBLIC), *_PACKAGES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        value = getattr(importlib.import_module(f".{_PUBLIC[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    if name in _PACKAGES:
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,46 @@
+"""The errors a user meets, and the words they share."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class ParnassusError(Exception):
+    """Whatever goes wrong on purpose: the message says what, where, what was expected, and the next step."""
+
+
+class DataError(ParnassusError, ValueError):
+    """The data break a contract: names the row, column, file or box, what was expected, what came, what to do."""
+
+
+class SettingError(ParnassusError, ValueError):
+    """A setting cannot be met: an unknown name or option, a value out of range, parts that do not go together."""
+
+
+class FileError(ParnassusError, OSError):
+    """A file cannot be read or written: names it and says why."""
+
+
+class MissingExtra(ParnassusError, ImportError):
+    """An optional package is needed and absent: says which extra to install."""
+
+
+class Diverged(ParnassusError, ArithmeticError):
+    """A loss left the finite numbers: says which phase and step, which rows or layer, and what to try."""
+
+
+class DataWarning(UserWarning):
+    """The data look wrong in a way that does not stop the work: leaks, duplicates, columns that say nothing."""
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """The nearest known names, or all of them, as the end of a sentence."""
+    known = sorted(known)
+    near = difflib.get_close_matches(str(name), known, n=3)
+    if near:
+        return f"did you mean {' or '.join(map(repr, near))}?"
+    return f"choose one of {', '.join(known)}" if known else "there are none"
+
+
+def missing_extra(package: str, extra: str, why: str) -> MissingExtra:
+    """The error for an optional package that is not installed."""
+    return MissingExtra(f"{why} needs the package {package!r}; install it with: pip install 'parnassus[{extra}]'")

@@ -1,0 +1,134 @@
+"""One safetensors file: a JSON manifest in one metadata key, tensors beside it. Knows no class, unpickles nothing."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from .errors import DataError, FileError
+
+KEY = "parnassus"
+FORMAT = 1
+LARGE = 1_000_000  # bytes of JSON or of one text above which it becomes a uint8 tensor: readers refuse long headers
+
+
+def save(path: str | os.PathLike, tree: Mapping[str, Any]) -> None:
+    """Write nested dicts and lists of JSON values and tensors, in one piece or not at all.
+
+    Equal trees give equal bytes. Tensors that share memory, shape and strides are stored once and are one again after
+    `load`. Texts over 1 MB become tensors. Keys must be strings.
+    """
+    tensors: dict[str, torch.Tensor] = {}
+    packed = json.dumps(_pack(tree, "", tensors, {}), sort_keys=True)
+    if len(packed) > LARGE:
+        tensors["$tree"] = _bytes(packed)
+        packed = json.dumps({"$json": "$tree"})
+    manifest = f'{{"format": {FORMAT}, "tree": {packed}}}'
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=target.name, suffix=".part", dir=target.parent)
+        os.close(handle)
+        try:
+            save_file(tensors, name, metadata={KEY: manifest})
+            with open(name, "rb") as file:
+                os.fsync(file.fileno())
+            os.chmod(name, 0o666 & ~_umask())
+            os.replace(name, target)
+        finally:
+            Path(name).unlink(missing_ok=True)
+    except OSError as error:
+        raise FileError(f"{target}: cannot be written: {error.strerror or error}") from error
+
+
+def load(path: str | os.PathLike) -> dict[str, Any]:
+    """The tree that `save` wrote; tensors that were one tensor are one again."""
+    manifest, tensors = _read(Path(path))
+    if manifest["format"] > FORMAT:
+        raise DataError(
+            f"{path}: written in format {manifest['format']}, and this version reads up to {FORMAT}; "
+            f"upgrade parnassus, or save the model again with this version"
+        )
+    tree = manifest["tree"]
+    if tree.keys() == {"$json"}:
+        tree = json.loads(bytes(tensors[tree["$json"]].numpy()))
+    return _unpack(tree, tensors)
+
+
+def manifest_of(path: str | os.PathLike) -> dict[str, Any]:
+    """The manifest alone, with tensors as their names: what a file holds, without reading its weights."""
+    return _read(Path(path), tensors=False)[0]
+
+
+def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    if path.is_dir() or not path.exists():
+        raise FileError(f"{path}: {'is a folder' if path.is_dir() else 'there is no such file'}; give a saved model")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+            found = {name: file.get_tensor(name) for name in file.keys()} if tensors else {}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise FileError(f"{path}: not a whole safetensors file ({error}); cut short, or of another kind") from error
+    if KEY not in metadata:
+        raise FileError(f"{path}: a safetensors file, but not one that parnassus saved (no {KEY!r} in its metadata)")
+    try:
+        manifest = json.loads(metadata[KEY])
+        if not isinstance(manifest["format"], int) or not isinstance(manifest["tree"], dict):
+            raise ValueError("format or tree is of another kind")
+    except (ValueError, KeyError, TypeError) as error:
+        raise FileError(f"{path}: its manifest cannot be read ({error}); the file is damaged") from error
+    return manifest, found
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _bytes(text: str) -> torch.Tensor:
+    return torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
+
+
+def _pack(tree: Any, at: str, tensors: dict[str, torch.Tensor], seen: dict) -> Any:
+    if isinstance(tree, torch.Tensor):
+        tensor = tree.detach()
+        place = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype) if tensor.numel() else at
+        if place not in seen:
+            seen[place] = at
+            tensors[at] = tensor.cpu().contiguous().clone()
+        return {"$tensor": seen[place]}
+    if isinstance(tree, Mapping):
+        if not all(isinstance(k, str) and not k.startswith("$") for k in tree):
+            where = at or "the tree"
+            raise DataError(f"{where} has keys that are no strings, {list(tree)[:3]}; JSON would change them")
+        return {k: _pack(v, f"{at}/{k}" if at else k, tensors, seen) for k, v in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [_pack(v, f"{at}/{i}", tensors, seen) for i, v in enumerate(tree)]
+    if isinstance(tree, np.generic):
+        return tree.item()
+    if isinstance(tree, str) and len(tree) > LARGE:
+        tensors[at] = _bytes(tree)
+        return {"$text": at}
+    if tree is None or isinstance(tree, bool | int | float | str):
+        return tree
+    raise DataError(f"{at}: cannot save a {type(tree).__name__}; a saved model holds JSON values and tensors")
+
+
+def _unpack(tree: Any, tensors: dict[str, torch.Tensor]) -> Any:
+    if isinstance(tree, list):
+        return [_unpack(v, tensors) for v in tree]
+    if not isinstance(tree, dict):
+        return tree
+    if tree.keys() == {"$tensor"}:
+        return tensors[tree["$tensor"]]
+    if tree.keys() == {"$text"}:
+        return bytes(tensors[tree["$text"]].numpy()).decode()
+    return {k: _unpack(v, tensors) for k, v in tree.items()}
