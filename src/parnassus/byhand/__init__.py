@@ -1,0 +1,4 @@
+"""The derivations in NumPy, with hand-written gradients and a step-by-step trace: slow, short, and the tests' oracles.
+
+Rows of x are samples: x is (n, d). Nothing here needs torch.
+"""

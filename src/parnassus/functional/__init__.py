@@ -1,0 +1,1 @@
+"""One equation a function: tensors in, tensors out, no state."""

@@ -1,0 +1,82 @@
+"""Numbers that say how good predictions are: NumPy arrays in, a number (or a curve) out.
+
+`y_true` comes first, then predicted classes (`y_pred`), scores of any scale (`score`, `scores`) or probabilities.
+"""
+
+from .calibration import (
+    Reliability,
+    brier,
+    expected_calibration_error,
+    log_loss,
+    reliability_curve,
+)
+from .classification import (
+    accuracy,
+    balanced_accuracy,
+    class_counts,
+    confusion_matrix,
+    f_beta,
+    one_vs_rest_accuracy,
+    precision,
+    precision_recall_f,
+    recall,
+    top_k_accuracy,
+)
+from .counts import Counts, Scores, averaged_scores, count_scores, harmonic_f
+from .multilabel import exact_match, hamming_loss, label_counts, label_scores
+from .ranking import PrCurve, RocCurve, average_precision, pr_auc, pr_curve, roc_auc, roc_curve
+from .regression import mae, mape, mse, msle, r2, rmse
+from .similarity import cosine_similarity
+from .thresholds import (
+    ThresholdCurve,
+    best_threshold,
+    coordinate_thresholds,
+    threshold_counts,
+    threshold_curve,
+)
+
+__all__ = [
+    "Counts",
+    "PrCurve",
+    "Reliability",
+    "RocCurve",
+    "Scores",
+    "ThresholdCurve",
+    "accuracy",
+    "average_precision",
+    "averaged_scores",
+    "balanced_accuracy",
+    "best_threshold",
+    "brier",
+    "class_counts",
+    "confusion_matrix",
+    "coordinate_thresholds",
+    "cosine_similarity",
+    "count_scores",
+    "exact_match",
+    "expected_calibration_error",
+    "f_beta",
+    "hamming_loss",
+    "harmonic_f",
+    "label_counts",
+    "label_scores",
+    "log_loss",
+    "mae",
+    "mape",
+    "mse",
+    "msle",
+    "one_vs_rest_accuracy",
+    "pr_auc",
+    "pr_curve",
+    "precision",
+    "precision_recall_f",
+    "r2",
+    "recall",
+    "reliability_curve",
+    "rmse",
+    "roc_auc",
+    "roc_curve",
+    "threshold_counts",
+    "threshold_curve",
+    "top_k_accuracy",
+]
