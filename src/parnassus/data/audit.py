@@ -1,0 +1,397 @@
+"""What looks wrong in data that can nonetheless be learned from: duplicates, leaks, ids, gaps, imbalance, outliers."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from torch import Tensor
+
+from ..errors import DataError
+from .answers import answer_array, is_label_lists, shown
+from .chunks import Chunks
+from .codec import form_of
+from .columns import Frame, is_missing, kind_of, read_frame
+
+MIXER = np.uint64(0x9E3779B97F4A7C15)
+FEW_ROWS = 20  # below this, coincidences are no findings
+LEAK_ROWS = 1_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing to look at: how bad, what, where, and what to do."""
+
+    severity: Literal["info", "warning"]
+    what: str
+    where: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.severity}: {self.where}: {self.what}; {self.remedy}"
+
+
+def audit(X: Any, y: Any = None) -> list[Finding]:
+    """Findings for inputs of any form, and for their answers; warnings first."""
+    form = form_of(X)
+    found = (
+        audit_table(X, y)
+        if form == "table"
+        else audit_images(X, y)
+        if form == "pictures"
+        else audit_rows(row_keys(X), y)
+    )
+    found += audit_target(y) if y is not None else []
+    return sorted(found, key=lambda finding: finding.severity != "warning")
+
+
+# --- tables ---------------------------------------------------------------------------------------
+
+
+def audit_table(X: Any, y: Any = None) -> list[Finding]:
+    """Findings in the rows and columns of a table."""
+    frame = read_frame(X)
+    answers = single_answers(y)
+    found = audit_rows(row_keys(frame), y)
+    for j in range(frame.n_columns):
+        where = f"column {frame.names[j]!r}" if frame.names else f"column {j}"
+        found += audit_column(frame.column(j), where, answers, ordered=j in frame.levels)
+    return found
+
+
+def audit_column(column: np.ndarray, where: str, answers: np.ndarray | None, *, ordered: bool = False) -> list[Finding]:
+    """Findings in one column: mixed types, gaps, constancy, ids, outliers, leaks."""
+    try:
+        kind = kind_of(column, where, ordered=ordered)
+    except DataError as error:
+        return [Finding("warning", "mixed types", where, str(error))]
+    missing = is_missing(column)
+    known = column[~missing]
+    found = []
+    if missing.any():
+        share = missing.mean()
+        found.append(
+            Finding(
+                "warning" if share > 0.5 else "info",
+                f"{int(missing.sum())} values ({share:.0%}) are missing",
+                where,
+                "fill them by codec=pn.Table(missing='median')" if share <= 0.5 else "leave the column out",
+            )
+        )
+    codes, counts = coded(known)
+    if len(counts) <= 1:
+        return [*found, Finding("info", "one value in all rows, or none", where, "it is dropped; leave it out")]
+    found += audit_ids(known, kind, len(counts), where)
+    if kind == "number" and known.dtype.kind in "iuf":
+        found += audit_outliers(known.astype(np.float64), where)
+    if kind == "category":
+        found += audit_numerals(known, where)
+    if answers is not None and len(answers) == len(column):
+        found += audit_leak(known, codes, counts, answers[~missing], where)
+    return found
+
+
+def audit_ids(known: np.ndarray, kind: str | None, n_distinct: int, where: str) -> list[Finding]:
+    """Whether a column names rows instead of describing them: all values differ, and they are text or count up."""
+    if len(known) < FEW_ROWS or n_distinct < len(known):
+        return []
+    counting = known.dtype.kind in "iu" and bool((np.diff(np.sort(known)) == 1).all())
+    if kind != "category" and not counting:
+        return []
+    return [Finding("warning", "every row has a value of its own, like a name or an id", where, "leave the column out")]
+
+
+def audit_outliers(known: np.ndarray, where: str) -> list[Finding]:
+    """Values further than 10 interquartile ranges outside the quartiles, or infinite."""
+    finite = known[np.isfinite(known)]
+    found = []
+    if len(finite) < len(known):
+        found.append(
+            Finding(
+                "warning",
+                f"{len(known) - len(finite)} values are infinite",
+                where,
+                "mend them, or mark them as missing",
+            )
+        )
+    if len(finite) < FEW_ROWS:
+        return found
+    low, high = np.quantile(finite, [0.25, 0.75])
+    far = (finite < low - 10 * (high - low)) | (finite > high + 10 * (high - low))
+    if high > low and far.any():
+        worst = finite[far][np.abs(finite[far] - (low + high) / 2).argmax()]
+        found.append(
+            Finding(
+                "info",
+                f"{int(far.sum())} outliers (the furthest is {worst:g}; half the values lie in {low:g} to {high:g})",
+                where,
+                "look at them; pn.Table(scaling='log') or 'quantile' bounds their weight",
+            )
+        )
+    return found
+
+
+def audit_numerals(known: np.ndarray, where: str) -> list[Finding]:
+    """Text that is nearly always a number: a column of numbers with bad cells."""
+    texts = [v for v in known.tolist() if isinstance(v, str)]
+    numeral = np.array([is_number(v) for v in texts], dtype=bool)
+    if not len(texts) or numeral.mean() < 0.9:
+        return []
+    if numeral.all():
+        return [
+            Finding(
+                "info",
+                "numbers written as text count as categories",
+                where,
+                "give the column as numbers if it is a quantity",
+            )
+        ]
+    row = int((~numeral).argmax())
+    return [
+        Finding(
+            "warning",
+            f"text where nearly all is numbers: {texts[row]!r} (value {row}), {int((~numeral).sum())} in all",
+            where,
+            "mend the cells, or mark them as missing, so that the column is one of numbers",
+        )
+    ]
+
+
+def is_number(text: str) -> bool:
+    """Whether text is a number as Python reads it."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def audit_leak(
+    known: np.ndarray, codes: np.ndarray, counts: np.ndarray, answers: np.ndarray, where: str
+) -> list[Finding]:
+    """Whether a column tells the answer by itself: it equals the target, or each of its few values has one answer."""
+    if len(known) < FEW_ROWS:
+        return []
+    remedy = "leave the column out if it is not known when predictions are made"
+    if known.dtype.kind in "iuf" and answers.dtype.kind in "iuf" and len(np.unique(answers)) > 2:
+        a, b = known.astype(np.float64), answers.astype(np.float64)
+        if np.isfinite(a).all() and np.isfinite(b).all() and abs(np.corrcoef(a, b)[0, 1]) > 1 - 1e-9:
+            return [Finding("warning", "it is the target, up to scale", where, remedy)]
+    _, target = np.unique(answers, return_inverse=True)
+    n_classes = int(target.max()) + 1
+    # numbers that separate the classes are good features; numbers with one value a class are the class by another name
+    few = n_classes if known.dtype.kind in "iuf" else max(len(known) // 5, n_classes)
+    if 2 <= n_classes <= len(known) // 5 and len(counts) <= few:
+        pairs = np.unique(codes.astype(np.int64) * n_classes + target)
+        if len(pairs) == len(counts):
+            return [Finding("warning", "it determines the target: each of its values has one answer", where, remedy)]
+    return []
+
+
+def leaks(X: Any, y: Any) -> list[Finding]:
+    """Columns of a table that give the answer away, judged by `LEAK_ROWS` rows spread evenly: cheap for `fit`."""
+    answers = single_answers(y)
+    if answers is None or isinstance(X, Chunks):
+        return []
+    frame = read_frame(X)
+    rows = np.unique(np.linspace(0, frame.n_rows - 1, min(frame.n_rows, LEAK_ROWS)).astype(np.int64))
+    found = []
+    for j in range(frame.n_columns):
+        column = frame.column(j)[rows]
+        known = ~is_missing(column)
+        if known.sum() >= FEW_ROWS:
+            where = f"column {frame.names[j]!r}" if frame.names else f"column {j}"
+            found += audit_leak(column[known], *coded(column[known]), answers[rows][known], where)
+    return found
+
+
+def coded(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(number of the distinct value, its counts) for each value of any type."""
+    if values.dtype.kind == "O":
+        import pandas as pd
+
+        codes, names = pd.factorize(values)
+        return codes, np.bincount(codes, minlength=len(names))
+    _, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return codes, counts
+
+
+# --- pictures, rows, answers ----------------------------------------------------------------------
+
+
+def audit_images(X: Any, y: Any = None) -> list[Finding]:
+    """Findings in pictures: equal ones, equal ones with different labels, blank ones."""
+    found = audit_rows(row_keys(X), y)
+    if isinstance(X, np.ndarray | Tensor):
+        pixels = X.numpy(force=True) if isinstance(X, Tensor) else X
+        flat = pixels.reshape(len(pixels), -1)
+        blank = np.flatnonzero(flat.min(1) == flat.max(1))
+        if len(blank):
+            found.append(
+                Finding(
+                    "warning", f"{len(blank)} pictures are of one colour", f"pictures {shown(blank)}", "remove them"
+                )
+            )
+    return found
+
+
+def audit_rows(keys: np.ndarray, y: Any = None) -> list[Finding]:
+    """Equal rows, and equal rows with different answers (candidates for wrong labels)."""
+    _, code, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    n_extra = len(keys) - len(counts)
+    if not n_extra:
+        return []
+    twice = np.flatnonzero(counts[code] > 1)
+    found = [
+        Finding(
+            "info",
+            f"{n_extra} rows repeat an earlier one",
+            f"rows {shown(twice)}",
+            "remove them if they are the same thing twice: in train and test they make scores too good",
+        )
+    ]
+    answers = single_answers(y)
+    if answers is None or answers.dtype.kind == "f" or len(answers) != len(keys):
+        return found
+    _, target = np.unique(answers, return_inverse=True)
+    pairs = np.unique(np.stack([code, target], 1), axis=0)
+    torn = np.bincount(pairs[:, 0], minlength=len(counts)) > 1
+    if torn.any():
+        rows = np.flatnonzero(torn[code])
+        found.append(
+            Finding(
+                "warning",
+                f"{len(rows)} rows equal another row and have a different label",
+                f"rows {shown(rows)}",
+                "look at their labels: one of each is wrong, or the columns do not tell them apart",
+            )
+        )
+    return found
+
+
+def audit_target(y: Any) -> list[Finding]:
+    """Findings in the answers: imbalance, classes of one row, outliers, labels that look like numbers or names."""
+    answers = single_answers(y)
+    if answers is None or not len(answers):
+        return []
+    if answers.dtype.kind == "f" and (answers != np.trunc(answers)).any():
+        return audit_outliers(answers.astype(np.float64), "y")
+    names, counts = np.unique(answers, return_counts=True)
+    if len(names) > max(FEW_ROWS, len(answers) / 2):
+        return [
+            Finding(
+                "info",
+                f"{len(names)} distinct answers in {len(answers)} rows",
+                "y",
+                "if it is a quantity use Regressor",
+            )
+        ]
+    found = []
+    single = names[counts == 1]
+    if len(single):
+        found.append(
+            Finding("warning", f"classes {shown(single)} have one row", "y", "add rows of them, or leave them out")
+        )
+    ratio = counts.max() / counts.min()
+    if ratio >= 4 and len(names) > 1:
+        often, rare = names[counts.argmax()], names[counts.argmin()]
+        found.append(
+            Finding(
+                "warning" if ratio >= 20 else "info",
+                f"{often.item()!r} has {counts.max()} rows and {rare.item()!r} has {counts.min()} ({ratio:.0f} to 1)",
+                "y",
+                "read balanced accuracy rather than accuracy; weigh classes with class_weight='balanced'",
+            )
+        )
+    return found
+
+
+def single_answers(y: Any) -> np.ndarray | None:
+    """y as one answer a row, or None where it is not that."""
+    if y is None or is_label_lists(y):
+        return None
+    try:
+        answers = answer_array(y)
+    except DataError:
+        return None
+    answers = answers[:, 0] if answers.ndim == 2 and answers.shape[1] == 1 else answers
+    return answers if answers.ndim == 1 else None
+
+
+# --- equal rows -----------------------------------------------------------------------------------
+
+
+def straddling(train: Any, test: Any) -> int:
+    """How many rows of `test` are also in `train`, to the last bit."""
+    return int(np.isin(row_keys(test), row_keys(train)).sum())
+
+
+def row_keys(X: Any) -> np.ndarray:
+    """A 64-bit hash of each row (rows,), uint64: equal rows have equal keys, others almost surely different ones."""
+    if isinstance(X, Tensor):
+        X = X.numpy(force=True)
+    if isinstance(X, np.ndarray) and X.dtype != object and X.ndim > 2:
+        return mixed(np.ascontiguousarray(X).reshape(len(X), -1))
+    if not isinstance(X, Frame) and form_of(X) != "table":
+        return np.array([thing_key(x) for x in X], dtype=np.uint64)
+    frame = read_frame(X)
+    if isinstance(frame.columns, np.ndarray):
+        return mixed(frame.columns)
+    keys = np.zeros(frame.n_rows, dtype=np.uint64)
+    for column in frame.columns:
+        keys = keys * MIXER + column_keys(column)
+    return keys
+
+
+def mixed(matrix: np.ndarray) -> np.ndarray:
+    """Keys of rows of numbers: a product sum modulo 2**64 with fixed odd weights, then a final shuffle of the bits."""
+    keys = np.zeros(len(matrix), dtype=np.uint64)
+    weights = np.random.default_rng(0).integers(0, 2**63, matrix.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(
+        1
+    )
+    step = max((1 << 22) // max(matrix.shape[1], 1), 1)
+    for start in range(0, len(matrix), step):
+        part = matrix[start : start + step]
+        bits = part.astype(np.uint64) if part.dtype.kind in "bu" else (part.astype(np.float64) + 0.0).view(np.uint64)
+        bits = bits ^ (bits >> np.uint64(32))  # small numbers differ in their high bits alone
+        keys[start : start + step] = (bits * weights).sum(1, dtype=np.uint64)
+    return keys ^ (keys >> np.uint64(29))
+
+
+def column_keys(column: np.ndarray) -> np.ndarray:
+    """Keys of one column's values; a missing value is equal to another."""
+    if column.dtype.kind in "biuf":
+        return mixed(np.nan_to_num(column.astype(np.float64), nan=1.2345e300)[:, None])
+    if column.dtype.kind in "mM":
+        return column.astype(np.int64).view(np.uint64)
+    import pandas as pd
+
+    values = column.astype(object)
+    if {type(v) for v in values} != {str}:
+        values = np.array([repr(v) for v in values], dtype=object)
+        values[is_missing(column)] = "missing"
+    return pd.util.hash_array(values)
+
+
+def thing_key(thing: Any) -> int:
+    """The key of one picture, text or sequence: of its bytes."""
+    if isinstance(thing, str):
+        data = thing.encode()
+    elif isinstance(thing, os.PathLike):
+        data = Path(thing).read_bytes()
+    elif isinstance(thing, Tensor | np.ndarray):
+        array = thing.numpy(force=True) if isinstance(thing, Tensor) else thing
+        data = str(array.shape).encode() + np.ascontiguousarray(array).tobytes()
+    elif hasattr(thing, "tobytes"):
+        data = str(getattr(thing, "size", "")).encode() + thing.tobytes()
+    else:
+        data = repr(thing).encode()
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
+
+
+def as_warnings(findings: Sequence[Finding]) -> list[str]:
+    """The texts of the findings that are warnings."""
+    return [str(finding) for finding in findings if finding.severity == "warning"]

@@ -1,0 +1,120 @@
+"""What a codec is, and which codec raw data call for."""
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import DataError
+from .rows import Batch, Rows
+
+State = dict[str, Any]
+
+
+class Codec:
+    """One modality's representation, learned from training rows and saved with the model.
+
+    A constructor takes keyword options and keeps them as `options`, a dict; nothing else happens before `fit`.
+
+    `fit` learns; `encode` turns raw data into compact rows, once; `prepare` makes what a model takes, on the device,
+    for each batch; `decode` goes back; `views` names the shapes on offer with their facts, best first. A subclass
+    names its `kind` and the `form` of raw data it serves. Every attribute is a JSON value or a tensor (or `state` and
+    `from_state` say how it becomes one), so that a codec is saved without pickle.
+    """
+
+    kinds: ClassVar[dict[str, type["Codec"]]] = {}
+    kind: ClassVar[str]
+    form: ClassVar[str | None] = None
+    options: Mapping[str, Any] = MappingProxyType({})
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if "kind" in vars(cls):
+            Codec.kinds[cls.kind] = cls
+
+    def fit(self, raw: Any) -> Self:
+        """Learn from the training rows alone."""
+        raise NotImplementedError
+
+    def views(self) -> dict[str, dict[str, Any]]:
+        """The shapes on offer, best first: view -> facts."""
+        raise NotImplementedError
+
+    def encode(self, raw: Any) -> Rows:
+        """Compact rows; refuses what differs from what `fit` saw."""
+        raise NotImplementedError
+
+    def prepare(self, batch: Batch, view: str, *, training: bool = False) -> Batch:
+        """The batch as the view's shape, on the device; augmentation happens here, when training."""
+        return batch
+
+    def to(self, device: torch.device) -> Self:
+        """Move what `prepare` uses to the device."""
+        for key, value in vars(self).items():
+            if isinstance(value, Tensor):
+                setattr(self, key, value.to(device))
+        return self
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.options.items())})"
+
+    def state(self) -> State:
+        """JSON values and tensors, from which `from_state` makes an equal codec."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        codec = cls.__new__(cls)
+        vars(codec).update(state)
+        return codec
+
+
+def codec_kinds() -> dict[str, type[Codec]]:
+    """Every kind of codec by name; the modules of this package are walked, so there is no list to edit."""
+    package = importlib.import_module(__package__)
+    for found in pkgutil.iter_modules(package.__path__, __package__ + "."):
+        importlib.import_module(found.name)
+    return Codec.kinds
+
+
+def form_of(raw: Any) -> str | None:
+    """What raw data look like: table, strings, pictures, paths, sequences; one answer, so that codecs never compete.
+
+    Pictures are uint8 arrays (rows, height, width[, channels]), PIL images, or paths of image files; sequences are
+    float arrays (rows, time, features) or lists of arrays (time, features); strings are lists of str.
+    """
+    if hasattr(raw, "form"):  # what `sources` opened says what it is
+        return raw.form
+    if isinstance(raw, Tensor):
+        raw = raw.numpy(force=True)
+    if hasattr(type(raw), "columns") or hasattr(type(raw), "schema"):
+        return "table"
+    if isinstance(raw, np.ndarray) and raw.ndim > 2:
+        return "sequences" if raw.ndim == 3 and raw.dtype.kind == "f" else "pictures"
+    first = raw[0] if isinstance(raw, list | tuple | np.ndarray) and len(raw) else None
+    if isinstance(first, str | bytes):
+        nested = any(isinstance(row, list | tuple) for row in raw)
+        return "strings" if getattr(raw, "ndim", 1) == 1 and not nested else "table"
+    if hasattr(first, "getbands") or hasattr(first, "__fspath__"):
+        return "pictures"
+    if isinstance(first, np.ndarray | Tensor) and first.ndim >= 2 and isinstance(raw, list | tuple):
+        return "sequences" if first.ndim == 2 and first.dtype not in (np.uint8, torch.uint8) else "pictures"
+    return "table"
+
+
+def codec_for(raw: Any) -> Codec:
+    """An unfitted codec for raw data."""
+    form = form_of(raw)
+    for codec in codec_kinds().values():
+        if codec.form == form:
+            return codec()
+    shown = f"{type(raw).__name__} of shape {np.shape(raw)}" if hasattr(raw, "shape") else type(raw).__name__
+    raise DataError(
+        f"X is a {shown}; expected a 2-D array or a frame (table), strings (text), pictures (n, height, width[, "
+        f"channels]) or paths (image), or arrays (time, features) a row (sequences)"
+    )

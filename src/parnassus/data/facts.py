@@ -1,0 +1,56 @@
+"""The closed list of facts, the shape each one fixes, and the choice of a view."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import DataError, SettingError
+from ..registry import Builder
+
+FACTS = {
+    "in_features": "x is (batch, in_features)",
+    "cardinalities": "columns is (batch, len(cardinalities)) of category ids, beside x of (batch, in_features)",
+    "step_features": "x is (batch, time, step_features); lengths (batch,) where rows differ in length",
+    "vocab_size": "x is (batch, time) of ids below vocab_size; lengths (batch,)",
+    "source_vocab_size": "x is (batch, time) of ids below source_vocab_size; lengths (batch,)",
+    "target_vocab_size": "outputs are (batch, time, target_vocab_size)",
+    "pad_id": "the id that fills rows after their length",
+    "max_length": "the longest row seen by fit",
+    "in_channels": "x is (batch, in_channels, height, width)",
+    "image_size": "(height, width) of x",
+    "frames": "x is (batch, in_channels, frames, height, width)",
+    "sample_rate": "x is (batch, time), samples a second; lengths (batch,)",
+    "history": "time steps that a forecast sees",
+    "horizon": "time steps that a forecast covers",
+    "n_outputs": "outputs are (batch, n_outputs); (batch, time, n_outputs) for next-token targets",
+    "n_samples": "how many rows training sees",
+}
+
+
+def choose_view(
+    builders: Sequence[Builder],
+    views: Mapping[str, Mapping[str, Any]],
+    others: Mapping[str, Any],
+    *,
+    wanted: object,
+    view: str | None = None,
+) -> tuple[str, Builder, dict[str, Any]]:
+    """The first view that feeds a builder; among the builders it feeds, the one that asks for most facts.
+
+    `views` maps a view's name to the facts it offers, `others` holds the target's facts, `wanted` is what the user
+    asked for (for messages), and `view` narrows the choice to one name.
+    """
+    if view is not None and view not in views:
+        raise SettingError(f"view {view!r} is not offered by these data; they offer {', '.join(views)}")
+    for name, offered in views.items():
+        if view not in (None, name):
+            continue
+        facts = {**offered, **others}
+        must = {"cardinalities"} & offered.keys()  # a builder that did not ask for the ids would lose them silently
+        fed = sorted((b for b in builders if must <= b.facts <= facts.keys()), key=lambda b: -len(b.facts))
+        if len(fed) > 1 and len(fed[0].facts) == len(fed[1].facts):
+            raise SettingError(f"{wanted!r}: two builders fit the view {name!r} equally well; one should ask for more")
+        if fed:
+            return name, fed[0], {k: facts[k] for k in sorted(fed[0].facts)}
+    needs = " or ".join(", ".join(sorted(b.facts - others.keys())) for b in builders)
+    offers = "; ".join(f"{name}: {', '.join(sorted(facts))}" for name, facts in views.items())
+    raise DataError(f"{wanted!r} needs {needs}, and these data offer {offers}; choose another model or other data")

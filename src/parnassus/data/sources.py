@@ -1,0 +1,315 @@
+"""Files as data: the only place that opens one. Tables, arrays, folders of pictures, lists of pictures.
+
+`open_source` says by the path what is inside. A table larger than the memory budget becomes `Chunks`; pictures stay
+paths, which the image codec reads.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError, FileError, did_you_mean, missing_extra
+from .answers import shown
+from .chunks import Chunks
+from .delimited import date_columns, delimiter_of, read_csv
+
+MEMORY_BUDGET = 2 << 30  # bytes; what is larger is read as it is needed
+CHUNK_ROWS = 1 << 16
+PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".avif"}
+TABLES = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a path holds: inputs, answers (or None), and what a report says about them.
+
+    X: a pandas frame, `Chunks`, an array, or a list of Paths of pictures. `names`: columns of a table, classes of a
+    folder. `fingerprint` changes when the data do.
+    """
+
+    X: Any
+    y: Any
+    path: str
+    kind: str
+    names: list[str] = field(default_factory=list)
+    fingerprint: str = ""
+    target: str | None = None  # the column that became y
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+
+def open_source(path: Any, target: str | None = None, *, memory: int | None = None) -> Source:
+    """The data behind a path: CSV, Parquet, JSON lines, NPZ, a folder of pictures a class, a list of pictures.
+
+    Parameters
+    ----------
+    path : a file or folder.
+    target : the column (or NPZ array) that holds the answers; folders and lists of pictures need none.
+    memory : bytes that a table may take, `MEMORY_BUDGET` unless told; a larger one is read in chunks.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise FileError(f"{path} does not exist; {did_you_mean(path.name, near) if near else 'look at the path'}")
+    if path.is_dir():
+        return open_folder(path)
+    if not path.stat().st_size:
+        raise FileError(f"{path} is empty (0 bytes); look whether it was written to the end")
+    suffix = path.suffix.lower()
+    if suffix in TABLES:
+        return open_table(path, TABLES[suffix], target, memory=MEMORY_BUDGET if memory is None else memory)
+    if suffix == ".npz":
+        return open_arrays(path, target)
+    if suffix in (".txt", ".lst"):
+        return open_list(path)
+    if suffix in PICTURES:
+        return Source([path], None, str(path), "pictures", fingerprint=fingerprint(path))
+    known = ", ".join([*TABLES, ".npz", ".txt (picture paths)", "a folder of pictures"])
+    raise FileError(f"{path}: files that end in {suffix or 'nothing'!r} are not read; give one of {known}")
+
+
+# --- tables ---------------------------------------------------------------------------------------
+
+
+def open_table(path: Path, kind: str, target: str | None, *, memory: int) -> Source:
+    """A table file as a frame, or as chunks where it is larger than the budget; `target` becomes y."""
+    readers: dict[str, Callable[[Path], Callable[[list[str] | None], Iterator[Any]]]] = {
+        "csv": csv_reader,
+        "parquet": parquet_reader,
+        "jsonl": jsonl_reader,
+    }
+    read = readers[kind](path)
+    if expanded_size(path, kind) <= memory:
+        import pandas as pd
+
+        parts = list(read(None))
+        frame = parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+        check_rows(path, len(frame))
+        names = [str(name) for name in frame.columns]
+        check_target(path, target, names)
+        y = None if target is None else frame[target]
+        return Source(
+            frame if target is None else frame.drop(columns=target),
+            y,
+            str(path),
+            kind,
+            names,
+            fingerprint(path),
+            target,
+        )
+    return open_chunks(path, kind, read, target)
+
+
+def open_chunks(path: Path, kind: str, read: Callable[[list[str] | None], Iterator[Any]], target: str | None) -> Source:
+    """A table that stays in its file; only the target column is held."""
+    import pandas as pd
+
+    names = [str(name) for name in next(read(None)).columns]
+    check_target(path, target, names)
+    held = pd.concat(list(read([target or names[0]])), ignore_index=True)
+    check_rows(path, len(held))
+    inputs = [name for name in names if name != target]
+    chunks = Chunks(lambda: read(inputs), len(held), names=inputs)
+    return Source(chunks, held[target] if target else None, str(path), kind, names, fingerprint(path), target)
+
+
+def csv_reader(path: Path) -> Callable[[list[str] | None], Iterator[Any]]:
+    """A function that reads the file's columns (all, for None) as frames of at most `CHUNK_ROWS` rows."""
+    delimiter = delimiter_of(path)
+    dates = date_columns(path, delimiter)
+    return lambda columns: read_csv(path, delimiter, columns, dates=dates, n_rows=CHUNK_ROWS)
+
+
+def parquet_reader(path: Path) -> Callable[[list[str] | None], Iterator[Any]]:
+    """A function that reads the file as `csv_reader` does; needs pyarrow."""
+    try:
+        import pyarrow
+        import pyarrow.parquet as pq
+    except ImportError:
+        raise missing_extra("pyarrow", "parquet", f"reading {path}") from None
+
+    def read(columns: list[str] | None) -> Iterator[Any]:
+        try:
+            with pq.ParquetFile(path) as file:
+                for batch in file.iter_batches(batch_size=CHUNK_ROWS, columns=columns):
+                    yield batch.to_pandas()
+        except (pyarrow.ArrowException, OSError) as error:
+            raise FileError(
+                f"{path} cannot be read as Parquet: {error}; look whether it was written to the end"
+            ) from error
+
+    return read
+
+
+def jsonl_reader(path: Path) -> Callable[[list[str] | None], Iterator[Any]]:
+    """A function that reads the file as `csv_reader` does: one JSON object a line."""
+    import pandas as pd
+
+    def read(columns: list[str] | None) -> Iterator[Any]:
+        n_read = 0
+        try:
+            with pd.read_json(path, lines=True, chunksize=CHUNK_ROWS) as frames:
+                for frame in frames:
+                    n_read += len(frame)
+                    yield frame if columns is None else frame[columns]
+        except ValueError as error:
+            raise FileError(
+                f"{path}: a line after row {n_read} is no JSON object ({error}); each line is one"
+            ) from error
+
+    return read
+
+
+def expanded_size(path: Path, kind: str) -> int:
+    """About how many bytes a table takes in memory: Parquet says so itself, text takes about its own size."""
+    if kind != "parquet":
+        return path.stat().st_size
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            metadata = file.metadata
+            return sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+    except (OSError, ValueError) as error:
+        raise FileError(f"{path} cannot be read as Parquet: {error}; look whether it was written to the end") from error
+
+
+def check_target(path: Path, target: str | None, names: list[str]) -> None:
+    """Refuses a target that is no column, or the only one."""
+    if target is not None and target not in names:
+        raise DataError(f"{path} has no column {target!r} to predict; {did_you_mean(target, names)}")
+    if target is not None and len(names) < 2:
+        raise DataError(f"{path} holds the column {target!r} alone; there is nothing to predict it from")
+
+
+def check_rows(path: Path, n_rows: int) -> None:
+    """Refuses a table without rows."""
+    if not n_rows:
+        raise FileError(f"{path} has a header and no rows; give at least one row")
+
+
+def open_arrays(path: Path, target: str | None) -> Source:
+    """The arrays X and y (or `target`) of an NPZ file; pickled ones are refused."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            held = {name: file[name] for name in file.files}
+    except (ValueError, OSError, EOFError) as error:
+        raise FileError(
+            f"{path} cannot be read as NPZ: {error}; save plain arrays with numpy.savez(path, X=..., y=...)"
+        ) from error
+    inputs = next((name for name in ("X", "x", "images", "data") if name in held), None)
+    if inputs is None:
+        raise DataError(f"{path} holds the arrays {shown(sorted(held))}; name the inputs X and the answers y")
+    if target is not None and target not in held:
+        raise DataError(f"{path} has no array {target!r} to predict; {did_you_mean(target, sorted(held))}")
+    answers = target or next((name for name in ("y", "labels", "target") if name in held), None)
+    y = held[answers] if answers else None
+    return Source(held[inputs], y, str(path), "npz", sorted(held), fingerprint(path), answers)
+
+
+# --- pictures -------------------------------------------------------------------------------------
+
+
+def open_folder(path: Path) -> Source:
+    """Pictures of a folder: sub-folders are classes, in the order of their names; without any, there are no answers."""
+    classes = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+    if not classes:
+        found = pictures_in(path)
+        if not found:
+            raise FileError(
+                f"{path} holds neither pictures nor folders of pictures; give a folder with one folder a class"
+            )
+        check_pictures(found)
+        return Source(found, None, str(path), "pictures", fingerprint=fingerprint(path))
+    files = [pictures_in(folder) for folder in classes]
+    empty = [folder.name for folder, found in zip(classes, files, strict=True) if not found]
+    nested = [name for name in empty if any(p.is_dir() for p in (path / name).iterdir())]
+    if nested:
+        raise FileError(
+            f"{path}: {shown(nested)} hold folders instead of pictures; give the folder above the classes, such as "
+            f"{path / nested[0]}"
+        )
+    if empty:
+        raise FileError(f"{path}: the classes {shown(empty)} have no pictures; add some, or remove the folders")
+    flat = [file for found in files for file in found]
+    check_pictures(flat)
+    y = np.repeat([folder.name for folder in classes], [len(found) for found in files])
+    return Source(flat, y, str(path), "pictures", [folder.name for folder in classes], fingerprint(path))
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The picture files of a folder by name; hidden files and other files are passed over."""
+    return sorted(
+        p for p in folder.iterdir() if p.suffix.lower() in PICTURES and not p.name.startswith(".") and p.is_file()
+    )
+
+
+def check_pictures(paths: list[Path]) -> None:
+    """Refuses files that are empty or whose header is no picture's, naming them."""
+    from PIL import Image, UnidentifiedImageError
+
+    wrong = []
+    for path in paths:
+        try:
+            with Image.open(path):
+                pass
+        except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
+            wrong.append(f"{path}" + ("" if path.stat().st_size else " (0 bytes)"))
+    if wrong:
+        raise FileError(f"{len(wrong)} pictures cannot be read: {shown(wrong)}; mend or remove them")
+
+
+def open_list(path: Path) -> Source:
+    """Pictures named line by line: a path (relative to the file) and, after a tab, its label."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise FileError(f"{path} is not UTF-8 text ({error}); give a list of picture paths, one a line") from error
+    files, labels = [], []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        name, tab, label = line.strip().partition("\t")
+        file = path.parent / name
+        if not file.is_file():
+            raise FileError(
+                f"{path}, line {number}: {name!r} is no file; each line is the path of a picture (relative to this "
+                "file), and after a tab its label if it has one"
+            )
+        files.append(file)
+        labels.append(label if tab else None)
+    if not files:
+        raise FileError(f"{path} names no pictures; write one path a line")
+    if None in labels and any(label is not None for label in labels):
+        raise DataError(f"{path}: picture {labels.index(None) + 1} has no label, and others have; label all or none")
+    check_pictures(files)
+    y = None if None in labels else np.array(labels)
+    return Source(files, y, str(path), "pictures", [] if y is None else sorted(set(y.tolist())), fingerprint(path))
+
+
+# --- fingerprints ---------------------------------------------------------------------------------
+
+
+def fingerprint(path: Path, *, whole: int = 64 << 20) -> str:
+    """A hash that changes with the data: of a file's bytes (sampled beyond `whole`), of a folder's names and sizes."""
+    digest = hashlib.sha256()
+    if path.is_dir():
+        for inner in sorted(p for p in path.rglob("*") if p.is_file()):
+            digest.update(f"{inner.relative_to(path).as_posix()}\0{inner.stat().st_size}\0".encode())
+        return digest.hexdigest()
+    size = path.stat().st_size
+    digest.update(str(size).encode())
+    with path.open("rb") as file:
+        if size <= whole:
+            while block := file.read(1 << 20):
+                digest.update(block)
+        else:
+            for start in np.linspace(0, size - (1 << 20), 64).astype(np.int64).tolist():
+                file.seek(start)
+                digest.update(file.read(1 << 20))
+    return digest.hexdigest()
