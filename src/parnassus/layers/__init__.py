@@ -1,0 +1,1 @@
+"""nn.Module parts that torch.nn lacks."""

@@ -1,0 +1,1 @@
+"""Models by name: modules above, builders below; one family a file."""

@@ -1,0 +1,1 @@
+"""Who lowers what: objectives own modules and list phases."""

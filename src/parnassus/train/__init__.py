@@ -1,0 +1,1 @@
+"""Phases, the trainer, optimizers and schedules; sees phases and batches only."""

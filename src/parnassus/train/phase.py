@@ -1,0 +1,75 @@
+"""A phase is one player's move; an objective owns modules and lists its phases."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+Batch = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Lower `loss(batch)` over `params`, on every `every`-th step of a stretch of training.
+
+    Parameters
+    ----------
+    name : what the losses, the optimizer's state and the user's settings go by.
+    loss : batch -> scalar tensor, a mean over what the objective's `weight` counts.
+    params : what this player may move; none makes it a learning rule (perceptron, EM), which runs without autograd
+        and changes buffers by itself.
+    every : 5 lets it move on each fifth step.
+    during : the stretch of training, as fractions of all steps: greedy layers, unfreezing, one optimizer then another.
+    optimizer : this player's own name, lr, betas, ...; what the user fixed wins.
+    after : runs after the move: clip the critic, finish an EM step.
+    gradient : closed form: returns the loss and overwrites the `grad` of every one of `params`.
+    weight : overrides the objective's `weight` for this phase.
+    """
+
+    name: str
+    loss: Callable[[Batch], Tensor]
+    params: Iterable[nn.Parameter] = ()
+    every: int = 1
+    during: tuple[float, float] = (0.0, 1.0)
+    optimizer: Mapping[str, Any] = field(default_factory=dict)
+    after: Callable[[], None] | None = None
+    gradient: Callable[[Batch], Tensor] | None = None
+    weight: Callable[[Batch], float | Tensor] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "params", tuple(self.params))  # it may be a generator, and is read more than once
+
+    def due(self, step: int, progress: float) -> bool:
+        return (step + 1) % self.every == 0 and self.during[0] <= progress < self.during[1]
+
+
+class Objective(nn.Module):
+    """Owns modules and lists phases; all its state lies in parameters and buffers.
+
+    `full_batch = True` shows every step all rows (EM, the normal equation): phases add up over the window's cuts and
+    `after` finishes. `begin(batch)` may start from data, once, before step 0.
+    """
+
+    full_batch = False
+    probabilistic = True  # whether outputs are logits or the like, of which a target makes probabilities
+    epochs: int | None = None  # how many are enough, where the rule ends by itself: one for the normal equation
+
+    def phases(self) -> Sequence[Phase]:
+        """The moves of one step, in order."""
+        raise NotImplementedError
+
+    def outputs(self, batch: Batch) -> Tensor:
+        """What the model says of a batch, in the terms that the target decodes."""
+        raise NotImplementedError
+
+    def weight(self, batch: Batch) -> float | Tensor:
+        """How many things the losses are means over: rows, or the sum of their weights."""
+        return batch["weight"].sum() if "weight" in batch else len(batch["x"])
+
+    def begin(self, batch: Batch) -> None:
+        """Start from data: batch is up to 10,000 rows, prepared."""
+
+    def evaluate(self, batch: Batch) -> dict[str, Tensor]:
+        """Means over the batch, by name; `loss` is what early stopping watches unless told otherwise."""
+        return {"loss": self.phases()[0].loss(batch)}

@@ -1,0 +1,170 @@
+"""What a training leaves behind: losses kept on the device, the epochs' log, the progress that a person watches."""
+
+import csv
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
+
+
+class Losses:
+    """One phase's losses: tensors on the device until `fold` adds them up, in float64."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self.values: list[Tensor] = []
+        self.counts: list[Any] = []
+        self.sum, self.total = 0.0, 0.0
+
+    def add(self, loss: Tensor, counts: list) -> None:
+        self.values.append(loss)
+        self.counts.append(counts[0] if len(counts) == 1 else sum(counts))
+
+    def fold(self) -> int | None:
+        """Add up what is pending; where a loss is not finite, its place counted from the end (1 is the last)."""
+        if not self.values:
+            return None
+        values, counts = self._stacked()
+        finite = values.isfinite()
+        if not finite.all():
+            return len(values) - int((~finite).nonzero()[0])
+        self.sum += float((values * counts).sum())
+        self.total += float(counts.sum())
+        self.values, self.counts = [], []
+        return None
+
+    def mean(self) -> float:
+        return self.sum / self.total
+
+    def _stacked(self) -> tuple[Tensor, Tensor]:
+        values = torch.stack([v.reshape(()) for v in self.values]).double().cpu()
+        tensors = [c.double().cpu() if isinstance(c, Tensor) else torch.tensor(float(c)).double() for c in self.counts]
+        return values, torch.stack(tensors)
+
+    def state_dict(self) -> dict[str, Any]:
+        values, counts = self._stacked() if self.values else (torch.zeros(0).double(), torch.zeros(0).double())
+        return {"sum": self.sum, "total": self.total, "values": values, "counts": counts}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.sum, self.total = state["sum"], state["total"]
+        self.values, self.counts = list(state["values"]), list(state["counts"])
+
+
+class Record:
+    """Hears of every step and epoch; the plain one says nothing."""
+
+    @contextmanager
+    def showing(self, trainer: "Trainer") -> Iterator[None]:
+        yield
+
+    def stepped(self, trainer: "Trainer") -> None:
+        """After every step; must not read the device."""
+
+    def epoch(self, trainer: "Trainer", summary: dict[str, float]) -> None:
+        """After every epoch, with its means."""
+
+
+class Progress(Record):
+    """A line with epoch, losses, rate and time left, redrawn on a terminal; `always` prints elsewhere too."""
+
+    def __init__(self, *, always: bool = False) -> None:
+        self.always = always
+        self.terminal = sys.stderr.isatty()
+        self._live: Any = None
+
+    @contextmanager
+    def showing(self, trainer: "Trainer") -> Iterator[None]:
+        if not self.terminal:
+            yield
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        named = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[shown]}"), TimeRemainingColumn()
+        with Progress(*named, console=Console(stderr=True), transient=not self.always) as self._live:
+            self._task = self._live.add_task("epoch 1", total=trainer.steps, completed=trainer.step, shown="")
+            yield
+        self._live = None
+
+    def stepped(self, trainer: "Trainer") -> None:
+        if self._live is not None:
+            self._live.update(self._task, completed=trainer.step)
+
+    def epoch(self, trainer: "Trainer", summary: dict[str, float]) -> None:
+        number = len(trainer.history)
+        if self._live is not None:
+            self._live.update(self._task, description=f"epoch {number + 1}", shown=shown(summary))
+        if self.always and (self._live is None or number == trainer.plan.epochs):
+            print(f"epoch {number}/{trainer.plan.epochs}  {shown(summary)}", file=sys.stderr)
+
+
+class Log(Record):
+    """Writes `log.csv` and TensorBoard events into a run's folder, a row an epoch; a resumed run goes on."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._events: Any = None
+        self._start = time.perf_counter()
+
+    @contextmanager
+    def showing(self, trainer: "Trainer") -> Iterator[None]:
+        from tensorboardX import SummaryWriter
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._write(trainer.history)
+        self._events = SummaryWriter(str(self.folder / "events"), purge_step=len(trainer.history))
+        try:
+            yield
+        finally:
+            self._events.close()
+
+    def epoch(self, trainer: "Trainer", summary: dict[str, float]) -> None:
+        self._write(trainer.history)
+        for name, value in summary.items():
+            self._events.add_scalar(name, value, len(trainer.history))
+
+    def _write(self, history: list[dict[str, float]]) -> None:
+        names = list(dict.fromkeys(k for summary in history for k in summary))
+        with (self.folder / "log.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["epoch", *names])
+            writer.writerows([i + 1, *(s.get(n, "") for n in names)] for i, s in enumerate(history))
+
+
+class Several(Record):
+    """Passes everything on to other records."""
+
+    def __init__(self, *records: Record) -> None:
+        self.records = records
+
+    @contextmanager
+    def showing(self, trainer: "Trainer") -> Iterator[None]:
+        from contextlib import ExitStack
+
+        with ExitStack() as stack:
+            for record in self.records:
+                stack.enter_context(record.showing(trainer))
+            yield
+
+    def stepped(self, trainer: "Trainer") -> None:
+        for record in self.records:
+            record.stepped(trainer)
+
+    def epoch(self, trainer: "Trainer", summary: dict[str, float]) -> None:
+        for record in self.records:
+            record.epoch(trainer, summary)
+
+
+def shown(summary: dict[str, float]) -> str:
+    """An epoch's means in one line."""
+    return "  ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in summary.items())
