@@ -1,0 +1,1 @@
+"""Bagging, voting, stacking and boosting over estimators."""

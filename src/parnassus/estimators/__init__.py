@@ -1,0 +1,1 @@
+"""Tasks, scikit-learn style."""

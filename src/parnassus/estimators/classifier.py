@@ -1,0 +1,225 @@
+"""Classes, or sets of labels, from anything."""
+
+from typing import Any, Self, cast
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.utils.metaestimators import available_if
+
+from ..data.targets import Labels, Multilabel, target_for
+from ..errors import DataError, SettingError
+from ..evaluation.classification import evaluate_classification
+from ..evaluation.multilabel import evaluate_multilabel
+from ..evaluation.result import Evaluation
+from ..evaluation.thresholds import tune_threshold
+from .base import Estimator
+from .intake import Examples, examples_of, take_rows
+
+
+def _gives_probabilities(self: "Classifier") -> bool:
+    return not hasattr(self, "objective_") or self.objective_.probabilistic
+
+
+class Classifier(ClassifierMixin, Estimator):
+    """One class a row, or any number of labels where y holds lists of labels or a matrix of 0 and 1.
+
+    Parameters
+    ----------
+    class_weight : None, "balanced" (each class counts alike), or a dict from class to weight.
+    threshold : the probability at which the second of two classes, or a label, is answered; or a metric ("f1",
+        "balanced_accuracy", "accuracy", "f1_micro") for which it is tuned on the validation rows.
+    **training : the settings that all estimators share; see `Estimator`.
+
+    Attributes: `classes_`, `threshold_`, `history_`, `n_features_in_`, `feature_names_in_`.
+
+    Systems: estimator-api, output-head-rule, decision-rules
+    Source: Hifny A5.5, A6.7 and A7.7: probability at least one half, the largest score, a sigmoid for each label.
+    """
+
+    default_models = {"image": "cnn"}
+
+    def __init__(self, model: Any = None, *, class_weight: Any = None, threshold: Any = 0.5, **training: Any) -> None:
+        super().__init__(model, **training)
+        self.class_weight, self.threshold = class_weight, threshold
+
+    # --- fit --------------------------------------------------------------------------------------
+
+    def fit(
+        self, X: Any, y: Any = None, *, target: str | None = None, validation: Any = None, sample_weight: Any = None
+    ) -> Self:
+        """Learn from rows X and their labels y.
+
+        Parameters
+        ----------
+        X : an array, frame, list of texts or pictures, or a path: a CSV or Parquet file (with `target`), or a folder
+            with a folder of pictures for each class.
+        y : labels (rows,): strings, integers or booleans; lists of labels, or 0 and 1 (rows, labels).
+        target : the column of X that holds the answers, in place of y.
+        validation : a fraction to hold out, (X, y), or a path; watched by `patience` and used for the threshold.
+        sample_weight : how much each row counts (rows,).
+
+        Raises
+        ------
+        DataError : the data break a contract; the message names the row, column or file and the remedy.
+        """
+        examples, goal, labels = self._intake(X, y, target, sample_weight)
+        if validation is None and isinstance(self.threshold, str):
+            validation = 0.2
+        self._fit(examples, goal, validation, labels)
+        self.threshold_ = self._threshold()
+        return self
+
+    def partial_fit(self, X: Any, y: Any, *, classes: Any = None, sample_weight: Any = None) -> Self:
+        """One pass over these rows, going on from where the last call ended; the first one names all `classes`.
+
+        How X becomes numbers is learned from the first call's rows.
+        """
+        first = not hasattr(self, "objective_")
+        examples = examples_of(X, y, sample_weight=sample_weight, memory=self.memory)
+        goal = None
+        if first:
+            goal = target_for(examples.y if classes is None else classes, "classifier")
+            goal.fit(examples.y if classes is None else classes)
+        self._partial_fit(examples, goal)
+        if first:
+            self.threshold_ = self._threshold()
+        return self
+
+    def _intake(self, X: Any, y: Any, target: str | None, sample_weight: Any) -> tuple[Examples, Any, Any]:
+        """The examples, their target codec, and class numbers to stratify by where there is one class a row."""
+        examples = examples_of(X, y, target=target, sample_weight=sample_weight, memory=self.memory)
+        goal = target_for(examples.y, "classifier")
+        labels = goal.fit(examples.y).indices(examples.y) if isinstance(goal, Labels) else None
+        if self.class_weight is not None:
+            if labels is None:
+                raise SettingError("class_weight is for one class a row; for several labels use threshold")
+            weight = self._class_weights(cast(Labels, goal))[labels]
+            examples.weight = weight if examples.weight is None else weight * examples.weight
+        return examples, goal, labels
+
+    def _class_weights(self, goal: Labels) -> np.ndarray:
+        """One weight a class, in the order of `goal.classes`."""
+        if self.class_weight == "balanced":
+            return goal.counts.sum() / (len(goal.classes) * goal.counts)
+        if not isinstance(self.class_weight, dict):
+            raise SettingError(
+                f"class_weight is None, 'balanced' or a dict, class to weight; got {self.class_weight!r}"
+            )
+        known = goal.classes.tolist()
+        unknown = [c for c in self.class_weight if c not in known]
+        if unknown:
+            raise SettingError(f"class_weight names {unknown}, which y does not hold; y holds {known[:20]}")
+        weights = np.array([float(self.class_weight.get(c, 1.0)) for c in known])
+        if not (np.isfinite(weights) & (weights >= 0)).all():
+            raise SettingError(f"class weights are finite and not negative; got {self.class_weight!r}")
+        return weights
+
+    def _threshold(self) -> Any:
+        """The threshold as given, or tuned on the validation rows."""
+        if not isinstance(self.threshold, str):
+            values = np.asarray(self.threshold, dtype=np.float64)
+            if not ((values >= 0) & (values <= 1)).all():
+                raise SettingError(f"threshold is a probability in [0, 1], or a metric's name; got {self.threshold!r}")
+            return self.threshold
+        kind = self._fitted().target_.loss_kind
+        if kind == "labels":
+            raise SettingError("a threshold is tuned for two classes, or for several labels a row; leave threshold=0.5")
+        assert self.held_ is not None
+        probability = self.predict_proba(self.held_.X)
+        if kind == "binary":
+            truth = self.target_.indices(self.held_.y)
+            return float(tune_threshold(truth, probability[:, 1], metric=self.threshold))  # type: ignore[arg-type]
+        truth = self.target_.multi_hot(self.held_.y)
+        return np.asarray(tune_threshold(truth, probability, metric=self.threshold)).tolist()  # type: ignore[arg-type]
+
+    # --- use --------------------------------------------------------------------------------------
+
+    @property
+    def classes_(self) -> np.ndarray:
+        target = self._fitted().target_
+        return target.labels if isinstance(target, Multilabel) else target.classes
+
+    @available_if(_gives_probabilities)
+    def predict_proba(self, X: Any, *, on_error: str = "raise") -> np.ndarray:
+        """(rows, classes) float64; with several labels a row, (rows, labels), each on its own.
+
+        `on_error="skip"` gives NaN for rows that cannot be used, says which, and keeps the reasons in `skipped_`.
+        """
+        X, good = self._usable(X, on_error)
+        return spread(self.target_.probabilities(self._outputs(X)), good)
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Scores before the decision: (rows,) for two classes, else (rows, classes)."""
+        scores = self._fitted()._outputs(X).double().numpy()
+        return scores[:, 0] if scores.shape[1] == 1 else scores
+
+    def predict(self, X: Any, *, on_error: str = "raise") -> Any:
+        """Labels in the form that `fit` was given; None for rows that `on_error="skip"` passed over."""
+        X, good = self._usable(X, on_error)
+        answers = self.target_.decide(self.target_.probabilities(self._outputs(X)), threshold=self.threshold_)
+        return spread(answers, good)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, target: str | None = None) -> float:
+        """The share of rows answered right; with several labels a row, of rows with every label right."""
+        examples = self._asked(X, y, target, sample_weight)
+        answers = self.predict(examples.X)
+        goal = self.target_
+        if isinstance(goal, Multilabel):
+            right = (goal.multi_hot(answers) == goal.multi_hot(examples.y)).all(1)
+        else:
+            right = np.asarray(answers) == as_labels(examples.y)
+        return float(np.average(right, weights=examples.weight))
+
+    def evaluate(self, X: Any, y: Any = None, *, target: str | None = None, sample_weight: Any = None) -> Evaluation:
+        """Metrics with intervals beside the trivial baseline's, on rows that training has not seen."""
+        examples = self._asked(X, y, target, sample_weight)
+        goal, weight = self.target_, examples.weight
+        if isinstance(goal, Multilabel):
+            return evaluate_multilabel(
+                goal.multi_hot(examples.y),
+                self.predict_proba(examples.X),
+                labels=goal.labels.tolist(),
+                prior=goal.counts / goal.n_rows,
+                thresholds=self.threshold_,
+                sample_weight=weight,
+                seed=self.seed,
+            )
+        probability = self.target_.probabilities(self._outputs(examples.X))
+        threshold = 0.5 if goal.loss_kind == "labels" else self.threshold_
+        return evaluate_classification(
+            goal.indices(examples.y),
+            probability,
+            classes=goal.classes.tolist(),
+            prior=goal.counts,
+            threshold=threshold,
+            sample_weight=weight,
+            seed=self.seed,
+        )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        tags.input_tags.string = False
+        return tags
+
+    learned = (*Estimator.learned, "threshold_")
+
+
+def spread(answers: Any, good: np.ndarray) -> Any:
+    """Answers in the places of the rows they are for; NaN or None elsewhere."""
+    if good.all():
+        return answers
+    answers = np.asarray(answers)
+    if answers.dtype.kind == "f":
+        whole = np.full((len(good), *answers.shape[1:]), np.nan)
+    else:
+        whole = np.full((len(good), *answers.shape[1:]), None, dtype=object)
+    whole[good] = answers
+    return whole
+
+
+def as_labels(y: Any) -> np.ndarray:
+    """Given labels as an array (rows,)."""
+    if y is None:
+        raise DataError("score needs y, the true labels, one a row")
+    return np.asarray(take_rows(y, np.arange(len(y)))).ravel()

@@ -1,0 +1,36 @@
+"""Which data and which versions a model was made from."""
+
+import hashlib
+import platform
+
+import numpy as np
+import torch
+
+from ..data.rows import Rows
+from ..version import __version__
+
+SAMPLED = 256
+
+
+def fingerprint(rows: Rows) -> str:
+    """A digest of 256 rows spread evenly over the encoded data, and of their number."""
+    index = torch.linspace(0, len(rows) - 1, min(SAMPLED, len(rows))).long()
+    digest = hashlib.blake2b(str(len(rows)).encode(), digest_size=16)
+    for name, tensor in sorted(rows.take(index).items()):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(tensor.cpu().numpy()).tobytes())
+    return digest.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """The versions that equal weights need."""
+    import sklearn
+
+    return {
+        "parnassus": __version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "scikit-learn": sklearn.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+    }

@@ -1,0 +1,175 @@
+"""What `fit` was given, as examples: raw inputs, raw answers, weights; and the part held out for validation."""
+
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import torch
+
+from ..data.audit import leaks, straddling
+from ..data.chunks import Chunks
+from ..data.codec import form_of
+from ..data.split import random_split, stratified_split
+from ..data.targets import check_lengths
+from ..errors import DataError, DataWarning, SettingError, did_you_mean
+
+
+@dataclass
+class Examples:
+    """Raw rows: inputs X, answers y and weights (each row's, or None), and where they came from."""
+
+    X: Any
+    y: Any = None
+    weight: np.ndarray | None = None
+    source: Any = None
+    target: str | None = None
+
+    def __len__(self) -> int:
+        return count_rows(self.X)
+
+    def take(self, rows: np.ndarray) -> "Examples":
+        """Some rows, in the order given."""
+        weight = None if self.weight is None else self.weight[rows]
+        return Examples(take_rows(self.X, rows), take_rows(self.y, rows), weight, self.source, self.target)
+
+
+def count_rows(raw: Any) -> int:
+    """How many rows raw data hold."""
+    if hasattr(raw, "shape"):
+        if not raw.shape:
+            raise DataError(f"expected an array with rows; got a single {type(raw).__name__}; give one row an example")
+        return int(raw.shape[0])
+    if hasattr(raw, "__array__"):
+        return len(np.asarray(raw))
+    try:
+        return len(raw)
+    except TypeError:
+        raise DataError(
+            f"X is a {type(raw).__name__}; expected an array, a frame, a list of rows, or a path to a file or folder"
+        ) from None
+
+
+def take_rows(raw: Any, rows: np.ndarray) -> Any:
+    """Some rows of raw data of any form, in the form they came."""
+    if raw is None:
+        return None
+    if isinstance(raw, np.ndarray):
+        return raw[rows]
+    if isinstance(raw, torch.Tensor):
+        return raw[torch.from_numpy(rows)]
+    if isinstance(raw, Sequence):
+        return type(raw)([raw[i] for i in rows.tolist()]) if isinstance(raw, list | tuple) else [raw[i] for i in rows]
+    if hasattr(raw, "take_rows"):
+        return raw.take_rows(rows)
+    frame = nw.from_native(raw, eager_only=True, allow_series=True, pass_through=True)
+    return nw.to_native(frame[rows.tolist()], pass_through=True)
+
+
+def is_path(raw: Any) -> bool:
+    """Whether raw data are a path to read: a string or an os.PathLike."""
+    return isinstance(raw, str | os.PathLike)
+
+
+def split_target(X: Any, target: str) -> tuple[Any, Any]:
+    """A frame without its target column, and that column."""
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    if not isinstance(frame, nw.DataFrame):
+        raise SettingError(f"target={target!r} names a column, and X is a {type(X).__name__}; give a frame, or y")
+    if target not in frame.columns:
+        raise DataError(f"X has no column {target!r} to be the target; {did_you_mean(target, frame.columns)}")
+    return frame.drop(target).to_native(), frame[target].to_native()
+
+
+def examples_of(
+    X: Any, y: Any, *, target: str | None = None, sample_weight: Any = None, memory: int | None = None
+) -> Examples:
+    """What `fit(X, y, target=..., sample_weight=...)` means: paths are opened, the target column is taken out."""
+    source = None
+    if is_path(X):
+        from ..data.sources import open_source
+
+        if y is not None:
+            raise SettingError(f"X is the path {Path(X)}; its answers come with it: name the column by target=, not y")
+        source = open_source(X, target=target, memory=memory)
+        X, y = source.X, source.y
+    elif target is not None:
+        if y is not None:
+            raise SettingError(f"give the answers once: as y, or as target={target!r}")
+        X, y = split_target(X, target)
+    n = count_rows(X)
+    if y is not None:
+        check_lengths(n, count_rows(y))
+    return Examples(X, y, weights_of(sample_weight, n), source, target)
+
+
+def inputs_of(X: Any, target: str | None) -> Any:
+    """Raw inputs for a prediction: a path is opened, and the column of the answers is left out where it is there."""
+    if is_path(X):
+        from ..data.sources import open_source
+
+        X = open_source(X).X
+    if target is not None and hasattr(type(X), "columns") and target in X.columns:
+        return split_target(X, target)[0]
+    return X
+
+
+def weights_of(given: Any, n_rows: int) -> np.ndarray | None:
+    """Row weights (n_rows,) float64, finite and not negative."""
+    if given is None:
+        return None
+    weight = np.asarray(given, dtype=np.float64)
+    if weight.ndim == 0:
+        weight = np.full(n_rows, float(weight))
+    if weight.ndim != 1:
+        raise DataError(f"Sample weights must be 1D array or scalar; got shape {weight.shape}: give one number a row")
+    if len(weight) != n_rows:
+        raise DataError(f"sample_weight.shape == {weight.shape}, expected {(n_rows,)}: give one weight a row")
+    bad = ~np.isfinite(weight) | (weight < 0)
+    if bad.any():
+        row = int(bad.argmax())
+        raise DataError(f"sample_weight of row {row} is {weight[row]}; weights are finite and not negative")
+    if not weight.any():
+        raise DataError("sample_weight is zero in every row; at least one row must count")
+    return weight
+
+
+def hold_out(
+    examples: Examples, validation: Any, *, seed: int, labels: np.ndarray | None
+) -> tuple[Examples, Examples | None]:
+    """Training and validation examples: a fraction is drawn (stratified by `labels`), a pair or path taken as it is."""
+    if validation is None:
+        return examples, None
+    if isinstance(validation, int | float) and not isinstance(validation, bool):
+        if not 0 < validation < 1:
+            raise SettingError(f"validation is a fraction in (0, 1), (X, y), or a path; got {validation!r}")
+        n = len(examples)
+        if labels is None:
+            kept, held = random_split(n, float(validation), seed=seed)
+        else:
+            kept, held = stratified_split(labels, float(validation), seed=seed)
+        return examples.take(kept), examples.take(held)
+    if isinstance(validation, tuple) and len(validation) in (2, 3):
+        return examples, examples_of(*validation[:2], sample_weight=validation[2] if len(validation) == 3 else None)
+    if is_path(validation):
+        return examples, examples_of(validation, None, target=examples.target)
+    raise SettingError(f"validation is a fraction in (0, 1), (X, y), or a path; got a {type(validation).__name__}")
+
+
+def warn_of_leaks(train: Examples, held: Examples | None) -> None:
+    """Warns of columns that give the answer away, and of equal rows in training and validation."""
+    form = form_of(train.X)
+    found = [str(f) for f in leaks(train.X, train.y)] if form == "table" and train.y is not None else []
+    if held is not None and not isinstance(train.X, Chunks) and not isinstance(held.X, Chunks):
+        n = straddling(train.X, held.X)
+        if n:
+            found.append(
+                f"{n} of {len(held)} validation rows are also training rows, so that scores on them are too "
+                f"good; drop duplicates before splitting"
+            )
+    for words in found:
+        warnings.warn(words, DataWarning, stacklevel=5)

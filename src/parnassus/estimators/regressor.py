@@ -1,0 +1,93 @@
+"""Quantities from anything."""
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import RegressorMixin
+
+from ..data.targets import Numbers, number_array
+from ..evaluation.regression import evaluate_regression
+from ..evaluation.result import Evaluation
+from .base import Estimator
+from .classifier import spread
+from .intake import examples_of
+
+
+class Regressor(RegressorMixin, Estimator):
+    """One or several numbers a row, in the units that `fit` was given.
+
+    Parameters
+    ----------
+    **training : the settings that all estimators share; see `Estimator`.
+
+    Attributes: `history_`, `n_features_in_`, `feature_names_in_`.
+    """
+
+    default_models = {"image": "cnn"}
+
+    def __init__(self, model: Any = None, **training: Any) -> None:
+        super().__init__(model, **training)
+
+    def fit(
+        self, X: Any, y: Any = None, *, target: str | None = None, validation: Any = None, sample_weight: Any = None
+    ) -> Self:
+        """Learn from rows X and their numbers y (rows,) or (rows, outputs).
+
+        Parameters
+        ----------
+        X : an array, frame, list of texts or pictures, or a path to a CSV or Parquet file (with `target`).
+        target : the column of X that holds the answers, in place of y.
+        validation : a fraction to hold out, (X, y), or a path; watched by `patience`.
+        sample_weight : how much each row counts (rows,).
+
+        Raises
+        ------
+        DataError : the data break a contract; the message names the row, column or file and the remedy.
+        """
+        examples = examples_of(X, y, target=target, sample_weight=sample_weight, memory=self.memory)
+        number_array(examples.y)
+        return self._fit(examples, self._goal(), validation, None)
+
+    def partial_fit(self, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
+        """One pass over these rows, going on from where the last call ended.
+
+        How X and y become numbers is learned from the first call's rows.
+        """
+        examples = examples_of(X, y, sample_weight=sample_weight, memory=self.memory)
+        goal = None if hasattr(self, "objective_") else self._goal().fit(examples.y)
+        self._partial_fit(examples, goal)
+        return self
+
+    def _goal(self) -> Numbers:
+        """The target codec, unfitted: numbers as they are where the loss takes their logarithms, else standardised."""
+        return Numbers(link=self._loss(Numbers()).link)
+
+    def predict(self, X: Any, *, on_error: str = "raise") -> np.ndarray:
+        """(rows,) or (rows, outputs) float64; NaN for rows that `on_error="skip"` passed over."""
+        X, good = self._usable(X, on_error)
+        return spread(self.target_.decode(self._outputs(X)), good)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, target: str | None = None) -> float:
+        """R squared: 1 is perfect, 0 is what the mean of y scores."""
+        examples = self._asked(X, y, target, sample_weight)
+        return super().score(examples.X, number_array(examples.y), examples.weight)
+
+    def evaluate(self, X: Any, y: Any = None, *, target: str | None = None, sample_weight: Any = None) -> Evaluation:
+        """Metrics with intervals beside the trivial baseline's, on rows that training has not seen."""
+        examples = self._asked(X, y, target, sample_weight)
+        goal = self.target_
+        n = len(goal.mean)
+        return evaluate_regression(
+            number_array(examples.y),
+            self.predict(examples.X),
+            names=[f"y{i}" for i in range(n)] if n > 1 else ["y"],
+            train_mean=goal.mean,
+            train_median=goal.median,
+            sample_weight=examples.weight,
+            seed=self.seed,
+        )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

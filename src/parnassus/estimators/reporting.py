@@ -1,0 +1,166 @@
+"""A fitted estimator's report: how good it is on given rows, what it was trained on, what it gets wrong."""
+
+import base64
+import io
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+
+from ..data.audit import audit
+from ..data.image import Image
+from ..data.targets import Labels, Multilabel
+from ..errors import FileError, SettingError
+from ..evaluation.result import Evaluation
+from .identity import versions
+from .intake import Examples, take_rows
+
+if TYPE_CHECKING:
+    from .base import Estimator
+
+N_EXAMPLES = 12
+N_COLUMNS = 8
+LONGEST = 200  # characters of a text that the page shows
+AUDITED = 50_000  # rows that the audit looks at
+
+
+def write_report(
+    estimator: "Estimator",
+    path: str | os.PathLike,
+    examples: Examples,
+    evaluation: Evaluation,
+    *,
+    evaluated_on: str,
+    data: str,
+    title: str | None,
+    command: str | None,
+    train: Examples | None = None,
+) -> None:
+    """Write the page: `examples` are the rows evaluated, `train` those learned from, where they are at hand."""
+    from ..insight.report import Report, render_report
+
+    audited = train or examples
+    if len(audited) > AUDITED:
+        audited = audited.take(np.arange(AUDITED))
+    report = Report(
+        title=title or f"{estimator.task.capitalize()} on {data}",
+        task=estimator.task,
+        model=estimator.model_name,
+        data=data,
+        n_rows={"training": int(estimator.data_["n_rows"]), "evaluated": len(examples)},
+        evaluation=cast(Any, evaluation),
+        evaluated_on=evaluated_on,
+        findings=cast(Any, audit(audited.X, audited.y)),
+        parameters=changed_params(estimator) | {"epochs": len(estimator.history_), "seed": estimator.seed},
+        history=estimator.history_,
+        best_epoch=estimator.best_epoch_,
+        n_parameters=sum(p.numel() for p in estimator.objective_.parameters()),
+        seconds=estimator.seconds_,
+        examples=worst_examples(estimator, examples),
+        features=features_of(estimator),
+        environment=versions(),
+        command=command or f"estimator = pn.{estimator!r}",
+        created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(render_report(report), encoding="utf-8")
+    except OSError as error:
+        raise FileError(f"{path}: the report cannot be written: {error.strerror or error}") from error
+
+
+def changed_params(estimator: "Estimator") -> dict[str, object]:
+    """The settings that differ from their defaults."""
+    defaults = type(estimator)().get_params(deep=False)
+    given = estimator.get_params(deep=False)
+    return {k: v for k, v in given.items() if repr(v) != repr(defaults[k]) and k not in ("out", "resume", "progress")}
+
+
+def features_of(estimator: "Estimator") -> list[dict[str, object]]:
+    """A line a column, where the inputs are a table."""
+    columns = getattr(estimator.codec_, "columns", None)
+    return columns[:100] if columns else []
+
+
+def worst_examples(estimator: "Estimator", examples: Examples) -> list[Any]:
+    """The rows that were answered worst, worst first."""
+    from ..insight.report import Example
+
+    outputs, goal = estimator._outputs(examples.X), estimator.target_
+    if isinstance(goal, Labels):
+        probability, truth = goal.probabilities(outputs), goal.indices(examples.y)
+        threshold = estimator.threshold_ if goal.loss_kind == "binary" else 0.5
+        answered = np.asarray(goal.decide(probability, threshold=threshold))
+        wrong = answered != goal.classes[truth]
+        own = probability[np.arange(len(truth)), truth]
+        order = [int(i) for i in np.argsort(own) if wrong[i]][:N_EXAMPLES]
+        names = goal.classes[truth]
+        shown = [(str(names[i]), str(answered[i]), f"probability of the truth {own[i]:.3f}") for i in order]
+    elif isinstance(goal, Multilabel):
+        hot, probability = goal.multi_hot(examples.y), goal.probabilities(outputs)
+        missed = np.abs(hot - probability).max(1)
+        order = [int(i) for i in np.argsort(-missed)[:N_EXAMPLES]]
+        said = goal.decide(probability, threshold=estimator.threshold_)
+        names = [", ".join(map(str, goal.labels[row])) or "none" for row in hot]
+        shown = [(names[i], _labels(goal, said, i), f"largest error {missed[i]:.3f}") for i in order]
+    else:
+        predicted = goal.decode(outputs).reshape(len(outputs), -1)
+        true = np.asarray(examples.y, dtype=np.float64).reshape(len(outputs), -1)
+        error = np.abs(predicted - true).mean(1)
+        order = [int(i) for i in np.argsort(-error)[:N_EXAMPLES]]
+        shown = [(_numbers(true[i]), _numbers(predicted[i]), f"off by {error[i]:.4g}") for i in order]
+    raw = take_rows(examples.X, np.array(order, dtype=np.int64)) if order else []
+    return [
+        Example(row=row, truth=truth, predicted=said, score=score, **_look(estimator, raw, i))
+        for i, (row, (truth, said, score)) in enumerate(zip(order, shown, strict=True))
+    ]
+
+
+def _labels(goal: Multilabel, said: Any, row: int) -> str:
+    chosen = goal.labels[np.asarray(said[row]).astype(bool)] if goal.form_given == "indicator" else said[row]
+    return ", ".join(map(str, chosen)) or "none"
+
+
+def _numbers(values: np.ndarray) -> str:
+    return ", ".join(f"{v:.4g}" for v in values)
+
+
+def _look(estimator: "Estimator", raw: Any, i: int) -> dict[str, Any]:
+    """How row i of `raw` is shown: as a picture, or by its columns."""
+    one = take_rows(raw, np.array([i]))
+    if isinstance(estimator.codec_, Image):
+        return {"picture": picture_uri(estimator.codec_, one)}
+    if estimator.codec_.kind == "text":
+        text = str(one[0])
+        return {"columns": {"text": text if len(text) <= LONGEST else text[:LONGEST] + " ..."}}
+    values = one.iloc[0] if hasattr(one, "iloc") else one.row(0) if hasattr(one, "row") else np.asarray(one)[0]
+    names = getattr(estimator, "feature_names_in_", [f"column {j}" for j in range(len(values))])
+    return {"columns": {str(n): v for n, v in list(zip(names, list(values), strict=False))[:N_COLUMNS]}}
+
+
+def picture_uri(codec: Image, one: Any) -> str:
+    """The picture of one raw row, as the model sees it, as a PNG that a page can hold."""
+    from PIL import Image as Pictures
+
+    pixels = codec.encode(one).take(torch.zeros(1, dtype=torch.int64))["x"][0]
+    if pixels.is_floating_point():
+        pixels = (pixels * 255).round()
+    array = pixels.byte().permute(1, 2, 0).numpy()
+    picture = Pictures.fromarray(array[..., 0] if array.shape[2] == 1 else array[..., :3])
+    scale = max(1, 96 // max(picture.size))
+    picture = picture.resize((picture.width * scale, picture.height * scale), Pictures.Resampling.NEAREST)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def held_or_given(estimator: "Estimator", given: Examples | None) -> tuple[Examples, str]:
+    """The rows to report on, and what they are in words."""
+    if given is not None:
+        return given, "rows given for evaluation"
+    if estimator.held_ is None:
+        raise SettingError("a report needs rows that training has not seen: give X and y, or fit with validation=0.2")
+    return estimator.held_, "validation rows held out of training"

@@ -1,0 +1,136 @@
+"""An estimator as one file, and back."""
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from .. import store
+from ..data.codec import Codec, codec_kinds
+from ..errors import DataError, FileError, ParnassusError
+from ..registry import REGISTRIES, Spec
+from ..train.randomness import kept_random
+
+if TYPE_CHECKING:
+    from .base import Estimator
+
+
+def save(estimator: "Estimator", path: str | os.PathLike) -> None:
+    """Write the estimator's settings, codecs, view, weights and history."""
+    if isinstance(estimator.model, nn.Module):
+        name = type(estimator.model).__name__
+        raise DataError(
+            f"cannot save a {name} given as model: its class is not in the file; register a builder that returns it, "
+            f"@pn.model.register({estimator.task!r}), and give the builder's name"
+        )
+    params = estimator.get_params(deep=False) | {"out": None, "resume": False}
+    store.save(
+        path,
+        {
+            "estimator": type(estimator).__name__,
+            "params": {k: plain(v) for k, v in params.items()},
+            "view": estimator.view_,
+            "codec": coded(estimator.codec_),
+            "target": coded(estimator.target_),
+            "learned": {k: plain(getattr(estimator, k)) for k in estimator.learned if hasattr(estimator, k)},
+            "names": [str(n) for n in getattr(estimator, "feature_names_in_", [])],
+            "weights": dict(estimator.objective_.state_dict()),
+        },
+    )
+
+
+def load(path: str | os.PathLike) -> "Estimator":
+    """The estimator that `save` wrote, on the CPU unless its setting says otherwise.
+
+    Raises
+    ------
+    FileError : the file is absent, cut short, or not a model.
+    DataError : a newer version wrote it.
+    """
+    from .base import Estimator
+
+    tree = store.load(path)
+    try:
+        return _rebuilt(tree, Estimator.kinds)
+    except ParnassusError as error:
+        raise DataError(f"{os.fspath(path)}: {error}") from error
+    except (KeyError, TypeError, AttributeError, RuntimeError, IndexError, ValueError) as error:
+        raise FileError(
+            f"{os.fspath(path)}: not a whole model ({type(error).__name__}: {error}); the file is damaged, "
+            f"or something else than a model"
+        ) from error
+
+
+def _rebuilt(tree: Mapping[str, Any], kinds: Mapping[str, type["Estimator"]]) -> "Estimator":
+    from .training import device_of
+
+    if tree["estimator"] not in kinds:
+        raise DataError(f"this version has no estimator {tree['estimator']!r}; it has {', '.join(sorted(kinds))}")
+    self = kinds[tree["estimator"]](**{k: rich(v) for k, v in tree["params"].items()})
+    self.codec_, self.target_ = decoded(tree["codec"]), decoded(tree["target"])
+    for name, value in tree["learned"].items():
+        setattr(self, name, rich(value))
+    if tree["names"]:
+        self.feature_names_in_ = np.array(tree["names"], dtype=object)
+    self.held_ = None
+    self.view, chosen = tree["view"], self.view
+    self.view_, make = self._choose()
+    self.view = chosen
+    with kept_random(torch.device("cpu")):
+        self.objective_ = self._objective(make())
+    self.objective_.load_state_dict(tree["weights"])
+    device = device_of("auto" if str(self.device).startswith("cuda") else self.device)
+    self.objective_.to(device).eval()
+    self.codec_.to(device)
+    return self
+
+
+def coded(codec: Codec | None) -> Any:
+    """A fitted codec as JSON values and tensors."""
+    return codec and {"kind": codec.kind, "state": codec.state()}
+
+
+def decoded(tree: Any) -> Any:
+    """The codec that `coded` took apart."""
+    return tree and codec_kinds()[tree["kind"]].from_state(tree["state"])
+
+
+def plain(value: Any) -> Any:
+    """A setting as JSON values."""
+    if isinstance(value, Spec):
+        return {"spec": [value.registry.kind, value.name, plain(value.options)]}
+    if isinstance(value, Codec):
+        return {"codec": [value.kind, plain(dict(value.options))]}
+    if isinstance(value, dict):
+        return {"dict": [[k, plain(v)] for k, v in value.items()]}
+    if isinstance(value, tuple):
+        return {"tuple": [plain(v) for v in value]}
+    if isinstance(value, list):
+        return [plain(v) for v in value]
+    if isinstance(value, np.ndarray):
+        return {"array": torch.from_numpy(value)}
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def rich(value: Any) -> Any:
+    """The setting that `plain` made plain."""
+    if isinstance(value, list):
+        return [rich(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    ((kind, held),) = value.items()
+    match kind:
+        case "spec":
+            return REGISTRIES[held[0]](held[1], **rich(held[2]))
+        case "codec":
+            return codec_kinds()[held[0]](**rich(held[1]))
+        case "dict":
+            return {k: rich(v) for k, v in held}
+        case "tuple":
+            return tuple(rich(v) for v in held)
+        case "array":
+            return held.numpy()
+    raise KeyError(kind)

@@ -1,0 +1,169 @@
+"""From an estimator's settings to a trainer: how long, how large, on what, watched by whom."""
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from .. import store
+from ..errors import DataError, SettingError, did_you_mean
+from ..registry import Spec
+from ..train.checkpoint import Checkpoint
+from ..train.phase import Objective
+from ..train.record import Log, Progress, Record, Several
+from ..train.trainer import Plan, Trainer
+
+if TYPE_CHECKING:
+    from .base import Estimator
+
+ENOUGH_STEPS = 2_000  # what `epochs=None` aims at
+FEW_EPOCHS, MANY_EPOCHS = 20, 200
+SMALL_PRODUCT = 4_000_000  # multiply-adds of a layer on a batch below which a second thread costs more than it gives
+
+
+def default_batch_size(n_rows: int) -> int:
+    """A power of two near a thirty-second of the rows, from 16 to 128."""
+    return int(min(128, max(16, 2 ** round(math.log2(max(n_rows, 1) / 32)))))
+
+
+def default_epochs(n_rows: int, batch_size: int) -> int:
+    """As many epochs as make about 2,000 steps, from 20 to 200."""
+    return min(MANY_EPOCHS, max(FEW_EPOCHS, math.ceil(ENOUGH_STEPS / math.ceil(n_rows / batch_size))))
+
+
+def plan_of(estimator: "Estimator", objective: Objective, n_rows: int) -> Plan:
+    """The plan that an estimator's settings make for so many rows."""
+    batch_size = estimator.batch_size or default_batch_size(n_rows)
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int):
+        raise SettingError(f"batch_size is a whole number of at least 1; got {estimator.batch_size!r}")
+    epochs = estimator.epochs
+    if epochs is None:
+        epochs = objective.epochs or default_epochs(n_rows, batch_size)
+    return Plan(
+        epochs=epochs,
+        batch_size=batch_size,
+        micro_batch_size=estimator.micro_batch_size,
+        clip_norm=estimator.clip_norm,
+        clip_value=estimator.clip_value,
+        patience=estimator.patience,
+        monitor=estimator.monitor,
+        average=estimator.average,
+        precision=estimator.precision,
+        seed=estimator.seed,
+    )
+
+
+def optimizers_of(estimator: "Estimator", phases: list[str]) -> tuple[Spec, dict[str, Spec]]:
+    """The optimizer of all phases, and those the user chose for single phases by name."""
+    given = estimator.optimizer
+    by_phase = dict(given) if isinstance(given, dict) else {}
+    for name in by_phase:
+        if name not in phases:
+            raise SettingError(
+                f"optimizer names the phase {name!r}, which this model has not; {did_you_mean(name, phases)}"
+            )
+    chosen = estimator.spec("optimizer", "adam" if by_phase else given)
+    if estimator.lr is not None:
+        if not isinstance(estimator.lr, int | float) or not estimator.lr >= 0:
+            raise SettingError(f"lr is a number of at least 0; got {estimator.lr!r}")
+        chosen = chosen.registry(chosen.name, **chosen.options | {"lr": estimator.lr})
+    return chosen, {name: estimator.spec("optimizer", one) for name, one in by_phase.items()}
+
+
+def trainer_of(
+    estimator: "Estimator", objective: Objective, prepare: Any, n_rows: int, device: torch.device
+) -> Trainer:
+    """A trainer for the objective, ready at step 0."""
+    chosen, by_phase = optimizers_of(estimator, [p.name for p in objective.phases()])
+    return Trainer(
+        objective,
+        prepare,
+        plan=plan_of(estimator, objective, n_rows),
+        optimizer=chosen,
+        by_phase=by_phase,
+        schedule=estimator.spec("schedule", estimator.schedule),
+        n_rows=n_rows,
+        device=device,
+    )
+
+
+def device_of(given: str | torch.device) -> torch.device:
+    """The device that a setting names; "auto" is a CUDA device where there is one, else the CPU."""
+    if given == "auto":
+        return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
+    try:
+        device = torch.device(given)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        why = str(error).splitlines()[0]
+        raise SettingError(f"device {given!r} cannot be used here ({why}); try device='cpu'") from error
+    return device
+
+
+@contextmanager
+def threads_for(objective: nn.Module, batch_size: int) -> Iterator[None]:
+    """One thread inside, for nets so small that threads would wait for each other longer than they work."""
+    before = torch.get_num_threads()
+    small = largest_product(objective) * batch_size <= SMALL_PRODUCT
+    if small and before > 1:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if small and before > 1:
+            torch.set_num_threads(before)
+
+
+def largest_product(module: nn.Module) -> float:
+    """The weights of the largest dense layer; infinite where there are layers that reuse weights over places."""
+    largest = 0.0
+    for part in module.modules():
+        if isinstance(part, nn.Linear):
+            largest = max(largest, part.in_features * part.out_features)
+        elif not isinstance(part, nn.Sequential) and any(p.ndim > 2 for p in part.parameters(recurse=False)):
+            return math.inf
+    return largest
+
+
+def record_of(estimator: "Estimator", identity: dict[str, Any]) -> Record:
+    """The progress line, and a run folder's log and checkpoint where `out` names one."""
+    if estimator.progress is False or (estimator.progress is None and not Progress().terminal):
+        records: list[Record] = []
+    else:
+        records = [Progress(always=estimator.progress is True)]
+    if estimator.out is not None:
+        path = checkpoint_path(estimator.out)
+
+        def write(state: dict[str, Any]) -> None:
+            store.save(path, {"trainer": state, "data": identity})
+
+        records += [Log(Path(estimator.out)), Checkpoint(write, every=estimator.checkpoint_every)]
+    return Several(*records)
+
+
+def checkpoint_path(out: str | os.PathLike) -> Path:
+    """Where a run folder keeps the last state between two steps."""
+    return Path(out) / "checkpoint" / "last.safetensors"
+
+
+def resume_from(estimator: "Estimator", trainer: Trainer, identity: dict[str, Any]) -> None:
+    """Take up the run in `out`, where there is one and `resume` asks for it; other data are refused."""
+    if not estimator.resume:
+        return
+    if estimator.out is None:
+        raise SettingError("resume=True goes on with the run in a folder; name it by out=")
+    path = checkpoint_path(estimator.out)
+    if not path.exists():
+        return
+    state = store.load(path)
+    if state["data"] != identity:
+        raise DataError(
+            f"{path}: this checkpoint was made on other data ({state['data']}, now {identity}); "
+            f"resume with the same rows, or start anew in another folder"
+        )
+    trainer.load_state_dict(state["trainer"])

@@ -1,0 +1,1 @@
+"""Agreement between labellers, and active learning."""

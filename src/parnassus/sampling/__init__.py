@@ -1,0 +1,1 @@
+"""Draws from log-densities: chains, variational fits and their diagnostics."""

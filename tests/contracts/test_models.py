@@ -1,0 +1,148 @@
+"""What every registered model goes through; a new one is tested before its author writes a test."""
+
+import inspect
+
+import pytest
+import torch
+from torch import nn
+
+import parnassus as pn
+from parnassus.data.rows import Dense
+from parnassus.objectives.supervised import Supervised
+from parnassus.registry import Builder
+from parnassus.train.phase import Objective
+from parnassus.train.randomness import kept_random
+from parnassus.train.trainer import Plan, Trainer
+
+TASKS = ("classifier", "regressor")
+SMALLEST = {"in_features": 3, "n_outputs": 3, "in_channels": 1, "image_size": (8, 8), "cardinalities": (2, 4)}
+KIND = {"classifier": "labels", "regressor": "numbers"}
+CASES = [(b, task) for b in pn.model for task in b.tasks if task in TASKS and b.facts <= SMALLEST.keys()]
+
+every_model = pytest.mark.parametrize(("builder", "task"), CASES, ids=[f"{b.name}-{t}" for b, t in CASES])
+
+
+def test_every_builder_of_these_tasks_is_covered():
+    uncovered = [b for b in pn.model for t in b.tasks if t in TASKS and not b.facts <= SMALLEST.keys()]
+    assert not uncovered, f"add the smallest value of their facts to SMALLEST: {uncovered}"
+
+
+def built(builder: Builder, seed: int = 0) -> nn.Module:
+    with kept_random(torch.device("cpu"), seed):
+        return builder.make(**{k: SMALLEST[k] for k in builder.facts}, **builder.defaults)
+
+
+def objective_of(made: nn.Module, task: str) -> Objective:
+    if isinstance(made, Objective):
+        return made
+    name = {"classifier": "cross_entropy", "regressor": "squared_error"}[task]
+    return Supervised(made, pn.loss(name).make(task=KIND[task]), kind=KIND[task])
+
+
+def batch_of(builder: Builder, task: str, n: int = 8, seed: int = 0) -> dict[str, torch.Tensor]:
+    g = torch.Generator().manual_seed(seed)
+    shape = (1, 8, 8) if "in_channels" in builder.facts else (3,)
+    batch = {"x": torch.randn(n, *shape, generator=g)}
+    if "cardinalities" in builder.facts:
+        batch["columns"] = torch.stack([torch.randint(0, c, (n,), generator=g) for c in SMALLEST["cardinalities"]], 1)
+    batch["y"] = torch.arange(n) % 3 if task == "classifier" else torch.randn(n, 3, generator=g)
+    return batch
+
+
+@every_model
+def test_outputs_have_the_shape_the_facts_fix_and_are_finite(builder, task):
+    objective = objective_of(built(builder), task).eval()
+    with torch.no_grad():
+        outputs = objective.outputs(batch_of(builder, task))
+    assert outputs.shape == (8, 3)
+    assert outputs.isfinite().all()
+
+
+@every_model
+def test_a_batch_of_one_works(builder, task):
+    with torch.no_grad():
+        assert objective_of(built(builder), task).eval().outputs(batch_of(builder, task, n=1)).shape == (1, 3)
+
+
+@every_model
+def test_every_parameter_gets_a_gradient(builder, task):
+    objective = objective_of(built(builder), task)
+    phases = [p for p in objective.phases() if list(p.params)]
+    for phase in phases:
+        with kept_random(torch.device("cpu"), 0):
+            phase.loss(batch_of(builder, task)).backward()
+    moved = {id(p) for phase in phases for p in phase.params}
+    for name, p in objective.named_parameters():
+        assert id(p) in moved, f"{name} is in no phase"
+        assert p.grad is not None, f"{name} got no gradient"
+        assert p.grad.isfinite().all(), f"{name} has a gradient that is not finite"
+
+
+@every_model
+def test_same_seed_same_weights(builder, task):
+    one, two, three = (built(builder, seed).state_dict() for seed in (0, 0, 1))
+    assert all(torch.equal(one[k], two[k]) for k in one)
+    if any(p.ndim > 1 for p in built(builder).parameters()):
+        assert any(not torch.equal(one[k], three[k]) for k in one)
+
+
+@every_model
+def test_the_state_round_trips(builder, task):
+    objective, batch = objective_of(built(builder), task), batch_of(builder, task)
+    trained(objective, batch, epochs=2)
+    other = objective_of(built(builder, seed=5), task)
+    other.load_state_dict(objective.state_dict())
+    with torch.no_grad():
+        assert torch.equal(objective.eval().outputs(batch), other.eval().outputs(batch))
+
+
+@every_model
+def test_evaluation_is_deterministic(builder, task):
+    objective, batch = objective_of(built(builder), task).eval(), batch_of(builder, task)
+    with torch.no_grad(), kept_random(torch.device("cpu")):
+        assert torch.equal(objective.outputs(batch), objective.outputs(batch))
+
+
+@every_model
+def test_rows_do_not_see_each_other_when_predicting(builder, task):
+    objective, batch = objective_of(built(builder), task).eval(), batch_of(builder, task)
+    with torch.no_grad():
+        whole = objective.outputs(batch)
+        one = objective.outputs({k: v[3:4] for k, v in batch.items()})
+    torch.testing.assert_close(whole[3:4], one, rtol=1e-4, atol=1e-5)
+
+
+def trained(objective: Objective, batch: dict[str, torch.Tensor], *, epochs: int) -> Trainer:
+    plan = Plan(epochs=epochs, batch_size=8)
+    trainer = Trainer(
+        objective,
+        lambda b, training=False: b,
+        plan=plan,
+        n_rows=8,
+        optimizer=pn.optimizer("adam", lr=0.01),
+        schedule=pn.schedule("constant"),
+    )
+    return trainer.fit(Dense(**batch))
+
+
+@every_model
+def test_it_learns_eight_rows_by_heart(builder, task):
+    objective, batch = objective_of(built(builder), task), batch_of(builder, task)
+    if task == "classifier":
+        batch["x"][:, ..., :3] += 6 * torch.eye(3)[batch["y"]].view(8, *[1] * (batch["x"].ndim - 2), 3)
+    else:
+        batch["y"] = batch["x"].flatten(1)[:, :3] @ torch.tensor([[1.0, 0.0, 1.0], [0.0, -1.0, 0.5], [0.2, 0.0, 1.0]])
+    trained(objective, batch, epochs=400)
+    with torch.no_grad():
+        outputs = objective.eval().outputs(batch)
+    if task == "classifier":
+        assert (outputs.argmax(1) == batch["y"]).all()
+    else:
+        assert (outputs - batch["y"]).square().mean() < 0.05 * batch["y"].square().mean()
+
+
+@every_model
+def test_options_are_annotated_so_that_a_command_line_can_read_them(builder, task):
+    for parameter in inspect.signature(builder.make).parameters.values():
+        assert parameter.kind is parameter.KEYWORD_ONLY
+        assert parameter.annotation is not parameter.empty, parameter

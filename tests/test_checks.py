@@ -1,0 +1,36 @@
+"""Every check against an outside oracle: the same that `parnassus verify` runs."""
+
+import pytest
+
+from parnassus.checks import Check, all_checks, check, selected, verify, version_of
+from parnassus.errors import SettingError
+
+
+@pytest.mark.parametrize("one", all_checks(), ids=lambda c: c.name)
+def test_the_check_agrees_with_its_oracle(one: Check):
+    if version_of(one.oracle) is None:
+        pytest.skip(f"the oracle {one.oracle} is not installed: pip install 'parnassus[verify]'")
+    assert one.run() <= one.tolerance
+
+
+def test_every_check_says_what_it_compares():
+    assert all(one.summary for one in all_checks())
+
+
+def test_checks_are_chosen_by_family_system_or_name():
+    assert {c.name for c in selected("mlp")} >= {"mlp_forward_with_scikit_learns_weights"}
+    assert selected("lenet5_parameter_count")[0].systems == ("lenet5",)
+    with pytest.raises(SettingError, match="did you mean 'lenet5'"):
+        selected("lenet6")
+
+
+def test_a_check_of_an_unknown_system_is_refused():
+    with pytest.raises(ValueError, match="no system"):
+        check("perceptrn", oracle="(book)", tolerance=0)(lambda: 0.0)
+
+
+def test_an_oracle_that_is_not_installed_is_said_to_be():
+    assert version_of("no-such-distribution") is None
+    assert version_of("(closed form)") == ""
+    (result,) = verify("lenet5_parameter_count")
+    assert (result.verdict, result.difference) == ("agrees", 0.0)
