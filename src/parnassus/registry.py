@@ -154,8 +154,11 @@ class Spec:
         """What the only builder of this name and task makes (optimizers, schedules, losses)."""
         return self.builders(task)[0].make(*given, **facts, **self.get_params(task=task))
 
-    def __sklearn_clone__(self) -> "Spec":
+    def copy(self) -> "Spec":
+        """An equal Spec of its own."""
         return Spec(self.registry, self.name, self.options)
+
+    __sklearn_clone__ = copy
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Spec) and (self.registry.kind, self.name, self.options) == (
@@ -180,7 +183,7 @@ def plain(value: Any) -> Any:
 
 def same_kind(value: Any, default: Any) -> bool:
     """Whether a value can stand where the default stands."""
-    if default is None or value is None:
+    if default is None:
         return True
     for kind in (bool, numbers.Integral, numbers.Real, str, tuple):
         if isinstance(default, kind):

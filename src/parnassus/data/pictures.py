@@ -1,5 +1,6 @@
 """One picture at a time: from file, PIL image or array to 8-bit pixels of a given mode and size."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ def open_picture(given: Any, where: str) -> Any:
         return Image.fromarray(np.ascontiguousarray(pixels))
     if hasattr(given, "getbands"):
         return ImageOps.exif_transpose(given)
+    if not isinstance(given, str | os.PathLike):
+        raise DataError(f"{where} is a {type(given).__name__}; give an array, a PIL image or the path of a file")
     path = Path(given)
     try:
         with Image.open(path) as image:
@@ -45,7 +48,7 @@ def look(given: Any, where: str) -> tuple[str, tuple[int, int]]:
     """The mode ("L" or "RGB") and (height, width) of a picture; of a file, from its header alone."""
     from PIL import Image
 
-    if isinstance(given, np.ndarray | Tensor) or hasattr(given, "getbands"):
+    if not isinstance(given, str | os.PathLike):
         image = open_picture(given, where)
         return plain_mode(image), (image.height, image.width)
     try:

@@ -52,8 +52,12 @@ def open_source(path: Any, target: str | None = None, *, memory: int | None = No
     target : the column (or NPZ array) that holds the answers; folders and lists of pictures need none.
     memory : bytes that a table may take, `MEMORY_BUDGET` unless told; a larger one is read in chunks.
     """
-    path = Path(path).expanduser()
-    if not path.exists():
+    try:
+        path = Path(path).expanduser()
+        there = path.exists()
+    except (OSError, RuntimeError) as error:
+        raise FileError(f"{str(path)[:200]!r} is no path to data ({error}); look at the path") from error
+    if not there:
         near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise FileError(f"{path} does not exist; {did_you_mean(path.name, near) if near else 'look at the path'}")
     if path.is_dir():

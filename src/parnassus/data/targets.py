@@ -103,13 +103,13 @@ class Labels(Target):
         return z.softmax(1).numpy()
 
     def decode(self, outputs: Tensor, *, threshold: float = 0.5) -> np.ndarray:
-        """Labels in the user's own type; with two classes the second needs more than `threshold` probability."""
+        """Labels in the user's own type; with two classes the second needs `threshold` probability or more."""
         return self.decide(self.probabilities(outputs), threshold=threshold)
 
     def decide(self, probabilities: np.ndarray, *, threshold: float = 0.5) -> np.ndarray:
         """Labels from (rows, K) probabilities: the likeliest, or by `threshold` where there are two classes."""
         if len(self.classes) == 2:
-            return self.classes[(probabilities[:, 1] > threshold).astype(np.int64)]
+            return self.classes[(probabilities[:, 1] >= threshold).astype(np.int64)]
         return self.classes[probabilities.argmax(1)]
 
     def state(self) -> State:
@@ -221,7 +221,7 @@ class Multilabel(Target):
 
     def decide(self, probabilities: np.ndarray, *, threshold: float | Sequence[float] | np.ndarray = 0.5) -> Any:
         """Labels from (rows, L) probabilities, in the form given to fit."""
-        hot = probabilities > np.asarray(threshold)
+        hot = probabilities >= np.asarray(threshold)
         if self.form_given == "indicator":
             return hot.astype(self.dtype_given)
         names = self.labels.tolist()

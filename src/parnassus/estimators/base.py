@@ -13,9 +13,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, clone
-from sklearn.exceptions import NotFittedError
-from sklearn.utils.validation import _check_feature_names, _num_features
 from torch import Tensor, nn
 
 from ..data.codec import Codec, codec_for
@@ -33,16 +30,19 @@ from ..train.randomness import kept_random, seed_of
 from ..train.trainer import Trainer, cuts_of
 from .identity import fingerprint, versions
 from .intake import Examples, count_rows, examples_of, hold_out, inputs_of, take_rows, warn_of_leaks
-from .training import device_of, record_of, resume_from, threads_for, trainer_of
+from .protocol import Settings, not_fitted_error
+from .training import check_settings, device_of, record_of, resume_from, threads_for, trainer_of
 
 EVALUATED = 1024  # rows that a prediction takes at a time
 
 
-class NotFitted(ParnassusError, NotFittedError):
-    """An estimator was asked for what only `fit` can give."""
+def __getattr__(name: str) -> Any:
+    if name == "NotFitted":
+        return not_fitted_error()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-class Estimator(BaseEstimator):
+class Estimator(Settings):
     """A task. The constructor stores, `fit` learns, learned things end in `_`.
 
     Parameters
@@ -138,7 +138,7 @@ class Estimator(BaseEstimator):
     def spec(self, role: str, given: Any) -> Spec:
         """A name or a Spec as a Spec of its own; anything else is refused."""
         if isinstance(given, Spec) and given.registry.kind == role:
-            return clone(given)
+            return given.copy()
         if isinstance(given, str):
             if role == "model":
                 REGISTRIES[role].builders(given, self.task)  # "did you mean" looks among this task's names
@@ -161,7 +161,7 @@ class Estimator(BaseEstimator):
                 setattr(self, role, params.pop(role))
             if any(key.startswith(f"{role}__") for key in params):
                 given = getattr(self, role)
-                setattr(self, role, clone(given) if isinstance(given, Spec) else self._known(role, given) or given)
+                setattr(self, role, given.copy() if isinstance(given, Spec) else self._known(role, given) or given)
         return super().set_params(**params)
 
     def _known(self, role: str, given: Any) -> Spec | None:
@@ -172,14 +172,15 @@ class Estimator(BaseEstimator):
 
     def _fit(self, examples: Examples, target: Target | None, validation: Any, labels: Any) -> Self:
         """Codecs from training rows, the view and builder that fit, then phases until the end."""
+        check_settings(self)
         if validation is None and self.patience:
             validation = 0.1
         self._optimizer_state = {}
         train, held = hold_out(examples, validation, seed=self.seed, labels=labels)
         self._fit_codecs(train, target)
-        warn_of_leaks(train, held)
         rows = self._rows(train)
         watched = self._rows(held) if held is not None else None
+        warn_of_leaks(train, held)
         device = device_of(self.device)
         self._build(device)
         trainer = trainer_of(self, self.objective_, partial(self._prepare, device), len(rows), device)
@@ -203,14 +204,16 @@ class Estimator(BaseEstimator):
 
     def _partial_fit(self, examples: Examples, target: Target | None) -> None:
         """One pass over the examples, the optimizers going on from where they were; `target` is fitted, and new."""
+        check_settings(self)
         if target is not None:
             self.codec_, self.target_ = self._codec(examples.X).fit(examples.X), target
             self.target_name_ = None
-            self._name_features(examples.X)
+            self._name_features()
             self._build(device_of(self.device))
             self.n_steps_, self._optimizer_state = 0, {}
-        rows = self._rows(Examples(self._checked(examples.X), examples.y, examples.weight))
-        once = clone(self).set_params(epochs=1, patience=None, seed=seed_of(self.seed, self.n_steps_))
+        rows = self._rows(Examples(examples.X, examples.y, examples.weight))
+        own = self.get_params(deep=False) | {"epochs": 1, "patience": None}
+        once = type(self)(**own | {"seed": seed_of(self.seed, self.n_steps_)})
         trainer = trainer_of(once, self.objective_, partial(self._prepare, self._device), len(rows), self._device)
         for name, state in self._optimizer_state.items():
             trainer.optimizers[name].load_state_dict(state)
@@ -226,6 +229,7 @@ class Estimator(BaseEstimator):
         """Keep what outlives the training."""
         self.history_ = trainer.history
         self.best_epoch_ = trainer.best["epoch"] if trainer.best else None
+        self.interrupted_ = trainer.interrupted
         self.n_steps_ = trainer.step
         self.versions_ = versions()
         self.held_ = held
@@ -234,7 +238,7 @@ class Estimator(BaseEstimator):
         codec = self._codec(train.X)
         self.codec_ = codec.fit(train.X)
         self.target_ = target.fit(train.y, codec) if target is not None else None
-        self._name_features(train.X)
+        self._name_features()
 
     def _codec(self, X: Any) -> Codec:
         """An unfitted codec: the one given, or the one that X calls for."""
@@ -308,7 +312,7 @@ class Estimator(BaseEstimator):
 
     def _outputs(self, X: Any) -> Tensor:
         """What the model says of raw rows, in order, (rows, ...) on the CPU."""
-        rows = self.codec_.encode(self._checked(X))
+        rows = self._fitted().codec_.encode(X)
         self.objective_.eval()
         parts = []
         device = self._device
@@ -325,7 +329,7 @@ class Estimator(BaseEstimator):
         X = inputs_of(X, self._fitted().target_name_)
         n = count_rows(X)
         good = np.ones(n, dtype=bool)
-        if on_error == "raise":
+        if on_error == "raise" or not n:
             return X, good
         reasons = dict(self._unusable(X, np.arange(n)))
         if len(reasons) == n:
@@ -354,23 +358,19 @@ class Estimator(BaseEstimator):
             target = self._fitted().target_name_
         return examples_of(X, y, target=target, sample_weight=sample_weight, memory=self.memory)
 
-    def _checked(self, X: Any) -> Any:
-        """Raw inputs after scikit-learn's checks of column names, which tables get its messages from."""
-        if self._fitted().codec_.kind == "table" and hasattr(self, "n_features_in_"):
-            _check_feature_names(self, X, reset=False)
-        return X
-
-    def _name_features(self, X: Any) -> None:
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self, name):
-                delattr(self, name)
+    def _name_features(self) -> None:
+        """What scikit-learn wants to know of a table's columns."""
+        vars(self).pop("feature_names_in_", None)
+        vars(self).pop("n_features_in_", None)
         if self.codec_.kind == "table":
-            _check_feature_names(self, X, reset=True)
-            self.n_features_in_ = _num_features(X)
+            self.n_features_in_ = self.codec_.n_columns  # type: ignore[attr-defined]
+            names = self.codec_.feature_names  # type: ignore[attr-defined]
+            if names is not None:
+                self.feature_names_in_ = np.array(names, dtype=object)
 
     def _fitted(self) -> Self:
         if not hasattr(self, "objective_"):
-            raise NotFitted(f"This {type(self).__name__} instance is not fitted yet; call fit first")
+            raise not_fitted_error()(f"This {type(self).__name__} instance is not fitted yet; call fit first")
         return self
 
     def __sklearn_is_fitted__(self) -> bool:

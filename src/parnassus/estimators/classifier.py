@@ -1,10 +1,9 @@
 """Classes, or sets of labels, from anything."""
 
+from collections.abc import Callable
 from typing import Any, Self, cast
 
 import numpy as np
-from sklearn.base import ClassifierMixin
-from sklearn.utils.metaestimators import available_if
 
 from ..data.targets import Labels, Multilabel, target_for
 from ..errors import DataError, SettingError
@@ -16,11 +15,7 @@ from .base import Estimator
 from .intake import Examples, examples_of, take_rows
 
 
-def _gives_probabilities(self: "Classifier") -> bool:
-    return not hasattr(self, "objective_") or self.objective_.probabilistic
-
-
-class Classifier(ClassifierMixin, Estimator):
+class Classifier(Estimator):
     """One class a row, or any number of labels where y holds lists of labels or a matrix of 0 and 1.
 
     Parameters
@@ -117,20 +112,32 @@ class Classifier(ClassifierMixin, Estimator):
     def _threshold(self) -> Any:
         """The threshold as given, or tuned on the validation rows."""
         if not isinstance(self.threshold, str):
-            values = np.asarray(self.threshold, dtype=np.float64)
-            if not ((values >= 0) & (values <= 1)).all():
-                raise SettingError(f"threshold is a probability in [0, 1], or a metric's name; got {self.threshold!r}")
+            self._check_threshold()
             return self.threshold
         kind = self._fitted().target_.loss_kind
         if kind == "labels":
             raise SettingError("a threshold is tuned for two classes, or for several labels a row; leave threshold=0.5")
         assert self.held_ is not None
-        probability = self.predict_proba(self.held_.X)
+        probability = self.target_.probabilities(self._outputs(self.held_.X))
         if kind == "binary":
             truth = self.target_.indices(self.held_.y)
             return float(tune_threshold(truth, probability[:, 1], metric=self.threshold))  # type: ignore[arg-type]
         truth = self.target_.multi_hot(self.held_.y)
         return np.asarray(tune_threshold(truth, probability, metric=self.threshold)).tolist()  # type: ignore[arg-type]
+
+    def _check_threshold(self) -> None:
+        """Refuses what is no probability, or not one a label."""
+        try:
+            values = np.asarray(self.threshold, dtype=np.float64)
+        except (TypeError, ValueError):
+            values = np.array(np.nan)
+        if not ((values >= 0) & (values <= 1)).all():
+            raise SettingError(f"threshold is a probability in [0, 1], or a metric's name; got {self.threshold!r}")
+        n = self.target_.facts()["n_outputs"]
+        if values.ndim and (self.target_.loss_kind != "multilabel" or values.shape != (n,)):
+            raise SettingError(
+                f"threshold is one probability, or one a label where a row has several; got {values.shape} for {n} outputs"
+            )
 
     # --- use --------------------------------------------------------------------------------------
 
@@ -139,8 +146,14 @@ class Classifier(ClassifierMixin, Estimator):
         target = self._fitted().target_
         return target.labels if isinstance(target, Multilabel) else target.classes
 
-    @available_if(_gives_probabilities)
-    def predict_proba(self, X: Any, *, on_error: str = "raise") -> np.ndarray:
+    @property
+    def predict_proba(self) -> Callable[..., np.ndarray]:
+        """Probabilities of rows, `predict_proba(X, on_error="raise")`; absent where the model gives scores alone."""
+        if hasattr(self, "objective_") and not self.objective_.probabilistic:
+            raise AttributeError(f"{self.model_name!r} gives scores and no probabilities; see decision_function")
+        return self._predict_proba
+
+    def _predict_proba(self, X: Any, *, on_error: str = "raise") -> np.ndarray:
         """(rows, classes) float64; with several labels a row, (rows, labels), each on its own.
 
         `on_error="skip"` gives NaN for rows that cannot be used, says which, and keeps the reasons in `skipped_`.
@@ -174,32 +187,35 @@ class Classifier(ClassifierMixin, Estimator):
         """Metrics with intervals beside the trivial baseline's, on rows that training has not seen."""
         examples = self._asked(X, y, target, sample_weight)
         goal, weight = self.target_, examples.weight
+        probability = goal.probabilities(self._outputs(examples.X))
         if isinstance(goal, Multilabel):
-            return evaluate_multilabel(
+            found = evaluate_multilabel(
                 goal.multi_hot(examples.y),
-                self.predict_proba(examples.X),
+                probability,
                 labels=goal.labels.tolist(),
                 prior=goal.counts / goal.n_rows,
                 thresholds=self.threshold_,
                 sample_weight=weight,
                 seed=self.seed,
             )
-        probability = self.target_.probabilities(self._outputs(examples.X))
-        threshold = 0.5 if goal.loss_kind == "labels" else self.threshold_
-        return evaluate_classification(
-            goal.indices(examples.y),
-            probability,
-            classes=goal.classes.tolist(),
-            prior=goal.counts,
-            threshold=threshold,
-            sample_weight=weight,
-            seed=self.seed,
-        )
+        else:
+            found = evaluate_classification(
+                goal.indices(examples.y),
+                probability,
+                classes=goal.classes.tolist(),
+                prior=goal.counts,
+                threshold=0.5 if goal.loss_kind == "labels" else self.threshold_,
+                sample_weight=weight,
+                seed=self.seed,
+            )
+        return found if self.objective_.probabilistic else found.of_scores()
 
     def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import ClassifierTags
+
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
-        tags.input_tags.string = False
+        tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags(multi_label=True)
+        tags.target_tags.required = True
         return tags
 
     learned = (*Estimator.learned, "threshold_")

@@ -1,6 +1,7 @@
 """Which data and which versions a model was made from."""
 
 import hashlib
+import importlib.metadata
 import platform
 
 import numpy as np
@@ -24,13 +25,11 @@ def fingerprint(rows: Rows) -> str:
 
 def versions() -> dict[str, str]:
     """The versions that equal weights need."""
-    import sklearn
-
     return {
         "parnassus": __version__,
         "torch": torch.__version__,
         "numpy": np.__version__,
-        "scikit-learn": sklearn.__version__,
+        "scikit-learn": importlib.metadata.version("scikit-learn"),
         "python": platform.python_version(),
         "machine": platform.machine(),
     }

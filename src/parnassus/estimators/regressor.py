@@ -3,17 +3,17 @@
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import RegressorMixin
 
 from ..data.targets import Numbers, number_array
 from ..evaluation.regression import evaluate_regression
 from ..evaluation.result import Evaluation
+from ..functional.metrics import r2
 from .base import Estimator
 from .classifier import spread
 from .intake import examples_of
 
 
-class Regressor(RegressorMixin, Estimator):
+class Regressor(Estimator):
     """One or several numbers a row, in the units that `fit` was given.
 
     Parameters
@@ -70,7 +70,7 @@ class Regressor(RegressorMixin, Estimator):
     def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, target: str | None = None) -> float:
         """R squared: 1 is perfect, 0 is what the mean of y scores."""
         examples = self._asked(X, y, target, sample_weight)
-        return super().score(examples.X, number_array(examples.y), examples.weight)
+        return float(r2(number_array(examples.y), self.predict(examples.X), sample_weight=examples.weight))
 
     def evaluate(self, X: Any, y: Any = None, *, target: str | None = None, sample_weight: Any = None) -> Evaluation:
         """Metrics with intervals beside the trivial baseline's, on rows that training has not seen."""
@@ -88,6 +88,9 @@ class Regressor(RegressorMixin, Estimator):
         )
 
     def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import RegressorTags
+
         tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
+        tags.estimator_type, tags.regressor_tags = "regressor", RegressorTags()
+        tags.target_tags.required = tags.target_tags.multi_output = True
         return tags

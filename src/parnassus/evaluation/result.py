@@ -1,7 +1,7 @@
 """What an evaluation returns: numbers with their intervals beside the trivial baseline, tables and curves."""
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -38,6 +38,7 @@ TITLES = {
     "rmse": "Root mean squared error",
     "roc_auc": "ROC AUC",
 }
+OF_PROBABILITIES = {"log_loss", "brier", "expected_calibration_error"}
 UNBOUNDED = {"log_loss", "mae", "mse", "msle", "rmse"}
 LOWER_IS_BETTER = {
     "brier",
@@ -160,6 +161,13 @@ class Evaluation:
         return "\n".join(
             f"{r[0]:<{widths[0]}}  {r[1]:>{widths[1]}}  {r[2]:>{widths[2]}}  {r[3]:>{widths[3]}}".rstrip() for r in rows
         )
+
+    def of_scores(self) -> Self:
+        """The same for a model that gives scores: what judges them as probabilities is left out."""
+        metrics = [m for m in self.metrics if m.name not in OF_PROBABILITIES]
+        curves = {k: c for k, c in self.curves.items() if k != "calibration"}
+        note = "The model gives scores and no probabilities; they are judged by the answers and their order."
+        return replace(self, metrics=metrics, curves=curves, notes=[*self.notes, note])
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values; undefined numbers are None, and the resamples stay behind."""

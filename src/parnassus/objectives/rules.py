@@ -32,6 +32,8 @@ class Perceptron(Objective):
     course K4.
     """
 
+    probabilistic = False
+
     def __init__(
         self,
         in_features: int,
@@ -90,6 +92,8 @@ class LeastMeanSquares(Objective):
     Source: Widrow and Hoff 1960; Martinez-Ramon 1.2.4 and 2.5, Jaiswal J18.
     """
 
+    probabilistic = False
+
     def __init__(
         self, in_features: int, n_outputs: int, *, lr: float | None = None, targets: Targets = as_given
     ) -> None:
@@ -137,6 +141,8 @@ class LeastSquares(Objective):
     full_batch = True
     epochs = 1
     block = 8192
+
+    probabilistic = False
 
     def __init__(self, in_features: int, n_outputs: int, *, l2: float = 0.0, targets: Targets = as_given) -> None:
         super().__init__()
