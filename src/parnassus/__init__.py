@@ -27,6 +27,7 @@ _PUBLIC = {
     "Diverged": "errors",
     "DataWarning": "errors",
     "NotFitted": "estimators.base",
+    "keep_memory": "memory",
 }
 _PACKAGES = (
     "byhand",

@@ -1,6 +1,7 @@
 """What a training leaves behind: losses kept on the device, the epochs' log, the progress that a person watches."""
 
 import csv
+import random
 import sys
 import time
 from collections.abc import Iterator
@@ -11,8 +12,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from ..errors import FileError
+
 if TYPE_CHECKING:
     from .trainer import Trainer
+
+
+N_LINES = 20  # about as many lines does a whole training print where there is no terminal
 
 
 class Losses:
@@ -87,9 +93,11 @@ class Progress(Record):
         if not self.terminal:
             yield
             return
+        before = random.getstate()  # rich draws from Python's random numbers when it is imported
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+        random.setstate(before)
         named = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[shown]}"), TimeRemainingColumn()
         with Progress(*named, console=Console(stderr=True), transient=not self.always) as self._live:
             self._task = self._live.add_task("epoch 1", total=trainer.steps, completed=trainer.step, shown="")
@@ -104,8 +112,10 @@ class Progress(Record):
         number = len(trainer.history)
         if self._live is not None:
             self._live.update(self._task, description=f"epoch {number + 1}", shown=shown(summary))
-        if self.always and (self._live is None or number == trainer.plan.epochs):
-            print(f"epoch {number}/{trainer.plan.epochs}  {shown(summary)}", file=sys.stderr)
+        epochs = trainer.plan.epochs
+        due = number in (1, epochs) or number % max(1, epochs // N_LINES) == 0
+        if self.always and (number == epochs if self._live is not None else due):
+            print(f"epoch {number}/{epochs}  {shown(summary)}", file=sys.stderr)
 
 
 class Log(Record):
@@ -120,7 +130,10 @@ class Log(Record):
     def showing(self, trainer: "Trainer") -> Iterator[None]:
         from tensorboardX import SummaryWriter
 
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(f"{self.folder}: no folder can be made here ({error.strerror}); give another out=") from error
         self._write(trainer.history)
         self._events = SummaryWriter(str(self.folder / "events"), purge_step=len(trainer.history))
         try:

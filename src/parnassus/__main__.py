@@ -1,0 +1,8 @@
+"""`python -m parnassus` is the command `parnassus`."""
+
+import sys
+
+from .cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

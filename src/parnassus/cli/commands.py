@@ -1,0 +1,267 @@
+"""The commands and their flags; those of `train` are read off the estimators' sources."""
+
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, Group, Parameter
+
+from ..version import __version__
+from . import settings
+from .console import spoken
+from .settings import ROLES, Setting
+from .training import OWN, named_in, train
+from .values import kinds_of, shown
+
+Json = Annotated[bool, Parameter(name="--json", negative=(), help="print JSON, and nothing else, to standard output")]
+Target = Annotated[str | None, Parameter(help="the column that holds the answers; none takes the one trained on")]
+Model = Annotated[str, Parameter(name="RUN", help="a run's folder, or a saved model")]
+Out = Annotated[Path | None, Parameter(name=["--out", "-o"])]
+NAMES = ("train", "evaluate", "predict", "report", "models", "systems", "verify", "demo")
+HELP = "Deep learning, from the perceptron on, on your own data: train, evaluate, predict, report."
+METAVARS = {"int": "INT", "float": "NUM", "str": "TEXT"}
+HELP_FLAGS = ("--help", "-h")
+
+
+def application(words: Sequence[str]) -> App:
+    """The commands; the flags of `train` are those of the models and optimizers that the words name."""
+    app = App(
+        name="parnassus",
+        help=HELP,
+        version=__version__,
+        help_format="plaintext",
+        help_flags=HELP_FLAGS,
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+    )
+    app.command(training(words))
+    for command in (evaluate, predict, report, models, systems, verify, demo):
+        app.command(command)
+    return app
+
+
+# --- train ----------------------------------------------------------------------------------------
+
+
+def training(words: Sequence[str]) -> App:
+    """`train` with a command for each task."""
+    app = App(
+        name="train",
+        help="Train a model on data: split, fit, test, report; everything lands in one folder.",
+        help_format="plaintext",
+        help_flags=HELP_FLAGS,
+    )
+    if "train" in words[:1]:
+        for task, declared in settings.tasks().items():
+            asked = task in [w.replace("-", "_") for w in words[1:2]]
+            chosen = named_in(words, task) if asked else dict.fromkeys(ROLES)
+            command = command_of(parameters(task, chosen), partial(train, task, argv=words))
+            command.__doc__ = f"Train a {task.replace('_', ' ')}: {declared.summary}\n\n{unnamed(task, chosen)}"
+            app.command(command, name=task.replace("_", "-"))
+    return app
+
+
+def command_of(parameters: Sequence[inspect.Parameter], run: Callable[[dict[str, Any]], int]) -> Callable[..., int]:
+    """A function of these parameters, which hands on what was given by name."""
+    keys = {p.name: k for p, k in ((p, p.name.replace("__", ".")) for p in parameters)}
+
+    def command(*args: Any, **given: Any) -> int:
+        return run({**({"data": args[0]} if args else {}), **{keys[k]: v for k, v in given.items()}})
+
+    signature = inspect.Signature(list(parameters))
+    command.__signature__ = signature  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    return command
+
+
+def parameters(task: str, chosen: dict[str, str | None]) -> list[inspect.Parameter]:
+    """The parameters of `train` for a task: data first, then a flag for each setting, then those of what was chosen."""
+    data = Group("Data", sort_key=0)
+    training = Group("Training", sort_key=1)
+    found = [
+        inspect.Parameter(
+            "data",
+            inspect.Parameter.POSITIONAL_ONLY,
+            default=None,
+            annotation=Annotated[
+                str | None,
+                Parameter(
+                    help="a CSV or Parquet file, or a folder with a folder of pictures for each class",
+                    group=data,
+                    show_default=False,
+                ),
+            ],
+        )
+    ]
+    found += [flag(key, setting, data) for key, setting in OWN.items()]
+    for key, setting in settings.tasks()[task].settings.items():
+        words = f"one of {', '.join(names(key, task))}" if key in ROLES else setting.words
+        if key == "model":
+            words += "; none takes the one for this kind of data"
+        elif key == "loss":
+            words += "; none takes the one that fits the target"
+        elif key == "codec":
+            words = f"how the data become numbers: {words}; none takes the one for this kind of data"
+        default = "runs/<data>-<model>" if key == "out" else None
+        found.append(flag(key, Setting(key, setting.annotation, setting.default, words), training, default=default))
+    for role in ROLES:
+        for name in options_for(role, chosen[role], task):
+            group = Group(f"{role.capitalize()} {name}", sort_key=2 + ROLES.index(role))
+            known = {p.name for p in found}
+            for key, setting in settings.options(role, name, task).items():
+                if f"{role}__{key}" not in known:
+                    found.append(flag(f"{role}.{key}", setting, group))
+    return found
+
+
+def names(role: str, task: str) -> list[str]:
+    """The names that a role can take, for a task."""
+    known = settings.codecs() if role == "codec" else settings.builders(role)
+    return sorted({b.name for b in known if role != "model" or task in b.tasks})
+
+
+def options_for(role: str, name: str | None, task: str) -> list[str]:
+    """Whose options are flags: those of what was chosen; of the likely ones, where that is left to the data."""
+    if name is not None:
+        return [name]
+    if role == "model":
+        return list(dict.fromkeys(["mlp", *settings.tasks()[task].extra["default_models"].values()]))
+    return [c.name for c in settings.codecs()] if role == "codec" else []
+
+
+def unnamed(task: str, chosen: dict[str, str | None]) -> str:
+    """What the help says of options it does not list."""
+    if chosen["model"]:
+        return f"{chosen['model']}: {settings.named('model', chosen['model'], task)[0].summary}"
+    return "Name a model, such as --model mlp, before --help to see its options; the same for --optimizer and the rest."
+
+
+def flag(key: str, setting: Setting, group: Group, *, default: str | None = None) -> inspect.Parameter:
+    """A flag for a setting; values stay words, which are read once it is known whose they are."""
+    kinds = kinds_of(setting).keys() - {"None"}
+    kind: Any = bool | None if kinds == {"bool"} else tuple[str, ...] | None if kinds & {"tuple", "any"} else str | None
+    if key in ROLES:
+        kind = str | None
+    name = "--" + key.replace("_", "-")
+    metavar = "VALUES" if "tuple" in kinds else METAVARS.get(min(kinds, default=""), "VALUE")
+    words = re.sub(r"\bNone\b", "none", spoken(setting.words.replace("`", "")))
+    annotation = Annotated[
+        kind,
+        Parameter(
+            name=name,
+            group=group,
+            help=words,
+            metavar="NAME" if key in ROLES else metavar,
+            negative=() if key in OWN else None,
+            consume_multiple=bool(kinds & {"tuple", "any"}) and key not in ROLES,
+            negative_iterable=(),
+            accepts_keys=False,
+            show_default=lambda _: default or shown(setting.default),
+        ),
+    ]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(key.replace(".", "__"), keyword, default=None, annotation=annotation)
+
+
+# --- the others -----------------------------------------------------------------------------------
+
+
+def evaluate(
+    model: Model,
+    data: Annotated[str, Parameter(help="rows with answers: what `train` takes")],
+    /,
+    *,
+    target: Target = None,
+    report: Annotated[Path | None, Parameter(help="also write the page of the report here")] = None,
+    json: Json = False,
+) -> int:
+    """Measure a trained model on data, with intervals, beside the trivial baseline."""
+    from .using import evaluate as work
+
+    return work(model, data, target=target, report=report, json=json)
+
+
+def predict(
+    model: Model,
+    *data: Annotated[str, Parameter(help="a CSV, a picture, several pictures, or a folder of pictures")],
+    text: Annotated[
+        tuple[str, ...], Parameter(consume_multiple=True, negative=(), help="texts, for a model of texts")
+    ] = (),
+    out: Annotated[Path | None, Parameter(name=["--out", "-o"], help="write a CSV here instead of printing it")] = None,
+    proba: Annotated[bool, Parameter(negative=(), help="add the probability of each class")] = False,
+    on_error: Annotated[Literal["raise", "skip"], Parameter(help="whether a bad row ends the work")] = "raise",
+    json: Json = False,
+) -> int:
+    """Answer for new data with a trained model, as CSV."""
+    from .using import predict as work
+
+    return work(model, list(data), texts=list(text), out=out, proba=proba, on_error=on_error, json=json)
+
+
+def report(
+    model: Model,
+    data: Annotated[str, Parameter(help="rows with answers: what `train` takes")],
+    /,
+    *,
+    out: Annotated[Path, Parameter(name=["--out", "-o"], help="the page to write")] = Path("report.html"),
+    target: Target = None,
+    json: Json = False,
+) -> int:
+    """Write one HTML page on how good a trained model is on data."""
+    from .using import evaluate as work
+
+    return work(model, data, target=target, report=out, json=json)
+
+
+def models(
+    *,
+    task: Annotated[str | None, Parameter(help="those that serve this task, such as classifier")] = None,
+    modality: Annotated[str | None, Parameter(help="those that take table, text, image or sequence data")] = None,
+    json: Json = False,
+) -> int:
+    """List the models: what they serve, what they take, what can be set."""
+    from .catalogue import models as work
+
+    return work(task=task, modality=modality, json=json)
+
+
+def systems(
+    id: Annotated[str | None, Parameter(help="one system, in full")] = None,
+    /,
+    *,
+    family: Annotated[str | None, Parameter(help="those of one family")] = None,
+    claimed: Annotated[bool, Parameter(negative=(), help="those that are computed here")] = False,
+    missing: Annotated[bool, Parameter(negative=(), help="those that are not")] = False,
+    json: Json = False,
+) -> int:
+    """List what the books teach, and where it is computed."""
+    from .catalogue import systems as work
+
+    return work(id, family=family, claimed=claimed, missing=missing, json=json)
+
+
+def verify(
+    what: Annotated[str, Parameter(help="a family, a system, a check, or all")] = "all",
+    /,
+    *,
+    json: Json = False,
+) -> int:
+    """Compare what is computed here with outside oracles; the exit code is 1 where something differs."""
+    from .catalogue import verify as work
+
+    return work(what, json=json)
+
+
+def demo(
+    *,
+    out: Annotated[Path, Parameter(name=["--out", "-o"], help="the run's folder")] = Path("runs/digits"),
+    seed: Annotated[int, Parameter(help="of the split and the weights")] = 0,
+    json: Json = False,
+) -> int:
+    """Train a convolutional net on the handwritten digits that scikit-learn ships, and report."""
+    from .demo import demo as work
+
+    return work(out, seed=seed, json=json)

@@ -1,0 +1,97 @@
+"""Data that a command line names, as examples: without the columns to leave out, texts as texts."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    from ..estimators.intake import Examples
+
+
+def opened(
+    path: str, *, target: str | None = None, drop: Sequence[str] = (), texts: bool = False, memory: int | None = None
+) -> "Examples":
+    """The examples at a path; `target` and `drop` name columns, and `texts` says that the one left holds texts."""
+    from ..estimators.intake import examples_of
+
+    examples = examples_of(
+        path if not texts or Path(path).suffix != ".txt" else Path(path), None, target=target, memory=memory
+    )
+    examples.target = getattr(examples.source, "target", None) or target
+    examples.X = without(examples.X, drop, path)
+    if texts:
+        examples.X = texts_of(examples.X, path)
+    return examples
+
+
+def without(X: Any, drop: Sequence[str], path: str) -> Any:
+    """X without the columns to leave out."""
+    if not drop:
+        return X
+    columns = [str(c) for c in getattr(X, "columns", ())]
+    for name in drop:
+        if name not in columns:
+            raise DataError(
+                f"{path} has no column {name!r} to drop; "
+                f"{did_you_mean(name, columns) if columns else 'it has no columns with names'}"
+            )
+    if not hasattr(X, "drop"):
+        raise DataError(
+            f"{path} is larger than --memory, and columns are dropped from data in memory; raise --memory, "
+            f"or take the columns out of the file"
+        )
+    return X.drop(columns=list(drop))
+
+
+def texts_of(X: Any, path: str) -> list[str]:
+    """The texts of the one column that is left."""
+    columns = list(getattr(X, "columns", ()))
+    if len(columns) != 1:
+        raise DataError(
+            f"{path} has {len(columns)} columns beside the target ({', '.join(map(str, columns[:8]))}); "
+            f"texts are one column: leave the others out by --drop"
+        )
+    column = X[columns[0]]
+    gone = column.isna()
+    if gone.any():
+        raise DataError(
+            f"{path}: row {int(gone.to_numpy().argmax())} of {columns[0]!r} holds no text; fill it or leave the row out"
+        )
+    return [str(text) for text in column]
+
+
+def kind_of(X: Any) -> str:
+    """The kind of codec that raw data call for."""
+    from ..data.codec import codec_for
+
+    return codec_for(X).kind
+
+
+def write_rows(examples: "Examples", folder: Path) -> Path | None:
+    """A file in the folder that holds these rows with their answers, where their form has one: CSV, list or NPZ."""
+    import numpy as np
+
+    X, y = examples.X, examples.y
+    if hasattr(X, "to_csv") and examples.target is not None:
+        path = folder / "test.csv"
+        X.assign(**{examples.target: np.asarray(y)}).to_csv(path, index=False)
+        return path
+    if isinstance(X, list) and X and all(isinstance(x, Path) for x in X):
+        path = folder / "test.txt"
+        lines = [f"{x.resolve()}\t{label}\n" for x, label in zip(X, np.asarray(y).tolist(), strict=True)]
+        path.write_text("".join(lines), encoding="utf-8")
+        return path
+    if isinstance(X, list) and X and isinstance(X[0], str) and examples.target is not None:
+        import pandas as pd
+
+        path = folder / "test.csv"
+        pd.DataFrame({"text": X, examples.target: np.asarray(y)}).to_csv(path, index=False)
+        return path
+    if isinstance(X, np.ndarray) and isinstance(y, np.ndarray):
+        path = folder / "test.npz"
+        arrays: dict[str, Any] = {"X": X, examples.target or "y": y}
+        np.savez(path, **arrays)
+        return path
+    return None

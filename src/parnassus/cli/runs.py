@@ -1,0 +1,100 @@
+"""A run's folder: what it holds, whether it may be written, and the model in it."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import FileError, SettingError
+from .configuration import read_configuration
+
+if TYPE_CHECKING:
+    from ..estimators.base import Estimator
+
+FILES = (
+    "model.parnassus",
+    "checkpoint",
+    "log.csv",
+    "events",
+    "report.html",
+    "config.toml",
+    "evaluation.json",
+    "test.csv",
+    "test.txt",
+    "test.npz",
+    "pictures",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of one training."""
+
+    folder: Path
+
+    def __getitem__(self, name: str) -> Path:
+        return self.folder / name
+
+    @property
+    def model(self) -> Path:
+        return self["model.parnassus"]
+
+    def claim(self, *, overwrite: bool, resume: bool) -> None:
+        """Refuse a folder that holds a run, unless its end was asked for; nothing is changed yet."""
+        if self.folder.exists() and not self.folder.is_dir():
+            raise FileError(f"{self.folder} is a file; name a folder by --out")
+        if overwrite and resume:
+            raise SettingError("--overwrite starts anew and --resume goes on; give one of them")
+        if overwrite or resume:
+            return
+        if self.model.exists():
+            raise FileError(
+                f"{self.folder} holds a finished run; start anew with --overwrite, go on with --resume, or "
+                f"name another folder by --out"
+            )
+        if self["checkpoint"].exists():
+            raise FileError(
+                f"{self.folder} holds a run that did not end; go on with --resume, start anew with "
+                f"--overwrite, or name another folder by --out"
+            )
+
+    def make(self, *, resume: bool) -> None:
+        """The folder, without what an earlier run left in it, unless this one goes on with it."""
+        for name in FILES if not resume else ():
+            path = self[name]
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+
+def loaded(given: str) -> tuple["Estimator", dict[str, Any]]:
+    """The model in a run's folder, or in a file, and the run's configuration where there is one."""
+    from ..estimators.saving import load
+
+    path = Path(given)
+    if path.is_dir():
+        run = Run(path)
+        if not run.model.exists() and run["checkpoint"].exists():
+            raise FileError(
+                f"{path} holds a run that did not end; go on with parnassus train, the same data, --out {path} --resume"
+            )
+        if not run.model.exists():
+            raise FileError(f"{path} holds no model.parnassus; give a run's folder, or a saved model")
+        path = run.model
+    elif not path.exists():
+        raise FileError(f"{path} does not exist; give a run's folder, or a saved model")
+    _register_tasks()
+    beside = path.parent / "config.toml"
+    return load(path), read_configuration(beside) if beside.exists() else {}
+
+
+def _register_tasks() -> None:
+    """Import every task, so that `load` knows it."""
+    import importlib
+
+    from . import settings
+
+    for task in settings.tasks():
+        importlib.import_module(f"...estimators.{task}", __name__)

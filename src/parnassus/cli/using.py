@@ -1,0 +1,205 @@
+"""`parnassus evaluate`, `predict` and `report`: a trained model on data."""
+
+import csv
+import io
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DataError, FileError, SettingError
+from .console import Console, finite, note
+from .runs import loaded
+
+if TYPE_CHECKING:
+    from ..estimators.base import Estimator
+
+
+def evaluate(model: str, data: str, *, target: str | None, report: Path | None, json: bool) -> int:
+    """Numbers with intervals beside the trivial baseline's, and the page where one is asked for. The exit code."""
+    console = Console(json=json)
+    estimator, configuration = loaded(model)
+    examples = _examples(estimator, configuration, data, target)
+    check_form(estimator, examples.X, data)
+    if examples.y is None:
+        where = (
+            "name the column that holds them by --target"
+            if hasattr(examples.X, "columns")
+            else ("give a folder with a folder of pictures for each class")
+        )
+        raise DataError(f"{data} holds no answers to compare with; {where}, or use `parnassus predict`")
+    name = Path(data).name
+    if report is not None:
+        command = shlex.join(["parnassus", "report", model, data, "-o", str(report)])
+        evaluation = estimator.report(report, examples.X, examples.y, data=name, command=command)
+    else:
+        evaluation = estimator.evaluate(examples.X, examples.y)
+    model_name = getattr(estimator.model, "name", estimator.model_name)
+    console.say(f"{model_name} on {name}: {evaluation.n_rows:,} rows; the baseline is {evaluation.baseline}")
+    console.say(evaluation.table())
+    for remark in evaluation.notes:
+        console.say(f"note: {remark}")
+    if report is not None:
+        console.say(f"report: {report}")
+    console.result(evaluation.to_dict() | ({"report": str(report)} if report is not None else {}))
+    return 0
+
+
+def _examples(estimator: "Estimator", configuration: dict[str, Any], data: str, target: str | None) -> Any:
+    """Rows with answers: the column trained on, unless another is named; columns left out then are left out here."""
+    from .inputs import opened
+
+    learned, drop = estimator.target_name_, tuple(configuration.get("drop", ()))
+    suffixes = (".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson")
+    if target is None and Path(data).suffix.lower() in suffixes:
+        target = learned
+    return opened(
+        data, target=target, drop=_present(data, drop), texts=estimator.codec_.kind == "text", memory=estimator.memory
+    )
+
+
+def _present(data: str, drop: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the columns to leave out that the data have."""
+    if not drop:
+        return ()
+    from ..data.sources import open_source
+
+    columns = {str(c) for c in getattr(open_source(data).X, "columns", ())}
+    return tuple(name for name in drop if name in columns)
+
+
+# --- predict --------------------------------------------------------------------------------------
+
+
+def predict(
+    model: str, data: list[str], *, texts: list[str], out: Path | None, proba: bool, on_error: str, json: bool
+) -> int:
+    """Answers as CSV, on standard output or in a file. The exit code."""
+    if bool(data) == bool(texts):
+        raise SettingError('predict takes data or --text, one of them: a CSV, pictures, or --text "..."')
+    estimator, configuration = loaded(model)
+    heading, names, X = _inputs(estimator, configuration, data, texts, on_error)
+    check_form(estimator, X, " ".join(data[:3]))
+    rows = answers(estimator, X, names, heading=heading, proba=proba, on_error=on_error)
+    if out is not None:
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            out.write_text(as_csv(rows), encoding="utf-8")
+        except OSError as error:
+            raise FileError(f"{out}: the predictions cannot be written: {error.strerror or error}") from error
+        note(f"wrote {len(rows):,} predictions to {out}")
+    elif not json:
+        print(as_csv(rows), end="")
+    Console(json=json).result(rows)
+    return 0
+
+
+def check_form(estimator: "Estimator", X: Any, name: str) -> None:
+    """Refuse a table for a model of pictures, and the other way round."""
+    from ..data.codec import form_of
+
+    forms = {"table": "tables", "pictures": "pictures", "strings": "texts"}
+    learned, given = forms.get(estimator.codec_.form or ""), forms.get(form_of(X) or "")
+    if learned and given and learned != given:
+        raise DataError(f"this model takes {learned}, and {name} holds {given}; give {learned}, or another model")
+
+
+def answers(
+    estimator: "Estimator", X: Any, names: list[Any], *, heading: str, proba: bool, on_error: str
+) -> list[dict[str, Any]]:
+    """One record a row: what it is, what is answered, the probabilities asked for, and why a row was skipped."""
+    import numpy as np
+
+    skip: dict[str, Any] = {"on_error": on_error}
+    fitted: Any = estimator
+    said = fitted.predict(X, **skip)
+    reasons = getattr(estimator, "skipped_", {}) if on_error == "skip" else {}
+    records: list[dict[str, Any]] = []
+    single = np.ndim(said) < 2 or isinstance(said, list)
+    for number, (name, answer) in enumerate(zip(names, said, strict=True)):
+        if number in reasons:
+            answer = None
+        given = {"prediction": answer} if single else {f"prediction {i}": v for i, v in enumerate(answer)}
+        records.append(finite({heading: name, **given}))
+    if proba:
+        if not hasattr(fitted, "predict_proba"):
+            raise SettingError(f"{estimator.model_name} gives no probabilities; leave --proba out")
+        for record, row in zip(records, fitted.predict_proba(X, **skip).tolist(), strict=True):
+            record |= {f"probability {c}": finite(p) for c, p in zip(fitted.classes_.tolist(), row, strict=True)}
+    if reasons:
+        for number, record in enumerate(records):
+            record["error"] = reasons.get(number, "")
+    return records
+
+
+def as_csv(rows: list[dict[str, Any]]) -> str:
+    """Records as CSV; several labels of a row are joined by semicolons."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: "; ".join(map(str, v)) if isinstance(v, list) else v for k, v in row.items()})
+    return text.getvalue()
+
+
+def _inputs(
+    estimator: "Estimator", configuration: dict[str, Any], data: list[str], texts: list[str], on_error: str
+) -> tuple[str, list[Any], Any]:
+    """(what a row is called, the rows' names, raw inputs)."""
+    kind = estimator.codec_.kind
+    if texts or (kind == "text" and len(data) == 1 and data[0].lower().endswith(".txt")):
+        if kind != "text":
+            raise SettingError(f"this model takes {'pictures' if kind == 'image' else 'tables'}, not --text")
+        lines = texts or _lines(Path(data[0]))
+        return "text", lines, lines
+    if kind == "image":
+        return _pictures(data, on_error)
+    if len(data) > 1:
+        raise SettingError(f"one file of rows at a time; got {len(data)}: {' '.join(data[:5])}")
+    return _rows(estimator, configuration, data[0])
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise FileError(f"{path} is not UTF-8 text ({error}); give one text a line") from error
+    if not lines:
+        raise FileError(f"{path} holds no text; give one text a line")
+    return lines
+
+
+def _rows(estimator: "Estimator", configuration: dict[str, Any], data: str) -> tuple[str, list[Any], Any]:
+    from ..data.sources import open_source
+    from .inputs import texts_of, without
+
+    X = open_source(data, memory=estimator.memory).X
+    columns = [str(c) for c in getattr(X, "columns", ())]
+    gone = {estimator.target_name_, *configuration.get("drop", ())}
+    X = without(X, [c for c in columns if c in gone], data)
+    if estimator.codec_.kind == "text":
+        X = texts_of(X, data)
+    return "row", list(range(len(X))), X
+
+
+def _pictures(data: list[str], on_error: str) -> tuple[str, list[Any], Any]:
+    """Pictures one by one, or those of folders; with `skip`, unreadable ones are left for the model to refuse."""
+    from ..data.sources import PICTURES, open_source, pictures_in
+
+    found: list[Any] = []
+    for given in data:
+        path = Path(given)
+        if path.is_dir() and on_error == "skip":
+            folders = [path, *sorted(p for p in path.iterdir() if p.is_dir())]
+            found += [p for folder in folders for p in pictures_in(folder)]
+        elif path.suffix.lower() in PICTURES and path.exists():
+            found.append(path)
+        else:
+            X = open_source(given).X
+            if not isinstance(X, list):
+                if len(data) > 1:
+                    raise SettingError(f"{given}: one file of arrays at a time, or pictures")
+                return "row", list(range(len(X))), X
+            found += X
+    if not found:
+        raise FileError(f"{' '.join(data[:5])}: there are no pictures here; give pictures, or a folder of them")
+    return "picture", [str(p) for p in found], found

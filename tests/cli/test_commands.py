@@ -1,0 +1,236 @@
+"""The surface of the command line: which commands and flags there are, what help costs, how errors end."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from parnassus.cli import main
+from parnassus.cli.commands import NAMES, application
+from parnassus.cli.settings import tasks
+
+SHARED = """
+    data target drop test validation overwrite config json model epochs batch-size micro-batch-size optimizer lr
+    schedule loss clip-norm clip-value patience monitor average precision codec view memory device seed out
+    checkpoint-every resume progress optimizer.lr optimizer.betas optimizer.eps optimizer.weight-decay schedule.warmup
+    codec.size codec.resize codec.mode codec.memory codec.scaling codec.missing codec.fill-value codec.missing-indicator
+    codec.categories codec.max-categories codec.unit codec.lower codec.min-count codec.max-words codec.max-length
+    codec.weighting model.hidden model.activation model.dropout
+"""
+SURFACE = {
+    "train classifier --model mlp": {*SHARED.split(), "class-weight", "threshold"},
+    "train regressor --model mlp": {*SHARED.split()},
+    "evaluate": {"RUN", "data", "target", "report", "json"},
+    "predict": {"RUN", "data", "text", "out", "proba", "on-error", "json"},
+    "report": {"RUN", "data", "out", "target", "json"},
+    "models": {"task", "modality", "json"},
+    "systems": {"id", "family", "claimed", "missing", "json"},
+    "verify": {"what", "json"},
+    "demo": {"out", "seed", "json"},
+}
+HEAVY = ("torch", "numpy", "sklearn", "pandas", "scipy", "matplotlib", "PIL")
+
+
+def flags_of(command):
+    words = command.split()
+    app = application(words)
+    for word in (w for w in words[:2] if not w.startswith("--")):
+        app = app[word]
+    arguments = app.assemble_argument_collection()
+    return {a.name.lstrip("-") for a in arguments}
+
+
+@pytest.mark.parametrize("command", SURFACE)
+def test_the_flags_are_those_of_the_list(command):
+    """A flag or command that comes or goes is written down here too."""
+    assert {name.lower() for name in flags_of(command)} == {name.lower() for name in SURFACE[command]}
+
+
+def test_the_commands_are_those_of_the_list():
+    commands = {c.split(" --")[0] for c in SURFACE}
+    assert {c.split()[0] for c in commands} == set(NAMES)
+    assert {f"train {t}" for t in tasks()} == {c for c in commands if c.startswith("train")}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["models", "--help"],
+        ["systems", "lenet5"],
+        ["models"],
+        ["train", "--help"],
+        ["train", "classifier", "--help"],
+        ["train", "classifier", "--model", "cnn", "--help"],
+        ["demo", "--help"],
+        ["--version"],
+        ["train", "classifier", "x.csv", "--epoch", "3"],
+    ],
+    ids=" ".join,
+)
+def test_help_and_lists_import_nothing_heavy(words):
+    """What takes seconds is not imported; a clock would say the same, and less surely."""
+    code = (
+        "import sys; from parnassus.cli import main; main(sys.argv[1:]); "
+        f"print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    code = f"import sys, parnassus; print([m for m in {HEAVY!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_python_dash_m_is_the_command():
+    done = subprocess.run([sys.executable, "-m", "parnassus", "modles"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == done.stderr.splitlines()[0] + "\n"
+    assert 'Did you mean "models"' in done.stderr
+
+
+def test_help_of_train_shows_defaults_and_words(capsys):
+    assert main(["train", "classifier", "--model", "cnn", "--help"]) == 0
+    said = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "--model.channels" in said
+    assert "[default: 32 64]" in said
+    assert "--epochs" in said
+    assert "passes over the training rows" in said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nothing"],
+        ["train", "poet"],
+        ["train", "classifier"],
+        ["--nothing"],
+        ["predict"],
+        ["predict", "a"],
+        ["predict", "nowhere", "x.csv"],
+        ["evaluate", "nowhere", "x.csv"],
+        ["evaluate", "a"],
+        ["report"],
+        ["models", "--task", "poet"],
+        ["models", "--modality", "smell"],
+        ["models", "x"],
+        ["systems", "nothing"],
+        ["systems", "--family", "x"],
+        ["systems", "--claimed", "--missing"],
+        ["verify", "nothing"],
+        ["demo", "--seed", "x"],
+        ["train", "classifier", "nowhere.csv", "--target", "y"],
+        ["train", "classifier", "\0"],
+        ["predict", "\0", "x"],
+        ["train", "classifier", "--epochs"],
+        ["models", "--json=maybe"],
+        ["train", "classifier", "a", "b"],
+        ["", ""],
+        ["train", "classifier", "x.csv", "--model"],
+        ["train", "classifier", "--config"],
+        ["evaluate", "a", "b", "--", "c"],
+        ["train", "classifier", "x.csv", "--model="],
+        ["train", "classifier", "x.csv", "--lr", "--epochs", "3"],
+    ],
+    ids=repr,
+)
+def test_garbage_ends_in_one_line_and_exit_code_2(words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("parnassus: "), error
+    assert len(error.splitlines()) == 1, error
+
+
+def test_a_fault_of_our_own_is_told_from_a_user_s_mistake(capsys, monkeypatch):
+    def fail(**_):
+        raise RuntimeError("of our own")
+
+    monkeypatch.setattr("parnassus.cli.catalogue.models", fail)
+    assert main(["models"]) == 70
+    error = capsys.readouterr().err
+    assert "RuntimeError: of our own" in error
+    assert "please report it" in error
+
+
+def test_an_interrupt_is_exit_code_130(capsys, monkeypatch):
+    def stop(**_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("parnassus.cli.catalogue.models", stop)
+    assert main(["models"]) == 130
+    assert capsys.readouterr().err == "parnassus: interrupted\n"
+
+
+def test_debugging_shows_where_a_mistake_was_found(capsys, monkeypatch):
+    monkeypatch.setenv("PARNASSUS_DEBUG", "1")
+    assert main(["models", "--task", "poet"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+# --- models, systems, verify ----------------------------------------------------------------------
+
+
+def test_models_are_those_of_the_registry(capsys):
+    from parnassus import registry
+
+    assert main(["models", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert {m["name"] for m in listed} == set(registry.model.names())
+    for builder in registry.model:
+        one = next(m for m in listed if m["name"] == builder.name and set(m["tasks"]) == set(builder.tasks))
+        assert set(one["needs"]) == builder.facts
+        assert one["options"] == json.loads(json.dumps(dict(builder.defaults)))
+        assert one["summary"] == builder.summary
+
+
+@pytest.mark.parametrize("kind", ["optimizer", "schedule", "loss"])
+def test_options_read_off_the_sources_are_those_of_the_registry(kind):
+    from parnassus.cli.settings import builders
+    from parnassus.registry import REGISTRIES
+
+    read = {(b.name, b.tasks or (None,)): {k: s.default for k, s in b.settings.items()} for b in builders(kind)}
+    assert read == {(b.name, b.tasks): dict(b.defaults) for b in REGISTRIES[kind]}
+
+
+def test_settings_read_off_the_sources_are_those_of_the_constructors():
+    import inspect
+
+    from parnassus.cli import training  # noqa: F401
+    from parnassus.estimators.classifier import Classifier
+    from parnassus.estimators.regressor import Regressor
+
+    for task, estimator in (("classifier", Classifier), ("regressor", Regressor)):
+        signature = inspect.signature(estimator.__init__).parameters
+        expected = {k: p.default for k, p in signature.items() if k != "self"}
+        assert {k: s.default for k, s in tasks()[task].settings.items()} == expected
+        assert all(s.words for s in tasks()[task].settings.values())
+
+
+def test_models_of_a_modality_are_those_that_take_it(capsys):
+    assert main(["models", "--modality", "table", "--task", "regressor", "--json"]) == 0
+    names = {m["name"] for m in json.loads(capsys.readouterr().out)}
+    assert "mlp" in names
+    assert "cnn" not in names
+
+
+def test_a_system_is_shown_with_its_books_and_places(capsys):
+    assert main(["systems", "lenet5", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert "parnassus.models.cnn.LeNet5" in shown["computed"]
+    assert main(["systems", "--claimed", "--json"]) == 0
+    assert all(s["computed"] for s in json.loads(capsys.readouterr().out))
+
+
+def test_verify_says_what_was_measured_and_fails_where_it_differs(capsys, monkeypatch):
+    from parnassus import checks
+
+    assert main(["verify", "lenet5", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["verdict"] == "agrees"
+    wrong = checks.Check(("lenet5",), "wrong", "(closed form)", 0.5, lambda: 1.0)
+    monkeypatch.setattr(checks, "_CHECKS", [*checks.all_checks(), wrong])
+    assert main(["verify", "wrong"]) == 1
+    assert "differs" in capsys.readouterr().out
