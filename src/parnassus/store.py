@@ -1,5 +1,6 @@
 """One safetensors file: a JSON manifest in one metadata key, tensors beside it. Knows no class, unpickles nothing."""
 
+import hashlib
 import json
 import os
 import tempfile
@@ -30,7 +31,7 @@ def save(path: str | os.PathLike, tree: Mapping[str, Any]) -> None:
     if len(packed) > LARGE:
         tensors["$tree"] = _bytes(packed)
         packed = json.dumps({"$json": "$tree"})
-    manifest = f'{{"format": {FORMAT}, "tree": {packed}}}'
+    manifest = f'{{"digest": "{_digest(json.loads(packed), tensors)}", "format": {FORMAT}, "tree": {packed}}}'
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -57,9 +58,14 @@ def load(path: str | os.PathLike) -> dict[str, Any]:
             f"upgrade parnassus, or save the model again with this version"
         )
     tree = manifest["tree"]
-    if tree.keys() == {"$json"}:
-        tree = json.loads(bytes(tensors[tree["$json"]].numpy()))
-    return _unpack(tree, tensors)
+    if manifest.get("digest", ...) not in (..., _digest(tree, tensors)):  # the first files had none
+        raise FileError(f"{path}: its contents are not those that were written; the file is damaged, copy it again")
+    try:
+        if tree.keys() == {"$json"}:
+            tree = json.loads(bytes(tensors[tree["$json"]].numpy()))
+        return _unpack(tree, tensors)
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise FileError(f"{path}: its manifest does not fit its tensors ({error}); the file is damaged") from error
 
 
 def manifest_of(path: str | os.PathLike) -> dict[str, Any]:
@@ -82,9 +88,18 @@ def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, Any], dict[str
         manifest = json.loads(metadata[KEY])
         if not isinstance(manifest["format"], int) or not isinstance(manifest["tree"], dict):
             raise ValueError("format or tree is of another kind")
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise FileError(f"{path}: its manifest cannot be read ({error}); the file is damaged") from error
     return manifest, found
+
+
+def _digest(tree: Any, tensors: Mapping[str, torch.Tensor]) -> str:
+    """A digest of all that a file holds: one flipped bit of a weight would otherwise answer wrongly without a word."""
+    digest = hashlib.blake2b(json.dumps(tree, sort_keys=True).encode(), digest_size=16)
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _umask() -> int:
@@ -94,7 +109,7 @@ def _umask() -> int:
 
 
 def _bytes(text: str) -> torch.Tensor:
-    return torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
+    return torch.frombuffer(bytearray(text.encode(errors="surrogatepass")), dtype=torch.uint8)
 
 
 def _pack(tree: Any, at: str, tensors: dict[str, torch.Tensor], seen: dict) -> Any:
@@ -103,7 +118,7 @@ def _pack(tree: Any, at: str, tensors: dict[str, torch.Tensor], seen: dict) -> A
         place = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype) if tensor.numel() else at
         if place not in seen:
             seen[place] = at
-            tensors[at] = tensor.cpu().contiguous().clone()
+            tensors[at] = tensor.cpu().clone(memory_format=torch.contiguous_format)
         return {"$tensor": seen[place]}
     if isinstance(tree, Mapping):
         if not all(isinstance(k, str) and not k.startswith("$") for k in tree):
@@ -130,5 +145,5 @@ def _unpack(tree: Any, tensors: dict[str, torch.Tensor]) -> Any:
     if tree.keys() == {"$tensor"}:
         return tensors[tree["$tensor"]]
     if tree.keys() == {"$text"}:
-        return bytes(tensors[tree["$text"]].numpy()).decode()
+        return bytes(tensors[tree["$text"]].numpy()).decode(errors="surrogatepass")
     return {k: _unpack(v, tensors) for k, v in tree.items()}

@@ -11,8 +11,9 @@ from parnassus.data.rows import Dense
 from parnassus.objectives.supervised import Supervised
 from parnassus.registry import Builder
 from parnassus.train.phase import Objective
+from parnassus.train.plan import Plan
 from parnassus.train.randomness import kept_random
-from parnassus.train.trainer import Plan, Trainer
+from parnassus.train.trainer import Trainer
 
 TASKS = ("classifier", "regressor")
 SMALLEST = {"in_features": 3, "n_outputs": 3, "in_channels": 1, "image_size": (8, 8), "cardinalities": (2, 4)}

@@ -13,7 +13,8 @@ from parnassus.functional.linear import as_signs, bayes_boundary
 from parnassus.objectives.rules import LeastMeanSquares, LeastSquares, Perceptron
 from parnassus.registry import optimizer, schedule
 from parnassus.train.phase import Batch, Objective
-from parnassus.train.trainer import Plan, Trainer
+from parnassus.train.plan import Plan
+from parnassus.train.trainer import Trainer
 
 N, D = 200, 3
 

@@ -15,8 +15,9 @@ from parnassus.models.mlp import MLP
 from parnassus.objectives.supervised import Supervised
 from parnassus.train.interrupt import deferred_interrupt
 from parnassus.train.phase import Objective, Phase
+from parnassus.train.plan import Plan
 from parnassus.train.randomness import seed_of, step_seed
-from parnassus.train.trainer import Plan, Trainer
+from parnassus.train.trainer import Trainer
 
 
 def toy(n=512, *, classes=2):

@@ -1,6 +1,6 @@
 """`parnassus models`, `systems` and `verify`: what there is, and whether it is right."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingError, did_you_mean
 from . import settings
@@ -28,6 +28,9 @@ MODALITIES = {
     "video": ("frames",),
     "sound": ("sample_rate",),
 }
+
+if TYPE_CHECKING:
+    from ..checks import Result
 
 
 def models(*, task: str | None, modality: str | None, json: bool) -> int:
@@ -136,6 +139,19 @@ def record(one: Any, where: dict[str, list[str]]) -> dict[str, Any]:
 # --- verify ---------------------------------------------------------------------------------------
 
 
+def told_of(result: "Result") -> dict[str, Any]:
+    """A check's outcome as JSON values."""
+    return {
+        "systems": list(result.check.systems),
+        "check": result.check.name,
+        "oracle": result.check.oracle,
+        "version": result.version,
+        "difference": result.difference,
+        "tolerance": result.check.tolerance,
+        "verdict": result.verdict,
+    }
+
+
 def verify(what: str, *, json: bool) -> int:
     """Run checks against outside oracles and print one line each; 1 where something differs."""
     from ..checks import selected
@@ -155,29 +171,12 @@ def verify(what: str, *, json: bool) -> int:
     console.say(line.format("system", "check", "oracle", "difference", "tolerance", "verdict"))
     found = []
     for one in results(what):
-        check = one.check
+        told = told_of(one)
         difference = "" if one.difference is None else f"{one.difference:.2g}"
-        console.say(
-            line.format(
-                ", ".join(check.systems),
-                check.name,
-                f"{check.oracle} {one.version}".strip(),
-                difference,
-                f"{check.tolerance:.2g}",
-                one.verdict,
-            )
-        )
-        found.append(
-            {
-                "systems": list(check.systems),
-                "check": check.name,
-                "oracle": check.oracle,
-                "version": one.version,
-                "difference": one.difference,
-                "tolerance": check.tolerance,
-                "verdict": one.verdict,
-            }
-        )
+        oracle = f"{told['oracle']} {told['version']}".strip()
+        tolerance = f"{told['tolerance']:.2g}"
+        console.say(line.format(", ".join(told["systems"]), told["check"], oracle, difference, tolerance, one.verdict))
+        found.append(told)
     differs = sum(f["verdict"] == "differs" for f in found)
     absent = sum(f["verdict"] == "not installed" for f in found)
     console.say(f"\n{len(found) - differs - absent} of {len(found)} agree" + (f", {differs} differ" if differs else ""))

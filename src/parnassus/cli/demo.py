@@ -1,6 +1,7 @@
 """`parnassus demo`: handwritten digits, from pictures to a report."""
 
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,8 @@ def demo(out: Path, *, seed: int, json: bool) -> int:
     The settings were compared once on the test parts of sixteen such splits, this one among them, where they reached
     .989 to 1.000; within a run the test part decides nothing.
     """
-    import sys
-
-    from .. import registry
     from ..data.samples import digits
     from ..data.split import stratified_split
-    from ..estimators.classifier import Classifier
     from ..estimators.intake import Examples
     from ..memory import keep_memory
     from .work import work
@@ -34,15 +31,7 @@ def demo(out: Path, *, seed: int, json: bool) -> int:
     whole = Examples(X, digit.astype(str))  # named as their folders are, so that both agree
     kept, held = stratified_split(whole.y, 0.2, seed=seed)
     train, test = whole.take(kept), whole.take(held)
-    classifier = Classifier(
-        registry.model("cnn", channels=CHANNELS, dropout=DROPOUT),
-        schedule=registry.schedule("cosine", warmup=WARMUP),
-        epochs=EPOCHS,
-        average=AVERAGE,
-        seed=seed,
-        out=str(out),
-        progress=None if sys.stderr.isatty() else True,
-    )
+    classifier = net(out, seed)
     first = run["pictures"] / test.y[0] / "000.png"
     folder = shlex.quote(str(out))
     return work(
@@ -60,6 +49,22 @@ def demo(out: Path, *, seed: int, json: bool) -> int:
             "evaluate": f"{program()} evaluate {folder} {shlex.quote(str(run['pictures']))}",
         },
         before_fit=lambda: write_pictures(test, run["pictures"]),
+    )
+
+
+def net(out: Path, seed: int) -> Any:
+    """The demo's classifier, unfitted."""
+    from .. import registry
+    from ..estimators.classifier import Classifier
+
+    return Classifier(
+        registry.model("cnn", channels=CHANNELS, dropout=DROPOUT),
+        schedule=registry.schedule("cosine", warmup=WARMUP),
+        epochs=EPOCHS,
+        average=AVERAGE,
+        seed=seed,
+        out=str(out),
+        progress=None if sys.stderr.isatty() else True,
     )
 
 

@@ -270,16 +270,7 @@ def _trained(request: Request, console: "Console", command: str) -> int:
         data, target=request.own("target"), drop=request.own("drop"), texts=texts, memory=request.own("memory")
     )
     if examples.y is None:
-        columns = list(getattr(examples.X, "columns", []))
-        raise DataError(
-            f"{data} holds no answers; "
-            + (
-                f"name their column, such as --target {shlex.quote(str(columns[-1]))}; the columns are "
-                f"{', '.join(map(str, columns[:20]))}"
-                if columns
-                else "give a folder with a folder of pictures for each class"
-            )
-        )
+        raise _unanswered(data, examples)
     estimator = estimator_for(request, codec or kind_of(examples.X))
     if isinstance(getattr(estimator, "class_weight", None), dict):
         estimator.set_params(class_weight=by_label(estimator.get_params()["class_weight"], examples.y))
@@ -307,6 +298,14 @@ def _trained(request: Request, console: "Console", command: str) -> int:
         given_test=_given_path(request),
         command=command,
     )
+
+
+def _unanswered(data: str, examples: "Examples") -> DataError:
+    columns = [str(c) for c in getattr(examples.X, "columns", [])]
+    if not columns:
+        return DataError(f"{data} holds no answers; give a folder with a folder of pictures for each class")
+    named = f"name their column, such as --target {shlex.quote(columns[-1])}"
+    return DataError(f"{data} holds no answers; {named}; the columns are {', '.join(columns[:20])}")
 
 
 def by_label(weights: dict[str, Any], y: Any) -> dict[Any, Any]:

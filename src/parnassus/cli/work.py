@@ -104,7 +104,7 @@ def straddling_rows(train: "Examples", test: "Examples | None") -> None:
     """Warn of test rows that training sees."""
     import warnings
 
-    from ..data.audit import straddling
+    from ..data.duplicates import straddling
     from ..errors import DataWarning
 
     n = straddling(train.X, test.X) if test is not None else 0

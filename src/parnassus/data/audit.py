@@ -1,10 +1,6 @@
 """What looks wrong in data that can nonetheless be learned from: duplicates, leaks, ids, gaps, imbalance, outliers."""
 
-import hashlib
-import os
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -15,8 +11,8 @@ from .answers import answer_array, is_label_lists, shown
 from .chunks import Chunks
 from .codec import form_of
 from .columns import Frame, is_missing, kind_of, read_frame
+from .duplicates import row_keys
 
-MIXER = np.uint64(0x9E3779B97F4A7C15)
 FEW_ROWS = 20  # below this, coincidences are no findings
 LEAK_ROWS = 1_000
 
@@ -178,7 +174,8 @@ def audit_leak(
     remedy = "leave the column out if it is not known when predictions are made"
     if known.dtype.kind in "iuf" and answers.dtype.kind in "iuf" and len(np.unique(answers)) > 2:
         a, b = known.astype(np.float64), answers.astype(np.float64)
-        if np.isfinite(a).all() and np.isfinite(b).all() and abs(np.corrcoef(a, b)[0, 1]) > 1 - 1e-9:
+        varied = np.ptp(a) > 0 and np.ptp(b) > 0
+        if varied and np.isfinite(a).all() and np.isfinite(b).all() and abs(np.corrcoef(a, b)[0, 1]) > 1 - 1e-9:
             return [Finding("warning", "it is the target, up to scale", where, remedy)]
     _, target = np.unique(answers, return_inverse=True)
     n_classes = int(target.max()) + 1
@@ -198,14 +195,29 @@ def leaks(X: Any, y: Any) -> list[Finding]:
         return []
     frame = read_frame(X)
     rows = np.unique(np.linspace(0, frame.n_rows - 1, min(frame.n_rows, LEAK_ROWS)).astype(np.int64))
-    found = []
-    for j in range(frame.n_columns):
+    answers, found = answers[rows], []
+    for j in suspects(frame, rows, answers):
         column = frame.column(j)[rows]
         known = ~is_missing(column)
         if known.sum() >= FEW_ROWS:
             where = f"column {frame.names[j]!r}" if frame.names else f"column {j}"
-            found += audit_leak(column[known], *coded(column[known]), answers[rows][known], where)
+            found += audit_leak(column[known], *coded(column[known]), answers[known], where)
     return found
+
+
+def suspects(frame: Frame, rows: np.ndarray, answers: np.ndarray) -> list[int]:
+    """The columns that `audit_leak` must look at; in a matrix of numbers most are cleared together."""
+    if not isinstance(frame.columns, np.ndarray) or frame.columns.dtype.kind not in "iuf":
+        return list(range(frame.n_columns))
+    block = frame.columns[rows].astype(np.float64)
+    n_values = 1 + np.count_nonzero(np.diff(np.sort(block, 0), axis=0), 0)
+    names = np.unique(answers)
+    suspect = (n_values <= len(names)) & (n_values > 1)
+    if answers.dtype.kind in "iuf" and len(names) > 2:
+        off, y = block - block.mean(0), answers - answers.mean()
+        size = np.sqrt(np.square(off).sum(0) * np.square(y).sum())
+        suspect |= (np.abs(y @ off) > (1 - 1e-9) * size) & (n_values > 1)
+    return np.flatnonzero(suspect).tolist()
 
 
 def coded(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -319,79 +331,3 @@ def single_answers(y: Any) -> np.ndarray | None:
         return None
     answers = answers[:, 0] if answers.ndim == 2 and answers.shape[1] == 1 else answers
     return answers if answers.ndim == 1 else None
-
-
-# --- equal rows -----------------------------------------------------------------------------------
-
-
-def straddling(train: Any, test: Any) -> int:
-    """How many rows of `test` are also in `train`, to the last bit."""
-    return int(np.isin(row_keys(test), row_keys(train)).sum())
-
-
-def row_keys(X: Any) -> np.ndarray:
-    """A 64-bit hash of each row (rows,), uint64: equal rows have equal keys, others almost surely different ones."""
-    if isinstance(X, Tensor):
-        X = X.numpy(force=True)
-    if isinstance(X, np.ndarray) and X.dtype != object and X.ndim > 2:
-        return mixed(np.ascontiguousarray(X).reshape(len(X), -1))
-    if not isinstance(X, Frame) and form_of(X) != "table":
-        return np.array([thing_key(x) for x in X], dtype=np.uint64)
-    frame = read_frame(X)
-    if isinstance(frame.columns, np.ndarray):
-        return mixed(frame.columns)
-    keys = np.zeros(frame.n_rows, dtype=np.uint64)
-    for column in frame.columns:
-        keys = keys * MIXER + column_keys(column)
-    return keys
-
-
-def mixed(matrix: np.ndarray) -> np.ndarray:
-    """Keys of rows of numbers: a product sum modulo 2**64 with fixed odd weights, then a final shuffle of the bits."""
-    keys = np.zeros(len(matrix), dtype=np.uint64)
-    weights = np.random.default_rng(0).integers(0, 2**63, matrix.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(
-        1
-    )
-    step = max((1 << 22) // max(matrix.shape[1], 1), 1)
-    for start in range(0, len(matrix), step):
-        part = matrix[start : start + step]
-        bits = part.astype(np.uint64) if part.dtype.kind in "bu" else (part.astype(np.float64) + 0.0).view(np.uint64)
-        bits = bits ^ (bits >> np.uint64(32))  # small numbers differ in their high bits alone
-        keys[start : start + step] = (bits * weights).sum(1, dtype=np.uint64)
-    return keys ^ (keys >> np.uint64(29))
-
-
-def column_keys(column: np.ndarray) -> np.ndarray:
-    """Keys of one column's values; a missing value is equal to another."""
-    if column.dtype.kind in "biuf":
-        return mixed(np.nan_to_num(column.astype(np.float64), nan=1.2345e300)[:, None])
-    if column.dtype.kind in "mM":
-        return column.astype(np.int64).view(np.uint64)
-    import pandas as pd
-
-    values = column.astype(object)
-    if {type(v) for v in values} != {str}:
-        values = np.array([repr(v) for v in values], dtype=object)
-        values[is_missing(column)] = "missing"
-    return pd.util.hash_array(values)
-
-
-def thing_key(thing: Any) -> int:
-    """The key of one picture, text or sequence: of its bytes."""
-    if isinstance(thing, str):
-        data = thing.encode()
-    elif isinstance(thing, os.PathLike):
-        data = Path(thing).read_bytes()
-    elif isinstance(thing, Tensor | np.ndarray):
-        array = thing.numpy(force=True) if isinstance(thing, Tensor) else thing
-        data = str(array.shape).encode() + np.ascontiguousarray(array).tobytes()
-    elif hasattr(thing, "tobytes"):
-        data = str(getattr(thing, "size", "")).encode() + thing.tobytes()
-    else:
-        data = repr(thing).encode()
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
-
-
-def as_warnings(findings: Sequence[Finding]) -> list[str]:
-    """The texts of the findings that are warnings."""
-    return [str(finding) for finding in findings if finding.severity == "warning"]

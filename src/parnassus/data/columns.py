@@ -94,7 +94,11 @@ def read_lists(rows: Sequence) -> Frame:
     if len(rows) and isinstance(rows[0], dict):
         import pandas as pd
 
-        return read_native(pd.DataFrame(list(rows)))
+        try:
+            frame = pd.DataFrame(list(rows))
+        except (ValueError, TypeError, AttributeError) as error:
+            raise DataError(f"X cannot be read as a list of records ({error}); give dicts of the same keys") from error
+        return read_native(frame)
     widths = [
         len(row) if isinstance(row, Sequence | np.ndarray | Tensor) and not isinstance(row, str) else None
         for row in rows
@@ -105,9 +109,9 @@ def read_lists(rows: Sequence) -> Frame:
                 f"row {i} of X has {width if width is not None else 'no'} entries, and row 0 has {widths[0]}; "
                 "give every row the same columns"
             )
-    if isinstance(rows[0] if len(rows) else None, Tensor):
-        rows = [row.numpy(force=True) for row in rows]
     try:
+        if isinstance(rows[0] if len(rows) else None, Tensor):
+            rows = [row.numpy(force=True) if isinstance(row, Tensor) else row for row in rows]
         x = np.asarray(rows)
     except (ValueError, TypeError) as error:
         raise DataError(

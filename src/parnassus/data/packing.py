@@ -13,7 +13,8 @@ def packed(value: Any) -> Tensor:
     >>> unpacked(packed([1, "two", None]))
     [1, 'two', None]
     """
-    return torch.frombuffer(bytearray(json.dumps(value, ensure_ascii=False).encode()), dtype=torch.uint8)
+    text = json.dumps(value, ensure_ascii=False).encode(errors="surrogatepass")  # half a pair is a character as well
+    return torch.frombuffer(bytearray(text), dtype=torch.uint8)
 
 
 def unpacked(tensor: Tensor) -> Any:

@@ -286,7 +286,8 @@ class Numbers(Target):
             raise DataError(
                 f"row {row} of y is {y[row].min():g}, and this loss is for counts, 0 and above; use another loss"
             )
-        self.mean, self.median, spread = y.mean(0), np.median(y, axis=0), y.std(0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.mean, self.median, spread = y.mean(0), np.median(y, axis=0), y.std(0)
         self.scale = np.where((y.max(0) > y.min(0)) & (spread > 0), spread, 1.0)
         if not np.isfinite(self.mean).all() or not np.isfinite(self.scale).all():
             raise DataError("y holds numbers too large for their mean and spread; divide y by a constant first")

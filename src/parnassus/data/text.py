@@ -112,7 +112,7 @@ class Text(Codec):
     def _ids(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
         """Ids end to end, and each text's number of them."""
         if self.options["unit"] == "bytes":
-            data = [(text.lower() if self.options["lower"] else text).encode() for text in texts]
+            data = [(text.lower() if self.options["lower"] else text).encode(errors="surrogatepass") for text in texts]
             lengths = np.array([len(d) for d in data], dtype=np.int64)
             return np.frombuffer(b"".join(data), dtype=np.uint8).astype(np.int32) + 1, lengths
         rows = [[self._at.get(word, UNKNOWN) for word in words] for words in self._split(texts)]

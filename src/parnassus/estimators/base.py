@@ -1,39 +1,40 @@
 """What every estimator shares: settings, raw data to a trained objective, and the way back."""
 
-import copy
 import inspect
-import itertools
 import os
 import re
 import time
 import warnings
-from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
-from ..data.codec import Codec, codec_for
-from ..data.facts import choose_view
-from ..data.rows import Batch, Dense, Joined, Rows
-from ..data.rows import batches as batches_of
+from ..data.codec import Codec
 from ..data.targets import Target
-from ..errors import DataError, DataWarning, ParnassusError, SettingError
 from ..evaluation.result import Evaluation
-from ..functional.criteria import Loss
-from ..objectives.supervised import Supervised
-from ..registry import REGISTRIES, Spec
+from ..registry import Spec
 from ..train.phase import Objective
 from ..train.randomness import kept_random, seed_of
-from ..train.trainer import Trainer, cuts_of
+from ..train.trainer import Trainer
+from .assembly import (
+    built,
+    check_module,
+    choose,
+    codec_of,
+    device_under,
+    model_of,
+    objective_of,
+    placed,
+    prepare,
+    rows_of,
+)
 from .identity import fingerprint, versions
-from .intake import Examples, count_rows, examples_of, hold_out, inputs_of, take_rows, warn_of_leaks
-from .protocol import Settings, not_fitted_error
+from .intake import Examples, hold_out, warn_of_leaks
+from .protocol import Settings, fitted, not_fitted_error
 from .training import check_settings, device_of, record_of, resume_from, threads_for, trainer_of
-
-EVALUATED = 1024  # rows that a prediction takes at a time
+from .using import asked
 
 
 def __getattr__(name: str) -> Any:
@@ -74,13 +75,14 @@ class Estimator(Settings):
     """
 
     kinds: ClassVar[dict[str, type["Estimator"]]] = {}
-    task: ClassVar[str] = ""
     default_models: ClassVar[dict[str, str]] = {}  # by kind of codec; others take "mlp"
-    roles: ClassVar[tuple[str, ...]] = ("model", "optimizer", "schedule", "loss")
 
     codec_: Codec
     target_: Any  # a Target, or None where there are no answers
     objective_: Objective
+    view_: str
+    skipped_: dict[int, str]
+    target_name_: str | None
     held_: Examples | None
     data_: dict[str, Any]
     history_: list[dict[str, float]]
@@ -133,41 +135,6 @@ class Estimator(Settings):
             merged |= {k: p for k, p in shared.items() if k not in own}
             cls.__init__.__signature__ = inspect.Signature(list(merged.values()))  # type: ignore[attr-defined]
 
-    # --- settings ---------------------------------------------------------------------------------
-
-    def spec(self, role: str, given: Any) -> Spec:
-        """A name or a Spec as a Spec of its own; anything else is refused."""
-        if isinstance(given, Spec) and given.registry.kind == role:
-            return given.copy()
-        if isinstance(given, str):
-            if role == "model":
-                REGISTRIES[role].builders(given, self.task)  # "did you mean" looks among this task's names
-            return REGISTRIES[role](given)
-        raise SettingError(f"{role} is a name or pn.{role}(name, ...); got {given!r}")
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        params = super().get_params(deep=False)
-        for role in self.roles if deep else ():
-            given = params.get(role)
-            spec = given if isinstance(given, Spec) else self._known(role, given)
-            task = self.task if role == "model" else None
-            if spec is not None and (task is None or spec.name in spec.registry.names(task)):
-                params |= {f"{role}__{k}": v for k, v in spec.get_params(task=task).items()}
-        return params
-
-    def set_params(self, **params: Any) -> Self:
-        for role in self.roles:
-            if role in params:
-                setattr(self, role, params.pop(role))
-            if any(key.startswith(f"{role}__") for key in params):
-                given = getattr(self, role)
-                setattr(self, role, given.copy() if isinstance(given, Spec) else self._known(role, given) or given)
-        return super().set_params(**params)
-
-    def _known(self, role: str, given: Any) -> Spec | None:
-        registry = REGISTRIES[role]
-        return registry(given) if isinstance(given, str) and given in registry.names() else None
-
     # --- fit --------------------------------------------------------------------------------------
 
     def _fit(self, examples: Examples, target: Target | None, validation: Any, labels: Any) -> Self:
@@ -178,20 +145,21 @@ class Estimator(Settings):
         self._optimizer_state = {}
         train, held = hold_out(examples, validation, seed=self.seed, labels=labels)
         self._fit_codecs(train, target)
-        rows = self._rows(train)
-        watched = self._rows(held) if held is not None else None
+        rows = rows_of(self, train)
+        watched = rows_of(self, held) if held is not None else None
         warn_of_leaks(train, held)
         device = device_of(self.device)
         self._build(device)
-        trainer = trainer_of(self, self.objective_, partial(self._prepare, device), len(rows), device)
+        check_module(self, rows)
+        trainer = trainer_of(self, self.objective_, partial(prepare, self, device), len(rows), device)
         started = time.perf_counter()
         self.data_ = {"fingerprint": fingerprint(rows), "n_rows": len(rows)}
         resume_from(self, trainer, self.data_)
         with threads_for(self.objective_, trainer.window):
             trainer.fit(
-                self._placed(rows, device),
+                placed(rows, device),
                 record=record_of(self, self.data_),
-                validation=self._placed(watched, device) if watched is not None else None,
+                validation=placed(watched, device) if watched is not None else None,
             )
         if trainer.interrupted:
             warnings.warn(
@@ -206,15 +174,16 @@ class Estimator(Settings):
         """One pass over the examples, the optimizers going on from where they were; `target` is fitted, and new."""
         check_settings(self)
         if target is not None:
-            self.codec_, self.target_ = self._codec(examples.X).fit(examples.X), target
+            self.codec_, self.target_ = codec_of(self, examples.X).fit(examples.X), target
             self.target_name_ = None
             self._name_features()
             self._build(device_of(self.device))
             self.n_steps_, self._optimizer_state = 0, {}
-        rows = self._rows(Examples(examples.X, examples.y, examples.weight))
+        rows = rows_of(self, examples)
+        device = device_under(self.objective_)
         own = self.get_params(deep=False) | {"epochs": 1, "patience": None}
         once = type(self)(**own | {"seed": seed_of(self.seed, self.n_steps_)})
-        trainer = trainer_of(once, self.objective_, partial(self._prepare, self._device), len(rows), self._device)
+        trainer = trainer_of(once, self.objective_, partial(prepare, self, device), len(rows), device)
         for name, state in self._optimizer_state.items():
             trainer.optimizers[name].load_state_dict(state)
         trainer.fit(rows)
@@ -235,128 +204,18 @@ class Estimator(Settings):
         self.held_ = held
 
     def _fit_codecs(self, train: Examples, target: Target | None) -> None:
-        codec = self._codec(train.X)
+        codec = codec_of(self, train.X)
         self.codec_ = codec.fit(train.X)
         self.target_ = target.fit(train.y, codec) if target is not None else None
         self._name_features()
 
-    def _codec(self, X: Any) -> Codec:
-        """An unfitted codec: the one given, or the one that X calls for."""
-        if self.codec is not None:
-            return copy.deepcopy(self.codec)
-        codec = codec_for(X)
-        if self.memory is not None and "memory" in codec.options:
-            return type(codec)(**{**codec.options, "memory": self.memory})
-        return codec
-
     def _build(self, device: torch.device) -> None:
         """The objective with fresh weights, on the device."""
-        self.view_, make = self._choose()
+        self.view_, make, self.facts_ = choose(self, self.view)
         with kept_random(device, self.seed, "weights"):
-            self.objective_ = self._objective(make())
+            self.objective_ = objective_of(self, built(make, self.model))
         self.objective_.to(device)
         self.codec_.to(device)
-
-    def _choose(self) -> tuple[str, Callable[[], Any]]:
-        """The view, and a function that makes what `model` names for it."""
-        views = self.codec_.views()
-        others = self.target_.facts() if self.target_ is not None else {}
-        given = self.model if self.model is not None else self.default_models.get(self.codec_.kind, "mlp")
-        if isinstance(given, nn.Module):
-            return self.view or next(iter(views)), lambda: copy.deepcopy(given)
-        if not isinstance(given, str | Spec):
-            raise SettingError(f"model is a name, a pn.model(...) or an nn.Module; got {given!r}")
-        spec = self.spec("model", given)
-        view, builder, self.facts_ = choose_view(spec.builders(self.task), views, others, wanted=spec, view=self.view)
-        return view, lambda: builder.make(**self.facts_, **spec.get_params(task=self.task))
-
-    def _objective(self, built: Any) -> Objective:
-        if isinstance(built, Objective):
-            if self.loss is not None:
-                raise SettingError(f"model {self.model!r} brings its own objective; leave loss=None")
-            return built
-        assert self.target_ is not None
-        return Supervised(built, self._loss(self.target_), kind=self.target_.loss_kind)
-
-    def _loss(self, target: Target) -> Loss:
-        return self.spec("loss", self.loss or target.loss_name).make(task=target.loss_kind)
-
-    def _rows(self, examples: Examples) -> Rows:
-        """Encoded inputs, answers and weights side by side."""
-        parts: list[Rows] = [self.codec_.encode(examples.X)]
-        if examples.y is not None and self.target_ is not None:
-            parts.append(self.target_.encode(examples.y))
-        if examples.weight is not None:
-            parts.append(Dense(weight=torch.from_numpy(examples.weight.astype(np.float32))))
-        return Joined(*parts) if len(parts) > 1 else parts[0]
-
-    def _placed(self, rows: Rows, device: torch.device) -> Rows:
-        """Rows on the device where they fit into half of its free memory; else batches go there one by one."""
-        if device.type != "cuda" or rows.n_bytes < torch.cuda.mem_get_info(device)[0] // 2:
-            return rows.to(device)
-        return rows
-
-    def _prepare(self, device: torch.device, batch: Batch, *, training: bool = False) -> Batch:
-        if device.type != "cpu":
-            batch = {k: t.to(device, non_blocking=True) for k, t in batch.items()}
-        if self.target_ is not None:
-            batch = self.target_.cut(batch)
-        return self.codec_.prepare(batch, self.view_, training=training)
-
-    @property
-    def _device(self) -> torch.device:
-        first = next(itertools.chain(self.objective_.parameters(), self.objective_.buffers()), None)
-        return first.device if first is not None else torch.device("cpu")
-
-    # --- use --------------------------------------------------------------------------------------
-
-    def _outputs(self, X: Any) -> Tensor:
-        """What the model says of raw rows, in order, (rows, ...) on the CPU."""
-        rows = self._fitted().codec_.encode(X)
-        self.objective_.eval()
-        parts = []
-        device = self._device
-        with torch.inference_mode(), threads_for(self.objective_, EVALUATED), kept_random(device, self.seed, "use"):
-            for taken in batches_of(rows, torch.arange(len(rows)), cuts_of(len(rows), EVALUATED)):
-                batch = self.codec_.prepare({k: t.to(device) for k, t in taken.items()}, self.view_)
-                parts.append(self.objective_.outputs(batch).float().cpu())
-        return torch.cat(parts)
-
-    def _usable(self, X: Any, on_error: str) -> tuple[Any, np.ndarray]:
-        """The rows of X that can be encoded, and a mask (rows,) of them; "raise" lets every error through."""
-        if on_error not in ("raise", "skip"):
-            raise SettingError(f"on_error is 'raise' or 'skip'; got {on_error!r}")
-        X = inputs_of(X, self._fitted().target_name_)
-        n = count_rows(X)
-        good = np.ones(n, dtype=bool)
-        if on_error == "raise" or not n:
-            return X, good
-        reasons = dict(self._unusable(X, np.arange(n)))
-        if len(reasons) == n:
-            raise DataError(f"no row of X can be used; the first: {reasons[0]}")
-        good[list(reasons)] = False
-        self.skipped_ = reasons
-        if reasons:
-            shown = "; ".join(f"row {row}: {why}" for row, why in list(reasons.items())[:5])
-            warnings.warn(f"{len(reasons)} of {n} rows were skipped ({shown}); see skipped_", DataWarning, stacklevel=3)
-        return take_rows(X, np.flatnonzero(good)), good
-
-    def _unusable(self, X: Any, index: np.ndarray) -> list[tuple[int, str]]:
-        """Rows that cannot be encoded and why, by halving."""
-        try:
-            self.codec_.encode(take_rows(X, index))
-        except ParnassusError as error:
-            if len(index) == 1:
-                return [(int(index[0]), str(error))]
-            half = len(index) // 2
-            return self._unusable(X, index[:half]) + self._unusable(X, index[half:])
-        return []
-
-    def _asked(self, X: Any, y: Any, target: str | None, sample_weight: Any) -> Examples:
-        """Examples to score: where no answers are given, they are in the column that `fit` learned to predict."""
-        if y is None and target is None:
-            target = self._fitted().target_name_
-        return examples_of(X, y, target=target, sample_weight=sample_weight, memory=self.memory)
 
     def _name_features(self) -> None:
         """What scikit-learn wants to know of a table's columns."""
@@ -368,21 +227,14 @@ class Estimator(Settings):
             if names is not None:
                 self.feature_names_in_ = np.array(names, dtype=object)
 
-    def _fitted(self) -> Self:
-        if not hasattr(self, "objective_"):
-            raise not_fitted_error()(f"This {type(self).__name__} instance is not fitted yet; call fit first")
-        return self
-
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "objective_")
 
     @property
     def model_name(self) -> str:
         """What the model goes by."""
-        given = self.model if self.model is not None else self.default_models.get(self._fitted().codec_.kind, "mlp")
-        return (
-            type(given).__name__ if isinstance(given, nn.Module) else repr(given) if isinstance(given, Spec) else given
-        )
+        given = model_of(fitted(self))
+        return given if isinstance(given, str) else repr(given) if isinstance(given, Spec) else type(given).__name__
 
     def report(
         self,
@@ -402,8 +254,8 @@ class Estimator(Settings):
         """
         from .reporting import held_or_given, write_report
 
-        self._fitted()
-        given = self._asked(X, y, target, None) if X is not None else None
+        fitted(self)
+        given = asked(self, X, y, target, None) if X is not None else None
         examples, evaluated_on = held_or_given(self, given)
         evaluation = self.evaluate(examples.X, examples.y, sample_weight=examples.weight)
         write_report(
@@ -432,5 +284,5 @@ class Estimator(Settings):
         """Write one file that `pn.load` reads: weights, codecs, settings, history; no pickle."""
         from .saving import save
 
-        save(self._fitted(), path)
+        save(fitted(self), path)
         return self

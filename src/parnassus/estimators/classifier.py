@@ -13,6 +13,8 @@ from ..evaluation.result import Evaluation
 from ..evaluation.thresholds import tune_threshold
 from .base import Estimator
 from .intake import Examples, examples_of, take_rows
+from .protocol import fitted
+from .using import asked, outputs_of, spread, usable
 
 
 class Classifier(Estimator):
@@ -112,21 +114,20 @@ class Classifier(Estimator):
     def _threshold(self) -> Any:
         """The threshold as given, or tuned on the validation rows."""
         if not isinstance(self.threshold, str):
-            self._check_threshold()
-            return self.threshold
-        kind = self._fitted().target_.loss_kind
+            return self._checked_threshold()
+        kind = fitted(self).target_.loss_kind
         if kind == "labels":
             raise SettingError("a threshold is tuned for two classes, or for several labels a row; leave threshold=0.5")
         assert self.held_ is not None
-        probability = self.target_.probabilities(self._outputs(self.held_.X))
+        probability = self.target_.probabilities(outputs_of(self, self.held_.X))
         if kind == "binary":
             truth = self.target_.indices(self.held_.y)
             return float(tune_threshold(truth, probability[:, 1], metric=self.threshold))  # type: ignore[arg-type]
         truth = self.target_.multi_hot(self.held_.y)
         return np.asarray(tune_threshold(truth, probability, metric=self.threshold)).tolist()  # type: ignore[arg-type]
 
-    def _check_threshold(self) -> None:
-        """Refuses what is no probability, or not one a label."""
+    def _checked_threshold(self) -> Any:
+        """The threshold as a number, or a list of one a label; what is no probability is refused."""
         try:
             values = np.asarray(self.threshold, dtype=np.float64)
         except (TypeError, ValueError):
@@ -136,14 +137,15 @@ class Classifier(Estimator):
         n = self.target_.facts()["n_outputs"]
         if values.ndim and (self.target_.loss_kind != "multilabel" or values.shape != (n,)):
             raise SettingError(
-                f"threshold is one probability, or one a label where a row has several; got {values.shape} for {n} outputs"
+                f"threshold is one probability, or one a label of several; got {values.shape} for {n} outputs"
             )
+        return values.tolist()
 
     # --- use --------------------------------------------------------------------------------------
 
     @property
     def classes_(self) -> np.ndarray:
-        target = self._fitted().target_
+        target = fitted(self).target_
         return target.labels if isinstance(target, Multilabel) else target.classes
 
     @property
@@ -158,23 +160,23 @@ class Classifier(Estimator):
 
         `on_error="skip"` gives NaN for rows that cannot be used, says which, and keeps the reasons in `skipped_`.
         """
-        X, good = self._usable(X, on_error)
-        return spread(self.target_.probabilities(self._outputs(X)), good)
+        X, good = usable(self, X, on_error)
+        return spread(self.target_.probabilities(outputs_of(self, X)), good)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Scores before the decision: (rows,) for two classes, else (rows, classes)."""
-        scores = self._fitted()._outputs(X).double().numpy()
+        scores = outputs_of(self, X).double().numpy()
         return scores[:, 0] if scores.shape[1] == 1 else scores
 
     def predict(self, X: Any, *, on_error: str = "raise") -> Any:
         """Labels in the form that `fit` was given; None for rows that `on_error="skip"` passed over."""
-        X, good = self._usable(X, on_error)
-        answers = self.target_.decide(self.target_.probabilities(self._outputs(X)), threshold=self.threshold_)
+        X, good = usable(self, X, on_error)
+        answers = self.target_.decide(self.target_.probabilities(outputs_of(self, X)), threshold=self.threshold_)
         return spread(answers, good)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, target: str | None = None) -> float:
         """The share of rows answered right; with several labels a row, of rows with every label right."""
-        examples = self._asked(X, y, target, sample_weight)
+        examples = asked(self, X, y, target, sample_weight)
         answers = self.predict(examples.X)
         goal = self.target_
         if isinstance(goal, Multilabel):
@@ -185,9 +187,9 @@ class Classifier(Estimator):
 
     def evaluate(self, X: Any, y: Any = None, *, target: str | None = None, sample_weight: Any = None) -> Evaluation:
         """Metrics with intervals beside the trivial baseline's, on rows that training has not seen."""
-        examples = self._asked(X, y, target, sample_weight)
+        examples = asked(self, X, y, target, sample_weight)
         goal, weight = self.target_, examples.weight
-        probability = goal.probabilities(self._outputs(examples.X))
+        probability = goal.probabilities(outputs_of(self, examples.X))
         if isinstance(goal, Multilabel):
             found = evaluate_multilabel(
                 goal.multi_hot(examples.y),
@@ -219,19 +221,6 @@ class Classifier(Estimator):
         return tags
 
     learned = (*Estimator.learned, "threshold_")
-
-
-def spread(answers: Any, good: np.ndarray) -> Any:
-    """Answers in the places of the rows they are for; NaN or None elsewhere."""
-    if good.all():
-        return answers
-    answers = np.asarray(answers)
-    if answers.dtype.kind == "f":
-        whole = np.full((len(good), *answers.shape[1:]), np.nan)
-    else:
-        whole = np.full((len(good), *answers.shape[1:]), None, dtype=object)
-    whole[good] = answers
-    return whole
 
 
 def as_labels(y: Any) -> np.ndarray:

@@ -11,9 +11,10 @@ import narwhals as nw
 import numpy as np
 import torch
 
-from ..data.audit import leaks, straddling
+from ..data.audit import leaks
 from ..data.chunks import Chunks
 from ..data.codec import form_of
+from ..data.duplicates import straddling
 from ..data.split import random_split, stratified_split
 from ..data.targets import check_lengths
 from ..errors import DataError, DataWarning, SettingError, did_you_mean
@@ -40,6 +41,12 @@ class Examples:
 
 def count_rows(raw: Any) -> int:
     """How many rows raw data hold."""
+    if isinstance(raw, torch.Tensor):
+        try:
+            raw.flatten()[:0].numpy(force=True)
+        except (TypeError, RuntimeError) as error:
+            kind = f"{raw.dtype} tensor ({raw.layout}, on {raw.device})"
+            raise DataError(f"a {kind} is no array of numbers; give one, such as X.to_dense().float()") from error
     if hasattr(raw, "shape"):
         if not raw.shape:
             raise DataError(f"expected an array with rows; got a single {type(raw).__name__}; give one row an example")
@@ -66,8 +73,14 @@ def take_rows(raw: Any, rows: np.ndarray) -> Any:
         return type(raw)([raw[i] for i in rows.tolist()]) if isinstance(raw, list | tuple) else [raw[i] for i in rows]
     if hasattr(raw, "take_rows"):
         return raw.take_rows(rows)
-    frame = nw.from_native(raw, eager_only=True, allow_series=True, pass_through=True)
-    return nw.to_native(frame[rows.tolist()], pass_through=True)
+    try:
+        frame = nw.from_native(raw, eager_only=True, allow_series=True, pass_through=True)
+        return nw.to_native(frame[rows.tolist()], pass_through=True)
+    except (TypeError, KeyError, ValueError) as error:
+        raise DataError(
+            f"a {type(raw).__name__} is not taken apart into rows ({str(error).splitlines()[0]}); expected an array, a "
+            f"frame with one name a column, or a list of rows"
+        ) from error
 
 
 def is_path(raw: Any) -> bool:
@@ -90,6 +103,8 @@ def examples_of(
 ) -> Examples:
     """What `fit(X, y, target=..., sample_weight=...)` means: paths are opened, the target column is taken out."""
     source = None
+    if target is not None and not isinstance(target, str | int):
+        raise SettingError(f"target is the name of a column; got a {type(target).__name__}: give answers as y")
     if is_path(X):
         from ..data.sources import open_source
 
@@ -122,17 +137,23 @@ def weights_of(given: Any, n_rows: int) -> np.ndarray | None:
     """Row weights (n_rows,) float64, finite and not negative."""
     if given is None:
         return None
-    weight = np.asarray(given, dtype=np.float64)
+    try:
+        found = np.asarray(given.numpy(force=True) if isinstance(given, torch.Tensor) else given)
+        weight = found.astype(np.float64) if found.dtype.kind != "c" else np.empty(0)
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise DataError(f"sample_weight is no array of numbers ({error}); give one number a row") from error
+    if found.dtype.kind == "c":
+        raise DataError("sample_weight holds complex numbers; give one number of at least 0 a row")
     if weight.ndim == 0:
         weight = np.full(n_rows, float(weight))
     if weight.ndim != 1:
         raise DataError(f"Sample weights must be 1D array or scalar; got shape {weight.shape}: give one number a row")
     if len(weight) != n_rows:
         raise DataError(f"sample_weight.shape == {weight.shape}, expected {(n_rows,)}: give one weight a row")
-    bad = ~np.isfinite(weight) | (weight < 0)
+    bad = ~(weight <= np.finfo(np.float32).max) | (weight < 0)
     if bad.any():
         row = int(bad.argmax())
-        raise DataError(f"sample_weight of row {row} is {weight[row]}; weights are finite and not negative")
+        raise DataError(f"sample_weight of row {row} is {weight[row]}; weights are finite in float32 and not negative")
     if not weight.any():
         raise DataError("sample_weight is zero in every row; at least one row must count")
     return weight

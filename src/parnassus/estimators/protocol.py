@@ -6,9 +6,10 @@ it takes as long as importing torch. Whatever needs it here imports it when it i
 
 import inspect
 from functools import cache
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from ..errors import ParnassusError, SettingError, did_you_mean
+from ..registry import REGISTRIES, Spec
 
 ROUTED = ("fit", "partial_fit", "predict", "predict_proba", "decision_function", "score")
 NEVER_ROUTED = ("self", "X", "y")
@@ -27,19 +28,60 @@ def not_fitted_error() -> type[ParnassusError]:
     return NotFitted
 
 
+def fitted(estimator: Any) -> Any:
+    """The estimator itself, once it is fitted."""
+    if not hasattr(estimator, "objective_"):
+        raise not_fitted_error()(f"This {type(estimator).__name__} instance is not fitted yet; call fit first")
+    return estimator
+
+
 class Settings:
-    """Settings that a constructor stored under their own names: read, changed, copied and shown by name."""
+    """Settings that a constructor stored under their own names: read, changed, copied and shown by name.
+
+    A setting that is a role (model, optimizer, ...) may be a name or a Spec; its options are settings too, as
+    `role__option`.
+    """
+
+    task: ClassVar[str] = ""
+    roles: ClassVar[tuple[str, ...]] = tuple(REGISTRIES)
 
     @classmethod
     def _get_param_names(cls) -> list[str]:
         return sorted(p for p in inspect.signature(cls.__init__).parameters if p != "self")
 
+    def spec(self, role: str, given: Any) -> Spec:
+        """A name or a Spec as a Spec of its own; anything else is refused."""
+        if isinstance(given, Spec) and given.registry.kind == role:
+            return given.copy()
+        if isinstance(given, str):
+            if role == "model":
+                REGISTRIES[role].builders(given, self.task)  # "did you mean" looks among this task's names
+            return REGISTRIES[role](given)
+        raise SettingError(f"{role} is a name or pn.{role}(name, ...); got {given!r}")
+
+    def _known(self, role: str, given: Any) -> Spec | None:
+        registry = REGISTRIES[role]
+        return registry(given) if isinstance(given, str) and given in registry.names() else None
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Settings by name."""
-        return {name: getattr(self, name) for name in self._get_param_names()}
+        """Settings by name; `deep` adds the options of roles."""
+        params = {name: getattr(self, name) for name in self._get_param_names()}
+        for role in self.roles if deep else ():
+            given = params.get(role)
+            spec = given if isinstance(given, Spec) else self._known(role, given)
+            task = self.task if role == "model" else None
+            if spec is not None and (task is None or spec.name in spec.registry.names(task)):
+                params |= {f"{role}__{k}": v for k, v in spec.get_params(task=task).items()}
+        return params
 
     def set_params(self, **params: Any) -> Self:
         """Change settings by name; `part__option` changes an option of a setting that has some."""
+        for role in self.roles:
+            if role in params:
+                setattr(self, role, params.pop(role))
+            if any(key.startswith(f"{role}__") for key in params):
+                given = getattr(self, role)
+                setattr(self, role, given.copy() if isinstance(given, Spec) else self._known(role, given) or given)
         known = self.get_params(deep=True)
         for key, value in params.items():
             part, _, option = key.partition("__")

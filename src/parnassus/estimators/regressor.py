@@ -8,9 +8,10 @@ from ..data.targets import Numbers, number_array
 from ..evaluation.regression import evaluate_regression
 from ..evaluation.result import Evaluation
 from ..functional.metrics import r2
+from .assembly import loss_of
 from .base import Estimator
-from .classifier import spread
 from .intake import examples_of
+from .using import asked, outputs_of, spread, usable
 
 
 class Regressor(Estimator):
@@ -60,21 +61,21 @@ class Regressor(Estimator):
 
     def _goal(self) -> Numbers:
         """The target codec, unfitted: numbers as they are where the loss takes their logarithms, else standardised."""
-        return Numbers(link=self._loss(Numbers()).link)
+        return Numbers(link=loss_of(self, Numbers()).link)
 
     def predict(self, X: Any, *, on_error: str = "raise") -> np.ndarray:
         """(rows,) or (rows, outputs) float64; NaN for rows that `on_error="skip"` passed over."""
-        X, good = self._usable(X, on_error)
-        return spread(self.target_.decode(self._outputs(X)), good)
+        X, good = usable(self, X, on_error)
+        return spread(self.target_.decode(outputs_of(self, X)), good)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, target: str | None = None) -> float:
         """R squared: 1 is perfect, 0 is what the mean of y scores."""
-        examples = self._asked(X, y, target, sample_weight)
+        examples = asked(self, X, y, target, sample_weight)
         return float(r2(number_array(examples.y), self.predict(examples.X), sample_weight=examples.weight))
 
     def evaluate(self, X: Any, y: Any = None, *, target: str | None = None, sample_weight: Any = None) -> Evaluation:
         """Metrics with intervals beside the trivial baseline's, on rows that training has not seen."""
-        examples = self._asked(X, y, target, sample_weight)
+        examples = asked(self, X, y, target, sample_weight)
         goal = self.target_
         n = len(goal.mean)
         return evaluate_regression(

@@ -17,6 +17,7 @@ from ..errors import FileError, SettingError
 from ..evaluation.result import Evaluation
 from .identity import versions
 from .intake import Examples, take_rows
+from .using import outputs_of
 
 if TYPE_CHECKING:
     from .base import Estimator
@@ -89,7 +90,7 @@ def worst_examples(estimator: "Estimator", examples: Examples) -> list[Any]:
     """The rows that were answered worst, worst first."""
     from ..insight.report import Example
 
-    outputs, goal = estimator._outputs(examples.X), estimator.target_
+    outputs, goal = outputs_of(estimator, examples.X), estimator.target_
     if isinstance(goal, Labels):
         probability, truth = goal.probabilities(outputs), goal.indices(examples.y)
         threshold = estimator.threshold_ if goal.loss_kind == "binary" else 0.5

@@ -1,6 +1,8 @@
 """An estimator as one file, and back."""
 
+import importlib
 import os
+import pkgutil
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,8 @@ from ..data.codec import Codec, codec_kinds
 from ..errors import DataError, FileError, ParnassusError
 from ..registry import REGISTRIES, Spec
 from ..train.randomness import kept_random
+from .assembly import choose, objective_of
+from .training import device_of
 
 if TYPE_CHECKING:
     from .base import Estimator
@@ -50,11 +54,9 @@ def load(path: str | os.PathLike) -> "Estimator":
     FileError : the file is absent, cut short, or not a model.
     DataError : a newer version wrote it.
     """
-    from .base import Estimator
-
     tree = store.load(path)
     try:
-        return _rebuilt(tree, Estimator.kinds)
+        return _rebuilt(tree, estimator_kinds())
     except ParnassusError as error:
         raise DataError(f"{os.fspath(path)}: {error}") from error
     except (KeyError, TypeError, AttributeError, RuntimeError, IndexError, ValueError) as error:
@@ -64,9 +66,16 @@ def load(path: str | os.PathLike) -> "Estimator":
         ) from error
 
 
-def _rebuilt(tree: Mapping[str, Any], kinds: Mapping[str, type["Estimator"]]) -> "Estimator":
-    from .training import device_of
+def estimator_kinds() -> dict[str, type["Estimator"]]:
+    """Every estimator by name; the modules of this package are walked, so there is no list to edit."""
+    from .base import Estimator
 
+    for found in pkgutil.iter_modules(importlib.import_module(__package__).__path__, f"{__package__}."):
+        importlib.import_module(found.name)
+    return Estimator.kinds
+
+
+def _rebuilt(tree: Mapping[str, Any], kinds: Mapping[str, type["Estimator"]]) -> "Estimator":
     if tree["estimator"] not in kinds:
         raise DataError(f"this version has no estimator {tree['estimator']!r}; it has {', '.join(sorted(kinds))}")
     self = kinds[tree["estimator"]](**{k: rich(v) for k, v in tree["params"].items()})
@@ -76,11 +85,9 @@ def _rebuilt(tree: Mapping[str, Any], kinds: Mapping[str, type["Estimator"]]) ->
     if tree["names"]:
         self.feature_names_in_ = np.array(tree["names"], dtype=object)
     self.held_ = None
-    self.view, chosen = tree["view"], self.view
-    self.view_, make = self._choose()
-    self.view = chosen
+    self.view_, make, self.facts_ = choose(self, tree["view"])
     with kept_random(torch.device("cpu")):
-        self.objective_ = self._objective(make())
+        self.objective_ = objective_of(self, make())
     self.objective_.load_state_dict(tree["weights"])
     device = device_of("auto" if str(self.device).startswith("cuda") else self.device)
     self.objective_.to(device).eval()

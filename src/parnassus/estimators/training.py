@@ -4,19 +4,23 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Integral, Real
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from .. import store
+from ..data.codec import Codec
 from ..errors import DataError, SettingError, did_you_mean
-from ..registry import Spec
+from ..registry import Spec, plain
 from ..train.checkpoint import Checkpoint
 from ..train.phase import Objective
+from ..train.plan import Plan
 from ..train.record import Log, Progress, Record, Several
-from ..train.trainer import Plan, Trainer
+from ..train.trainer import Trainer
 
 if TYPE_CHECKING:
     from .base import Estimator
@@ -24,6 +28,28 @@ if TYPE_CHECKING:
 ENOUGH_STEPS = 2_000  # what `epochs=None` aims at
 FEW_EPOCHS, MANY_EPOCHS = 20, 200
 SMALL_PRODUCT = 4_000_000  # multiply-adds of a layer on a batch below which a second thread costs more than it gives
+
+
+KINDS: dict[str, tuple[tuple[type, ...], str]] = {  # of settings that no part of a training checks by itself
+    "seed": ((Integral,), "a whole number of at least 0"),
+    "monitor": ((str,), "the name of a measure, such as 'loss'"),
+    "view": ((str, NoneType), "a view's name, or None"),
+    "codec": ((Codec, NoneType), "a codec such as pn.Table(), or None"),
+    "memory": ((Integral, NoneType), "a number of bytes, at least 0, or None"),
+    "out": ((str, os.PathLike, NoneType), "the path of a folder, or None"),
+    "checkpoint_every": ((Integral, NoneType), "a number of steps, at least 0, or None"),
+    "resume": ((bool,), "True or False"),
+    "progress": ((bool, NoneType), "True, False or None"),
+}
+
+
+def check_settings(estimator: "Estimator") -> None:
+    """Refuses settings of another kind; the plan, the specs and the device refuse their own values."""
+    for name, (kinds, words) in KINDS.items():
+        value = getattr(estimator, name)
+        taken = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+        if not taken or (isinstance(value, Integral) and value < 0) or (isinstance(value, str) and "\0" in value):
+            raise SettingError(f"{name} is {words}; got {value!r}")
 
 
 def default_batch_size(n_rows: int) -> int:
@@ -38,23 +64,23 @@ def default_epochs(n_rows: int, batch_size: int) -> int:
 
 def plan_of(estimator: "Estimator", objective: Objective, n_rows: int) -> Plan:
     """The plan that an estimator's settings make for so many rows."""
-    batch_size = estimator.batch_size or default_batch_size(n_rows)
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int):
+    batch_size = default_batch_size(n_rows) if estimator.batch_size is None else plain(estimator.batch_size)
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise SettingError(f"batch_size is a whole number of at least 1; got {estimator.batch_size!r}")
-    epochs = estimator.epochs
+    epochs = plain(estimator.epochs)
     if epochs is None:
         epochs = objective.epochs or default_epochs(n_rows, batch_size)
     return Plan(
         epochs=epochs,
         batch_size=batch_size,
-        micro_batch_size=estimator.micro_batch_size,
-        clip_norm=estimator.clip_norm,
-        clip_value=estimator.clip_value,
-        patience=estimator.patience,
+        micro_batch_size=plain(estimator.micro_batch_size),
+        clip_norm=plain(estimator.clip_norm),
+        clip_value=plain(estimator.clip_value),
+        patience=plain(estimator.patience),
         monitor=estimator.monitor,
-        average=estimator.average,
+        average=plain(estimator.average),
         precision=estimator.precision,
-        seed=estimator.seed,
+        seed=int(estimator.seed),
     )
 
 
@@ -69,7 +95,7 @@ def optimizers_of(estimator: "Estimator", phases: list[str]) -> tuple[Spec, dict
             )
     chosen = estimator.spec("optimizer", "adam" if by_phase else given)
     if estimator.lr is not None:
-        if not isinstance(estimator.lr, int | float) or not estimator.lr >= 0:
+        if not isinstance(estimator.lr, Real) or not estimator.lr >= 0:
             raise SettingError(f"lr is a number of at least 0; got {estimator.lr!r}")
         chosen = chosen.registry(chosen.name, **chosen.options | {"lr": estimator.lr})
     return chosen, {name: estimator.spec("optimizer", one) for name, one in by_phase.items()}
@@ -94,12 +120,14 @@ def trainer_of(
 
 def device_of(given: str | torch.device) -> torch.device:
     """The device that a setting names; "auto" is a CUDA device where there is one, else the CPU."""
+    if not isinstance(given, str | torch.device):
+        raise SettingError(f"device is 'auto', or a name such as 'cpu'; got {given!r}")
     if given == "auto":
         return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
     try:
         device = torch.device(given)
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, TypeError) as error:
+    except (RuntimeError, AssertionError, TypeError, ValueError) as error:
         why = str(error).splitlines()[0]
         raise SettingError(f"device {given!r} cannot be used here ({why}); try device='cpu'") from error
     return device
@@ -138,6 +166,8 @@ def record_of(estimator: "Estimator", identity: dict[str, Any]) -> Record:
         records = [Progress(always=estimator.progress is True)]
     if estimator.out is not None:
         path = checkpoint_path(estimator.out)
+        for torn in path.parent.glob("*.part"):  # what a run left that was killed while it wrote
+            torn.unlink(missing_ok=True)
 
         def write(state: dict[str, Any]) -> None:
             store.save(path, {"trainer": state, "data": identity})

@@ -85,7 +85,8 @@ def error_statistic(true: Floats, pred: Floats) -> Statistic:
     columns = {"mse": (true - pred) ** 2, "mae": np.abs(true - pred), "mean": centre, "square": centre**2}
     known = true != 0
     if known.any(0).all():
-        columns["ratio"] = np.divide(columns["mae"], np.abs(true), out=np.zeros_like(true), where=known)
+        with np.errstate(over="ignore"):  # an error relative to next to nothing is infinite
+            columns["ratio"] = np.divide(columns["mae"], np.abs(true), out=np.zeros_like(true), where=known)
         columns["known"] = known.astype(np.float64)
     if (true > -1).all() and (pred > -1).all():
         columns["msle"] = (np.log1p(true) - np.log1p(pred)) ** 2

@@ -172,63 +172,42 @@ def headline_words(evaluation: EvaluationLike, evaluated_on: str) -> str:
 def evaluation_figures(evaluation: EvaluationLike) -> list[tuple[str, Any]]:
     """The figures that the evaluation's tables and curves allow, with a caption each."""
     found: list[tuple[str, Any]] = []
-    curves, metrics = evaluation.curves, {m.name: m for m in evaluation.metrics}
     if evaluation.confusion is not None and len(evaluation.classes) <= 100:
-        found.append(
-            (
-                "Rows are true classes, columns predicted ones; shading is the share of the row.",
-                plots.confusion(evaluation.confusion, evaluation.classes),
-            )
-        )
+        words = "Rows are true classes, columns predicted ones; shading is the share of the row."
+        found.append((words, plots.confusion(evaluation.confusion, evaluation.classes)))
+    found += ranking_figures(evaluation)
+    if "calibration" in evaluation.curves:
+        spread = evaluation.curves.get("score_histogram")
+        histogram = None if spread is None else (spread["edges"], spread["weight"])
+        words = "Whether a probability said is a frequency seen; below, how often each was said."
+        found.append((words, plots.calibration(**evaluation.curves["calibration"], histogram=histogram)))
+    for name, points in evaluation.curves.items():
+        if name.startswith("scatter "):
+            output, true, said = name.removeprefix("scatter "), points["true"], points["predicted"]
+            agree = plots.predicted_vs_true(true, said, name=output)
+            found.append((f"{output}: on the line, prediction and truth agree.", agree))
+            left = plots.residuals(true, said, name=output)
+            found.append((f"{output}: what is left should show no shape.", left))
+    return found
+
+
+def ranking_figures(evaluation: EvaluationLike) -> list[tuple[str, Any]]:
+    """What other thresholds would do, where there are two classes."""
+    found: list[tuple[str, Any]] = []
+    curves, metrics = evaluation.curves, {m.name: m for m in evaluation.metrics}
     if "roc" in curves:
         auc = metrics["roc_auc"].value if "roc_auc" in metrics else None
-        found.append(
-            (
-                "How many positives are found for how many false alarms, over all thresholds.",
-                plots.roc(**curves["roc"], auc=auc),
-            )
-        )
+        words = "How many positives are found for how many false alarms, over all thresholds."
+        found.append((words, plots.roc(**curves["roc"], auc=auc)))
     if "precision_recall" in curves:
         area = metrics.get("average_precision")
-        found.append(
-            (
-                "How pure the answers are for how many positives found.",
-                plots.precision_recall(
-                    **curves["precision_recall"], area=area and area.value, prevalence=area and area.baseline
-                ),
-            )
+        drawn = plots.precision_recall(
+            **curves["precision_recall"], area=area and area.value, prevalence=area and area.baseline
         )
+        found.append(("How pure the answers are for how many positives found.", drawn))
     if "threshold" in curves:
-        found.append(
-            (
-                "What another threshold would do.",
-                plots.threshold_curve(**curves["threshold"], chosen=evaluation.threshold),
-            )
-        )
-    if "calibration" in curves:
-        spread = curves.get("score_histogram")
-        histogram = None if spread is None else (spread["edges"], spread["weight"])
-        found.append(
-            (
-                "Whether a probability said is a frequency seen; below, how often each was said.",
-                plots.calibration(**curves["calibration"], histogram=histogram),
-            )
-        )
-    for name, points in curves.items():
-        if name.startswith("scatter "):
-            output = name.removeprefix("scatter ")
-            found.append(
-                (
-                    f"{output}: on the line, prediction and truth agree.",
-                    plots.predicted_vs_true(points["true"], points["predicted"], name=output),
-                )
-            )
-            found.append(
-                (
-                    f"{output}: what is left should show no shape.",
-                    plots.residuals(points["true"], points["predicted"], name=output),
-                )
-            )
+        drawn = plots.threshold_curve(**curves["threshold"], chosen=evaluation.threshold)
+        found.append(("What another threshold would do.", drawn))
     return found
 
 

@@ -11,6 +11,18 @@ from ..layers.dense import activation as activation_named
 from ..registry import model
 
 POOLINGS = {"average": nn.AvgPool2d, "max": nn.MaxPool2d}
+# (theirs, ours): LeNet-5 written as two nn.Sequential, `features` and `classifier`
+KEYS = {
+    "lenet": (
+        (
+            ("features.0.*", "conv1.*"),
+            ("features.3.*", "conv2.*"),
+            ("classifier.1.*", "fc1.*"),
+            ("classifier.3.*", "fc2.*"),
+            ("classifier.5.*", "fc3.*"),
+        ),
+    )
+}
 
 
 class LeNet5(nn.Module):

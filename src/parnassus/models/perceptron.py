@@ -1,6 +1,7 @@
 """Linear units that learn row by row: the perceptron, Adaline, and LMS regression."""
 
 from functools import partial
+from numbers import Real
 from typing import Literal, get_args
 
 from ..errors import SettingError, did_you_mean
@@ -42,5 +43,5 @@ def _one_of(name: str, option: str, value: str, known: tuple[str, ...]) -> None:
 
 
 def _positive_rate(name: str, lr: float | None) -> None:
-    if lr is not None and not lr > 0:
+    if lr is not None and not (isinstance(lr, Real) and lr > 0):
         raise SettingError(f"model {name!r}: lr is a positive number, or None to take it from the data; got {lr!r}")

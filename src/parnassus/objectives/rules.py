@@ -10,6 +10,7 @@ from ..functional.linear import as_signs, solve_moments
 from ..functional.online import PerceptronState, lms, perceptron_labels, perceptron_signs
 from ..train.phase import Batch, Objective, Phase
 
+NEARLY = 1e-9  # below 0 by so much, a perceptron's no stays a no where a probability of one half is a yes
 Targets = Callable[[Tensor], Tensor]
 
 
@@ -67,8 +68,9 @@ class Perceptron(Objective):
         return torch.as_tensor(mistakes / self.weight(batch), dtype=self.w.dtype, device=x.device)
 
     def outputs(self, batch: Batch) -> Tensor:
-        """Scores (n, n_outputs): positive for yes, or highest for the class."""
-        return _affine(batch["x"], self._state().read())
+        """Scores (n, n_outputs): positive for yes, or highest for the class; 0 is a no, as the rule learnt it."""
+        scores = _affine(batch["x"], self._state().read())
+        return scores.where(scores != 0, -NEARLY)
 
     def evaluate(self, batch: Batch) -> dict[str, Tensor]:
         accuracy = _accuracy(self.outputs(batch), batch)
@@ -100,7 +102,7 @@ class LeastMeanSquares(Objective):
         super().__init__()
         self.targets, self.chosen_lr = targets, lr
         self.register_buffer("w", torch.zeros(n_outputs, in_features + 1))
-        self.register_buffer("lr", torch.tensor(lr or 0.0))
+        self.register_buffer("lr", torch.tensor(float(lr or 0.0)))
 
     w: Tensor
     lr: Tensor

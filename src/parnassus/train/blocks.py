@@ -1,7 +1,8 @@
 """Parameters in flat buffers, so that one fused call moves them all."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -53,3 +54,27 @@ def blocks_of(players: Mapping[str, Sequence[nn.Parameter]]) -> dict[str, list[B
         groups[tuple(names), p.ndim > 1, p.dtype, p.device].append(p)
     blocks = {key: Block(params, key[1]) for key, params in groups.items()}
     return {name: [b for key, b in blocks.items() if name in key[0]] for name in players}
+
+
+def clip(blocks: Sequence[Block], *, norm: float | None, value: float | None) -> None:
+    """Clip gradients in place: each to [-value, value], then all together to a norm."""
+    if value:
+        for block in blocks:
+            block.gradients.clamp_(-value, value)
+    if norm:
+        size = torch.stack([b.gradients.norm() for b in blocks]).norm()
+        for block in blocks:
+            block.gradients.mul_((norm / (size + 1e-6)).clamp(max=1.0))
+
+
+@contextmanager
+def averages_in_place(blocks: Sequence[Block]) -> Iterator[None]:
+    """The averaged weights in place of the weights, inside."""
+    held = [(b, b.average, b.values.clone()) for b in blocks if b.average is not None]
+    try:
+        for block, average, _ in held:
+            block.values.copy_(average)
+        yield
+    finally:
+        for block, _, values in held:
+            block.values.copy_(values)

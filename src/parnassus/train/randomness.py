@@ -3,12 +3,14 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Integral
 
 import torch
 
 
 def seed_of(*parts: object) -> int:
     """A 32-bit seed (all that torch's CPU generator uses) from several values; neighbours are unrelated."""
+    parts = tuple(int(part) if isinstance(part, Integral) else part for part in parts)  # NumPy's as Python's
     return int.from_bytes(hashlib.blake2b(repr(parts).encode(), digest_size=4).digest(), "big")
 
 

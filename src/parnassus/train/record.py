@@ -133,7 +133,9 @@ class Log(Record):
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise FileError(f"{self.folder}: no folder can be made here ({error.strerror}); give another out=") from error
+            raise FileError(
+                f"{self.folder}: no folder can be made here ({error.strerror}); give another out"
+            ) from error
         self._write(trainer.history)
         self._events = SummaryWriter(str(self.folder / "events"), purge_step=len(trainer.history))
         try:

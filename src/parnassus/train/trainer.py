@@ -7,9 +7,9 @@ state and a resumed training takes up its place without reading what it skips.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -19,10 +19,11 @@ from ..data.rows import Rows
 from ..data.rows import batches as batches_of
 from ..errors import DataError, Diverged, SettingError
 from ..registry import Spec
-from .blocks import Block, blocks_of
+from .blocks import averages_in_place, blocks_of, clip
 from .diagnosis import explain
 from .interrupt import deferred_interrupt
 from .phase import Batch, Objective, Phase
+from .plan import Plan
 from .randomness import kept_random, seed_device, seed_of, step_seed
 from .record import Losses, Record
 
@@ -30,40 +31,27 @@ FOLD_EVERY = 512  # steps between two looks at the losses: often enough to stop,
 SNAPSHOT_LIMIT = 20_000_000  # numbers in a model up to which an epoch's start is kept, to find a divergence's cause
 
 
-@dataclass(frozen=True)
-class Plan:
-    """The settings of a training: whatever a resumed training must share with the one it continues."""
-
-    epochs: int = 20
-    batch_size: int = 128
-    micro_batch_size: int | None = None
-    clip_norm: float | None = None
-    clip_value: float | None = None
-    patience: int | None = None
-    monitor: str = "loss"
-    average: float | None = None
-    precision: str = "float32"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "micro_batch_size", "patience"):
-            value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise SettingError(f"{name} is a whole number of at least 1; got {value!r}")
-        for name in ("clip_norm", "clip_value"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise SettingError(f"{name} is a number above 0, or None; got {value!r}")
-        if self.average is not None and not 0 < self.average < 1:
-            raise SettingError(f"average is a decay in (0, 1), such as 0.999; got {self.average!r}")
-        if self.precision not in ("float32", "bfloat16"):
-            raise SettingError(f"precision is 'float32' or 'bfloat16'; got {self.precision!r}")
-
-
 def cuts_of(n: int, size: int | None) -> list[int]:
     """n rows in cuts of `size`, the last one ragged: the lengths."""
     size = size or n
     return [min(size, n - at) for at in range(0, n, size)]
+
+
+def optimizer_for(phase: Phase, chosen: Spec, by_phase: Mapping[str, Spec]) -> Spec:
+    """What the user fixed, for all phases or for this one, beats the phase's own options, which beat defaults."""
+    own = dict(phase.optimizer)
+    user = by_phase.get(phase.name, chosen)
+    name = own.pop("name", user.name)
+    if user.options or phase.name in by_phase:
+        name = user.name
+    spec = user.registry(name)
+    fits = {k: v for k, v in own.items() if k in spec.defaults()}
+    return spec.set_params(**fits | (user.options if spec.name == user.name else {}))
+
+
+def arithmetic(device: torch.device, precision: str) -> AbstractContextManager:
+    """The context in which losses are computed: plain, or with matrix products in bfloat16."""
+    return nullcontext() if precision == "float32" else torch.autocast(device.type, dtype=torch.bfloat16)
 
 
 class Trainer:
@@ -89,7 +77,9 @@ class Trainer:
         self.blocks = blocks_of(self.players)
         self.distinct = list({id(b): b for blocks in self.blocks.values() for b in blocks}.values())
         self.optimizers = {
-            p.name: self._optimizer(p, optimizer, by_phase or {}) for p in self.phases if self.players[p.name]
+            p.name: optimizer_for(p, optimizer, by_phase or {}).make(self.blocks[p.name])
+            for p in self.phases
+            if self.players[p.name]
         }
         for block in self.distinct if plan.average else ():
             block.average = block.values.clone()
@@ -102,17 +92,6 @@ class Trainer:
         self.best: dict[str, Any] | None = None
         self.losses = {p.name: Losses() for p in self.phases}
         self._epoch_start: dict[str, Any] | None = None
-
-    def _optimizer(self, phase: Phase, chosen: Spec, by_phase: Mapping[str, Spec]) -> Any:
-        """What the user fixed, for all phases or for this one, beats the phase's own options, which beat defaults."""
-        own = dict(phase.optimizer)
-        user = by_phase.get(phase.name, chosen)
-        name = user.name if user.options or phase.name in by_phase else own.pop("name", user.name)
-        own.pop("name", None)
-        spec = user.registry(name)
-        fits = {k: v for k, v in own.items() if k in spec.defaults()}
-        spec.set_params(**fits | (user.options if spec.name == user.name else {}))
-        return spec.make(self.blocks[phase.name])
 
     # --- the loop ---------------------------------------------------------------------------------
 
@@ -209,26 +188,12 @@ class Trainer:
                 block.gradients.zero_()
             loss = torch.zeros((), device=self.device)
             for batch, share in zip(batches, shares, strict=True):
-                with torch.enable_grad(), self._autocast():
+                with torch.enable_grad(), arithmetic(self.device, self.plan.precision):
                     part = phase.loss(batch) * share if len(batches) > 1 else phase.loss(batch)
                 part.backward(inputs=self.players[phase.name])
                 loss = loss + part.detach()
-        self._clip(blocks)
+        clip(blocks, norm=self.plan.clip_norm, value=self.plan.clip_value)
         return loss
-
-    def _autocast(self) -> AbstractContextManager:
-        if self.plan.precision == "float32":
-            return nullcontext()
-        return torch.autocast(self.device.type, dtype=torch.bfloat16)
-
-    def _clip(self, blocks: Sequence[Block]) -> None:
-        if self.plan.clip_value:
-            for block in blocks:
-                block.gradients.clamp_(-self.plan.clip_value, self.plan.clip_value)
-        if self.plan.clip_norm:
-            norm = torch.stack([b.gradients.norm() for b in blocks]).norm()
-            for block in blocks:
-                block.gradients.mul_((self.plan.clip_norm / (norm + 1e-6)).clamp(max=1.0))
 
     # --- the end of an epoch ----------------------------------------------------------------------
 
@@ -275,18 +240,10 @@ class Trainer:
         if self.plan.patience and epoch - self.best["epoch"] >= self.plan.patience:
             self.stopped = True
 
-    @torch.no_grad()
     def averaged(self, work: Callable[[], Any]) -> Any:
         """What `work()` gives under the averaged weights, where an average is kept."""
-        blocks = [b for b in self.distinct if b.average is not None]
-        held = [b.values.clone() for b in blocks]
-        try:
-            for block in blocks:
-                block.values.copy_(block.average)  # type: ignore[arg-type]
+        with averages_in_place(self.distinct):
             return work()
-        finally:
-            for block, values in zip(blocks, held, strict=True):
-                block.values.copy_(values)
 
     @torch.no_grad()
     def evaluate(self, rows: Rows, *, batch_size: int = 1024) -> dict[str, float]:

@@ -1,0 +1,113 @@
+"""The house has floors: a package imports lower ones and itself. Read from the sources, so that nothing escapes."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "src" / "parnassus"
+FLOORS = [
+    {"errors", "version"},
+    {"registry", "kernels", "byhand", "systems", "memory"},
+    {"functional"},
+    {"layers", "data", "train", "store"},
+    {"objectives", "sampling"},
+    {"models", "hub"},
+    {"insight", "evaluation"},
+    {"estimators", "ensembles", "labelling"},
+    {"checks", "recipes", "tune", "serve", "export"},
+    {"cli"},
+]
+FLOOR = {package: height for height, packages in enumerate(FLOORS) for package in packages}
+SIDEWAYS = {("train", "data"), ("store", "data")}  # the two that may look at a neighbour
+ROOF = {"__init__", "__main__"}                    # of the package itself: they name what is below them
+HEAVY = {"matplotlib", "pandas", "jinja2", "rich", "pyarrow", "polars", "tensorboardX", "cyclopts", "pydantic"}
+
+
+def sources() -> list[Path]:
+    return sorted(ROOT.rglob("*.py"))
+
+
+def imported(path: Path, root: Path = ROOT) -> list[tuple[str, int]]:
+    """The packages of this project that a file imports, anywhere in it, with the line."""
+    within = ("parnassus", *path.relative_to(root).parts[:-1])
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            base = within[: len(within) - node.level + 1] if node.level else ()
+            parts = (*base, *(node.module or "").split(".")) if node.module else base
+            names = [parts] if len(parts) > 1 else [(*parts, alias.name) for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [tuple(alias.name.split(".")) for alias in node.names]
+        else:
+            continue
+        found += [(n[1], node.lineno) for n in names if n[0] == "parnassus" and len(n) > 1]
+    return found
+
+
+def trespasses(path: Path, root: Path = ROOT) -> list[str]:
+    """What a file imports that does not stand below it."""
+    own = path.relative_to(root).with_suffix("").parts[0]
+    if own in ROOF:
+        return []
+    if own not in FLOOR:
+        return [f"{own} stands on no floor; FLOORS lists them"]
+    return [
+        f"line {line}: {own} (floor {FLOOR[own]}) imports {other} (floor {FLOOR.get(other)})"
+        for other, line in imported(path, root)
+        if other != own and other not in ROOF and (own, other) not in SIDEWAYS and FLOOR.get(other, 99) >= FLOOR[own]
+    ]
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_package_imports_lower_floors_and_itself(path):
+    assert not trespasses(path)
+
+
+@pytest.mark.parametrize("line", [
+    "from ..estimators.base import Estimator", "from .. import cli", "from parnassus.models import mlp",
+    "import parnassus.hub", "def f():\n    from ..train.trainer import Trainer",
+])  # fmt: skip
+def test_an_import_upwards_or_sideways_is_caught(tmp_path, line):
+    file = tmp_path / "layers" / "dense.py"
+    file.parent.mkdir()
+    file.write_text(line)
+    assert len(trespasses(file, tmp_path)) == 1
+
+
+def test_the_reader_of_imports_sees_every_form():
+    assert {"data", "errors", "registry"} <= {name for name, _ in imported(ROOT / "train" / "trainer.py")}
+    assert "version" in {name for name, _ in imported(ROOT / "__init__.py")}
+    assert "store" in {name for name, _ in imported(ROOT / "estimators" / "saving.py")}  # from .. import store
+
+
+def top_level_imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            found.add(node.module.split(".")[0])
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_heavy_packages_are_imported_where_they_are_needed(path):
+    if path.relative_to(ROOT).parts[0] in ("insight", "cli"):  # those files are imported only where they are needed
+        return
+    assert not top_level_imports(path) & HEAVY
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_nothing_unpickles_downloads_or_pulls_torchvision(path):
+    text = path.read_text(encoding="utf-8")
+    banned = {"pickle", "joblib", "dill", "cloudpickle", "torchvision", "torchaudio", "urllib", "requests", "http"}
+    names = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            names.add(node.module.split(".")[0])
+        elif isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+    assert not names & banned
+    calls = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call) and ast.unparse(n.func) == "torch.load"]
+    assert not calls, f"{path}:{calls[0].lineno} unpickles"

@@ -1,0 +1,100 @@
+"""The names that users write. One may be added; one may leave only after a release in which it warned (CHANGELOG)."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+import parnassus as pn
+
+FROZEN = {
+    "__version__", "Classifier", "Regressor", "load", "keep_memory",
+    "Table", "Image", "Text",
+    "model", "optimizer", "schedule", "loss",
+    "ParnassusError", "DataError", "SettingError", "FileError", "MissingExtra", "Diverged", "DataWarning", "NotFitted",
+    "byhand", "data", "evaluation", "functional", "insight", "kernels", "layers", "models", "objectives", "sampling",
+    "train",
+}  # fmt: skip
+MODELS = {
+    ("perceptron", "classifier"), ("adaline", "classifier"), ("lms", "regressor"),
+    ("linear", "classifier"), ("linear", "regressor"), ("logistic", "classifier"), ("softmax", "classifier"),
+    ("mlp", "classifier"), ("mlp", "regressor"),
+    ("lenet", "classifier"), ("lenet", "regressor"), ("cnn", "classifier"), ("cnn", "regressor"),
+}  # fmt: skip
+NAMES = {
+    "optimizer": {"adam", "sgd"},
+    "schedule": {"constant", "cosine", "linear", "step", "exponential"},
+    "loss": {"cross_entropy", "squared_error", "absolute_error", "huber", "hinge", "poisson"},
+}
+METHODS = {
+    "Classifier": {"fit", "partial_fit", "predict", "predict_proba", "decision_function", "score", "evaluate",
+                   "report", "save", "get_params", "set_params"},
+    "Regressor": {"fit", "partial_fit", "predict", "score", "evaluate", "report", "save", "get_params", "set_params"},
+}  # fmt: skip
+SETTINGS = {
+    "model", "epochs", "batch_size", "micro_batch_size", "optimizer", "lr", "schedule", "loss", "clip_norm",
+    "clip_value", "patience", "monitor", "average", "precision", "codec", "view", "memory", "device", "seed", "out",
+    "checkpoint_every", "resume", "progress",
+}  # fmt: skip
+
+
+def test_no_public_name_was_removed():
+    assert set(pn.__all__) >= FROZEN
+
+
+def test_a_new_public_name_is_entered_in_the_list():
+    assert set(pn.__all__) <= FROZEN, "add it to FROZEN: from then on it is promised"
+
+
+@pytest.mark.parametrize("name", sorted(pn.__all__))
+def test_every_public_name_can_be_imported(name):
+    assert getattr(pn, name) is not None
+    assert name in dir(pn)
+
+
+def test_no_model_was_removed():
+    assert {(b.name, task) for b in pn.model for task in b.tasks} >= MODELS
+
+
+@pytest.mark.parametrize("kind", sorted(NAMES))
+def test_no_optimizer_schedule_or_loss_was_removed(kind):
+    assert set(getattr(pn, kind).names()) >= NAMES[kind]
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_no_method_or_setting_was_removed(name):
+    estimator = getattr(pn, name)()
+    assert set(dir(estimator)) >= METHODS[name]
+    assert set(estimator.get_params(deep=False)) >= SETTINGS
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="Clasifier"):
+        pn.Clasifier
+
+
+def python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    return done.stdout.strip()
+
+
+def test_the_import_loads_nothing_heavy():
+    heavy = ("torch", "numpy", "sklearn", "pandas", "scipy", "matplotlib")
+    assert python(f"import sys, parnassus; print([m for m in {heavy} if m in sys.modules])") == "[]"
+
+
+@pytest.mark.parametrize("name", ["Classifier", "functional", "Table"])
+def test_names_below_the_package_are_found_on_first_use(name):
+    assert python(f"import parnassus as pn; print(bool(pn.{name}))") == "True"
+
+
+def test_the_plots_are_not_loaded_by_a_classifier():
+    loaded = python("import sys, parnassus as pn; pn.Classifier; print([m for m in ('matplotlib', 'jinja2', 'rich') "
+                    "if m in sys.modules])")
+    assert loaded == "[]"
+
+
+@pytest.mark.parametrize("package", ["checks", "recipes", "hub", "systems", "store"])
+def test_packages_without_a_short_name_can_be_imported(package):
+    assert importlib.import_module(f"parnassus.{package}")
