@@ -1,6 +1,6 @@
 """Anything at all through fit, predict, evaluate, load and the command line: it works, or it is refused in our words.
 
-PARNASSUS_FUZZ says how many inputs there are in all; 2,000 are the proof. They are the same in every run.
+PARNASSUS_FUZZ says how many inputs there are at least, over all tests; 2,000 are the proof. Every run has the same.
 """
 
 import contextlib

@@ -214,9 +214,10 @@ def suspects(frame: Frame, rows: np.ndarray, answers: np.ndarray) -> list[int]:
     names = np.unique(answers)
     suspect = (n_values <= len(names)) & (n_values > 1)
     if answers.dtype.kind in "iuf" and len(names) > 2:
-        off, y = block - block.mean(0), answers - answers.mean()
-        size = np.sqrt(np.square(off).sum(0) * np.square(y).sum())
-        suspect |= (np.abs(y @ off) > (1 - 1e-9) * size) & (n_values > 1)
+        with np.errstate(over="ignore", invalid="ignore"):  # numbers too large to correlate give nothing away
+            off, y = block - block.mean(0), answers - answers.mean()
+            size = np.sqrt(np.square(off).sum(0) * np.square(y).sum())
+            suspect |= (np.abs(y @ off) > (1 - 1e-9) * size) & (n_values > 1)
     return np.flatnonzero(suspect).tolist()
 
 

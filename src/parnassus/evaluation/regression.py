@@ -85,8 +85,9 @@ def error_statistic(true: Floats, pred: Floats) -> Statistic:
     columns = {"mse": (true - pred) ** 2, "mae": np.abs(true - pred), "mean": centre, "square": centre**2}
     known = true != 0
     if known.any(0).all():
-        with np.errstate(over="ignore"):  # an error relative to next to nothing is infinite
-            columns["ratio"] = np.divide(columns["mae"], np.abs(true), out=np.zeros_like(true), where=known)
+        with np.errstate(over="ignore"):  # relative to next to nothing; kept finite, as a weight of 0 times it is 0
+            ratio = np.divide(columns["mae"], np.abs(true), out=np.zeros_like(true), where=known)
+        columns["ratio"] = np.minimum(ratio, 1e290)
         columns["known"] = known.astype(np.float64)
     if (true > -1).all() and (pred > -1).all():
         columns["msle"] = (np.log1p(true) - np.log1p(pred)) ** 2

@@ -60,11 +60,11 @@ def clip(blocks: Sequence[Block], *, norm: float | None, value: float | None) ->
     """Clip gradients in place: each to [-value, value], then all together to a norm."""
     if value:
         for block in blocks:
-            block.gradients.clamp_(-value, value)
+            block.gradients.clamp_(-float(value), float(value))
     if norm:
         size = torch.stack([b.gradients.norm() for b in blocks]).norm()
         for block in blocks:
-            block.gradients.mul_((norm / (size + 1e-6)).clamp(max=1.0))
+            block.gradients.mul_((float(norm) / (size + 1e-6)).clamp(max=1.0))
 
 
 @contextmanager
