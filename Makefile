@@ -37,8 +37,9 @@ lint: $(VENV)/installed-dev
 types: $(VENV)/installed-dev
 	$(RUN)/mypy
 
-proof: $(VENV)/installed-dev  ## the long proofs; writes docs/proofs.md
+proof: $(VENV)/installed-dev  ## the long proofs: recipes at full size into docs/proofs.md, kills and fuzzing at length
 	$(RUN)/python -m parnassus.recipes --all --write docs/proofs.md
+	PARNASSUS_KILLS=20 PARNASSUS_FUZZ=2000 $(RUN)/python -m pytest tests/contracts/test_resume.py tests/contracts/test_fuzz.py
 
 bench: $(VENV)/installed-dev  ## ours against the peers that are installed, JSON lines
 	for file in benchmarks/bench_*.py; do $(RUN)/python $$file || exit 1; done
@@ -46,7 +47,7 @@ bench: $(VENV)/installed-dev  ## ours against the peers that are installed, JSON
 docs: $(VENV)/installed-dev  ## the documentation, warnings as errors
 	$(RUN)/python -m sphinx -W --keep-going -q docs docs/_build/html
 
-gallery: $(VENV)/installed-dev  ## every recipe at full size
+gallery: $(VENV)/installed-dev  ## every recipe at full size, to the screen
 	$(RUN)/python -m parnassus.recipes --all
 
 wheel: $(VENV)/installed-dev  ## the package as others install it
