@@ -184,3 +184,77 @@ def test_a_column_that_gives_the_answer_away_is_named():
     frame = pd.DataFrame(X, columns=list("abcd")).assign(answer=NUMBERS * 2, y=NUMBERS)
     with pytest.warns(pn.DataWarning, match="answer"):
         pn.Regressor("mlp", epochs=1).fit(frame, target="y")
+
+
+def test_a_column_of_codes_is_read_alike_whatever_else_its_file_holds(tmp_path):
+    import pandas as pd
+
+    codes = ["7", "8", "x", "9"] * 15
+    pd.DataFrame({"code": codes, "size": X[:, 0], "y": Y}).to_csv(tmp_path / "train.csv", index=False)
+    fitted = pn.Classifier("mlp", epochs=2).fit(tmp_path / "train.csv", target="y")
+    frame = pd.DataFrame({"code": codes, "size": X[:, 0]})
+    numerals = frame[frame.code != "x"]
+    numerals.to_csv(tmp_path / "numerals.csv", index=False)  # pandas reads this column as integers
+    np.testing.assert_array_equal(fitted.predict_proba(tmp_path / "numerals.csv"), fitted.predict_proba(numerals))
+
+
+def test_partial_fit_refuses_what_needs_all_rows():
+    for settings in ({"class_weight": "balanced"}, {"threshold": "f1"}):
+        with pytest.raises(pn.SettingError, match="need all rows at once"):
+            pn.Classifier("mlp", **settings).partial_fit(X, Y)
+
+
+def test_score_refuses_what_are_no_labels_of_its_kind():
+    fitted = pn.Classifier("mlp", epochs=1).fit(X, np.arange(60) % 3)
+    for wrong in (fitted.predict_proba(X), np.eye(3)[np.arange(60) % 3], Y, fitted.predict_proba(X)[:, 1]):
+        with pytest.raises(pn.DataError):
+            fitted.score(X, wrong)
+
+
+def test_rows_in_another_order_by_their_index_are_refused():
+    import pandas as pd
+
+    frame, y = pd.DataFrame(X, columns=list("abcd")), pd.Series(Y)
+    with pytest.raises(pn.DataError, match=r"another order.*loc\[X.index\]"):
+        pn.Classifier("mlp", epochs=1).fit(frame, y.iloc[::-1])
+    with pytest.warns(pn.DataWarning, match="taken by their place"):
+        pn.Classifier("mlp", epochs=1).fit(frame[10:], y[:50])
+    pn.Classifier("mlp", epochs=1).fit(frame[10:], y[10:])
+
+
+def test_a_fit_that_fails_leaves_an_estimator_that_is_not_fitted():
+    fitted = pn.Regressor("mlp", epochs=2).fit(X, NUMBERS)
+    with pytest.raises(pn.Diverged):
+        fitted.set_params(optimizer="sgd", lr=1e30).fit(X[:, ::-1], NUMBERS)
+    with pytest.raises(pn.NotFitted):
+        fitted.predict(X)
+
+
+def test_a_misspelt_setting_is_answered_with_what_was_meant():
+    with pytest.raises(pn.SettingError, match="no setting 'epoch'; did you mean 'epochs'"):
+        pn.Classifier("mlp", epoch=3)
+
+
+def test_a_series_of_texts_and_a_column_named_by_a_number_are_taken():
+    import pandas as pd
+
+    texts = pd.Series(["good film", "bad film"] * 10)
+    fitted = pn.Classifier("mlp", epochs=20).fit(texts, [1, 0] * 10)
+    assert fitted.predict(pd.Series(["good"])).tolist() == [1]
+    frame = pd.DataFrame(X).assign(y=NUMBERS).rename(columns={"y": 4})
+    assert pn.Regressor("linear").fit(frame, target=4).score(X, NUMBERS) > 0.99
+
+
+def test_a_threshold_is_not_tuned_on_rows_of_one_class():
+    two = np.array(["a", "b"] * 30)
+    with pytest.raises(pn.DataError, match="both classes"):
+        pn.Classifier("mlp", epochs=1, threshold="f1").fit(X, two, validation=(X[:20] + 1, ["a"] * 20))
+
+
+def test_resume_refuses_other_labels_and_other_models(tmp_path):
+    pn.Classifier("mlp", epochs=2, out=tmp_path).fit(X, Y)
+    other = Y.copy()
+    other[[17, 18]] = other[[18, 17]]
+    for model, y in (("mlp", other), (pn.model("mlp", activation="tanh"), Y)):
+        with pytest.raises(pn.DataError, match="made on other data"):
+            pn.Classifier(model, epochs=2, out=tmp_path, resume=True).fit(X, y)

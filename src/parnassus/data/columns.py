@@ -240,6 +240,15 @@ def cell_kind(cell: type) -> str | None:
     return "number" if issubclass(cell, datetime.timedelta | np.timedelta64) else None
 
 
+def as_texts(column: np.ndarray) -> np.ndarray:
+    """Numbers as the texts that a file would have held: 7 and 7.0 as "7", NaN as missing."""
+    values = [
+        None if v != v else str(int(v)) if float(v).is_integer() else str(v)  # NaN is the one that differs from itself
+        for v in column.tolist()
+    ]
+    return np.array(values, dtype=object)
+
+
 def numbers_of(column: np.ndarray, where: str, start: int = 0) -> np.ndarray:
     """A column of numbers or booleans as float64 with NaN for missing; text is refused with its row named."""
     if column.dtype.kind in "biuf":

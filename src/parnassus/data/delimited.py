@@ -98,7 +98,10 @@ def as_dates(path: Path, column: Any) -> Any:
     """A column of ISO dates as datetimes; the first cell that is none is named."""
     import pandas as pd
 
-    parsed = pd.to_datetime(column, format="ISO8601", errors="coerce", utc=False)
+    try:
+        parsed = pd.to_datetime(column, format="ISO8601", errors="coerce", utc=False)
+    except ValueError:  # offsets that differ, as where summer time begins
+        parsed = pd.to_datetime(column, format="ISO8601", errors="coerce", utc=True)
     wrong = parsed.isna() & column.notna()
     if wrong.any():
         row = int(wrong.to_numpy().argmax())

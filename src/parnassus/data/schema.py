@@ -98,7 +98,11 @@ class Schema:
     def ids(self, frame: Frame, j: int, start: int, *, missing: str) -> tuple[np.ndarray, list]:
         """Category ids (rows,) of one column, 0 where unknown or missing, and the categories that were not known."""
         spec, where = self.specs[j], self.where(j)
-        values = col.categories_of(frame.column(j), where, set(spec["types"]), start)
+        column = frame.column(j)
+        codes = any(str(level).lstrip("-").replace(".", "", 1).isdigit() for level in spec["levels"])
+        if codes and set(spec["types"]) == {"str"} and column.dtype.kind in "iuf":
+            column = col.as_texts(column)  # a file whose rows of this column happen to be numbers alone
+        values = col.categories_of(column, where, set(spec["types"]), start)
         known = {level: i + 1 for i, level in enumerate(spec["levels"])}
         known[None] = known[spec["mode"]] if missing == "mode" else 0
         ids = np.fromiter((known.get(v, -1) for v in values), dtype=np.int32, count=len(values))

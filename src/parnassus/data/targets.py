@@ -82,6 +82,16 @@ class Labels(Target):
     def facts(self) -> dict[str, Any]:
         return {"n_outputs": 1 if len(self.classes) == 2 else len(self.classes)}
 
+    def labels_like(self, raw: Any) -> np.ndarray:
+        """Given labels (rows,), of the type that `fit` saw; new ones among them are let through."""
+        y = label_array(raw)
+        if (y.dtype.kind in "OUS") != (self.classes.dtype.kind in "OUS"):
+            raise DataError(
+                f"y holds {shown(np.unique(y))} of type {y.dtype}; fit saw {shown(self.classes)} of type "
+                f"{self.classes.dtype}; give labels of the type used in fit"
+            )
+        return y
+
     def indices(self, raw: Any) -> np.ndarray:
         """The class number of each row, int64; labels that `fit` has not seen are refused."""
         y = label_array(raw)

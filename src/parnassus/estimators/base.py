@@ -13,6 +13,7 @@ import torch
 
 from ..data.codec import Codec
 from ..data.targets import Target
+from ..errors import SettingError, did_you_mean
 from ..evaluation.result import Evaluation
 from ..registry import Spec
 from ..train.phase import Objective
@@ -32,7 +33,7 @@ from .assembly import (
 )
 from .identity import fingerprint, versions
 from .intake import Examples, hold_out, warn_of_leaks
-from .protocol import Settings, fitted, not_fitted_error
+from .protocol import Settings, fitted, not_fitted_error, unfitted_on_error
 from .training import check_settings, device_of, record_of, resume_from, threads_for, trainer_of
 from .using import asked
 
@@ -115,7 +116,11 @@ class Estimator(Settings):
         checkpoint_every: int | None = None,
         resume: bool = False,
         progress: bool | None = None,
+        **unknown: Any,
     ) -> None:
+        for name in unknown:
+            hint = did_you_mean(name, self._get_param_names())
+            raise SettingError(f"{type(self).__name__} has no setting {name!r}; {hint}")
         self.model, self.epochs, self.batch_size, self.micro_batch_size = model, epochs, batch_size, micro_batch_size
         self.optimizer, self.lr, self.schedule, self.loss = optimizer, lr, schedule, loss
         self.clip_norm, self.clip_value, self.patience, self.monitor = clip_norm, clip_value, patience, monitor
@@ -132,7 +137,7 @@ class Estimator(Settings):
             own = inspect.signature(cls.__init__).parameters
             shared = inspect.signature(Estimator.__init__).parameters
             merged = {k: p for k, p in own.items() if p.kind is not p.VAR_KEYWORD}
-            merged |= {k: p for k, p in shared.items() if k not in own}
+            merged |= {k: p for k, p in shared.items() if k not in own and p.kind is not p.VAR_KEYWORD}
             cls.__init__.__signature__ = inspect.Signature(list(merged.values()))  # type: ignore[attr-defined]
 
     # --- fit --------------------------------------------------------------------------------------
@@ -143,6 +148,7 @@ class Estimator(Settings):
         if validation is None and self.patience:
             validation = 0.1
         self._optimizer_state = {}
+        vars(self).pop("objective_", None)
         train, held = hold_out(examples, validation, seed=self.seed, labels=labels)
         self._fit_codecs(train, target)
         rows = rows_of(self, train)
@@ -154,8 +160,9 @@ class Estimator(Settings):
         trainer = trainer_of(self, self.objective_, partial(prepare, self, device), len(rows), device)
         started = time.perf_counter()
         self.data_ = {"fingerprint": fingerprint(rows), "n_rows": len(rows)}
+        self.data_ |= {"model": self.model_name, "loss": repr(self.loss), "view": self.view_}
         resume_from(self, trainer, self.data_)
-        with threads_for(self.objective_, trainer.window):
+        with unfitted_on_error(self), threads_for(self.objective_, trainer.window):
             trainer.fit(
                 placed(rows, device),
                 record=record_of(self, self.data_),
@@ -226,6 +233,10 @@ class Estimator(Settings):
             names = self.codec_.feature_names  # type: ignore[attr-defined]
             if names is not None:
                 self.feature_names_in_ = np.array(names, dtype=object)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the raw validation rows, which are the user's and may be many."""
+        return vars(self) | ({"held_": None} if "held_" in vars(self) else {})
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "objective_")

@@ -12,7 +12,7 @@ from ..evaluation.multilabel import evaluate_multilabel
 from ..evaluation.result import Evaluation
 from ..evaluation.thresholds import tune_threshold
 from .base import Estimator
-from .intake import Examples, examples_of, take_rows
+from .intake import Examples, examples_of
 from .protocol import fitted
 from .using import asked, outputs_of, spread, usable
 
@@ -71,6 +71,11 @@ class Classifier(Estimator):
 
         How X becomes numbers is learned from the first call's rows.
         """
+        if self.class_weight is not None or isinstance(self.threshold, str):
+            raise SettingError(
+                "class_weight and a threshold to tune need all rows at once, which partial_fit has not; "
+                "give sample_weight, and threshold as a number"
+            )
         first = not hasattr(self, "objective_")
         examples = examples_of(X, y, sample_weight=sample_weight, memory=self.memory)
         goal = None
@@ -118,12 +123,18 @@ class Classifier(Estimator):
         kind = fitted(self).target_.loss_kind
         if kind == "labels":
             raise SettingError("a threshold is tuned for two classes, or for several labels a row; leave threshold=0.5")
-        assert self.held_ is not None
-        probability = self.target_.probabilities(outputs_of(self, self.held_.X))
+        held = self.held_
+        assert held is not None  # fit holds rows out where a threshold is to be tuned
+        probability = self.target_.probabilities(outputs_of(self, held.X))
         if kind == "binary":
-            truth = self.target_.indices(self.held_.y)
+            truth = self.target_.indices(held.y)
+            if len(np.unique(truth)) < 2:
+                raise DataError(
+                    f"the validation rows hold {held.y[:1]!r} and its like alone; a threshold is tuned on rows of "
+                    "both classes: give others, or a fraction"
+                )
             return float(tune_threshold(truth, probability[:, 1], metric=self.threshold))  # type: ignore[arg-type]
-        truth = self.target_.multi_hot(self.held_.y)
+        truth = self.target_.multi_hot(held.y)
         return np.asarray(tune_threshold(truth, probability, metric=self.threshold)).tolist()  # type: ignore[arg-type]
 
     def _checked_threshold(self) -> Any:
@@ -182,7 +193,7 @@ class Classifier(Estimator):
         if isinstance(goal, Multilabel):
             right = (goal.multi_hot(answers) == goal.multi_hot(examples.y)).all(1)
         else:
-            right = np.asarray(answers) == as_labels(examples.y)
+            right = np.asarray(answers) == goal.labels_like(examples.y)
         return float(np.average(right, weights=examples.weight))
 
     def evaluate(self, X: Any, y: Any = None, *, target: str | None = None, sample_weight: Any = None) -> Evaluation:
@@ -221,10 +232,3 @@ class Classifier(Estimator):
         return tags
 
     learned = (*Estimator.learned, "threshold_")
-
-
-def as_labels(y: Any) -> np.ndarray:
-    """Given labels as an array (rows,)."""
-    if y is None:
-        raise DataError("score needs y, the true labels, one a row")
-    return np.asarray(take_rows(y, np.arange(len(y)))).ravel()

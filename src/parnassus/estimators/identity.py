@@ -10,12 +10,13 @@ import torch
 from ..data.rows import Rows
 from ..version import __version__
 
-SAMPLED = 256
+SAMPLED, WHOLE = 4096, 32_000_000  # rows; bytes of encoded data up to which every row is read
 
 
 def fingerprint(rows: Rows) -> str:
-    """A digest of 256 rows spread evenly over the encoded data, and of their number."""
-    index = torch.linspace(0, len(rows) - 1, min(SAMPLED, len(rows))).long()
+    """A digest of the encoded rows and their number; of much data, of 4,096 rows spread evenly over them."""
+    n = len(rows) if rows.n_bytes <= WHOLE else SAMPLED
+    index = torch.linspace(0, len(rows) - 1, min(n, len(rows)), dtype=torch.float64).round().long()
     digest = hashlib.blake2b(str(len(rows)).encode(), digest_size=16)
     for name, tensor in sorted(rows.take(index).items()):
         digest.update(name.encode())

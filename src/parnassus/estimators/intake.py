@@ -90,6 +90,8 @@ def is_path(raw: Any) -> bool:
 
 def split_target(X: Any, target: str) -> tuple[Any, Any]:
     """A frame without its target column, and that column."""
+    if hasattr(X, "iloc") and target in getattr(X, "columns", ()):
+        return X.drop(columns=[target]), X[target]
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     if not isinstance(frame, nw.DataFrame):
         raise SettingError(f"target={target!r} names a column, and X is a {type(X).__name__}; give a frame, or y")
@@ -116,10 +118,33 @@ def examples_of(
         if y is not None:
             raise SettingError(f"give the answers once: as y, or as target={target!r}")
         X, y = split_target(X, target)
+    X = listed(X)
     n = count_rows(X)
     if y is not None:
         check_lengths(n, count_rows(y))
+    for name, given in (("y", y), ("sample_weight", sample_weight)):
+        check_alignment(X, given, name)
     return Examples(X, y, weights_of(sample_weight, n), source, target)
+
+
+def listed(X: Any) -> Any:
+    """A Series (of texts, or of paths of pictures) as a list; anything else as it is."""
+    return X.to_list() if type(X).__name__ == "Series" and hasattr(X, "to_list") else X
+
+
+def check_alignment(X: Any, given: Any, name: str) -> None:
+    """Refuses pandas rows whose index says that they are in another order than those of X; rows go by place."""
+    if not (hasattr(X, "iloc") and hasattr(given, "iloc")) or X.index.equals(given.index):
+        return
+    if X.index.is_unique and len(X.index) == len(given.index) and X.index.isin(given.index).all():
+        raise DataError(f"{name} has the rows of X in another order, by its index; give {name}.loc[X.index]")
+    both = int(X.index.isin(given.index).sum())
+    if both:
+        warnings.warn(
+            f"{name} and X share {both} of {len(X.index)} index entries; rows are taken by their place, not by index",
+            DataWarning,
+            stacklevel=4,
+        )
 
 
 def inputs_of(X: Any, target: str | None) -> Any:
@@ -128,6 +153,7 @@ def inputs_of(X: Any, target: str | None) -> Any:
         from ..data.sources import open_source
 
         X = open_source(X).X
+    X = listed(X)
     if target is not None and hasattr(type(X), "columns") and target in X.columns:
         return split_target(X, target)[0]
     return X

@@ -5,6 +5,8 @@ it takes as long as importing torch. Whatever needs it here imports it when it i
 """
 
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, ClassVar, Self
 
@@ -33,6 +35,16 @@ def fitted(estimator: Any) -> Any:
     if not hasattr(estimator, "objective_"):
         raise not_fitted_error()(f"This {type(estimator).__name__} instance is not fitted yet; call fit first")
     return estimator
+
+
+@contextmanager
+def unfitted_on_error(estimator: Any) -> Iterator[None]:
+    """An error inside leaves the estimator unfitted: half-learned weights would answer, and wrongly."""
+    try:
+        yield
+    except BaseException:
+        vars(estimator).pop("objective_", None)
+        raise
 
 
 class Settings:

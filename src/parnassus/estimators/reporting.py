@@ -164,4 +164,7 @@ def held_or_given(estimator: "Estimator", given: Examples | None) -> tuple[Examp
         return given, "rows given for evaluation"
     if estimator.held_ is None:
         raise SettingError("a report needs rows that training has not seen: give X and y, or fit with validation=0.2")
-    return estimator.held_, "validation rows held out of training"
+    chosen = ["the epoch to stop at"] if estimator.patience else []
+    chosen += ["the threshold"] if isinstance(getattr(estimator, "threshold", None), str) else []
+    caveat = f" (and that chose {' and '.join(chosen)}, so that scores are a little too good)" if chosen else ""
+    return estimator.held_, f"validation rows held out of training{caveat}"

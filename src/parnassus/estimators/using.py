@@ -53,7 +53,7 @@ def usable(estimator: "Estimator", X: Any, on_error: str) -> tuple[Any, np.ndarr
     good[list(reasons)] = False
     estimator.skipped_ = reasons
     if reasons:
-        shown = "; ".join(f"row {row}: {why}" for row, why in list(reasons.items())[:5])
+        shown = "; ".join(list(reasons.values())[:5])
         warnings.warn(f"{len(reasons)} of {n} rows were skipped ({shown}); see skipped_", DataWarning, stacklevel=3)
     return take_rows(X, np.flatnonzero(good)), good
 
@@ -64,7 +64,7 @@ def unusable(estimator: "Estimator", X: Any, index: np.ndarray) -> list[tuple[in
         estimator.codec_.encode(take_rows(X, index))
     except ParnassusError as error:
         if len(index) == 1:
-            return [(int(index[0]), str(error))]
+            return [(int(index[0]), str(error).replace("row 0", f"row {index[0]}", 1))]
         half = len(index) // 2
         return unusable(estimator, X, index[:half]) + unusable(estimator, X, index[half:])
     return []

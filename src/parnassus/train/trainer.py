@@ -232,6 +232,7 @@ class Trainer:
             raise SettingError(f"monitor {self.plan.monitor!r} is not measured; measured are {', '.join(summary)}")
         value = summary[name or next(iter(summary))]
         score = value if self.plan.monitor.endswith(("loss", "error")) else -value
+        score = math.inf if math.isnan(score) else score
         if self.best is None or score < self.best["score"]:
             state = self.averaged(lambda: {k: v.clone() for k, v in self.objective.state_dict().items()})
             self.best = {"score": score, "epoch": epoch, "state": state}
