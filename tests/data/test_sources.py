@@ -245,3 +245,11 @@ def test_a_fingerprint_changes_with_the_data(folder):
         if path.stat().st_size > 1 << 20
         else True
     )
+
+
+def test_pictures_that_belong_to_no_class_are_counted(tmp_path):
+    for place in ("a/1.png", "b/1.png", "loose.png", "a/deeper/2.png"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        Pillow.new("L", (4, 4)).save(tmp_path / place)
+    with pytest.warns(DataWarning, match="2 pictures lie beside"):
+        assert len(open_source(tmp_path)) == 2

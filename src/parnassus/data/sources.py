@@ -5,6 +5,7 @@ paths, which the image codec reads.
 """
 
 import hashlib
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, FileError, did_you_mean, missing_extra
+from ..errors import DataError, DataWarning, FileError, did_you_mean, missing_extra
 from .answers import shown
 from .chunks import Chunks
 from .delimited import date_columns, delimiter_of, read_csv
@@ -240,6 +241,14 @@ def open_folder(path: Path) -> Source:
         )
     if empty:
         raise FileError(f"{path}: the classes {shown(empty)} have no pictures; add some, or remove the folders")
+    passed = len(pictures_in(path)) + sum(len(pictures_in(p)) for c in classes for p in c.iterdir() if p.is_dir())
+    if passed:
+        warnings.warn(
+            f"{path}: {passed} pictures lie beside the class folders or deeper in them, and belong to no class; they "
+            "are left out",
+            DataWarning,
+            stacklevel=4,
+        )
     flat = [file for found in files for file in found]
     check_pictures(flat)
     y = np.repeat([folder.name for folder in classes], [len(found) for found in files])
