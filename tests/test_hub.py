@@ -62,8 +62,9 @@ def test_a_lenet_of_ours_loads_into_theirs():
 @pytest.mark.usefixtures("draws")
 def test_names_that_are_ours_already_need_no_table(tmp_path):
     ours = LeNet5(in_channels=1, n_outputs=4)
-    hub.write(tmp_path, {"model_type": "lenet", "in_channels": 1, "image_size": [32, 32], "n_outputs": 4},
-              ours.state_dict())
+    hub.write(
+        tmp_path, {"model_type": "lenet", "in_channels": 1, "image_size": [32, 32], "n_outputs": 4}, ours.state_dict()
+    )
     loaded = hub.load(tmp_path).state_dict()
     assert all(torch.equal(t, loaded[k]) for k, t in ours.state_dict().items())
 
@@ -82,8 +83,17 @@ def test_a_plain_sequential_is_an_mlp(tmp_path):
 @pytest.mark.usefixtures("draws")
 def test_options_and_labels_are_read_from_the_configuration(tmp_path):
     net = MLP((4, 9, 3), activation="tanh")
-    hub.write(tmp_path, {"model_type": "mlp", "hidden": [9], "activation": "tanh", "in_features": 4,
-                         "id2label": {"0": "a", "1": "b", "2": "c"}}, net.state_dict())
+    hub.write(
+        tmp_path,
+        {
+            "model_type": "mlp",
+            "hidden": [9],
+            "activation": "tanh",
+            "in_features": 4,
+            "id2label": {"0": "a", "1": "b", "2": "c"},
+        },
+        net.state_dict(),
+    )
     assert isinstance(hub.load(tmp_path)[1], nn.Tanh)
 
 

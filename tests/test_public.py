@@ -9,9 +9,9 @@ import pytest
 import parnassus as pn
 
 FROZEN = {
-    "__version__", "Classifier", "Regressor", "load", "keep_memory",
+    "__version__", "Classifier", "Regressor", "load", "keep_memory", "optimize", "find_rate",
     "Table", "Image", "Text",
-    "model", "optimizer", "schedule", "loss",
+    "model", "optimizer", "schedule", "loss", "initializer", "regularizer",
     "ParnassusError", "DataError", "SettingError", "FileError", "MissingExtra", "Diverged", "DataWarning", "NotFitted",
     "byhand", "data", "evaluation", "functional", "insight", "kernels", "layers", "models", "objectives", "sampling",
     "train",
@@ -21,11 +21,56 @@ MODELS = {
     ("linear", "classifier"), ("linear", "regressor"), ("logistic", "classifier"), ("softmax", "classifier"),
     ("mlp", "classifier"), ("mlp", "regressor"),
     ("lenet", "classifier"), ("lenet", "regressor"), ("cnn", "classifier"), ("cnn", "regressor"),
+    ("polynomial", "regressor"),
 }  # fmt: skip
 NAMES = {
     "optimizer": {"adam", "sgd"},
     "schedule": {"constant", "cosine", "linear", "step", "exponential"},
-    "loss": {"cross_entropy", "squared_error", "absolute_error", "huber", "hinge", "poisson"},
+    "loss": {
+        "cross_entropy",
+        "squared_error",
+        "absolute_error",
+        "huber",
+        "hinge",
+        "poisson",
+        "focal",
+        "gaussian",
+        "percentage_error",
+        "squared_log_error",
+        "cosine",
+    },
+    "initializer": {
+        "zeros",
+        "normal",
+        "uniform",
+        "lecun_normal",
+        "lecun_uniform",
+        "fan_in_uniform",
+        "glorot_normal",
+        "glorot_uniform",
+        "he_normal",
+        "he_uniform",
+        "orthogonal",
+        "identity",
+        "logistic_normal",
+        "yilmaz_poli",
+    },
+    "regularizer": {
+        "l0",
+        "l1",
+        "l2",
+        "elastic",
+        "activity_l1",
+        "max_norm",
+        "dropconnect",
+        "input_noise",
+        "weight_noise",
+        "gradient_noise",
+        "label_noise",
+        "output_noise",
+        "mixup",
+        "cutout",
+    },
 }
 METHODS = {
     "Classifier": {"fit", "partial_fit", "predict", "predict_proba", "decision_function", "score", "evaluate",
@@ -34,6 +79,7 @@ METHODS = {
 }  # fmt: skip
 SETTINGS = {
     "model", "epochs", "batch_size", "micro_batch_size", "optimizer", "lr", "schedule", "loss", "clip_norm",
+    "init", "regularizers",
     "clip_value", "patience", "monitor", "average", "precision", "codec", "view", "memory", "device", "seed", "out",
     "checkpoint_every", "resume", "progress",
 }  # fmt: skip
@@ -90,8 +136,10 @@ def test_names_below_the_package_are_found_on_first_use(name):
 
 
 def test_the_plots_are_not_loaded_by_a_classifier():
-    loaded = python("import sys, parnassus as pn; pn.Classifier; print([m for m in ('matplotlib', 'jinja2', 'rich') "
-                    "if m in sys.modules])")
+    loaded = python(
+        "import sys, parnassus as pn; pn.Classifier; print([m for m in ('matplotlib', 'jinja2', 'rich') "
+        "if m in sys.modules])"
+    )
     assert loaded == "[]"
 
 

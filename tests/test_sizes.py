@@ -64,7 +64,7 @@ def test_the_sources_are_ascii(path):
 
 def test_the_counting_is_right(tmp_path):
     text = 'def long():\n    """One.\n\n    Two.\n    """\n' + "    x = 1\n" * 41
-    (tmp_path / "long.py").write_text(text + "\n\nclass C:\n    \"\"\"One.\"\"\"\n" + "    a = 1\n" * 251)
+    (tmp_path / "long.py").write_text(text + '\n\nclass C:\n    """One."""\n' + "    a = 1\n" * 251)
     assert offenders(tmp_path / "long.py") == [
         "long.py:1 long: 41 lines, at most 40",
         "long.py:49 C: 252 lines, at most 250",

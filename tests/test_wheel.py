@@ -44,8 +44,9 @@ def wheel(tmp_path_factory) -> Path:
     pytest.importorskip("build")
     pytest.importorskip("hatchling")
     folder = tmp_path_factory.mktemp("dist")
-    done = run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT),
-               cwd=folder)
+    done = run(
+        sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT), cwd=folder
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return next(folder.glob("*.whl"))
 
@@ -53,8 +54,19 @@ def wheel(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory) -> Path:
     target = tmp_path_factory.mktemp("site")
-    done = run(sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--quiet", "--target", str(target),
-               str(wheel), cwd=target)
+    done = run(
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--no-deps",
+        "--no-index",
+        "--quiet",
+        "--target",
+        str(target),
+        str(wheel),
+        cwd=target,
+    )
     if done.returncode and "No module named pip" in done.stderr:
         pytest.skip(f"the wheel cannot be installed here: {done.stderr.strip()}")
     assert done.returncode == 0, done.stderr
@@ -99,7 +111,8 @@ def test_the_installed_command_prints_its_help(installed, tmp_path):
 
 
 def test_the_installed_package_trains_reports_saves_and_compiles(installed, tmp_path):
-    done = run(sys.executable, "-W", "error", "-c", SCRIPT.format(target=str(installed)), cwd=tmp_path,
-               env=fresh(installed))
+    done = run(
+        sys.executable, "-W", "error", "-c", SCRIPT.format(target=str(installed)), cwd=tmp_path, env=fresh(installed)
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("works")

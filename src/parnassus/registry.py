@@ -1,7 +1,8 @@
 """Names for things: builders register under a name; a Spec is a name and the options somebody fixed.
 
 A builder is a function. Its keywords without a default are facts, which the data supply; its keywords with a
-default are options, which the user may set. There are four registries: `model`, `optimizer`, `schedule`, `loss`.
+default are options, which the user may set. There are six registries: `model`, `optimizer`, `schedule`, `loss`,
+`initializer`, `regularizer`.
 """
 
 import importlib
@@ -195,4 +196,6 @@ model = Registry("model", f"{__package__}.models")
 optimizer = Registry("optimizer", f"{__package__}.train")
 schedule = Registry("schedule", f"{__package__}.train")
 loss = Registry("loss", f"{__package__}.functional")
-REGISTRIES = {r.kind: r for r in (model, optimizer, schedule, loss)}
+initializer = Registry("initializer", f"{__package__}.layers")
+regularizer = Registry("regularizer", f"{__package__}.train")
+REGISTRIES = {r.kind: r for r in (model, optimizer, schedule, loss, initializer, regularizer)}

@@ -16,7 +16,7 @@ SHARED = """
     checkpoint-every resume progress optimizer.lr optimizer.betas optimizer.eps optimizer.weight-decay schedule.warmup
     codec.size codec.resize codec.mode codec.memory codec.scaling codec.missing codec.fill-value codec.missing-indicator
     codec.categories codec.max-categories codec.unit codec.lower codec.min-count codec.max-words codec.max-length
-    codec.weighting model.hidden model.activation model.dropout
+    codec.weighting model.hidden model.activation model.dropout model.norm init regularizers
 """
 SURFACE = {
     "train classifier --model mlp": {*SHARED.split(), "class-weight", "threshold"},

@@ -3,6 +3,7 @@
 import gc
 import os
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from parnassus.data.chunks import Chunks
 from parnassus.data.codec import form_of
 from parnassus.data.sources import fingerprint, open_source
 from parnassus.data.table import Table
+from parnassus.data.targets import Labels
 from parnassus.errors import DataError, DataWarning, FileError, MissingExtra
 
 FRAME = pd.DataFrame(
@@ -253,3 +255,21 @@ def test_pictures_that_belong_to_no_class_are_counted(tmp_path):
         Pillow.new("L", (4, 4)).save(tmp_path / place)
     with pytest.warns(DataWarning, match="2 pictures lie beside"):
         assert len(open_source(tmp_path)) == 2
+
+
+def test_codes_that_begin_with_a_zero_stay_as_they_are_written(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", "zip,n,kind\n01234,0,01\n10001,10,02\n,3,10\n")
+    source = open_source(path, target="kind")
+    assert source.y.tolist() == ["01", "02", "10"]
+    assert source.X["zip"].tolist()[:2] == ["01234", "10001"]
+    assert source.X["zip"].isna()[2]
+    assert source.X["n"].tolist() == [0, 10, 3]  # a lone 0 is a number
+
+
+def test_codes_that_happen_to_look_like_numbers_in_a_later_file_are_the_codes_that_were_learned(tmp_path: Path) -> None:
+    learned = Labels().fit(open_source(written(tmp_path / "a.csv", "x,kind\n1,01\n2,10\n3,12\n"), target="kind").y)
+    later = open_source(written(tmp_path / "b.csv", "x,kind\n1,12\n2,10\n"), target="kind").y
+    assert later.tolist() == [12, 10]
+    assert learned.indices(later).tolist() == [2, 1]
+    with pytest.raises(DataError, match="11"):
+        learned.indices(np.array([11]))

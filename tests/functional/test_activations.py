@@ -10,7 +10,19 @@ from parnassus.functional import activations as a
 
 Z = torch.tensor([-30.0, -3.1, -1.2, -0.4, 0.3, 0.9, 1.7, 2.6, 25.0], dtype=torch.float64)
 
-SMOOTH = ["identity", "sigmoid", "tanh", "relu", "leaky_relu", "softplus", "hard_tanh", "gelu", "gelu_tanh", "silu"]
+SMOOTH = [
+    "identity",
+    "sigmoid",
+    "tanh",
+    "relu",
+    "leaky_relu",
+    "softplus",
+    "hard_tanh",
+    "gelu",
+    "gelu_tanh",
+    "silu",
+    "elu",
+]
 
 
 @pytest.mark.parametrize("name", SMOOTH)
@@ -28,6 +40,7 @@ def test_a_derivative_equals_central_differences(name: str) -> None:
         ("relu", F.relu),
         ("leaky_relu", F.leaky_relu),
         ("hard_tanh", F.hardtanh),
+        ("elu", F.elu),
         ("gelu", lambda z: z * (1 + torch.erf(z / math.sqrt(2))) / 2),
         ("gelu_tanh", lambda z: F.gelu(z, approximate="tanh")),
         ("silu", F.silu),

@@ -77,8 +77,8 @@ def test_learning_curves_hold_the_history():
 
 
 def test_the_epoch_with_the_least_validation_loss_is_marked_unless_told_otherwise():
-    assert "best epoch, 2" in lines(plots.learning_curves(HISTORY).axes[0])
-    assert "best epoch, 4" in lines(plots.learning_curves(HISTORY, best_epoch=4).axes[0])
+    assert "best epoch, 3" in lines(plots.learning_curves(HISTORY).axes[0])
+    assert "best epoch, 5" in lines(plots.learning_curves(HISTORY, best_epoch=4).axes[0])
 
 
 def test_a_rate_is_drawn_where_it_changes_and_panels_can_be_picked():

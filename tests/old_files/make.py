@@ -18,8 +18,11 @@ def table() -> tuple[list[dict], list[str]]:
     """Rows with numbers, words, gaps and booleans, and an answer in words."""
     g = np.random.default_rng(0)
     rows = [
-        {"age": None if i % 7 == 0 else int(g.integers(20, 60)), "city": "Bonn" if g.random() < 0.5 else "Ulm",
-         "member": bool(g.random() < 0.5)}
+        {
+            "age": None if i % 7 == 0 else int(g.integers(20, 60)),
+            "city": "Bonn" if g.random() < 0.5 else "Ulm",
+            "member": bool(g.random() < 0.5),
+        }
         for i in range(40)
     ]
     return rows, ["yes" if (row["age"] or 30) > 40 or row["member"] else "no" for row in rows]
@@ -47,18 +50,24 @@ def main(folder: Path) -> None:
 
     folder.mkdir(parents=True)
     rows, answers = table()
-    classifier = pn.Classifier(
-        pn.model("mlp", hidden=(4,)), epochs=30, codec=pn.Table(missing="median")
-    ).fit(pd.DataFrame(rows), answers)
+    classifier = pn.Classifier(pn.model("mlp", hidden=(4,)), epochs=30, codec=pn.Table(missing="median")).fit(
+        pd.DataFrame(rows), answers
+    )
     seen, halves = pictures()
     reader = pn.Classifier(pn.model("cnn", channels=(4,), hidden=8), epochs=15, lr=0.01).fit(seen, halves)
     X, y = quantities()
     regressor = pn.Regressor(pn.model("mlp", hidden=(5,)), epochs=30, schedule=pn.schedule("cosine")).fit(X, y)
     expected = {
-        "table": {"X": rows[:6], "predict": classifier.predict(pd.DataFrame(rows[:6])).tolist(),
-                  "probability": classifier.predict_proba(pd.DataFrame(rows[:6])).tolist()},
-        "pictures": {"X": seen[:4].tolist(), "predict": reader.predict(seen[:4]).tolist(),
-                     "probability": reader.predict_proba(seen[:4]).tolist()},
+        "table": {
+            "X": rows[:6],
+            "predict": classifier.predict(pd.DataFrame(rows[:6])).tolist(),
+            "probability": classifier.predict_proba(pd.DataFrame(rows[:6])).tolist(),
+        },
+        "pictures": {
+            "X": seen[:4].tolist(),
+            "predict": reader.predict(seen[:4]).tolist(),
+            "probability": reader.predict_proba(seen[:4]).tolist(),
+        },
         "quantities": {"X": X[:4].tolist(), "predict": regressor.predict(X[:4]).tolist()},
     }
     for name, estimator in (("table", classifier), ("pictures", reader), ("quantities", regressor)):

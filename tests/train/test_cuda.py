@@ -37,7 +37,10 @@ def test_pictures_learn_on_the_device(model, precision):
     assert all(p.dtype == torch.float32 for p in fitted.objective_.parameters())
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd", "adagrad", "rmsprop", "lbfgs"])
+@pytest.mark.parametrize(
+    "optimizer",
+    ["adam", "sgd", "adagrad", "rmsprop", "nadam", "adamax", "nesterov", "svrg", "annealing", "lbfgs", "hessian_free"],
+)
 def test_every_optimizer_moves_on_the_device_as_on_the_cpu(optimizer):
     settings = {"optimizer": optimizer, "epochs": 3, "batch_size": 50, "clip_norm": 1.0, "average": 0.9}
     host = pn.Classifier("mlp", device="cpu", **settings).fit(IRIS, KINDS)

@@ -17,7 +17,10 @@ from .training import OWN, named_in, train
 from .values import kinds_of, shown
 
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="print JSON, and nothing else, to standard output")]
-Target = Annotated[str | None, Parameter(help="the column that holds the answers; none takes the one trained on")]
+Target = Annotated[
+    tuple[str, ...],
+    Parameter(negative=(), help="the column of the answers (again for a second); without it, what was trained on"),
+]
 Model = Annotated[str, Parameter(name="RUN", help="a run's folder, or a saved model")]
 Out = Annotated[Path | None, Parameter(name=["--out", "-o"])]
 NAMES = ("train", "evaluate", "predict", "report", "models", "systems", "verify", "demo")
@@ -156,7 +159,7 @@ def flag(key: str, setting: Setting, group: Group, *, default: str | None = None
             help=words,
             metavar="NAME" if key in ROLES else metavar,
             negative=() if key in OWN else None,
-            consume_multiple=bool(kinds & {"tuple", "any"}) and key not in ROLES,
+            consume_multiple=bool(kinds & {"tuple", "any"}) and key not in (*ROLES, "target"),
             negative_iterable=(),
             accepts_keys=False,
             show_default=lambda _: default or shown(setting.default),
@@ -174,14 +177,15 @@ def evaluate(
     data: Annotated[str, Parameter(help="rows with answers: what `train` takes")],
     /,
     *,
-    target: Target = None,
+    target: Target = (),
     report: Annotated[Path | None, Parameter(help="also write the page of the report here")] = None,
     json: Json = False,
 ) -> int:
     """Measure a trained model on data, with intervals, beside the trivial baseline."""
     from .using import evaluate as work
+    from .using import one_or_several
 
-    return work(model, data, target=target, report=report, json=json)
+    return work(model, data, target=one_or_several(target), report=report, json=json)
 
 
 def predict(
@@ -207,13 +211,14 @@ def report(
     /,
     *,
     out: Annotated[Path, Parameter(name=["--out", "-o"], help="the page to write")] = Path("report.html"),
-    target: Target = None,
+    target: Target = (),
     json: Json = False,
 ) -> int:
     """Write one HTML page on how good a trained model is on data."""
     from .using import evaluate as work
+    from .using import one_or_several
 
-    return work(model, data, target=target, report=out, json=json)
+    return work(model, data, target=one_or_several(target), report=out, json=json)
 
 
 def models(

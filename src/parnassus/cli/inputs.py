@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any
 from ..errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
+    from ..data.sources import Columns
     from ..estimators.intake import Examples
 
 
 def opened(
-    path: str, *, target: str | None = None, drop: Sequence[str] = (), texts: bool = False, memory: int | None = None
+    path: str,
+    *,
+    target: "Columns | None" = None,
+    drop: Sequence[str] = (),
+    texts: bool = False,
+    memory: int | None = None,
 ) -> "Examples":
     """The examples at a path; `target` and `drop` name columns, and `texts` says that the one left holds texts."""
     from ..estimators.intake import examples_of
@@ -30,19 +36,19 @@ def without(X: Any, drop: Sequence[str], path: str) -> Any:
     """X without the columns to leave out."""
     if not drop:
         return X
-    columns = [str(c) for c in getattr(X, "columns", ())]
+    columns = columns_of(X)
     for name in drop:
         if name not in columns:
             raise DataError(
                 f"{path} has no column {name!r} to drop; "
                 f"{did_you_mean(name, columns) if columns else 'it has no columns with names'}"
             )
-    if not hasattr(X, "drop"):
-        raise DataError(
-            f"{path} is larger than --memory, and columns are dropped from data in memory; raise --memory, "
-            f"or take the columns out of the file"
-        )
-    return X.drop(columns=list(drop))
+    return X.drop(columns=list(drop)) if hasattr(X, "drop") else X.without(drop)
+
+
+def columns_of(X: Any) -> list[str]:
+    """The names of a table's columns, in memory or not; none for anything else."""
+    return [str(c) for c in getattr(X, "columns", getattr(X, "names", None) or ())]
 
 
 def texts_of(X: Any, path: str) -> list[str]:
@@ -76,14 +82,15 @@ def write_rows(examples: "Examples", folder: Path) -> Path | None:
     X, y = examples.X, examples.y
     if hasattr(X, "to_csv") and examples.target is not None:
         path = folder / "test.csv"
-        X.assign(**{examples.target: np.asarray(y)}).to_csv(path, index=False)
+        names = [examples.target] if isinstance(examples.target, str) else list(examples.target)
+        X.assign(**dict(zip(names, np.asarray(y).reshape(len(X), -1).T, strict=True))).to_csv(path, index=False)
         return path
     if isinstance(X, list) and X and all(isinstance(x, Path) for x in X):
         path = folder / "test.txt"
         lines = [f"{x.resolve()}\t{label}\n" for x, label in zip(X, np.asarray(y).tolist(), strict=True)]
         path.write_text("".join(lines), encoding="utf-8")
         return path
-    if isinstance(X, list) and X and isinstance(X[0], str) and examples.target is not None:
+    if isinstance(X, list) and X and isinstance(X[0], str) and isinstance(examples.target, str):
         import pandas as pd
 
         path = folder / "test.csv"
@@ -91,7 +98,7 @@ def write_rows(examples: "Examples", folder: Path) -> Path | None:
         return path
     if isinstance(X, np.ndarray) and isinstance(y, np.ndarray):
         path = folder / "test.npz"
-        arrays: dict[str, Any] = {"X": X, examples.target or "y": y}
+        arrays: dict[str, Any] = {"X": X, examples.target if isinstance(examples.target, str) else "y": y}
         np.savez(path, **arrays)
         return path
     return None

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 OWN = {
     s.name: s
     for s in (
-        Setting("target", "str | None", None, "the column that holds the answers"),
+        Setting("target", "str | tuple[str, ...] | None", None, "the column of the answers; again for a second"),
         Setting("drop", "tuple[str, ...]", (), "columns to leave out, such as ids"),
         Setting("test", "str", "0.2", "a fraction to test on, a path of its own, or 0 for none"),
         Setting(
@@ -195,7 +195,7 @@ def complete(request: Request, estimator: "Estimator") -> dict[str, Any]:
     found: dict[str, Any] = {"task": request.task}
     for name in ("data", "target", "drop", "test", "validation"):
         words = request.words.get(name)
-        value = None if not words else list(words) if name == "drop" else words[0]
+        value = None if not words else words[0] if len(words) == 1 and name != "drop" else list(words)
         if value is not None or name == "test":
             found[name] = OWN["test"].default if value is None else value
     params = estimator.get_params(deep=False)

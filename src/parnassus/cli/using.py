@@ -11,10 +11,16 @@ from .console import Console, finite, note
 from .runs import loaded
 
 if TYPE_CHECKING:
+    from ..data.sources import Columns
     from ..estimators.base import Estimator
 
 
-def evaluate(model: str, data: str, *, target: str | None, report: Path | None, json: bool) -> int:
+def one_or_several(names: tuple[str, ...]) -> "Columns | None":
+    """What a flag that may be given again says of columns: nothing, one or several."""
+    return None if not names else names[0] if len(names) == 1 else list(names)
+
+
+def evaluate(model: str, data: str, *, target: "Columns | None", report: Path | None, json: bool) -> int:
     """Numbers with intervals beside the trivial baseline's, and the page where one is asked for. The exit code."""
     console = Console(json=json)
     estimator, configuration = loaded(model)
@@ -44,14 +50,16 @@ def evaluate(model: str, data: str, *, target: str | None, report: Path | None, 
     return 0
 
 
-def _examples(estimator: "Estimator", configuration: dict[str, Any], data: str, target: str | None) -> Any:
+def _examples(estimator: "Estimator", configuration: dict[str, Any], data: str, target: "Columns | None") -> Any:
     """Rows with answers: the column trained on, unless another is named; columns left out then are left out here."""
+    from ..estimators.intake import as_learned
     from .inputs import opened
 
     learned, drop = estimator.target_name_, tuple(configuration.get("drop", ()))
     suffixes = (".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson")
     if target is None and Path(data).suffix.lower() in suffixes:
         target = learned
+    target = as_learned(target, learned)
     return opened(
         data, target=target, drop=_present(data, drop), texts=estimator.codec_.kind == "text", memory=estimator.memory
     )
@@ -169,13 +177,12 @@ def _lines(path: Path) -> list[str]:
 
 
 def _rows(estimator: "Estimator", configuration: dict[str, Any], data: str) -> tuple[str, list[Any], Any]:
-    from ..data.sources import open_source
-    from .inputs import texts_of, without
+    from ..data.sources import names_of, open_source
+    from .inputs import columns_of, texts_of, without
 
     X = open_source(data, memory=estimator.memory).X
-    columns = [str(c) for c in getattr(X, "columns", ())]
-    gone = {estimator.target_name_, *configuration.get("drop", ())}
-    X = without(X, [c for c in columns if c in gone], data)
+    gone = {*names_of(estimator.target_name_), *configuration.get("drop", ())}
+    X = without(X, [c for c in columns_of(X) if c in gone], data)
     if estimator.codec_.kind == "text":
         X = texts_of(X, data)
     return "row", list(range(len(X))), X

@@ -1,7 +1,7 @@
 """Tables larger than memory: read chunk by chunk as often as need be, encoded once into a file that is mapped."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -35,6 +35,13 @@ class Chunks:
 
     def __len__(self) -> int:
         return self.n_rows
+
+    def without(self, names: Sequence[str]) -> "Chunks":
+        """The same rows without these columns."""
+        gone, kept = list(names), [name for name in self.names or () if name not in names]
+        return Chunks(
+            lambda: (frame.drop(columns=gone) for frame in self.read()), self.n_rows, names=kept, places=self.places
+        )
 
     def take_rows(self, rows: np.ndarray) -> "Chunks":
         """The rows with these numbers; they are read in the file's order, and encoded in the order given."""

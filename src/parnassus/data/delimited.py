@@ -11,6 +11,7 @@ from ..errors import DataError, DataWarning, FileError
 from .answers import shown
 
 SNIFFED = 1 << 16
+CODE = re.compile(r"0\d+$")
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$")
 
 
@@ -50,28 +51,41 @@ def delimiter_of(path: Path) -> str:
     return delimiter
 
 
-def date_columns(path: Path, delimiter: str) -> list[str]:
-    """The columns whose first cells are all dates as ISO 8601 writes them."""
+def read_as_written(path: Path, delimiter: str) -> tuple[list[str], list[str]]:
+    """The columns whose first cells are all dates as ISO 8601 writes them, and those of codes such as 007.
+
+    A code is digits that begin with 0: read as a number it would lose them, and would be another code.
+    """
     with path.open(encoding="utf-8-sig", newline="") as file:
         lines = file.read(SNIFFED).splitlines()[:-1]
     rows = csv.reader(lines, delimiter=delimiter)
     names = next(rows, [])
     cells = list(zip(*(row for row in rows if len(row) == len(names)), strict=True)) or [()] * len(names)
-    found = []
+    dates, codes = [], []
     for name, column in zip(names, cells, strict=True):
         filled = [cell for cell in column if cell]
         if filled and all(ISO_DATE.match(cell) for cell in filled):
-            found.append(name)
-    return found
+            dates.append(name)
+        elif all(cell.isascii() and cell.isdigit() for cell in filled) and any(CODE.match(cell) for cell in filled):
+            codes.append(name)
+    return dates, codes
 
 
-def read_csv(path: Path, delimiter: str, columns: list[str] | None, *, dates: list[str], n_rows: int) -> Iterator[Any]:
+def read_csv(
+    path: Path, delimiter: str, columns: list[str] | None, *, dates: list[str], codes: list[str], n_rows: int
+) -> Iterator[Any]:
     """Frames of at most n_rows rows; a line with too many cells is refused by its number."""
     import pandas as pd
 
     try:
         with pd.read_csv(
-            path, sep=delimiter, usecols=columns, chunksize=n_rows, encoding="utf-8-sig", low_memory=False
+            path,
+            sep=delimiter,
+            usecols=columns,
+            dtype=dict.fromkeys(codes, str),
+            chunksize=n_rows,
+            encoding="utf-8-sig",
+            low_memory=False,
         ) as frames:
             for frame in frames:
                 for name in dates:

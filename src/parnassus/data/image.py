@@ -104,7 +104,7 @@ class Image(Codec):
             raise DataError(
                 f"{modes['L']} pictures are grey and "
                 f"{modes['RGB']} have colours; {'grey' if rare == 'L' else 'coloured'} "
-                f"are {shown(which)}; say what all shall be: codec=pn.Image(mode='RGB') or mode='L'"
+                f"are {shown(which)}; say what all shall be: codec=pn.Image(mode='RGB') or codec=pn.Image(mode='L')"
             )
         mode = next(iter(modes)) if mode == "auto" else mode
         sizes = [size for _, size in seen]

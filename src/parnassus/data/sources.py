@@ -6,18 +6,20 @@ paths, which the image codec reads.
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, DataWarning, FileError, did_you_mean, missing_extra
+from ..errors import DataError, DataWarning, FileError, SettingError, did_you_mean, missing_extra
 from .answers import shown
 from .chunks import Chunks
-from .delimited import date_columns, delimiter_of, read_csv
+from .delimited import delimiter_of, read_as_written, read_csv
 
+Columns = str | Sequence[str]
+"""A column's name, or those of several."""
 MEMORY_BUDGET = 2 << 30  # bytes; what is larger is read as it is needed
 CHUNK_ROWS = 1 << 16
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".avif"}
@@ -38,19 +40,19 @@ class Source:
     kind: str
     names: list[str] = field(default_factory=list)
     fingerprint: str = ""
-    target: str | None = None  # the column that became y
+    target: Columns | None = None  # the column, or columns, that became y
 
     def __len__(self) -> int:
         return len(self.X)
 
 
-def open_source(path: Any, target: str | None = None, *, memory: int | None = None) -> Source:
+def open_source(path: Any, target: Columns | None = None, *, memory: int | None = None) -> Source:
     """The data behind a path: CSV, Parquet, JSON lines, NPZ, a folder of pictures a class, a list of pictures.
 
     Parameters
     ----------
     path : a file or folder.
-    target : the column (or NPZ array) that holds the answers; folders and lists of pictures need none.
+    target : the column, columns or NPZ array of the answers; folders and lists of pictures need none.
     memory : bytes that a table may take, `MEMORY_BUDGET` unless told; a larger one is read in chunks.
     """
     try:
@@ -81,7 +83,7 @@ def open_source(path: Any, target: str | None = None, *, memory: int | None = No
 # --- tables ---------------------------------------------------------------------------------------
 
 
-def open_table(path: Path, kind: str, target: str | None, *, memory: int) -> Source:
+def open_table(path: Path, kind: str, target: Columns | None, *, memory: int) -> Source:
     """A table file as a frame, or as chunks where it is larger than the budget; `target` becomes y."""
     readers: dict[str, Callable[[Path], Callable[[list[str] | None], Iterator[Any]]]] = {
         "csv": csv_reader,
@@ -97,9 +99,10 @@ def open_table(path: Path, kind: str, target: str | None, *, memory: int) -> Sou
         check_rows(path, len(frame))
         names = [str(name) for name in frame.columns]
         check_target(path, target, names)
-        y = None if target is None else frame[target]
+        answers = names_of(target)
+        y = None if target is None else frame[target if isinstance(target, str) else answers]
         return Source(
-            frame if target is None else frame.drop(columns=target),
+            frame.drop(columns=answers),
             y,
             str(path),
             kind,
@@ -110,24 +113,28 @@ def open_table(path: Path, kind: str, target: str | None, *, memory: int) -> Sou
     return open_chunks(path, kind, read, target)
 
 
-def open_chunks(path: Path, kind: str, read: Callable[[list[str] | None], Iterator[Any]], target: str | None) -> Source:
-    """A table that stays in its file; only the target column is held."""
+def open_chunks(
+    path: Path, kind: str, read: Callable[[list[str] | None], Iterator[Any]], target: Columns | None
+) -> Source:
+    """A table that stays in its file; only the target is held."""
     import pandas as pd
 
     names = [str(name) for name in next(read(None)).columns]
     check_target(path, target, names)
-    held = pd.concat(list(read([target or names[0]])), ignore_index=True)
+    answers = names_of(target)
+    held = pd.concat(list(read(answers or names[:1])), ignore_index=True)
     check_rows(path, len(held))
-    inputs = [name for name in names if name != target]
+    inputs = [name for name in names if name not in answers]
     chunks = Chunks(lambda: read(inputs), len(held), names=inputs)
-    return Source(chunks, held[target] if target else None, str(path), kind, names, fingerprint(path), target)
+    y = None if target is None else held[target if isinstance(target, str) else answers]
+    return Source(chunks, y, str(path), kind, names, fingerprint(path), target)
 
 
 def csv_reader(path: Path) -> Callable[[list[str] | None], Iterator[Any]]:
     """A function that reads the file's columns (all, for None) as frames of at most `CHUNK_ROWS` rows."""
     delimiter = delimiter_of(path)
-    dates = date_columns(path, delimiter)
-    return lambda columns: read_csv(path, delimiter, columns, dates=dates, n_rows=CHUNK_ROWS)
+    dates, codes = read_as_written(path, delimiter)
+    return lambda columns: read_csv(path, delimiter, columns, dates=dates, codes=codes, n_rows=CHUNK_ROWS)
 
 
 def parquet_reader(path: Path) -> Callable[[list[str] | None], Iterator[Any]]:
@@ -184,12 +191,21 @@ def expanded_size(path: Path, kind: str) -> int:
         raise FileError(f"{path} cannot be read as Parquet: {error}; look whether it was written to the end") from error
 
 
-def check_target(path: Path, target: str | None, names: list[str]) -> None:
-    """Refuses a target that is no column, or the only one."""
-    if target is not None and target not in names:
-        raise DataError(f"{path} has no column {target!r} to predict; {did_you_mean(target, names)}")
-    if target is not None and len(names) < 2:
-        raise DataError(f"{path} holds the column {target!r} alone; there is nothing to predict it from")
+def names_of(target: Columns | None) -> list[str]:
+    """The columns that a target names: none, one or several."""
+    return [] if target is None else [target] if isinstance(target, str) else list(target)
+
+
+def check_target(path: Path, target: Columns | None, names: list[str]) -> None:
+    """Refuses a target that is no column, named twice, or all there is."""
+    wanted = names_of(target)
+    for name in wanted:
+        if name not in names:
+            raise DataError(f"{path} has no column {name!r} to predict; {did_you_mean(name, names)}")
+        if wanted.count(name) > 1:
+            raise SettingError(f"target names the column {name!r} twice; name each once")
+    if wanted and len(names) == len(wanted):
+        raise DataError(f"{path} holds the column {shown(wanted)} alone; there is nothing to predict it from")
 
 
 def check_rows(path: Path, n_rows: int) -> None:
@@ -198,7 +214,7 @@ def check_rows(path: Path, n_rows: int) -> None:
         raise FileError(f"{path} has a header and no rows; give at least one row")
 
 
-def open_arrays(path: Path, target: str | None) -> Source:
+def open_arrays(path: Path, target: Columns | None) -> Source:
     """The arrays X and y (or `target`) of an NPZ file; pickled ones are refused."""
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -210,6 +226,8 @@ def open_arrays(path: Path, target: str | None) -> Source:
     inputs = next((name for name in ("X", "x", "images", "data") if name in held), None)
     if inputs is None:
         raise DataError(f"{path} holds the arrays {shown(sorted(held))}; name the inputs X and the answers y")
+    if target is not None and not isinstance(target, str):
+        raise SettingError(f"{path} is NPZ, whose answers are one array (n,) or (n, k); got the names {list(target)}")
     if target is not None and target not in held:
         raise DataError(f"{path} has no array {target!r} to predict; {did_you_mean(target, sorted(held))}")
     answers = target or next((name for name in ("y", "labels", "target") if name in held), None)

@@ -84,7 +84,7 @@ class Labels(Target):
 
     def labels_like(self, raw: Any) -> np.ndarray:
         """Given labels (rows,), of the type that `fit` saw; new ones among them are let through."""
-        y = label_array(raw)
+        y = self._written(label_array(raw))
         if (y.dtype.kind in "OUS") != (self.classes.dtype.kind in "OUS"):
             raise DataError(
                 f"y holds {shown(np.unique(y))} of type {y.dtype}; fit saw {shown(self.classes)} of type "
@@ -92,9 +92,14 @@ class Labels(Target):
             )
         return y
 
+    def _written(self, y: np.ndarray) -> np.ndarray:
+        """Whole numbers as texts, where `fit` saw such texts: of codes, a file may hold some that look like numbers."""
+        texts = y.astype(str) if y.dtype.kind in "iu" and self.classes.dtype.kind in "OUS" else y
+        return texts.astype(object) if texts is not y and np.isin(texts, self.classes.astype(str)).all() else y
+
     def indices(self, raw: Any) -> np.ndarray:
         """The class number of each row, int64; labels that `fit` has not seen are refused."""
-        y = label_array(raw)
+        y = self._written(label_array(raw))
         return places(self.classes, y, np.arange(len(y)))
 
     def encode(self, raw: Any) -> Dense:

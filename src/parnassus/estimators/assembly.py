@@ -63,7 +63,10 @@ def objective_of(estimator: "Estimator", made: Any) -> Objective:
             raise SettingError(f"model {estimator.model!r} brings its own objective; leave loss=None")
         return made
     assert estimator.target_ is not None
-    return Supervised(made, loss_of(estimator, estimator.target_), kind=estimator.target_.loss_kind)
+    target = estimator.target_
+    return Supervised(
+        made, loss_of(estimator, target), kind=target.loss_kind, n_outputs=target.facts().get("n_outputs")
+    )
 
 
 def loss_of(estimator: "Estimator", target: Target) -> Loss:

@@ -5,6 +5,7 @@ import os
 import re
 import time
 import warnings
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar, Self
 
@@ -12,12 +13,14 @@ import numpy as np
 import torch
 
 from ..data.codec import Codec
+from ..data.sources import Columns
 from ..data.targets import Target
 from ..errors import SettingError, did_you_mean
 from ..evaluation.result import Evaluation
 from ..registry import Spec
 from ..train.phase import Objective
 from ..train.randomness import kept_random, seed_of
+from ..train.regularizers import Regularizer
 from ..train.trainer import Trainer
 from .assembly import (
     built,
@@ -34,7 +37,8 @@ from .assembly import (
 from .identity import fingerprint, versions
 from .intake import Examples, hold_out, warn_of_leaks
 from .protocol import Settings, fitted, not_fitted_error, unfitted_on_error
-from .training import check_settings, device_of, record_of, resume_from, threads_for, trainer_of
+from .regularization import first_weights, regularized
+from .training import Ready, check_settings, device_of, record_of, resume_from, threads_for, trainer_of
 from .using import asked
 
 
@@ -58,6 +62,10 @@ class Estimator(Settings):
     lr : the learning rate; None takes the optimizer's own.
     schedule : how the rate changes over training: a name or a spec such as `pn.schedule("cosine", warmup=0.1)`.
     loss : a name or spec such as `pn.loss("huber", delta=2.0)`; None takes the one that fits the target.
+    init : how first weights are drawn: a name such as "he_normal" or `pn.initializer("orthogonal", gain=1.4)`; None
+        leaves it to the model.
+    regularizers : names such as "l2" or specs such as `pn.regularizer("mixup", alpha=0.4)`, one or several, or a dict
+        from names to options.
     clip_norm : the largest norm of all gradients together.
     clip_value : the largest size of any gradient.
     patience : epochs without improvement on the validation rows after which training ends and the best weights return.
@@ -83,7 +91,7 @@ class Estimator(Settings):
     objective_: Objective
     view_: str
     skipped_: dict[int, str]
-    target_name_: str | None
+    target_name_: Columns | None
     held_: Examples | None
     data_: dict[str, Any]
     history_: list[dict[str, float]]
@@ -101,6 +109,8 @@ class Estimator(Settings):
         lr: float | None = None,
         schedule: Any = "constant",
         loss: Any = None,
+        init: Any = None,
+        regularizers: tuple[Any, ...] | list[Any] | dict[str, Any] | Spec | str = (),
         clip_norm: float | None = None,
         clip_value: float | None = None,
         patience: int | None = None,
@@ -124,6 +134,7 @@ class Estimator(Settings):
         self.model, self.epochs, self.batch_size, self.micro_batch_size = model, epochs, batch_size, micro_batch_size
         self.optimizer, self.lr, self.schedule, self.loss = optimizer, lr, schedule, loss
         self.clip_norm, self.clip_value, self.patience, self.monitor = clip_norm, clip_value, patience, monitor
+        self.init, self.regularizers = init, regularizers
         self.average, self.precision, self.codec, self.view = average, precision, codec, view
         self.memory, self.device, self.seed, self.out = memory, device, seed, out
         self.checkpoint_every, self.resume, self.progress = checkpoint_every, resume, progress
@@ -142,14 +153,14 @@ class Estimator(Settings):
 
     # --- fit --------------------------------------------------------------------------------------
 
-    def _fit(self, examples: Examples, target: Target | None, validation: Any, labels: Any) -> Self:
-        """Codecs from training rows, the view and builder that fit, then phases until the end."""
+    def _ready(self, examples: Examples, target: Target | None, validation: Any, labels: Any) -> Ready:
+        """Codecs from training rows, the view and builder that fit, an objective with its first weights."""
         check_settings(self)
         if validation is None and self.patience:
             validation = 0.1
         self._optimizer_state = {}
         vars(self).pop("objective_", None)
-        train, held = hold_out(examples, validation, seed=self.seed, labels=labels)
+        train, held = hold_out(examples, validation, seed=self.seed, labels=labels, memory=self.memory)
         self._fit_codecs(train, target)
         rows = rows_of(self, train)
         watched = rows_of(self, held) if held is not None else None
@@ -157,24 +168,40 @@ class Estimator(Settings):
         device = device_of(self.device)
         self._build(device)
         check_module(self, rows)
-        trainer = trainer_of(self, self.objective_, partial(prepare, self, device), len(rows), device)
-        started = time.perf_counter()
         self.data_ = {"fingerprint": fingerprint(rows), "n_rows": len(rows)}
         self.data_ |= {"model": self.model_name, "loss": repr(self.loss), "view": self.view_}
-        resume_from(self, trainer, self.data_)
-        with unfitted_on_error(self), threads_for(self.objective_, trainer.window):
-            trainer.fit(
-                placed(rows, device),
-                record=record_of(self, self.data_),
-                validation=placed(watched, device) if watched is not None else None,
-            )
+        self.data_ |= {"init": repr(self.init)} if self.init is not None else {}
+        name = getattr(examples.source, "target", None) or examples.target
+        return Ready(rows, watched, held, device, target=name)
+
+    def _trainer(self, ready: Ready, regularizers: Sequence[Regularizer] = ()) -> Trainer:
+        """A trainer at step 0."""
+        batches = partial(prepare, self, ready.device)
+        return trainer_of(self, self.objective_, batches, len(ready.rows), ready.device, regularizers=regularizers)
+
+    def _train(self, ready: Ready) -> Self:
+        """Phases until the end."""
+        started = time.perf_counter()
+        with unfitted_on_error(self), regularized(self, self.objective_) as held_back:
+            trainer = self._trainer(ready, held_back)
+            resume_from(self, trainer, self.data_)
+            with threads_for(self.objective_, trainer.window):
+                trainer.fit(
+                    placed(ready.rows, ready.device),
+                    record=record_of(self, self.data_),
+                    validation=placed(ready.watched, ready.device) if ready.watched is not None else None,
+                )
+        return self._conclude(ready, trainer, time.perf_counter() - started)
+
+    def _conclude(self, ready: Ready, trainer: Trainer, seconds: float) -> Self:
+        """Keep what outlives the training."""
         if trainer.interrupted:
             warnings.warn(
-                f"interrupted after {len(trainer.history)} epochs; the model is the best so far", stacklevel=3
+                f"interrupted after {len(trainer.history)} epochs; the model is the best so far", stacklevel=4
             )
-        self.seconds_ = time.perf_counter() - started
-        self._settle(trainer, held)
-        self.target_name_ = getattr(examples.source, "target", None) or examples.target
+        self.seconds_ = seconds
+        self._settle(trainer, ready.held)
+        self.target_name_ = ready.target
         return self
 
     def _partial_fit(self, examples: Examples, target: Target | None) -> None:
@@ -190,10 +217,12 @@ class Estimator(Settings):
         device = device_under(self.objective_)
         own = self.get_params(deep=False) | {"epochs": 1, "patience": None}
         once = type(self)(**own | {"seed": seed_of(self.seed, self.n_steps_)})
-        trainer = trainer_of(once, self.objective_, partial(prepare, self, device), len(rows), device)
-        for name, state in self._optimizer_state.items():
-            trainer.optimizers[name].load_state_dict(state)
-        trainer.fit(rows)
+        with regularized(self, self.objective_) as held_back:
+            batches = partial(prepare, self, device)
+            trainer = trainer_of(once, self.objective_, batches, len(rows), device, regularizers=held_back)
+            for name, state in self._optimizer_state.items():
+                trainer.optimizers[name].load_state_dict(state)
+            trainer.fit(rows)
         steps, history = self.n_steps_, [] if target is not None else list(self.history_)
         self._settle(trainer, None)
         self.seconds_ = None
@@ -202,7 +231,6 @@ class Estimator(Settings):
         self.data_ = {"fingerprint": fingerprint(rows), "n_rows": len(rows)}
 
     def _settle(self, trainer: Trainer, held: Examples | None) -> None:
-        """Keep what outlives the training."""
         self.history_ = trainer.history
         self.best_epoch_ = trainer.best["epoch"] if trainer.best else None
         self.interrupted_ = trainer.interrupted
@@ -221,6 +249,7 @@ class Estimator(Settings):
         self.view_, make, self.facts_ = choose(self, self.view)
         with kept_random(device, self.seed, "weights"):
             self.objective_ = objective_of(self, built(make, self.model))
+            first_weights(self, self.objective_)
         self.objective_.to(device)
         self.codec_.to(device)
 
@@ -253,7 +282,7 @@ class Estimator(Settings):
         X: Any = None,
         y: Any = None,
         *,
-        target: str | None = None,
+        target: Columns | None = None,
         title: str | None = None,
         data: str = "the data",
         command: str | None = None,
@@ -274,7 +303,9 @@ class Estimator(Settings):
         )
         return evaluation
 
-    def evaluate(self, X: Any, y: Any = None, *, target: str | None = None, sample_weight: Any = None) -> Evaluation:
+    def evaluate(
+        self, X: Any, y: Any = None, *, target: Columns | None = None, sample_weight: Any = None
+    ) -> Evaluation:
         """Metrics with intervals beside the trivial baseline's, on rows that training has not seen."""
         raise NotImplementedError
 

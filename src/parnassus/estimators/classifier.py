@@ -5,15 +5,18 @@ from typing import Any, Self, cast
 
 import numpy as np
 
+from ..data.sources import Columns
 from ..data.targets import Labels, Multilabel, target_for
 from ..errors import DataError, SettingError
 from ..evaluation.classification import evaluate_classification
 from ..evaluation.multilabel import evaluate_multilabel
 from ..evaluation.result import Evaluation
 from ..evaluation.thresholds import tune_threshold
+from ..train.trainer import Trainer
 from .base import Estimator
 from .intake import Examples, examples_of
 from .protocol import fitted
+from .training import Ready
 from .using import asked, outputs_of, spread, usable
 
 
@@ -42,7 +45,7 @@ class Classifier(Estimator):
     # --- fit --------------------------------------------------------------------------------------
 
     def fit(
-        self, X: Any, y: Any = None, *, target: str | None = None, validation: Any = None, sample_weight: Any = None
+        self, X: Any, y: Any = None, *, target: Columns | None = None, validation: Any = None, sample_weight: Any = None
     ) -> Self:
         """Learn from rows X and their labels y.
 
@@ -51,7 +54,7 @@ class Classifier(Estimator):
         X : an array, frame, list of texts or pictures, or a path: a CSV or Parquet file (with `target`), or a folder
             with a folder of pictures for each class.
         y : labels (rows,): strings, integers or booleans; lists of labels, or 0 and 1 (rows, labels).
-        target : the column of X that holds the answers, in place of y.
+        target : the column of X that holds the answers, or several, in place of y.
         validation : a fraction to hold out, (X, y), or a path; watched by `patience` and used for the threshold.
         sample_weight : how much each row counts (rows,).
 
@@ -59,12 +62,7 @@ class Classifier(Estimator):
         ------
         DataError : the data break a contract; the message names the row, column or file and the remedy.
         """
-        examples, goal, labels = self._intake(X, y, target, sample_weight)
-        if validation is None and isinstance(self.threshold, str):
-            validation = 0.2
-        self._fit(examples, goal, validation, labels)
-        self.threshold_ = self._threshold()
-        return self
+        return self._train(self._take(X, y, target=target, validation=validation, sample_weight=sample_weight))
 
     def partial_fit(self, X: Any, y: Any, *, classes: Any = None, sample_weight: Any = None) -> Self:
         """One pass over these rows, going on from where the last call ended; the first one names all `classes`.
@@ -87,7 +85,18 @@ class Classifier(Estimator):
             self.threshold_ = self._threshold()
         return self
 
-    def _intake(self, X: Any, y: Any, target: str | None, sample_weight: Any) -> tuple[Examples, Any, Any]:
+    def _take(self, X: Any, y: Any, *, target: Any = None, validation: Any = None, sample_weight: Any = None) -> Ready:
+        examples, goal, labels = self._intake(X, y, target, sample_weight)
+        if validation is None and isinstance(self.threshold, str):
+            validation = 0.2
+        return self._ready(examples, goal, validation, labels)
+
+    def _conclude(self, ready: Ready, trainer: Trainer, seconds: float) -> Self:
+        super()._conclude(ready, trainer, seconds)
+        self.threshold_ = self._threshold()
+        return self
+
+    def _intake(self, X: Any, y: Any, target: Columns | None, sample_weight: Any) -> tuple[Examples, Any, Any]:
         """The examples, their target codec, and class numbers to stratify by where there is one class a row."""
         examples = examples_of(X, y, target=target, sample_weight=sample_weight, memory=self.memory)
         goal = target_for(examples.y, "classifier")
@@ -185,7 +194,7 @@ class Classifier(Estimator):
         answers = self.target_.decide(self.target_.probabilities(outputs_of(self, X)), threshold=self.threshold_)
         return spread(answers, good)
 
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, target: str | None = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, target: Columns | None = None) -> float:
         """The share of rows answered right; with several labels a row, of rows with every label right."""
         examples = asked(self, X, y, target, sample_weight)
         answers = self.predict(examples.X)
@@ -196,7 +205,9 @@ class Classifier(Estimator):
             right = np.asarray(answers) == goal.labels_like(examples.y)
         return float(np.average(right, weights=examples.weight))
 
-    def evaluate(self, X: Any, y: Any = None, *, target: str | None = None, sample_weight: Any = None) -> Evaluation:
+    def evaluate(
+        self, X: Any, y: Any = None, *, target: Columns | None = None, sample_weight: Any = None
+    ) -> Evaluation:
         """Metrics with intervals beside the trivial baseline's, on rows that training has not seen."""
         examples = asked(self, X, y, target, sample_weight)
         goal, weight = self.target_, examples.weight

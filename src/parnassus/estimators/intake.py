@@ -15,6 +15,7 @@ from ..data.audit import leaks
 from ..data.chunks import Chunks
 from ..data.codec import form_of
 from ..data.duplicates import straddling
+from ..data.sources import Columns
 from ..data.split import random_split, stratified_split
 from ..data.targets import check_lengths
 from ..errors import DataError, DataWarning, SettingError, did_you_mean
@@ -28,7 +29,7 @@ class Examples:
     y: Any = None
     weight: np.ndarray | None = None
     source: Any = None
-    target: str | None = None
+    target: Columns | None = None
 
     def __len__(self) -> int:
         return count_rows(self.X)
@@ -88,25 +89,43 @@ def is_path(raw: Any) -> bool:
     return isinstance(raw, str | os.PathLike)
 
 
-def split_target(X: Any, target: str) -> tuple[Any, Any]:
-    """A frame without its target column, and that column."""
-    if hasattr(X, "iloc") and target in getattr(X, "columns", ()):
-        return X.drop(columns=[target]), X[target]
+def split_target(X: Any, target: Columns) -> tuple[Any, Any]:
+    """A frame without its target column or columns, and what they hold: a column, or a frame of several."""
+    wanted = [target] if isinstance(target, str | int) else list(target)
+    if hasattr(X, "iloc") and all(name in X.columns for name in wanted):
+        return X.drop(columns=wanted), X[wanted[0] if isinstance(target, str | int) else wanted]
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     if not isinstance(frame, nw.DataFrame):
         raise SettingError(f"target={target!r} names a column, and X is a {type(X).__name__}; give a frame, or y")
-    if target not in frame.columns:
-        raise DataError(f"X has no column {target!r} to be the target; {did_you_mean(target, frame.columns)}")
-    return frame.drop(target).to_native(), frame[target].to_native()
+    for name in wanted:
+        if name not in frame.columns:
+            raise DataError(f"X has no column {name!r} to be the target; {did_you_mean(name, frame.columns)}")
+    answers = frame[target] if isinstance(target, str) else frame.select(wanted)
+    return frame.drop(wanted).to_native(), answers.to_native()
+
+
+def check_target(target: Any) -> None:
+    """Refuses a target that is no name of a column, nor several different ones."""
+    if target is None or isinstance(target, str | int):
+        return
+    if not isinstance(target, list | tuple):
+        raise SettingError(f"target is the name of a column, or several; got a {type(target).__name__}: give it as y")
+    if not target or not all(isinstance(name, str) for name in target) or len(set(target)) < len(target):
+        raise SettingError(f"target names columns, each once, such as ['height', 'weight']; got {target!r}")
+
+
+def as_learned(target: Columns | None, learned: Columns | None) -> Columns | None:
+    """The columns named, in the order that was learned: each is scored against its own answers."""
+    several = isinstance(target, list | tuple) and isinstance(learned, list | tuple)
+    return learned if several and sorted(target or ()) == sorted(learned or ()) else target
 
 
 def examples_of(
-    X: Any, y: Any, *, target: str | None = None, sample_weight: Any = None, memory: int | None = None
+    X: Any, y: Any, *, target: Columns | None = None, sample_weight: Any = None, memory: int | None = None
 ) -> Examples:
     """What `fit(X, y, target=..., sample_weight=...)` means: paths are opened, the target column is taken out."""
     source = None
-    if target is not None and not isinstance(target, str | int):
-        raise SettingError(f"target is the name of a column; got a {type(target).__name__}: give answers as y")
+    check_target(target)
     if is_path(X):
         from ..data.sources import open_source
 
@@ -147,16 +166,19 @@ def check_alignment(X: Any, given: Any, name: str) -> None:
         )
 
 
-def inputs_of(X: Any, target: str | None) -> Any:
+def inputs_of(X: Any, target: Columns | None, *, memory: int | None = None) -> Any:
     """Raw inputs for a prediction: a path is opened, and the column of the answers is left out where it is there."""
     if is_path(X):
         from ..data.sources import open_source
 
-        X = open_source(X).X
+        X = open_source(X, memory=memory).X
     X = listed(X)
-    if target is not None and hasattr(type(X), "columns") and target in X.columns:
-        return split_target(X, target)[0]
-    return X
+    columns = X.names or () if isinstance(X, Chunks) else X.columns if hasattr(type(X), "columns") else ()
+    wanted = [target] if isinstance(target, str | int) else target or ()
+    there = [name for name in wanted if name in columns]
+    if there and isinstance(X, Chunks):
+        return X.without(there)
+    return split_target(X, there)[0] if there else X
 
 
 def weights_of(given: Any, n_rows: int) -> np.ndarray | None:
@@ -186,7 +208,7 @@ def weights_of(given: Any, n_rows: int) -> np.ndarray | None:
 
 
 def hold_out(
-    examples: Examples, validation: Any, *, seed: int, labels: np.ndarray | None
+    examples: Examples, validation: Any, *, seed: int, labels: np.ndarray | None, memory: int | None = None
 ) -> tuple[Examples, Examples | None]:
     """Training and validation examples: a fraction is drawn (stratified by `labels`), a pair or path taken as it is."""
     if validation is None:
@@ -203,7 +225,7 @@ def hold_out(
     if isinstance(validation, tuple) and len(validation) in (2, 3):
         return examples, examples_of(*validation[:2], sample_weight=validation[2] if len(validation) == 3 else None)
     if is_path(validation):
-        return examples, examples_of(validation, None, target=examples.target)
+        return examples, examples_of(validation, None, target=examples.target, memory=memory)
     raise SettingError(f"validation is a fraction in (0, 1), (X, y), or a path; got a {type(validation).__name__}")
 
 

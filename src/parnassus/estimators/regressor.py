@@ -4,6 +4,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from ..data.sources import Columns
 from ..data.targets import Numbers, number_array
 from ..evaluation.regression import evaluate_regression
 from ..evaluation.result import Evaluation
@@ -11,6 +12,7 @@ from ..functional.metrics import r2
 from .assembly import loss_of
 from .base import Estimator
 from .intake import examples_of
+from .training import Ready
 from .using import asked, outputs_of, spread, usable
 
 
@@ -30,14 +32,14 @@ class Regressor(Estimator):
         super().__init__(model, **training)
 
     def fit(
-        self, X: Any, y: Any = None, *, target: str | None = None, validation: Any = None, sample_weight: Any = None
+        self, X: Any, y: Any = None, *, target: Columns | None = None, validation: Any = None, sample_weight: Any = None
     ) -> Self:
         """Learn from rows X and their numbers y (rows,) or (rows, outputs).
 
         Parameters
         ----------
         X : an array, frame, list of texts or pictures, or a path to a CSV or Parquet file (with `target`).
-        target : the column of X that holds the answers, in place of y.
+        target : the column of X that holds the answers, or several, in place of y.
         validation : a fraction to hold out, (X, y), or a path; watched by `patience`.
         sample_weight : how much each row counts (rows,).
 
@@ -45,9 +47,12 @@ class Regressor(Estimator):
         ------
         DataError : the data break a contract; the message names the row, column or file and the remedy.
         """
+        return self._train(self._take(X, y, target=target, validation=validation, sample_weight=sample_weight))
+
+    def _take(self, X: Any, y: Any, *, target: Any = None, validation: Any = None, sample_weight: Any = None) -> Ready:
         examples = examples_of(X, y, target=target, sample_weight=sample_weight, memory=self.memory)
         number_array(examples.y)
-        return self._fit(examples, self._goal(), validation, None)
+        return self._ready(examples, self._goal(), validation, None)
 
     def partial_fit(self, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
         """One pass over these rows, going on from where the last call ended.
@@ -68,12 +73,14 @@ class Regressor(Estimator):
         X, good = usable(self, X, on_error)
         return spread(self.target_.decode(outputs_of(self, X)), good)
 
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, target: str | None = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, target: Columns | None = None) -> float:
         """R squared: 1 is perfect, 0 is what the mean of y scores."""
         examples = asked(self, X, y, target, sample_weight)
         return float(r2(number_array(examples.y), self.predict(examples.X), sample_weight=examples.weight))
 
-    def evaluate(self, X: Any, y: Any = None, *, target: str | None = None, sample_weight: Any = None) -> Evaluation:
+    def evaluate(
+        self, X: Any, y: Any = None, *, target: Columns | None = None, sample_weight: Any = None
+    ) -> Evaluation:
         """Metrics with intervals beside the trivial baseline's, on rows that training has not seen."""
         examples = asked(self, X, y, target, sample_weight)
         goal = self.target_

@@ -2,8 +2,9 @@
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
 from types import NoneType
@@ -14,16 +15,36 @@ from torch import nn
 
 from .. import store
 from ..data.codec import Codec
+from ..data.rows import Rows
+from ..data.sources import Columns
 from ..errors import DataError, SettingError, did_you_mean
 from ..registry import Spec, plain
 from ..train.checkpoint import Checkpoint
 from ..train.phase import Objective
 from ..train.plan import Plan
 from ..train.record import Log, Progress, Record, Several
+from ..train.regularizers import Regularizer
 from ..train.trainer import Trainer
+from .intake import Examples
+from .regularization import settle_penalties
 
 if TYPE_CHECKING:
     from .base import Estimator
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Rows as a training takes them, for an estimator whose objective has its first weights.
+
+    `held` are the raw examples that `watched` encodes; `target` names the columns that the answers came from.
+    """
+
+    rows: Rows
+    watched: Rows | None
+    held: Examples | None
+    device: torch.device
+    target: Columns | None = None
+
 
 ENOUGH_STEPS = 2_000  # what `epochs=None` aims at
 FEW_EPOCHS, MANY_EPOCHS = 20, 200
@@ -65,11 +86,14 @@ def default_epochs(n_rows: int, batch_size: int) -> int:
 def plan_of(estimator: "Estimator", objective: Objective, n_rows: int) -> Plan:
     """The plan that an estimator's settings make for so many rows."""
     batch_size = default_batch_size(n_rows) if estimator.batch_size is None else plain(estimator.batch_size)
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+    if isinstance(batch_size, dict):  # rows by the epoch from which on they are taken
+        batch_size = tuple((plain(k), plain(v)) for k, v in sorted(batch_size.items()))
+    elif isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise SettingError(f"batch_size is a whole number of at least 1; got {estimator.batch_size!r}")
     epochs = plain(estimator.epochs)
     if epochs is None:
-        epochs = objective.epochs or default_epochs(n_rows, batch_size)
+        largest = batch_size if isinstance(batch_size, int) else max(rows for _, rows in batch_size)
+        epochs = objective.epochs or default_epochs(n_rows, largest)
     return Plan(
         epochs=epochs,
         batch_size=batch_size,
@@ -102,11 +126,17 @@ def optimizers_of(estimator: "Estimator", phases: list[str]) -> tuple[Spec, dict
 
 
 def trainer_of(
-    estimator: "Estimator", objective: Objective, prepare: Any, n_rows: int, device: torch.device
+    estimator: "Estimator",
+    objective: Objective,
+    prepare: Any,
+    n_rows: int,
+    device: torch.device,
+    *,
+    regularizers: Sequence[Regularizer] = (),
 ) -> Trainer:
     """A trainer for the objective, ready at step 0."""
     chosen, by_phase = optimizers_of(estimator, [p.name for p in objective.phases()])
-    return Trainer(
+    trainer = Trainer(
         objective,
         prepare,
         plan=plan_of(estimator, objective, n_rows),
@@ -115,7 +145,10 @@ def trainer_of(
         schedule=estimator.spec("schedule", estimator.schedule),
         n_rows=n_rows,
         device=device,
+        regularizers=regularizers,
     )
+    settle_penalties(trainer)
+    return trainer
 
 
 def device_of(given: str | torch.device) -> torch.device:

@@ -12,11 +12,12 @@ from ..errors import DataError, DataWarning, ParnassusError, SettingError
 from ..train.randomness import kept_random
 from ..train.trainer import cuts_of
 from .assembly import device_under
-from .intake import Examples, count_rows, examples_of, inputs_of, take_rows
+from .intake import Examples, as_learned, count_rows, examples_of, inputs_of, take_rows
 from .protocol import fitted
 from .training import threads_for
 
 if TYPE_CHECKING:
+    from ..data.sources import Columns
     from .base import Estimator
 
 EVALUATED = 1024  # rows that a prediction takes at a time
@@ -42,7 +43,7 @@ def usable(estimator: "Estimator", X: Any, on_error: str) -> tuple[Any, np.ndarr
     """
     if on_error not in ("raise", "skip"):
         raise SettingError(f"on_error is 'raise' or 'skip'; got {on_error!r}")
-    X = inputs_of(X, fitted(estimator).target_name_)
+    X = inputs_of(X, fitted(estimator).target_name_, memory=estimator.memory)
     n = count_rows(X)
     good = np.ones(n, dtype=bool)
     if on_error == "raise" or not n:
@@ -70,10 +71,10 @@ def unusable(estimator: "Estimator", X: Any, index: np.ndarray) -> list[tuple[in
     return []
 
 
-def asked(estimator: "Estimator", X: Any, y: Any, target: str | None, sample_weight: Any) -> Examples:
+def asked(estimator: "Estimator", X: Any, y: Any, target: "Columns | None", sample_weight: Any) -> Examples:
     """Examples to score: where no answers are given, they are in the column that `fit` learned to predict."""
-    if y is None and target is None:
-        target = fitted(estimator).target_name_
+    learned = fitted(estimator).target_name_
+    target = learned if y is None and target is None else as_learned(target, learned)
     return examples_of(X, y, target=target, sample_weight=sample_weight, memory=estimator.memory)
 
 

@@ -9,7 +9,7 @@ from ..errors import DataError
 from ..functional.metrics import confusion_matrix
 from ..functional.metrics.calibration import bin_places, surprise
 from ..functional.metrics.inputs import Floats, Integers, row_weights
-from .bootstrap import Bootstrap, Numbers, Statistic, centred, interval
+from .bootstrap import Bootstrap, Numbers, Statistic, centred, interval, wilson
 from .curves import binary_curves
 from .result import LOWER_IS_BETTER, Evaluation, Metric
 from .statistics import class_statistic, gap_statistic, means, rank_statistic
@@ -75,7 +75,7 @@ def evaluate_classification(
     names = [name for name in _names(len(classes)) if np.isfinite(point[name])]
     return Evaluation(
         task="binary" if binary else "multiclass",
-        metrics=[_metric(name, point, replicates, trivial, confidence) for name in names],
+        metrics=[_metric(name, point, replicates, trivial, len(true), confidence) for name in names],
         n_rows=len(true),
         baseline=f"always answering {str(classes[int(frequencies.argmax())])!r}, the most frequent class in training",
         classes=[str(c) for c in classes],
@@ -141,11 +141,15 @@ def _add_positive_class(numbers: Numbers) -> None:
             numbers[name] = numbers[f"{name}_by_class"][1]
 
 
-def _metric(name: str, point: Numbers, replicates: Numbers, trivial: Numbers, confidence: float) -> Metric:
+def _metric(
+    name: str, point: Numbers, replicates: Numbers, trivial: Numbers, n_rows: float, confidence: float
+) -> Metric:
     value, resampled, baseline = float(point[name]), replicates.get(name), float(trivial[name])
     if name == "expected_calibration_error" and resampled is not None:
         resampled = centred(resampled, value)
     low, high = interval(resampled, confidence)
+    if name == "accuracy" and resampled is not None and low == high:
+        low, high = wilson(value, n_rows, confidence)  # no resample of rows without an error holds one
     return Metric(name, value, low, high, baseline if np.isfinite(baseline) else None, name not in LOWER_IS_BETTER)
 
 

@@ -9,14 +9,15 @@ and its gradient by the outputs in closed form. Kinds of target:
 - `numbers`: outputs and y (n, n_numbers); the mean is over columns too.
 """
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .. import kernels
 from ..errors import DataError, SettingError
 from ..registry import loss
 from .losses import (
@@ -26,6 +27,8 @@ from .losses import (
     absolute_error_derivative,
     binary_cross_entropy,
     binary_cross_entropy_derivative,
+    binary_focal,
+    binary_focal_derivative,
     hinge,
     hinge_derivative,
     huber,
@@ -36,15 +39,19 @@ from .losses import (
     poisson_derivative,
     sigmoid_squared_error,
     sigmoid_squared_error_derivative,
+    softmax_focal,
+    softmax_focal_derivative,
     softmax_squared_error,
     softmax_squared_error_derivative,
     squared_error,
     squared_error_derivative,
 )
+from .regularization import Over, rate_over_all
 
 _nll = torch.ops.aten.nll_loss_forward.default
 _nll_slope = torch.ops.aten.nll_loss_backward.default
 _log_softmax_slope = torch.ops.aten._log_softmax_backward_data.default
+FEW_CLASSES, SMALL = 64, 1 << 16  # beyond which torch's own operators, which use all threads, are as fast
 _MEAN = 1  # the reduction's number in those three
 
 
@@ -62,18 +69,24 @@ class Elementwise(Loss):
 
     def __call__(self, outputs: Tensor, y: Tensor, weight: Tensor | None = None) -> Tensor:
         if outputs.shape != y.shape:
-            raise _shapes_differ(outputs, y)
+            raise shapes_differ(outputs, y)
         each = self.equation(outputs, y)
         if weight is None:
             return each.mean()
-        return (each.flatten(1).mean(1) * weight).sum() / _positive(weight.sum())
+        return (each.flatten(1).mean(1) * weight).sum() / positive(weight.sum())
 
     def slope(self, outputs: Tensor, y: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
         slope = self.derivative(outputs, y)
         if weight is None:
             return self(outputs, y), slope.mul_(1 / y.numel())
-        scale = weight * (len(y) / y.numel()) / _positive(weight.sum())
+        scale = weight * (len(y) / y.numel()) / positive(weight.sum())
         return self(outputs, y, weight), slope.mul_(scale.view(-1, *[1] * (y.ndim - 1)))
+
+    def slopes(self, outputs: Tensor, y: Tensor, weight: Tensor | None, n_rows: Sequence[int]) -> tuple[Tensor, Tensor]:
+        if weight is not None or set(n_rows) != {y.shape[1]}:
+            return super().slopes(outputs, y, weight, n_rows)
+        losses = self.equation(outputs, y).flatten(1).mean(1)
+        return losses, self.derivative(outputs, y).mul_(1 / y[0].numel())
 
     def count(self, y: Tensor, weight: Tensor | None = None) -> Tensor | int:
         return len(y) if weight is None else weight.sum()
@@ -104,24 +117,33 @@ class Labelled(Loss):
 class SoftmaxCrossEntropy(Loss):
     """Softmax cross-entropy, with targets (1 - s) onehot(y) + s / n_classes for a label smoothing of s.
 
+    `smoothed_over="others"` spreads s over the other classes alone; see `regularization.smooth_targets`.
     Rows of a classifier without weights take fused kernels; weights, sequences and smoothing take the equations.
     """
 
-    def __init__(self, *, label_smoothing: float = 0.0) -> None:
-        self.label_smoothing = _fraction(label_smoothing)
+    def __init__(self, *, label_smoothing: float = 0.0, smoothed_over: Over = "all") -> None:
+        self.label_smoothing, self.over = _fraction(label_smoothing), _one_of_two(smoothed_over)
+
+    def smoothing(self, outputs: Tensor) -> float:
+        """What is spread over all classes of these outputs."""
+        return rate_over_all(self.label_smoothing, outputs.shape[-1], over=self.over)
 
     def __call__(self, outputs: Tensor, y: Tensor, weight: Tensor | None = None) -> Tensor:
         logits, labels = outputs.flatten(0, -2), y.flatten()
         if weight is None and y.ndim == 1:
-            return F.cross_entropy(logits, labels, ignore_index=IGNORED, label_smoothing=self.label_smoothing)
+            return F.cross_entropy(logits, labels, ignore_index=IGNORED, label_smoothing=self.smoothing(outputs))
         each = F.cross_entropy(
-            logits, labels, ignore_index=IGNORED, label_smoothing=self.label_smoothing, reduction="none"
+            logits, labels, ignore_index=IGNORED, label_smoothing=self.smoothing(outputs), reduction="none"
         )
         return (each * _shares(y, weight, each.dtype)).sum()
 
     def slope(self, outputs: Tensor, y: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
         if weight is not None or y.ndim > 1 or self.label_smoothing:
             return self._slope(outputs, y, weight)
+        compiled = _compiled() if _few(outputs) else None
+        if compiled is not None:
+            slope = torch.empty_like(outputs)
+            return compiled(outputs, y, slope, 1), slope
         by_class = outputs.stride(0) == 1 and outputs.device.type == "cpu"
         logp = outputs.t().log_softmax(0).t() if by_class else outputs.log_softmax(1)
         loss, total = _nll(logp, y, None, _MEAN, IGNORED)
@@ -130,11 +152,20 @@ class SoftmaxCrossEntropy(Loss):
         slope = _nll_slope(logp.new_ones(()), logp, y, None, _MEAN, IGNORED, total)
         return loss, _log_softmax_slope(slope, logp, 1, logp.dtype)
 
+    def slopes(self, outputs: Tensor, y: Tensor, weight: Tensor | None, n_rows: Sequence[int]) -> tuple[Tensor, Tensor]:
+        plain = weight is None and y.ndim == 2 and not self.label_smoothing and set(n_rows) == {y.shape[1]}
+        compiled = _compiled() if plain and _few(outputs[0]) else None
+        if compiled is None:
+            return super().slopes(outputs, y, weight, n_rows)
+        joined = outputs.flatten(0, 1)
+        slope = torch.empty_like(joined)
+        return compiled(joined, y.flatten(), slope, len(y)), slope.view_as(outputs)
+
     def _slope(self, outputs: Tensor, y: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
         logp = outputs.flatten(0, -2).log_softmax(1)
         right = y.flatten().clamp(min=0)[:, None]
         shares = _shares(y, weight, logp.dtype)
-        smooth = self.label_smoothing
+        smooth = self.smoothing(outputs)
         each = logp.gather(1, right)[:, 0].mul_(smooth - 1)
         if smooth:
             each -= smooth * logp.mean(1)
@@ -144,6 +175,19 @@ class SoftmaxCrossEntropy(Loss):
 
     def count(self, y: Tensor, weight: Tensor | None = None) -> Tensor | int:
         return _counted(y, weight)
+
+
+@cache
+def _compiled() -> Callable[..., Tensor] | None:
+    """The compiled mean and slope, looked up once: the way to it takes as long as its work."""
+    found = kernels.load("dense")
+    return None if found is None else found.cross_entropy.default
+
+
+def _few(outputs: Tensor) -> bool:
+    """Whether these are few classes in float32 on the processor, which the compiled loop is for."""
+    few = outputs.shape[1] <= FEW_CLASSES and outputs.numel() <= SMALL
+    return few and outputs.dtype == torch.float32 and outputs.device.type == "cpu"
 
 
 def _error_by_class(logp: Tensor, y: Tensor) -> Tensor:
@@ -168,14 +212,16 @@ def _counted(y: Tensor, weight: Tensor | None) -> Tensor:
 def _shares(y: Tensor, weight: Tensor | None, dtype: torch.dtype) -> Tensor:
     """Each position's share of the mean, flat; all zero where no position counts, so the loss is 0 and not NaN."""
     weights = _weights(y, weight).flatten().to(dtype)
-    return weights / _positive(weights.sum())
+    return weights / positive(weights.sum())
 
 
-def _positive(total: Tensor) -> Tensor:
+def positive(total: Tensor) -> Tensor:
+    """A sum of weights as something to divide by."""
     return total.clamp(min=torch.finfo(total.dtype).tiny)
 
 
-def _shapes_differ(outputs: Tensor, y: Tensor) -> DataError:
+def shapes_differ(outputs: Tensor, y: Tensor) -> DataError:
+    """The refusal of outputs and targets that would broadcast."""
     return DataError(
         f"outputs {tuple(outputs.shape)} and y {tuple(y.shape)} must have one shape, or they would broadcast; reshape y"
     )
@@ -187,13 +233,19 @@ def _fraction(label_smoothing: float) -> float:
     return float(label_smoothing)
 
 
+def _one_of_two(over: Over) -> Over:
+    if over not in ("all", "others"):
+        raise SettingError(f"smoothed_over is 'all' (classes) or 'others'; got {over!r}")
+    return over
+
+
 # --- The names -------------------------------------------------------------------------------------------------------
 
 
 @loss.register("binary", "multilabel", name="cross_entropy")
-def binary_cross_entropy_loss(*, label_smoothing: float = 0.0) -> Loss:
-    """Binary cross-entropy from logits; smoothing s turns y into (1 - s) y + s / 2."""
-    s = _fraction(label_smoothing)
+def binary_cross_entropy_loss(*, label_smoothing: float = 0.0, smoothed_over: Over = "all") -> Loss:
+    """Binary cross-entropy from logits; smoothing s turns y into (1 - s) y + s / 2, or (1 - s) y + s (1 - y)."""
+    s = rate_over_all(_fraction(label_smoothing), 2, over=_one_of_two(smoothed_over))
     if not s:
         return Elementwise(binary_cross_entropy, binary_cross_entropy_derivative)
     return Elementwise(
@@ -203,9 +255,9 @@ def binary_cross_entropy_loss(*, label_smoothing: float = 0.0) -> Loss:
 
 
 @loss.register("labels", name="cross_entropy")
-def softmax_cross_entropy_loss(*, label_smoothing: float = 0.0) -> Loss:
-    """Softmax cross-entropy from logits; smoothing s spreads s evenly over all classes."""
-    return SoftmaxCrossEntropy(label_smoothing=label_smoothing)
+def softmax_cross_entropy_loss(*, label_smoothing: float = 0.0, smoothed_over: Over = "all") -> Loss:
+    """Softmax cross-entropy from logits; smoothing s is spread evenly over all classes, or over the others."""
+    return SoftmaxCrossEntropy(label_smoothing=label_smoothing, smoothed_over=smoothed_over)
 
 
 @loss.register("numbers", name="squared_error")
@@ -279,3 +331,21 @@ def squared_hinge_loss() -> Loss:
 def squared_multiclass_hinge_loss() -> Loss:
     """The mean squared missed margin against the best wrong class."""
     return Labelled(partial(multiclass_hinge, power=2), partial(multiclass_hinge_derivative, power=2))
+
+
+@loss.register("labels", name="focal")
+def softmax_focal_loss(*, focus: float = 2.0) -> Loss:
+    """Softmax cross-entropy times (1 - p)^focus: easy rows count little."""
+    return Labelled(partial(softmax_focal, focus=_not_negative(focus)), partial(softmax_focal_derivative, focus=focus))
+
+
+@loss.register("binary", "multilabel", name="focal")
+def binary_focal_loss(*, focus: float = 2.0) -> Loss:
+    """Binary cross-entropy times (1 - p)^focus: easy labels count little."""
+    return Elementwise(partial(binary_focal, focus=_not_negative(focus)), partial(binary_focal_derivative, focus=focus))
+
+
+def _not_negative(focus: float) -> float:
+    if not focus >= 0:
+        raise SettingError(f"focal's focus is 0 or more; got {focus!r}")
+    return focus

@@ -5,6 +5,7 @@ training looks up by name, which always mean over rows and columns, are in `crit
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 
 IGNORED = -100
 """A target that is no target: the padding of a sequence, a row without a label."""
+SMALLEST = 1e-8  # a length below which a vector has no direction
 
 
 class Loss(ABC):
@@ -31,6 +33,18 @@ class Loss(ABC):
     @abstractmethod
     def slope(self, outputs: Tensor, y: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The loss and its gradient by the outputs, a tensor of its own that the caller may overwrite."""
+
+    def slopes(self, outputs: Tensor, y: Tensor, weight: Tensor | None, n_rows: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """The losses (n_nets,) of several nets, each over its first rows, and their slopes, which are 0 beyond those.
+
+        outputs: (n_nets, n, ...), y: (n_nets, n, ...), weight: (n_nets, n) or None, n_rows: n_nets numbers up to n.
+        """
+        losses, slopes = [], torch.zeros_like(outputs)
+        for i, n in enumerate(n_rows):
+            value, slope = self.slope(outputs[i, :n], y[i, :n], None if weight is None else weight[i, :n])
+            slopes[i, :n] = slope
+            losses.append(value)
+        return torch.stack(losses), slopes
 
     @abstractmethod
     def count(self, y: Tensor, weight: Tensor | None = None) -> Tensor | int:
@@ -125,6 +139,72 @@ def poisson_from_rate(rate: Tensor, y: Tensor) -> Tensor:
     Source: Keras course K37.
     """
     return rate - torch.special.xlogy(y, rate)
+
+
+def percentage_error(outputs: Tensor, y: Tensor) -> Tensor:
+    """100 |outputs - y| / |y| for each element; y must not be 0.
+
+    It is free of scale (Baker says the contrary, F30: both times ten leave it as it is) and without bound near y = 0.
+
+    Systems: mape-loss
+    Source: Baker A022.
+
+    >>> percentage_error(torch.tensor([2.5, 8.0]), torch.tensor([3.0, 7.0]))
+    tensor([16.6667, 14.2857])
+    """
+    return 100 * ((outputs - y) / y).abs()
+
+
+def percentage_error_from_log(log_outputs: Tensor, y: Tensor) -> Tensor:
+    """`percentage_error` of exp(log_outputs), for y above 0."""
+    return percentage_error(log_outputs.exp(), y)
+
+
+def percentage_error_from_log_derivative(log_outputs: Tensor, y: Tensor) -> Tensor:
+    """100 sign(exp(z) - y) exp(z) / y: its slope by the logarithms z."""
+    outputs = log_outputs.exp()
+    return (outputs - y).sign_().mul_(100).mul_(outputs).div_(y)
+
+
+def squared_log_error(outputs: Tensor, y: Tensor) -> Tensor:
+    """(ln(1 + outputs) - ln(1 + y))^2 for each element, both above -1; too little costs more than too much.
+
+    Systems: msle-loss
+    Source: Baker A023.
+
+    >>> squared_log_error(torch.tensor([80.0, 120.0]), torch.tensor([100.0, 100.0]))
+    tensor([0.0487, 0.0326])
+    """
+    return (outputs.log1p() - y.log1p()).square()
+
+
+def squared_log_error_from_log(log_outputs: Tensor, y: Tensor) -> Tensor:
+    """`squared_log_error` of exp(log_outputs), without overflow: (softplus(z) - ln(1 + y))^2."""
+    return (torch.logaddexp(log_outputs, torch.zeros_like(log_outputs)) - y.log1p()).square()
+
+
+def squared_log_error_from_log_derivative(log_outputs: Tensor, y: Tensor) -> Tensor:
+    """2 (softplus(z) - ln(1 + y)) sigmoid(z): its slope by the logarithms z."""
+    away = torch.logaddexp(log_outputs, torch.zeros_like(log_outputs)) - y.log1p()
+    return away.mul_(2).mul_(torch.sigmoid(log_outputs))
+
+
+def cosine_distance(outputs: Tensor, y: Tensor) -> Tensor:
+    """1 - outputs.y / (|outputs| |y|): one value a row (..., n), 1 where either is all zeros.
+
+    Baker A024 lists the similarity itself among the losses (F31): what is minimised is 1 minus it.
+
+    >>> cosine_distance(torch.tensor([1.0, 0.0]), torch.tensor([1.0, 1.0]))
+    tensor(0.2929)
+    """
+    return 1 - F.cosine_similarity(outputs, y, dim=-1, eps=SMALLEST)
+
+
+def cosine_distance_derivative(outputs: Tensor, y: Tensor) -> Tensor:
+    """-(u_y - cos u_z) / |z| with the unit vectors u of y and z: at a right angle to z."""
+    size = outputs.norm(dim=-1, keepdim=True).clamp(min=SMALLEST)
+    unit, towards = outputs / size, y / y.norm(dim=-1, keepdim=True).clamp(min=SMALLEST)
+    return (unit * (unit * towards).sum(-1, keepdim=True)).sub_(towards).div_(size)
 
 
 # --- Equations for classes -------------------------------------------------------------------------------------------
@@ -243,6 +323,43 @@ def multiclass_hinge_derivative(scores: Tensor, y: Tensor, *, power: int = 1) ->
     margin, rival = _missed_margin(scores, y)
     size = _power_slope(margin, power)[:, None]
     return torch.zeros_like(scores).scatter_(1, rival, size).scatter_(1, y[:, None], -size)
+
+
+def binary_focal(logits: Tensor, y: Tensor, *, focus: float = 2.0) -> Tensor:
+    """-(1 - p_t)^focus ln p_t with p_t the probability of what is true: easy examples count little.
+
+    At focus 0 it is the binary cross-entropy.
+
+    Source: Lin et al. 2017, eq. 4.
+
+    >>> binary_focal(torch.tensor([0.0]), torch.tensor([1.0]))
+    tensor([0.1733])
+    """
+    log_p = F.logsigmoid((2 * y - 1) * logits)
+    return -((-torch.expm1(log_p)) ** focus) * log_p
+
+
+def binary_focal_derivative(logits: Tensor, y: Tensor, *, focus: float = 2.0) -> Tensor:
+    """s (1 - p_t)^focus (focus p_t ln p_t - (1 - p_t)) with s = 2 y - 1."""
+    sign = 2 * y - 1
+    log_p = F.logsigmoid(sign * logits)
+    wrong = -torch.expm1(log_p)
+    return sign * wrong**focus * (focus * log_p.exp() * log_p - wrong)
+
+
+def softmax_focal(logits: Tensor, y: Tensor, *, focus: float = 2.0) -> Tensor:
+    """-(1 - p_y)^focus ln p_y with p = softmax(z): one value a row of (n, n_classes)."""
+    log_p = logits.log_softmax(1).gather(1, y[:, None])[:, 0]
+    return -((-torch.expm1(log_p)) ** focus) * log_p
+
+
+def softmax_focal_derivative(logits: Tensor, y: Tensor, *, focus: float = 2.0) -> Tensor:
+    """(focus p_y (1 - p_y)^(focus - 1) ln p_y - (1 - p_y)^focus) (onehot(y) - p)."""
+    log_all = logits.log_softmax(1)
+    log_p = log_all.gather(1, y[:, None])
+    wrong = (-torch.expm1(log_p)).clamp(min=torch.finfo(log_p.dtype).tiny)
+    size = wrong**focus - focus * log_p.exp() * wrong ** (focus - 1) * log_p
+    return _minus_onehot(log_all.exp_(), y).mul_(size)
 
 
 def _missed_margin(scores: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

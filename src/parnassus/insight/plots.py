@@ -52,11 +52,11 @@ def learning_curves(
     """
     if not history:
         raise DataError("the history is empty; train for one epoch at least before drawing its curves")
-    epochs = [record.get("epoch", i) for i, record in enumerate(history)]
+    epochs = [record.get("epoch", i) + 1 for i, record in enumerate(history)]
     panels = {k: v for k, v in _panels(history).items() if not names or k in names}
     validation = _column(history, "validation_loss")
     if best_epoch is None and np.isfinite(validation).any():
-        best_epoch = epochs[int(np.nanargmin(validation))]
+        best_epoch = epochs[int(np.nanargmin(validation))] - 1
     n_columns = min(2, len(panels))
     n_rows = math.ceil(len(panels) / n_columns)
     figure, axes = canvas(
@@ -70,7 +70,8 @@ def learning_curves(
             ax.plot(epochs, _column(history, key), color=color, marker=marker, label=label if len(keys) > 1 else None)
         _learning_axis(ax, name, [_column(history, k) for k in keys])
         if best_epoch is not None and any(k.startswith("validation_") for k in keys):
-            ax.axvline(best_epoch, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), label=f"best epoch, {best_epoch}")
+            best = best_epoch + 1
+            ax.axvline(best, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), label=f"best epoch, {best}")
         if ax.get_legend_handles_labels()[0]:
             ax.legend()
     for ax in axes[len(panels) :]:

@@ -195,16 +195,17 @@ def ranking_figures(evaluation: EvaluationLike) -> list[tuple[str, Any]]:
     """What other thresholds would do, where there are two classes."""
     found: list[tuple[str, Any]] = []
     curves, metrics = evaluation.curves, {m.name: m for m in evaluation.metrics}
+    positive = f" Positive is {evaluation.classes[1]!r}." if len(evaluation.classes) == 2 else ""
     if "roc" in curves:
         auc = metrics["roc_auc"].value if "roc_auc" in metrics else None
-        words = "How many positives are found for how many false alarms, over all thresholds."
+        words = "How many positives are found for how many false alarms, over all thresholds." + positive
         found.append((words, plots.roc(**curves["roc"], auc=auc)))
     if "precision_recall" in curves:
         area = metrics.get("average_precision")
         drawn = plots.precision_recall(
             **curves["precision_recall"], area=area and area.value, prevalence=area and area.baseline
         )
-        found.append(("How pure the answers are for how many positives found.", drawn))
+        found.append(("How pure the answers are for how many positives found." + positive, drawn))
     if "threshold" in curves:
         drawn = plots.threshold_curve(**curves["threshold"], chosen=evaluation.threshold)
         found.append(("What another threshold would do.", drawn))

@@ -1,13 +1,16 @@
 """Stacks of dense layers, and their backpropagation in closed form over buffers that are made once."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from .. import kernels
 from ..errors import SettingError
 
+SMALL = 1 << 17  # numbers in a layer's outputs up to which the compiled loop, on one thread, beats torch's operators
 FEW_OUTPUTS = 64  # up to which the last layer's outputs lie in memory class by class
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -17,6 +20,10 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "gelu": nn.GELU,
     "silu": nn.SiLU,
     "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "softplus": nn.Softplus,
+    "hard_tanh": nn.Hardtanh,
+    "prelu": nn.PReLU,
     "identity": nn.Identity,
 }
 
@@ -77,7 +84,9 @@ class DenseBackprop:
         self.slopes = [c and c[1] for c in closed]
         self.turned = closed[-1] is None and 2 <= self.linears[-1].out_features <= FEW_OUTPUTS
         self._memory = 0
-        self._buffers: dict[int, tuple[list[Tensor], list[Tensor]]] = {}
+        self.weight_slopes: list[Tensor | None] = [None]
+        self.bias_slopes: list[Tensor | None] = [None]
+        self._buffers: dict[int, tuple[list[Tensor], list[tuple[Tensor, Tensor]]]] = {}
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs (batch, out); what the backward pass needs is kept until the next call."""
@@ -99,15 +108,22 @@ class DenseBackprop:
 
     def backward(self, slope: Tensor) -> None:
         """Overwrite the gradient of every weight and bias, from the loss's slope by the outputs (batch, out)."""
+        if self.params[0][0].grad is not self.weight_slopes[0]:
+            self.weight_slopes = [weight.grad for weight, _ in self.params]
+            self.bias_slopes = [bias.grad for _, bias in self.params]
+        turned = slope.t()
         for i in reversed(range(len(self.linears))):
             derivative = self.slopes[i]
-            if derivative is not None:
-                derivative(slope, self.kept[i + 1])
-            weight, bias = self.params[i]
-            torch.mm(slope.t(), self.kept[i], out=weight.grad)
-            torch.sum(slope, 0, out=bias.grad)
+            if self.compiled is not None and derivative is _relu_slope and slope.numel() <= SMALL:
+                self.compiled(slope, self.kept[i + 1], self.bias_slopes[i])
+            else:
+                if derivative is not None:
+                    derivative(slope, self.kept[i + 1])
+                torch.sum(slope, 0, out=self.bias_slopes[i])
+            torch.mm(turned, self.kept[i], out=self.weight_slopes[i])
             if i:
-                slope = torch.mm(slope, self.weights[i], out=self.slopes_kept[i])
+                room, turned = self.slopes_kept[i]
+                slope = torch.mm(slope, self.weights[i], out=room)
 
     def _look_up(self) -> None:
         """Views of the parameters where they lie now: making them anew at each step would take as long as a product."""
@@ -115,19 +131,29 @@ class DenseBackprop:
         self.weights = [m.weight.data for m in self.linears]
         self.weights_t = [w.t() for w in self.weights]
         self.biases = [m.bias.data for m in self.linears]
+        plain = self.biases[0].dtype == torch.float32 and self.biases[0].device.type == "cpu"
+        self.compiled = rectified() if plain and _relu_slope in self.slopes[:-1] else None
         if self.turned:
             self.biases[-1] = self.biases[-1][:, None]
         self._buffers.clear()
 
-    def _buffers_for(self, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """Outputs and slopes of each layer for a batch of this size."""
+    def _buffers_for(self, x: Tensor) -> tuple[list[Tensor], list[tuple[Tensor, Tensor]]]:
+        """Outputs and slopes (also transposed) of each layer for a batch of this size."""
         n = x.shape[0]
         if n not in self._buffers:
             outputs = [x.new_empty(n, m.out_features) for m in self.linears]
             if self.turned:
                 outputs[-1] = x.new_empty(self.linears[-1].out_features, n)
-            self._buffers[n] = outputs, [x.new_empty(n, m.in_features) for m in self.linears]
+            slopes = [x.new_empty(n, m.in_features) for m in self.linears]
+            self._buffers[n] = outputs, [(slope, slope.t()) for slope in slopes]
         return self._buffers[n]
+
+
+@cache
+def rectified() -> Callable[..., None] | None:
+    """The compiled derivative of a ReLU with its sum over rows, or None where there is no compiler."""
+    found = kernels.load("dense")
+    return None if found is None else found.rectified.default
 
 
 def dense_backprop(module: nn.Module) -> DenseBackprop | None:

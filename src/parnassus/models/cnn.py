@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from ..errors import SettingError
 from ..layers.dense import activation as activation_named
+from ..layers.normalization import StandardizedConv2d, picture_norm
 from ..registry import model
 
 POOLINGS = {"average": nn.AvgPool2d, "max": nn.MaxPool2d}
@@ -66,10 +67,11 @@ def framed(x: Tensor, size: int) -> Tensor:
 
 
 class ConvStack(nn.Module):
-    """Blocks of 3 x 3 convolution, batch normalisation, ReLU and 2 x 2 max pooling, then a dense head.
+    """Blocks of 3 x 3 convolution, normalisation, activation and 2 x 2 max pooling, then a dense head with dropout.
 
     x: (batch, in_channels, height, width) -> (batch, n_outputs). A block pools as long as a side of at least four
-    remains, so that tiny pictures work. The maps are held channels last.
+    remains, so that tiny pictures work. The maps are held channels last. `norm` is "batch", "layer" (the whole row),
+    "instance", "group", "standardized" (groups, and kernels that are standardised too) or "none".
     """
 
     def __init__(
@@ -81,25 +83,32 @@ class ConvStack(nn.Module):
         channels: tuple[int, ...],
         hidden: int,
         dropout: float,
-        normalize: bool,
+        norm: str,
+        activation: str,
     ) -> None:
         super().__init__()
         parts: list[nn.Module] = []
         height, width, n_in = *image_size, in_channels
         for n_out in channels:
-            parts.append(nn.Conv2d(n_in, n_out, 3, padding=1, bias=not normalize))
-            parts += [nn.BatchNorm2d(n_out)] if normalize else []
-            parts.append(nn.ReLU(inplace=True))
+            convolution = StandardizedConv2d if norm == "standardized" else nn.Conv2d
+            parts.append(convolution(n_in, n_out, 3, padding=1, bias=norm == "none"))
+            parts += [picture_norm(norm, n_out)] if norm != "none" else []
+            parts.append(in_place(activation))
             if min(height, width) >= 4:
                 parts.append(nn.MaxPool2d(2))
                 height, width = height // 2, width // 2
             n_in = n_out
         self.features = nn.Sequential(*parts)
-        head: list[nn.Module] = [nn.Flatten(), nn.Linear(n_in * height * width, hidden), nn.ReLU(inplace=True)]
+        head: list[nn.Module] = [nn.Flatten(), nn.Linear(n_in * height * width, hidden), in_place(activation)]
         self.head = nn.Sequential(*head, nn.Dropout(dropout), nn.Linear(hidden, n_outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.features(x.contiguous(memory_format=torch.channels_last)))
+
+
+def in_place(activation: str) -> nn.Module:
+    """The activation of this name; ReLU overwrites its input, which the layers here do not need again."""
+    return nn.ReLU(inplace=True) if activation == "relu" else activation_named(activation)
 
 
 @model.register("classifier", "regressor")
@@ -122,8 +131,12 @@ def cnn(
     hidden: int = 128,
     dropout: float = 0.25,
     normalize: bool = True,
+    norm: str = "batch",
+    activation: str = "relu",
 ) -> Any:
-    """A plain convolutional net: 3 x 3 convolutions with batch normalisation, ReLU and pooling, then a dense head."""
+    """A plain convolutional net: 3 x 3 convolutions with normalisation, ReLU and pooling, then a dense head."""
+    if not normalize and norm not in ("batch", "none"):
+        raise SettingError(f"model 'cnn': normalize=False leaves norm={norm!r} without effect; give one of them")
     if not channels or any(not isinstance(n, int) or n < 1 for n in channels):
         raise SettingError(f"model 'cnn': channels holds at least one width of at least 1; got {channels}")
     if hidden < 1 or not 0 <= dropout < 1:
@@ -135,6 +148,7 @@ def cnn(
         channels=channels,
         hidden=hidden,
         dropout=dropout,
-        normalize=normalize,
+        norm=norm if normalize else "none",
+        activation=activation,
     )
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

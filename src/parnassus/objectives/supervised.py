@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ..functional.criteria import Loss
 from ..functional.losses import IGNORED
+from ..functional.regularization import mixed
 from ..layers.dense import DenseBackprop, dense_backprop
 from ..train.phase import Batch, Objective, Phase
 
@@ -17,12 +18,12 @@ class Supervised(Objective):
     """A model's outputs against y: a (weighted) mean over rows or tokens. The model takes lengths where the batch has.
 
     `kind` is the target's: binary, labels, multilabel or numbers. Plain dense stacks are trained in closed form,
-    everything else by autograd.
+    everything else by autograd. A batch of blended rows (`mix`, `y_other`, ...: mixup) gives blended losses.
     """
 
-    def __init__(self, model: nn.Module, loss: Loss, *, kind: str) -> None:
+    def __init__(self, model: nn.Module, loss: Loss, *, kind: str, n_outputs: int | None = None) -> None:
         super().__init__()
-        self.model, self.loss, self.kind = model, loss, kind
+        self.model, self.loss, self.kind, self.n_outputs = model, loss, kind, n_outputs
 
     def phases(self) -> Sequence[Phase]:
         backprop = dense_backprop(self.model)
@@ -38,11 +39,19 @@ class Supervised(Objective):
         return self.loss.count(batch["y"], batch.get("weight"))
 
     def mean_loss(self, batch: Batch) -> Tensor:
-        return self.loss(self.outputs(batch), batch["y"], batch.get("weight"))
+        outputs = self.outputs(batch)
+        loss = self.loss(outputs, batch["y"], batch.get("weight"))
+        if "mix" not in batch:
+            return loss
+        return mixed(loss, self.loss(outputs, batch["y_other"], batch.get("weight_other")), batch["mix"])
 
     def closed_form(self, backprop: DenseBackprop, batch: Batch) -> Tensor:
         """The loss; overwrites every gradient. Equal to autograd to rounding."""
-        loss, slope = self.loss.slope(backprop.forward(batch["x"]), batch["y"], batch.get("weight"))
+        outputs = backprop.forward(batch["x"])
+        loss, slope = self.loss.slope(outputs, batch["y"], batch.get("weight"))
+        if "mix" in batch:
+            other, towards = self.loss.slope(outputs, batch["y_other"], batch.get("weight_other"))
+            loss, slope = mixed(loss, other, batch["mix"]), mixed(slope, towards, batch["mix"])
         backprop.backward(slope)
         return loss
 

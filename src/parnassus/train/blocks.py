@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -22,16 +23,32 @@ class Block:
         )
         self.gradients = torch.zeros_like(self.values)
         self.average: Tensor | None = None
-        at = 0
-        for p, strides in zip(params, layouts, strict=True):
-            p.data = self.values.as_strided(p.shape, strides, at)
-            p.grad = self.gradients.as_strided(p.shape, strides, at)
-            at += p.numel()
+        starts = [0, *accumulate(p.numel() for p in params)]
+        self.layouts = [(p.shape, s, at) for p, s, at in zip(params, layouts, starts, strict=False)]
+        for p, value, gradient in zip(params, self.parts(self.values), self.parts(self.gradients), strict=True):
+            p.data, p.grad = value, gradient
+
+    def parts(self, vector: Tensor) -> list[Tensor]:
+        """A vector as long as the values, seen as tensors shaped like the parameters."""
+        first = vector.storage_offset()  # as_strided counts from the storage, of which the vector may be a part
+        return [vector.as_strided(shape, strides, first + at) for shape, strides, at in self.layouts]
 
     def release(self) -> None:
         """Give every parameter its own memory again: a pickle would store the whole buffer once a parameter."""
         for p in self.params:
             p.data, p.grad = p.data.clone(), None
+
+
+def stacked(members: Sequence[Block]) -> Block:
+    """One block of several that are alike, which become its rows: one call moves them all."""
+    whole = Block([p for block in members for p in block.params], members[0].decays)
+    if members[0].average is not None:
+        whole.average = torch.cat([block.average for block in members if block.average is not None])
+    for i, block in enumerate(members):
+        n = block.values.numel()
+        block.values, block.gradients = whole.values[i * n :][:n], whole.gradients[i * n :][:n]
+        block.average = whole.average[i * n :][:n] if whole.average is not None else None
+    return whole
 
 
 def layout_of(p: Tensor) -> tuple[int, ...]:
@@ -58,7 +75,11 @@ def blocks_of(players: Mapping[str, Sequence[nn.Parameter]], *, decays: bool) ->
 
 
 def clip(blocks: Sequence[Block], *, norm: float | None, value: float | None) -> None:
-    """Clip gradients in place: each to [-value, value], then all together to a norm."""
+    """Clip gradients in place: each to [-value, value], then all together to a norm.
+
+    Systems: gradient-norm-clipping
+    Source: Pascanu, Mikolov and Bengio 2013; Jaiswal J119, Hifny A10.6, Baker A142, Martinez-Ramon 5.7.
+    """
     if value:
         for block in blocks:
             block.gradients.clamp_(-float(value), float(value))
@@ -70,7 +91,11 @@ def clip(blocks: Sequence[Block], *, norm: float | None, value: float | None) ->
 
 @contextmanager
 def averages_in_place(blocks: Sequence[Block]) -> Iterator[None]:
-    """The averaged weights in place of the weights, inside."""
+    """The averaged weights in place of the weights, inside: a running mean that decays by the plan's `average`.
+
+    Systems: weight-averaging-ema
+    Source: Polyak and Juditsky 1992; Martinez-Ramon 6.6 and 8.11.
+    """
     held = [(b, b.average, b.values.clone()) for b in blocks if b.average is not None]
     try:
         for block, average, _ in held:

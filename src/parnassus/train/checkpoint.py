@@ -16,6 +16,6 @@ class Checkpoint(Record):
         self.write, self.every = write, every
 
     def stepped(self, trainer: "Trainer") -> None:
-        ended = trainer.step % trainer.steps_per_epoch == 0
+        ended = trainer.timetable.ends_epoch(trainer.step)
         if ended or (self.every and trainer.step % self.every == 0):
             self.write(trainer.state_dict())

@@ -21,8 +21,9 @@ def explain(trainer: "Trainer", rows: Rows, phase: str, from_end: int) -> str:
     player = next(p for p in trainer.phases if p.name == phase)
     moved = [s for s in range(trainer.step) if player.due(s, s / trainer.steps)]
     step = moved[-from_end]
-    epoch, position = divmod(step, trainer.steps_per_epoch)
-    index = trainer.order(epoch)[position * trainer.window :][: trainer.window]
+    epoch, position = trainer.timetable.place(step)
+    window = trainer.timetable.window(step)
+    index = trainer.order(epoch)[position * window :][:window]
     head = f"phase {phase!r}: the loss is not finite at step {step} (epoch {epoch + 1})"
     cause = _suspects(trainer, rows, index, step)
     return f"{head}; {cause}; {REMEDY}" if cause else f"{head}; {REMEDY}"
@@ -36,8 +37,9 @@ def _suspects(trainer: "Trainer", rows: Rows, index: Tensor, step: int) -> str:
             return f"{key} holds values that are not finite in rows {_few(index[bad.cpu()])}"
     if trainer._epoch_start is None or trainer._epoch_start["step"] > step:
         return f"its rows are {_few(index)}"
-    epoch, position = divmod(step, trainer.steps_per_epoch)
-    lately = trainer.order(epoch)[max(position - 2, 0) * trainer.window : (position + 1) * trainer.window]
+    epoch, position = trainer.timetable.place(step)
+    window = trainer.timetable.window(step)
+    lately = trainer.order(epoch)[max(position - 2, 0) * window : (position + 1) * window]
     _replay(trainer, rows, step)
     layer = first_bad_layer(trainer.objective, batch)
     where = f"the first layer that overflows is {layer}" if layer else "the weights themselves are out of range"

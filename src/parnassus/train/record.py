@@ -54,8 +54,9 @@ class Losses:
 
     def _stacked(self) -> tuple[Tensor, Tensor]:
         values = torch.stack([v.reshape(()) for v in self.values]).double().cpu()
-        tensors = [c.double().cpu() if isinstance(c, Tensor) else torch.tensor(float(c)).double() for c in self.counts]
-        return values, torch.stack(tensors)
+        if not any(isinstance(c, Tensor) for c in self.counts):
+            return values, torch.tensor(self.counts, dtype=torch.float64)
+        return values, torch.stack([torch.as_tensor(c, dtype=torch.float64, device="cpu") for c in self.counts])
 
     def state_dict(self) -> dict[str, Any]:
         values, counts = self._stacked() if self.values else (torch.zeros(0).double(), torch.zeros(0).double())

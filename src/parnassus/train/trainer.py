@@ -7,10 +7,9 @@ state and a resumed training takes up its place without reading what it skips.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -19,13 +18,19 @@ from ..data.rows import Rows
 from ..data.rows import batches as batches_of
 from ..errors import DataError, Diverged, SettingError
 from ..registry import Spec
-from .blocks import averages_in_place, blocks_of, clip
+from .blocks import averages_in_place, blocks_of
+from .closure import PhaseClosure
 from .diagnosis import explain
 from .interrupt import deferred_interrupt
 from .phase import Batch, Objective, Phase
 from .plan import Plan
 from .randomness import kept_random, seed_device, seed_of, step_seed
 from .record import Losses, Record
+from .schedules import Schedule
+from .timetable import Timetable
+
+if TYPE_CHECKING:
+    from .regularizers import Regularizer
 
 FOLD_EVERY = 512  # steps between two looks at the losses: often enough to stop, too seldom to cost
 SNAPSHOT_LIMIT = 20_000_000  # numbers in a model up to which an epoch's start is kept, to find a divergence's cause
@@ -49,9 +54,63 @@ def optimizer_for(phase: Phase, chosen: Spec, by_phase: Mapping[str, Spec]) -> S
     return spec.set_params(**fits | (user.options if spec.name == user.name else {}))
 
 
-def arithmetic(device: torch.device, precision: str) -> AbstractContextManager:
-    """The context in which losses are computed: plain, or with matrix products in bfloat16."""
-    return nullcontext() if precision == "float32" else torch.autocast(device.type, dtype=torch.bfloat16)
+def refuse_idle(schedule: Spec, optimizers: Mapping[str, Any]) -> None:
+    """Refuses a schedule where every optimizer finds its own step, so that it would change nothing."""
+    if schedule.get_params() == {"warmup": 0.0} and schedule.name == "constant":
+        return
+    if optimizers and not any(o.scheduled for o in optimizers.values()):
+        names = ", ".join(sorted({o.name for o in optimizers.values()}))
+        raise SettingError(
+            f"schedule {schedule.name!r} has no effect with optimizer {names!r}, which finds its own step; "
+            f"leave schedule='constant', or choose an optimizer with a rate, such as 'adam'"
+        )
+
+
+def sizes_of(plan: Plan) -> list[tuple[int, int]]:
+    """The plan's batch size as pairs (first epoch, rows)."""
+    return [(0, plan.batch_size)] if isinstance(plan.batch_size, int) else list(plan.batch_size)
+
+
+def identity_of(plan: Plan, regularizers: Sequence["Regularizer"], **settings: Any) -> dict[str, Any]:
+    """What a resumed training must share with the one it continues, as JSON keeps it."""
+    own = asdict(plan) | {k: v if isinstance(v, int) else repr(v) for k, v in settings.items()}
+    if not isinstance(plan.batch_size, int):
+        own["batch_size"] = repr(plan.batch_size)  # JSON has no tuples
+    return own | ({"regularizers": repr(list(regularizers))} if regularizers else {})
+
+
+def check_same(theirs: Mapping[str, Any], mine: Mapping[str, Any]) -> None:
+    """Refuses a checkpoint of another training, naming what differs."""
+    names = [*mine, *(k for k in theirs if k not in mine)]
+    differing = {k: (theirs.get(k), mine.get(k)) for k in names if theirs.get(k) != mine.get(k)}
+    if differing:
+        shown = "; ".join(f"{k} was {was!r} and is now {now!r}" for k, (was, now) in differing.items())
+        raise DataError(f"this checkpoint is of another training: {shown}; resume with the same, or start anew")
+
+
+def score_of(summary: Mapping[str, float], monitor: str) -> float:
+    """What patience compares: the monitored measure, negated where more is better, so that less is."""
+    name = next((n for n in (f"validation_{monitor}", monitor) if n in summary), None)
+    if name is None and monitor != "loss":
+        raise SettingError(f"monitor {monitor!r} is not measured; measured are {', '.join(summary)}")
+    value = summary[name or next(iter(summary))]
+    score = value if monitor.endswith(("loss", "error")) else -value
+    return math.inf if math.isnan(score) else score
+
+
+def means_over(objective: Objective, prepare: Callable[..., Batch], rows: Rows, *, batch_size: int) -> dict[str, float]:
+    """What the objective measures, weighted over all rows; it is in training mode afterwards."""
+    objective.eval()
+    sums: dict[str, Any] = {}
+    total: Any = 0
+    for taken in batches_of(rows, torch.arange(len(rows)), cuts_of(len(rows), batch_size)):
+        batch = prepare(taken)
+        count = objective.weight(batch)
+        total = total + count
+        for k, v in objective.evaluate(batch).items():
+            sums[k] = sums.get(k, 0) + v * count
+    objective.train()
+    return {k: float(v / total) for k, v in sums.items()}
 
 
 class Trainer:
@@ -68,28 +127,41 @@ class Trainer:
         n_rows: int,
         device: torch.device | str = "cpu",
         by_phase: Mapping[str, Spec] | None = None,
+        regularizers: Sequence["Regularizer"] = (),
     ) -> None:
         self.objective, self.prepare, self.plan, self.n_rows = objective, prepare, plan, n_rows
-        self.device = torch.device(device)
-        self.schedule = schedule.make()
+        self.device, self.regularizers = torch.device(device), list(regularizers)
+        self.rows: Rows
         self.phases: list[Phase] = list(objective.phases())
         self.players = {p.name: [q for q in p.params if q.requires_grad] for p in self.phases}
-        specs = {p.name: optimizer_for(p, optimizer, by_phase or {}) for p in self.phases if self.players[p.name]}
-        decays = any(spec.get_params().get("weight_decay") for spec in specs.values())
+        self.specs = {p.name: optimizer_for(p, optimizer, by_phase or {}) for p in self.phases if self.players[p.name]}
+        decays = any(spec.get_params().get("weight_decay") for spec in self.specs.values())
         self.blocks = blocks_of(self.players, decays=decays)
         self.distinct = list({id(b): b for blocks in self.blocks.values() for b in blocks}.values())
-        self.optimizers = {name: spec.make(self.blocks[name]) for name, spec in specs.items()}
+        self.optimizers = {name: spec.make(self.blocks[name]) for name, spec in self.specs.items()}
+        refuse_idle(schedule, self.optimizers)
         for block in self.distinct if plan.average else ():
             block.average = block.values.clone()
-        self.window = n_rows if objective.full_batch else min(plan.batch_size, n_rows)
-        self.steps_per_epoch = math.ceil(n_rows / self.window)
-        self.steps = plan.epochs * self.steps_per_epoch
-        self.identity = asdict(plan) | {"optimizer": repr(optimizer), "schedule": repr(schedule), "n_rows": n_rows}
+        self.timetable = Timetable(n_rows, plan.epochs, [(0, n_rows)] if objective.full_batch else sizes_of(plan))
+        self.steps = self.timetable.steps
+        self.schedule: Schedule = schedule.make()
+        self.schedule.begin(self.timetable)
+        self.identity = identity_of(plan, self.regularizers, optimizer=optimizer, schedule=schedule, n_rows=n_rows)
         self.step, self.stopped, self.interrupted = 0, False, False
         self.history: list[dict[str, float]] = []
         self.best: dict[str, Any] | None = None
         self.losses = {p.name: Losses() for p in self.phases}
         self._epoch_start: dict[str, Any] | None = None
+
+    @property
+    def window(self) -> int:
+        """The rows of a window in the epoch under way."""
+        return self.timetable.window(self.step)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """The steps of the epoch under way."""
+        return self.timetable.steps_per_epoch(self.step)
 
     # --- the loop ---------------------------------------------------------------------------------
 
@@ -104,32 +176,31 @@ class Trainer:
         """Train to the end, to where patience ends, or to Ctrl-C; the process's random state comes back as it was."""
         record = record or Record()
         with torch.no_grad(), kept_random(self.device), deferred_interrupt() as interrupt, record.showing(self):
-            self.objective.train()
-            if self.step == 0:
-                self._begin(rows)
+            self.start(rows)
             while self.step < self.steps and not self.stopped:
                 self._remember()
                 for batches in self.windows(rows):
                     self.train_step(batches)
-                    if self.step % FOLD_EVERY == 0 or self.step % self.steps_per_epoch == 0:
-                        self._fold(rows)
-                    if self.step % self.steps_per_epoch == 0:
-                        self._end_epoch(validation, record)
+                    ended = self.timetable.ends_epoch(self.step)
+                    if ended or self.step % FOLD_EVERY == 0:
+                        self.fold()
+                    if ended:
+                        self.end_epoch(validation, record)
                     record.stepped(self)
                     if after_step:
                         after_step(self)
                     if interrupt.asked:
                         self.interrupted = self.stopped = True
                         break
-        return self._finish()
+        return self.finish()
 
     def windows(self, rows: Rows) -> Iterator[list[Batch]]:
         """The windows of the epoch under way that are still to come, each as its cuts, as rows give them."""
-        epoch, position = divmod(self.step, self.steps_per_epoch)
-        order = self.order(epoch)[position * self.window :]
+        epoch, position = self.timetable.place(self.step)
+        window = self.window
+        order = self.order(epoch)[position * window :]
         cuts = [
-            cuts_of(min(self.window, len(order) - at), self.plan.micro_batch_size)
-            for at in range(0, len(order), self.window)
+            cuts_of(min(window, len(order) - at), self.plan.micro_batch_size) for at in range(0, len(order), window)
         ]
         pieces = batches_of(rows, order, [n for sizes in cuts for n in sizes])
         for sizes in cuts:
@@ -142,8 +213,11 @@ class Trainer:
         generator = torch.Generator().manual_seed(seed_of(self.plan.seed, "order", epoch))
         return torch.randperm(self.n_rows, generator=generator)
 
-    def _begin(self, rows: Rows) -> None:
-        if type(self.objective).begin is not Objective.begin:
+    def start(self, rows: Rows) -> None:
+        """Take the rows to train on, and let the objective start from them before the first step."""
+        self.rows = rows
+        self.objective.train()
+        if self.step == 0 and type(self.objective).begin is not Objective.begin:
             seed_device(self.device, seed_of(self.plan.seed, "begin"))
             self.objective.begin(self.prepare(rows.take(torch.arange(min(len(rows), 10_000)))))
 
@@ -154,8 +228,10 @@ class Trainer:
     def train_step(self, window: list[Batch]) -> None:
         """Let every player that is due move once over one window, given as its cuts; losses stay on the device."""
         seed_device(self.device, step_seed(self.plan.seed, self.step))
-        batches = [self.prepare(cut, training=True) for cut in window]
         progress = self.step / self.steps
+        for regularizer in self.regularizers:
+            regularizer.progress = progress
+        batches = [self.prepared(cut) for cut in window]
         for phase in self.phases:
             if phase.due(self.step, progress):
                 counts = [(phase.weight or self.objective.weight)(batch) for batch in batches]
@@ -166,45 +242,39 @@ class Trainer:
                 block.average.lerp_(block.values, 1 - self.plan.average)  # type: ignore[union-attr]
         self.step += 1
 
+    def prepared(self, cut: Batch) -> Batch:
+        """What rows gave as what phases take in training."""
+        batch = self.prepare(cut, training=True)
+        for regularizer in self.regularizers:
+            batch = regularizer.batch(batch)
+        return batch
+
     def _move(self, phase: Phase, batches: list[Batch], counts: list, factor: float) -> Tensor:
         shares = [1.0] if len(counts) == 1 else [c / sum(counts) for c in counts]
         if phase.name in self.optimizers:
-            loss = self.optimizers[phase.name].step(lambda: self._gradient(phase, batches, shares), factor)
+            mover = self.optimizers[phase.name]
+            loss = mover.step(PhaseClosure(self, phase, batches, shares, repeats=mover.repeats), factor)
+            for regularizer in self.regularizers:
+                regularizer.after(self.blocks[phase.name])
         else:
             loss = sum(phase.loss(b) * s for b, s in zip(batches, shares, strict=True))
         if phase.after:
             phase.after()
         return loss.detach()
 
-    def _gradient(self, phase: Phase, batches: list[Batch], shares: list) -> Tensor:
-        """Fill this player's gradients over the window and clip them; the other players' feel nothing."""
-        blocks = self.blocks[phase.name]
-        if phase.gradient and len(batches) == 1 and self.plan.precision == "float32":
-            loss = phase.gradient(batches[0])
-        else:
-            for block in blocks:
-                block.gradients.zero_()
-            loss = torch.zeros((), device=self.device)
-            for batch, share in zip(batches, shares, strict=True):
-                with torch.enable_grad(), arithmetic(self.device, self.plan.precision):
-                    part = phase.loss(batch) * share if len(batches) > 1 else phase.loss(batch)
-                part.backward(inputs=self.players[phase.name])
-                loss = loss + part.detach()
-        clip(blocks, norm=self.plan.clip_norm, value=self.plan.clip_value)
-        return loss
-
     # --- the end of an epoch ----------------------------------------------------------------------
 
-    def _fold(self, rows: Rows) -> None:
+    def fold(self) -> None:
         """Add the losses up, which waits for the device; a loss that is not finite ends the training."""
         for name, losses in self.losses.items():
             bad = losses.fold()
             if bad is not None:
                 # `bad` counts from the last of the steps that this phase moved in since the last fold
-                raise Diverged(explain(self, rows, name, bad))
+                raise Diverged(explain(self, self.rows, name, bad))
 
-    def _end_epoch(self, validation: Rows | None, record: Record) -> None:
-        epoch = self.step // self.steps_per_epoch - 1
+    def end_epoch(self, validation: Rows | None, record: Record) -> None:
+        """Measure on the validation rows, keep the epoch's means, and look whether patience is at its end."""
+        epoch = self.timetable.place(self.step)[0] - 1
         summary = {name: losses.mean() for name, losses in self.losses.items() if losses.total}
         if len(self.phases) == 1 and summary:
             summary = {"loss": next(iter(summary.values()))}
@@ -216,6 +286,7 @@ class Trainer:
             summary |= {f"validation_{k}": v for k, v in measured.items()}
         summary["rate"] = self.rate()
         self.history.append(summary)
+        self.schedule.observe(self.history)
         if self.plan.patience or validation is not None:
             self._watch(summary, epoch)
         record.epoch(self, summary)
@@ -226,13 +297,7 @@ class Trainer:
         return first.lr * self.schedule((self.step - 1) / self.steps) if first else 0.0
 
     def _watch(self, summary: dict[str, float], epoch: int) -> None:
-        names = [f"validation_{self.plan.monitor}", self.plan.monitor]
-        name = next((n for n in names if n in summary), None)
-        if name is None and self.plan.monitor != "loss":
-            raise SettingError(f"monitor {self.plan.monitor!r} is not measured; measured are {', '.join(summary)}")
-        value = summary[name or next(iter(summary))]
-        score = value if self.plan.monitor.endswith(("loss", "error")) else -value
-        score = math.inf if math.isnan(score) else score
+        score = score_of(summary, self.plan.monitor)
         if self.best is None or score < self.best["score"]:
             state = self.averaged(lambda: {k: v.clone() for k, v in self.objective.state_dict().items()})
             self.best = {"score": score, "epoch": epoch, "state": state}
@@ -247,20 +312,11 @@ class Trainer:
     @torch.no_grad()
     def evaluate(self, rows: Rows, *, batch_size: int = 1024) -> dict[str, float]:
         """The objective's means over all rows."""
-        self.objective.eval()
-        sums: dict[str, Any] = {}
-        total: Any = 0
-        for taken in batches_of(rows, torch.arange(len(rows)), cuts_of(len(rows), batch_size)):
-            batch = self.prepare(taken)
-            count = self.objective.weight(batch)
-            total = total + count
-            for k, v in self.objective.evaluate(batch).items():
-                sums[k] = sums.get(k, 0) + v * count
-        self.objective.train()
-        return {k: float(v / total) for k, v in sums.items()}
+        return means_over(self.objective, self.prepare, rows, batch_size=batch_size)
 
     @torch.no_grad()
-    def _finish(self) -> "Trainer":
+    def finish(self) -> "Trainer":
+        """The averaged weights, or the best, in the objective's parameters, which get memory of their own."""
         for block in self.distinct:
             if block.average is not None:
                 block.values.copy_(block.average)
@@ -290,13 +346,10 @@ class Trainer:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take up a training where `state_dict` left it; another plan or other data are refused."""
-        theirs, mine = state["identity"], self.identity
-        differing = {k: (theirs.get(k), v) for k, v in mine.items() if theirs.get(k) != v}
-        if differing:
-            shown = "; ".join(f"{k} was {was!r} and is now {now!r}" for k, (was, now) in differing.items())
-            raise DataError(f"this checkpoint is of another training: {shown}; resume with the same, or start anew")
+        check_same(state["identity"], self.identity)
         self.step, self.stopped, self.best = state["step"], state["stopped"], state["best"]
         self.history = [dict(h) for h in state["history"]]
+        self.schedule.observe(self.history)
         self.objective.load_state_dict(state["objective"])
         for name, losses in self.losses.items():
             losses.load_state_dict(state["losses"][name])

@@ -24,6 +24,7 @@ from .classification import (
 )
 from .counts import Counts, Scores, averaged_scores, count_scores, harmonic_f
 from .multilabel import exact_match, hamming_loss, label_counts, label_scores
+from .pictures import structural_similarity
 from .ranking import PrCurve, RocCurve, average_precision, pr_auc, pr_curve, roc_auc, roc_curve
 from .regression import mae, mape, mse, msle, r2, rmse
 from .similarity import cosine_similarity
@@ -76,6 +77,7 @@ __all__ = [
     "rmse",
     "roc_auc",
     "roc_curve",
+    "structural_similarity",
     "threshold_counts",
     "threshold_curve",
     "top_k_accuracy",

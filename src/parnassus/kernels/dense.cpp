@@ -1,0 +1,154 @@
+// The small loops between the matrix products of a dense net, where torch takes one operator after another, each with a
+// microsecond or more of its own. Their twins are in parnassus.functional.criteria (SoftmaxCrossEntropy) and
+// parnassus.layers.dense; both agree to rounding.
+
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+#include <torch/csrc/stable/tensor.h>
+#include <torch/headeronly/core/ScalarType.h>
+#include <torch/headeronly/util/Exception.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+using torch::stable::Tensor;
+
+constexpr int64_t kRows = 64;        // rows of a chunk: what the loops below run along
+constexpr int64_t kIgnored = -100;   // a label that counts for nothing
+constexpr float kLowest = -87.0f;    // exp of anything lower is not a normal float
+
+// exp(x) for x in [kLowest, 0] to 2e-7: x = n ln 2 + r, a polynomial of r, and n put into the exponent's bits.
+// std::exp would keep a compiler from computing the rows of a chunk side by side.
+static inline float exponential(float x) {
+  x = std::max(x, kLowest);
+  const float shifted = x * 1.44269504f + 12582912.0f;  // 1.5 * 2^23 rounds to a whole number
+  const float n = shifted - 12582912.0f;
+  const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+  float p = 1.9875691500e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.0f;
+  const int32_t bits = (static_cast<int32_t>(n) + 127) << 23;
+  float power;
+  std::memcpy(&power, &bits, sizeof power);
+  return p * power;
+}
+
+// z: classes x kRows in memory, turned into probabilities in place. `logs` receives log sum exp, `own` the label's
+// logit.
+static void probabilities(float* z, int64_t classes, const int64_t* y, int64_t n, float* own, float* logs) {
+  float highest[kRows], sum[kRows] = {};
+  for (int64_t i = 0; i < n; ++i) own[i] = z[std::max<int64_t>(y[i], 0) * kRows + i];
+  std::copy(z, z + kRows, highest);
+  for (int64_t k = 1; k < classes; ++k) {
+    for (int64_t i = 0; i < kRows; ++i) highest[i] = std::max(highest[i], z[k * kRows + i]);
+  }
+  for (int64_t k = 0; k < classes; ++k) {
+    for (int64_t i = 0; i < kRows; ++i) {
+      const float x = z[k * kRows + i] - highest[i];
+      z[k * kRows + i] = exponential(x) + (x == x ? 0.0f : x);  // max passes over a NaN, which must not be lost
+      sum[i] += z[k * kRows + i];
+    }
+  }
+  for (int64_t i = 0; i < n; ++i) logs[i] = highest[i] + std::log(sum[i]);
+  for (int64_t k = 0; k < classes; ++k) {
+    for (int64_t i = 0; i < kRows; ++i) z[k * kRows + i] /= sum[i];
+  }
+}
+
+// One group's loss: a mean over rows that count, 0 where none does; the slope is of that mean.
+struct Group {
+  const float* logits;
+  const int64_t* y;
+  float* slope;
+  int64_t n, classes, in_row, in_class, out_row, out_class;
+
+  float mean_and_slope(std::vector<float>& z) const {
+    const int64_t counted = n - std::count(y, y + n, kIgnored);
+    const float share = counted ? 1.0f / static_cast<float>(counted) : 0.0f;
+    float own[kRows], logs[kRows];
+    double loss = 0;
+    for (int64_t first = 0; first < n; first += kRows) {
+      const int64_t rows = std::min(kRows, n - first);
+      for (int64_t k = 0; k < classes; ++k) {
+        const float* column = logits + first * in_row + k * in_class;
+        for (int64_t i = 0; i < rows; ++i) z[k * kRows + i] = column[i * in_row];
+      }
+      probabilities(z.data(), classes, y + first, rows, own, logs);
+      for (int64_t i = 0; i < rows; ++i) {
+        const int64_t label = y[first + i];
+        if (label == kIgnored) {
+          for (int64_t k = 0; k < classes; ++k) z[k * kRows + i] = 0;
+        } else {
+          loss += static_cast<double>(logs[i] - own[i]);
+          z[label * kRows + i] -= 1.0f;
+        }
+      }
+      for (int64_t k = 0; k < classes; ++k) {
+        float* column = slope + first * out_row + k * out_class;
+        for (int64_t i = 0; i < rows; ++i) column[i * out_row] = z[k * kRows + i] * share;
+      }
+    }
+    return counted ? static_cast<float>(loss / static_cast<double>(counted)) : 0.0f;
+  }
+};
+
+// logits and slope: float (n, classes), any strides; y: int64 (n,) of 0 to classes - 1 or kIgnored. The rows are
+// `groups` of one size, one after the other; returns the groups' losses, without an axis where there is one group.
+Tensor cross_entropy(const Tensor& logits, const Tensor& y, Tensor slope, int64_t groups) {
+  const int64_t n = logits.size(0), classes = logits.size(1), each = n / groups;
+  const int64_t in_row = logits.stride(0), out_row = slope.stride(0);
+  const float* from = static_cast<const float*>(logits.const_data_ptr());
+  const int64_t* label = static_cast<const int64_t*>(y.const_data_ptr());
+  float* to = static_cast<float*>(slope.mutable_data_ptr());
+  for (int64_t i = 0; i < n; ++i) {
+    STD_TORCH_CHECK((label[i] >= 0 && label[i] < classes) || label[i] == kIgnored, "label ", label[i], " of row ", i,
+                    " is not one of 0 to ", classes - 1);
+  }
+  Tensor losses = groups == 1 ? torch::stable::new_empty(logits, {}) : torch::stable::new_empty(logits, {groups});
+  float* mean = static_cast<float*>(losses.mutable_data_ptr());
+  std::vector<float> z(classes * kRows, 0.0f);
+  for (int64_t g = 0; g < groups; ++g) {
+    const Group group{from + g * each * in_row, label + g * each,  to + g * each * out_row, each, classes, in_row,
+                      logits.stride(1),         out_row,           slope.stride(1)};
+    mean[g] = group.mean_and_slope(z);
+  }
+  return losses;
+}
+
+// slope, h: float (n, width), rows end to end; h is what a ReLU gave. Slopes where h is 0 become 0, in place; total
+// (width,) receives the sums over rows, in pieces of kRows so that a long sum stays as exact as torch's.
+void rectified(Tensor slope, const Tensor& h, Tensor total) {
+  const int64_t n = h.size(0), width = h.size(1);
+  float* s = static_cast<float*>(slope.mutable_data_ptr());
+  const float* on = static_cast<const float*>(h.const_data_ptr());
+  float* sum = static_cast<float*>(total.mutable_data_ptr());
+  std::fill(sum, sum + width, 0.0f);
+  std::vector<float> piece(width, 0.0f);
+  for (int64_t i = 0; i < n; ++i, s += width, on += width) {
+    for (int64_t j = 0; j < width; ++j) {
+      s[j] = on[j] <= 0.0f ? 0.0f : s[j];  // where h is NaN the slope passes, as in torch
+      piece[j] += s[j];
+    }
+    if ((i + 1) % kRows == 0 || i + 1 == n) {
+      for (int64_t j = 0; j < width; ++j) sum[j] += piece[j];
+      std::fill(piece.begin(), piece.end(), 0.0f);
+    }
+  }
+}
+
+STABLE_TORCH_LIBRARY(parnassus_dense, m) {
+  m.def("cross_entropy(Tensor logits, Tensor y, Tensor(a!) slope, int groups) -> Tensor");
+  m.def("rectified(Tensor(a!) slope, Tensor h, Tensor(b!) total) -> ()");
+}
+
+STABLE_TORCH_LIBRARY_IMPL(parnassus_dense, CPU, m) {
+  m.impl("cross_entropy", TORCH_BOX(&cross_entropy));
+  m.impl("rectified", TORCH_BOX(&rectified));
+}

@@ -1,0 +1,45 @@
+"""Which epoch and which window a step falls in, also where the batch grows."""
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+
+
+class Timetable:
+    """Steps of epochs whose windows may differ in size: `sizes` holds pairs (first epoch, rows a window), from epoch 0.
+
+    >>> table = Timetable(100, 3, [(0, 25), (2, 50)])
+    >>> table.starts, table.place(9), table.windows[2]
+    ([0, 4, 8, 10], (2, 1), 50)
+    """
+
+    def __init__(self, n_rows: int, epochs: int, sizes: Sequence[tuple[int, int]]) -> None:
+        firsts = [first for first, _ in sizes]
+        self.windows = [min(sizes[bisect_right(firsts, epoch) - 1][1], n_rows) for epoch in range(epochs)]
+        self.starts = [0, *accumulate(math.ceil(n_rows / window) for window in self.windows)]
+        self.steps = self.starts[-1]
+        self._ends = frozenset(self.starts[1:])
+
+    def place(self, step: int) -> tuple[int, int]:
+        """The epoch of a step, and the step's place in it."""
+        epoch = bisect_right(self.starts, step) - 1
+        return epoch, step - self.starts[epoch]
+
+    def ends_epoch(self, step: int) -> bool:
+        """Whether so many steps end an epoch."""
+        return step in self._ends
+
+    def window(self, step: int) -> int:
+        """The rows of this step's window."""
+        return self.windows[min(self.place(step)[0], len(self.windows) - 1)]
+
+    def steps_per_epoch(self, step: int) -> int:
+        """The steps of this step's epoch."""
+        epoch = min(self.place(step)[0], len(self.windows) - 1)
+        return self.starts[epoch + 1] - self.starts[epoch]
+
+    def epoch_at(self, step: float) -> float:
+        """Epochs gone by at a step, a fraction within one."""
+        epoch = min(bisect_right(self.starts, step) - 1, len(self.windows) - 1)
+        return epoch + (step - self.starts[epoch]) / (self.starts[epoch + 1] - self.starts[epoch])

@@ -1,0 +1,60 @@
+"""Structural similarity against a plain transcription of its equation, window by window."""
+
+import numpy as np
+import pytest
+
+from parnassus.errors import DataError
+from parnassus.functional.metrics import structural_similarity
+
+RNG = np.random.default_rng(0)
+
+
+def transcribed(a, b, data_range):
+    """Wang et al. 2004, eq. 13, at every place where the window fits."""
+    at = np.arange(11) - 5
+    g = np.exp(-(at[:, None] ** 2 + at[None, :] ** 2) / (2 * 1.5**2))
+    g /= g.sum()
+    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+    found = []
+    for i in range(a.shape[0] - 10):
+        for j in range(a.shape[1] - 10):
+            x, y = a[i : i + 11, j : j + 11], b[i : i + 11, j : j + 11]
+            mx, my = (g * x).sum(), (g * y).sum()
+            vx, vy, c = (g * (x - mx) ** 2).sum(), (g * (y - my) ** 2).sum(), (g * (x - mx) * (y - my)).sum()
+            found.append((2 * mx * my + c1) * (2 * c + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2)))
+    return np.mean(found)
+
+
+@pytest.mark.parametrize("data_range", [1.0, 255.0])
+def test_it_is_the_equation_at_every_place(data_range):
+    a = RNG.uniform(0, data_range, (18, 15))
+    b = a + RNG.normal(0, 0.1 * data_range, a.shape)
+    assert structural_similarity(a, b, data_range=data_range) == pytest.approx(transcribed(a, b, data_range))
+
+
+def test_equal_pictures_are_1_noise_is_less_and_a_negative_is_below_0():
+    a = RNG.uniform(0, 1, (24, 24))
+    mild, strong = (structural_similarity(a, a + s * RNG.normal(size=a.shape), data_range=1) for s in (0.05, 0.5))
+    assert structural_similarity(a, a, data_range=1) == 1.0
+    assert 1 > mild > strong
+    assert structural_similarity(a, 1 - a, data_range=1) < 0
+
+
+def test_a_shift_in_brightness_costs_less_than_noise_of_the_same_error():
+    a = RNG.uniform(0, 1, (24, 24))
+    noise = RNG.normal(size=a.shape)
+    noise *= 0.1 / np.sqrt((noise**2).mean())
+    shifted, noisy = (structural_similarity(a, a + d, data_range=1) for d in (0.1, noise))
+    assert shifted > noisy
+
+
+def test_colours_are_averaged():
+    a, b = RNG.uniform(0, 1, (2, 14, 14, 3))
+    each = [structural_similarity(a[..., k], b[..., k], data_range=1) for k in range(3)]
+    assert structural_similarity(a, b, data_range=1, channels=True) == pytest.approx(np.mean(each))
+
+
+@pytest.mark.parametrize(("a", "b"), [((14, 14), (14, 15)), ((10, 14), (10, 14)), ((14, 14, 3), (14, 14, 3))])
+def test_what_is_no_pair_of_pictures_is_refused(a, b):
+    with pytest.raises(DataError, match="11 pixels"):
+        structural_similarity(np.zeros(a), np.zeros(b), data_range=1)
