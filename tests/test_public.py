@@ -9,9 +9,11 @@ import pytest
 import parnassus as pn
 
 FROZEN = {
-    "__version__", "Classifier", "Regressor", "load", "keep_memory", "optimize", "find_rate",
+    "Bagging", "Voting", "Stacking", "AdaBoost", "GradientBoosting", "Snapshot", "SWA",
+    "__version__", "Classifier", "Regressor", "load", "keep_memory", "optimize", "find_rate", "summary", "drift",
+    "cross_validate", "bias_variance", "SelectColumns", "project", "learning_curve", "validation_curve", "compare",
     "Table", "Image", "Text",
-    "model", "optimizer", "schedule", "loss", "initializer", "regularizer",
+    "Conformal", "model", "optimizer", "schedule", "loss", "initializer", "regularizer",
     "ParnassusError", "DataError", "SettingError", "FileError", "MissingExtra", "Diverged", "DataWarning", "NotFitted",
     "byhand", "data", "evaluation", "functional", "insight", "kernels", "layers", "models", "objectives", "sampling",
     "train",
@@ -22,6 +24,9 @@ MODELS = {
     ("mlp", "classifier"), ("mlp", "regressor"),
     ("lenet", "classifier"), ("lenet", "regressor"), ("cnn", "classifier"), ("cnn", "regressor"),
     ("polynomial", "regressor"),
+    ("resnet_mlp", "classifier"), ("resnet_mlp", "regressor"), ("wide_deep", "classifier"), ("wide_deep", "regressor"),
+    ("entity_embedding", "classifier"), ("entity_embedding", "regressor"),
+    ("ft_transformer", "classifier"), ("ft_transformer", "regressor"),
 }  # fmt: skip
 NAMES = {
     "optimizer": {"adam", "sgd"},
@@ -38,6 +43,8 @@ NAMES = {
         "percentage_error",
         "squared_log_error",
         "cosine",
+        "quantile",
+        "ordinal",
     },
     "initializer": {
         "zeros",
@@ -73,9 +80,10 @@ NAMES = {
     },
 }
 METHODS = {
-    "Classifier": {"fit", "partial_fit", "predict", "predict_proba", "decision_function", "score", "evaluate",
-                   "report", "save", "get_params", "set_params"},
-    "Regressor": {"fit", "partial_fit", "predict", "score", "evaluate", "report", "save", "get_params", "set_params"},
+    "Classifier": {"fit", "partial_fit", "predict", "predict_proba", "calibrate", "decision_function", "score",
+                   "evaluate", "report", "save", "get_params", "set_params"},
+    "Regressor": {"fit", "partial_fit", "predict", "predict_quantiles", "predict_interval", "score", "evaluate",
+                  "report", "save", "get_params", "set_params"},
 }  # fmt: skip
 SETTINGS = {
     "model", "epochs", "batch_size", "micro_batch_size", "optimizer", "lr", "schedule", "loss", "clip_norm",

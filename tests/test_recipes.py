@@ -91,3 +91,56 @@ def test_sizes_are_checked():
 def test_two_recipes_cannot_share_a_name():
     with pytest.raises(ValueError, match="registered twice"):
         recipes.recipe("gates", source="x")(lambda size: recipes.Table("", [], []))
+
+
+def test_a_wider_layer_comes_nearer_to_the_bump(tables):
+    largest = [row[1] for row in tables["universal-approximation"].rows]
+    assert largest[-1] < 0.2 < largest[0]  # one ridge cannot be a bump
+
+
+def test_the_test_error_peaks_where_features_equal_rows_and_falls_again(tables):
+    rows = {row[1]: row[2:] for row in tables["double-descent"].rows}
+    assert rows[1.0][1] > 3 * max(rows[0.25][1], rows[20.0][1])
+    assert max(train for at, (train, _) in rows.items() if at >= 1) < 1e-12  # as many features as rows fit exactly
+    assert rows[0.5][0] > 1e-3
+
+
+def test_deep_and_wide_nets_have_about_as_many_weights(tables):
+    weights = [row[1] for row in tables["depth-versus-width"].rows]
+    assert max(weights) < 1.2 * min(weights)
+
+
+@pytest.mark.parametrize("name", ["array-toolkit", "scientific-routines", "dataframe-io"])
+def test_what_other_packages_compute_is_what_is_known(tables, name):
+    assert [row[0] for row in tables[name].rows if not row[3]] == []
+
+
+def test_every_kind_of_plot_is_drawn(tables):
+    assert len(tables["plots"].rows) == 16
+    assert all(drawn for _, drawn in tables["plots"].rows)
+
+
+def test_a_file_read_in_chunks_gives_the_weights_of_rows_in_memory(tables):
+    assert tables["data-pipeline"].notes[0].startswith("Largest difference of a weight: 0")
+
+
+def test_pictures_in_folders_are_told_apart_by_the_loaded_model(tables):
+    assert [row[1] for row in tables["image-folder"].rows] == [row[2] for row in tables["image-folder"].rows]
+
+
+def test_a_list_a_graph_and_a_name_learn_and_the_saved_one_says_the_same(tables):
+    rows = {row[0]: row for row in tables["sequential-model-api"].rows}
+    assert rows["a name"][4]
+    assert min(row[3] for row in rows.values()) > 0.3  # ten classes
+
+
+def test_the_loop_by_hand_and_the_estimator_are_tested_once(tables):
+    rows = tables["learning-workflow"].rows
+    assert [row[2] != "" for row in rows].count(True) == 2
+    assert rows[-1][2] > 0.8
+
+
+def test_candidates_are_sorted_by_validation_and_the_best_alone_is_tested(tables):
+    scores = [row[1] for row in tables["architecture-search"].rows]
+    assert scores == sorted(scores, reverse=True)
+    assert [row[3] != "" for row in tables["architecture-search"].rows].count(True) == 1

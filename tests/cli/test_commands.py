@@ -15,12 +15,13 @@ SHARED = """
     schedule loss clip-norm clip-value patience monitor average precision codec view memory device seed out
     checkpoint-every resume progress optimizer.lr optimizer.betas optimizer.eps optimizer.weight-decay schedule.warmup
     codec.size codec.resize codec.mode codec.memory codec.scaling codec.missing codec.fill-value codec.missing-indicator
-    codec.categories codec.max-categories codec.unit codec.lower codec.min-count codec.max-words codec.max-length
-    codec.weighting model.hidden model.activation model.dropout model.norm init regularizers
+    codec.categories codec.max-categories codec.unit-rows codec.unit codec.lower codec.min-count codec.max-words
+    codec.max-length codec.weighting model.hidden model.activation model.dropout model.norm init regularizers
 """
 SURFACE = {
     "train classifier --model mlp": {*SHARED.split(), "class-weight", "threshold"},
     "train regressor --model mlp": {*SHARED.split()},
+    "compare": {"data", "models", "target", "drop", "task", "folds", "groups", "metric", "seed", "json"},
     "evaluate": {"RUN", "data", "target", "report", "json"},
     "predict": {"RUN", "data", "text", "out", "proba", "on-error", "json"},
     "report": {"RUN", "data", "out", "target", "json"},

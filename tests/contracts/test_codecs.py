@@ -15,6 +15,8 @@ import parnassus as pn
 from parnassus import store
 from parnassus.data.chunks import Chunks, Spilled
 from parnassus.data.codec import Codec, codec_kinds
+from parnassus.data.ordered import Ordered
+from parnassus.data.quantiles import Quantiles
 from parnassus.data.rows import Stream
 from parnassus.data.targets import Labels, Multilabel, Numbers, Target
 from parnassus.estimators.intake import take_rows
@@ -76,6 +78,14 @@ TARGETS = {
     "sets": Sample(Multilabel, [{"a"}, {"a", "b"}, set()] * 8, [{"c"}], ("'c'", "'a', 'b'")),
     "one number": Sample(Numbers, NUMBERS[:, 0], NUMBERS[:, :2], ("2", "1"), NUMBERS[:, 0], 1e-5),
     "several numbers": Sample(Numbers, NUMBERS, NUMBERS[:, :2], ("2", "3"), NUMBERS, 1e-5),
+    "ordered classes": Sample(
+        lambda: Ordered(order=("low", "mid", "high")),
+        ["mid", "high", "low"] * 8,
+        ["huge"] * 3,
+        ("huge", "'low', 'mid'"),
+    ),
+    "ordered numbers": Sample(Ordered, [3, 10, 5] * 8, ["3"] * 3, ("type", "int")),
+    "quantiles": Sample(lambda: Quantiles(quantiles=(0.2, 0.7)), NUMBERS, NUMBERS[:, :2], ("2", "3")),
     "counts": Sample(lambda: Numbers(link="log"), np.arange(N) % 7, [["x"]], ("numbers", "x")),
 }
 inputs = pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
@@ -182,6 +192,12 @@ def test_what_was_encoded_comes_back(sample):
         assert list(back) == list(sample.back)
 
 
+def steps_to(rank, n_outputs):
+    """Outputs whose cumulative logits are 50 below each row's rank and -50 or less from it on."""
+    steps = 100.0 * (torch.arange(n_outputs) == rank[:, None]) - 50 * (torch.arange(n_outputs) != rank[:, None])
+    return torch.where(torch.arange(n_outputs) == 0, torch.where(rank[:, None] > 0, 50.0, -50.0), steps)
+
+
 @targets
 def test_answers_that_a_model_is_sure_of_come_back_as_they_were_given(sample):
     target = sample.make().fit(sample.raw)
@@ -191,6 +207,8 @@ def test_answers_that_a_model_is_sure_of_come_back_as_they_were_given(sample):
         "labels": lambda: torch.nn.functional.one_hot(y).float() * 50,
         "multilabel": lambda: (y - 0.5) * 50,
         "numbers": lambda: y if target.options.get("link") != "log" else y.log(),
+        "quantiles": lambda: y.repeat_interleave(len(target.quantiles), 1),
+        "ordinal": lambda: steps_to(y, target.facts()["n_outputs"]),
     }[target.loss_kind]()
     back = target.decode(outputs)
     if isinstance(sample.raw, np.ndarray):

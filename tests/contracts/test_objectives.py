@@ -68,7 +68,7 @@ class Relay(Duel):
 
 def named(name, task, **options):
     """The objective that a registered model makes for (3 features, 3 outputs) or 8 x 8 pictures."""
-    facts = {"in_features": 3, "n_outputs": 3, "in_channels": 1, "image_size": (8, 8)}
+    facts = {"in_features": 3, "n_outputs": 3, "in_channels": 1, "image_size": (8, 8), "cardinalities": (3,)}
     spec = pn.model(name, **options)
     builder = max(spec.builders(task), key=lambda b: len(b.facts))
     made = builder.make(**{k: facts[k] for k in builder.facts}, **spec.get_params(task=task))
@@ -103,6 +103,13 @@ OBJECTIVES = {
     "adaline": ("labels", lambda: named("adaline", "classifier")),
     "lms": ("numbers", lambda: named("lms", "regressor")),
     "polynomial": ("numbers", lambda: named("polynomial", "regressor")),
+    "resnet_mlp": ("labels", lambda: named("resnet_mlp", "classifier", width=8, hidden=8, dropout=0.0)),
+    "entity_embedding": ("mixed", lambda: named("entity_embedding", "classifier", hidden=(8,))),
+    "wide_deep": ("mixed", lambda: named("wide_deep", "classifier", hidden=(8,))),
+    "ft_transformer": (
+        "mixed",
+        lambda: named("ft_transformer", "classifier", width=8, n_heads=2, attention_dropout=0.0, dropout=0.0),
+    ),
     "cnn": ("pictures", lambda: named("cnn", "classifier", channels=(4,), hidden=8)),
     "lenet": ("pictures", lambda: named("lenet", "classifier")),
     "duel": ("numbers", Duel),
@@ -128,7 +135,8 @@ def toy(kind, n=N, seed=0):
     if kind == "pictures":
         x = torch.zeros(n, 1, 8, 8).index_put((torch.arange(n), torch.zeros(n).long(), y * 2, y), torch.tensor(3.0))
         x += 0.1 * torch.randn(n, 1, 8, 8, generator=g)
-    return {"x": x, "y": y, "weight": torch.rand(n, generator=g) * 2 + 0.1}
+    batch = {"x": x, "y": y, "weight": torch.rand(n, generator=g) * 2 + 0.1}
+    return batch | {"columns": torch.randint(3, (n, 1), generator=g)} if kind == "mixed" else batch
 
 
 def trainer_of(objective, n=N, optimizer="adam", **plan):
@@ -288,6 +296,8 @@ def answers(task, n_outputs, g):
         "multilabel": lambda: torch.randint(0, 2, (N, n_outputs), generator=g).double(),
         "labels": lambda: torch.randint(0, n_outputs, (N,), generator=g),
         "numbers": lambda: torch.rand(N, n_outputs, generator=g, dtype=torch.float64) * 3,
+        "quantiles": lambda: torch.rand(N, n_outputs // 3, generator=g, dtype=torch.float64) * 3,
+        "ordinal": lambda: torch.randint(0, n_outputs + 1, (N,), generator=g),
     }[task]()
 
 
@@ -301,7 +311,7 @@ def test_the_closed_form_is_autograds(loss, task, net, weighted):
     assert isinstance(criterion, Loss)
     objective = Supervised(model, criterion, kind=task)
     n_outputs = model[-1].out_features
-    if n_outputs == 1 and (task == "labels" or loss == "cosine"):  # which are for several outputs
+    if n_outputs == 1 and (task in ("labels", "quantiles") or loss == "cosine"):  # which are for several outputs
         return
     batch = {"x": torch.randn(N, 3, generator=g, dtype=torch.float64), "y": answers(task, n_outputs, g)}
     if weighted:

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from sklearn.model_selection import LeaveOneOut
 
 from parnassus.data import split
+from parnassus.data.split import balanced_order, bootstrap_draw, check_order, k_folds, leave_one_out, repeated
 from parnassus.errors import DataError, SettingError
 
 
@@ -146,3 +148,51 @@ def test_mean_and_spread_are_those_of_the_statistics_module():
     mean, spread = split.mean_and_spread([0.9667, 0.9333, 0.9667, 0.9333, 0.9333])
     assert (mean, spread) == (pytest.approx(0.94666), pytest.approx(0.0182939, abs=1e-6))
     assert split.mean_and_spread([0.5]) == (0.5, 0.0)
+
+
+def test_leaving_one_out_is_scikit_learns():
+    peer = [(a.tolist(), b.tolist()) for a, b in LeaveOneOut().split(np.zeros((7, 1)))]
+    assert [(sorted(a.tolist()), b.tolist()) for a, b in leave_one_out(7)] == peer
+
+
+def test_repeats_divide_anew_each_time():
+    made = repeated(lambda seed: k_folds(20, 4, seed=seed), 3, seed=5)
+    assert len(made) == 12
+    assert [t.tolist() for _, t in made[:4]] == [t.tolist() for _, t in k_folds(20, 4, seed=5)]
+    assert made[0][1].tolist() != made[4][1].tolist()
+    with pytest.raises(SettingError, match="once or more"):
+        repeated(lambda seed: k_folds(20, 4, seed=seed), 0)
+
+
+@pytest.mark.parametrize(
+    ("times", "says"),
+    [
+        ([1, 2, 5, 4], "row 3 is of 4 and the row before it of 5"),
+        (np.array(["2020-02-01", "2020-01-01"], dtype="M8[D]"), "sort the rows by time"),
+        ([1.0, np.nan, 2.0], "row 1 has no time"),
+    ],
+)
+def test_times_out_of_order_are_refused_by_row(times, says):
+    with pytest.raises(DataError, match=says):
+        check_order(times)
+
+
+def test_a_bootstrap_draw_leaves_out_a_share_of_1_over_e():
+    """(1 - 1/n)^n is .36770 for n = 1000; the mean of 200 draws is within four standard errors."""
+    shares = [len(bootstrap_draw(1000, seed=i)[1]) / 1000 for i in range(200)]
+    assert np.mean(shares) == pytest.approx((1 - 1 / 1000) ** 1000, abs=4 * 0.0098 / 200**0.5)
+    drawn, left_out = bootstrap_draw(10, 4, seed=2)
+    assert len(drawn) == 4
+    assert not set(drawn.tolist()) & set(left_out.tolist())
+    assert set(drawn.tolist()) | set(left_out.tolist()) == set(range(10))
+
+
+def test_each_beginning_of_a_balanced_order_has_every_class_in_its_share():
+    y = np.array([0] * 60 + [1] * 30 + [2] * 10)
+    rows = np.arange(100) + 7
+    order = balanced_order(rows, y, seed=3)
+    assert sorted(order.tolist()) == rows.tolist()
+    for n in range(5, 101, 5):
+        counts = np.bincount(y[order[:n] - 7], minlength=3)
+        assert (np.abs(counts - n * np.array([0.6, 0.3, 0.1])) <= 1).all()
+    assert balanced_order(rows, y, seed=4).tolist() != order.tolist()

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 import torch
 from scipy import sparse
+from sklearn.preprocessing import KBinsDiscretizer
 
 from parnassus import store
 from parnassus.data.chunks import Chunks
@@ -136,7 +137,7 @@ def test_numbers_are_standardised_once_and_prepare_leaves_them_alone():
     assert rows.tensors["x"].dtype == torch.float32
     batch = rows.take(torch.tensor([2, 0]))
     assert codec.prepare(batch, "vector")["x"] is batch["x"]
-    assert codec.views() == {"vector": {"in_features": 3}}
+    assert codec.views() == {"vector": {"in_features": 3}, "columns": {"in_features": 3, "cardinalities": ()}}
     assert codec.decode(rows.tensors["x"]) == pytest.approx(X, abs=1e-5)
 
 
@@ -347,3 +348,42 @@ def test_a_refusal_in_a_later_block_names_the_row_of_the_table():
     x[BLOCK + 3] = np.nan
     with pytest.raises(DataError, match=f"row {BLOCK + 3}, column 0"):
         Table().fit(x)
+
+
+def test_2a_B24_columns_are_cut_into_quantile_bins():
+    """Martinez-Ramon 3.5.3: [[5,8,14],[17,2,12],[21,6,4]] in 2, 3 and 2 quantile bins: [[0,2,1],[1,0,1],[1,1,0]]."""
+    X = np.array([[5.0, 8, 14], [17, 2, 12], [21, 6, 4]])
+    codec = Table(scaling={str(j): ("bins", n) for j, n in enumerate((2, 3, 2))}).fit(X)
+    numbers = np.array([[0.0, 2, 1], [1, 0, 1], [1, 1, 0]])
+    expected = (numbers - numbers.mean(0)) / numbers.std(0)
+    assert codec.encode(X).tensors["x"].numpy() == pytest.approx(expected, abs=1e-6)
+
+
+def test_bins_are_those_of_training_and_come_back_as_their_middles():
+    X = np.arange(100.0)[:, None]
+    codec = Table(scaling=("bins", 4)).fit(X)
+    peer = KBinsDiscretizer(4, encode="ordinal", strategy="quantile", quantile_method="linear").fit(X)
+    new = np.array([[-50.0], [10.0], [30.0], [60.0], [99.0], [500.0]])
+    numbers = peer.transform(new)[:, 0]
+    assert codec.encode(new).tensors["x"][:, 0].numpy() == pytest.approx((numbers - 1.5) / 1.25**0.5, abs=1e-6)
+    assert codec.decode(codec.encode(new).tensors["x"])[:, 0] == pytest.approx(
+        [24.75, 24.75, 37.125, 61.875, 74.25, 74.25]
+    )
+    again = Table.from_state(codec.state())
+    assert torch.equal(again.encode(new).tensors["x"], codec.encode(new).tensors["x"])
+    with pytest.raises(SettingError, match="takes 2 to 257 bins; got 1"):
+        Table(scaling=("bins", 1))
+
+
+def test_2a_B24_rows_are_divided_by_their_norm():
+    """Martinez-Ramon 3.5.3, the Normalizer's listing."""
+    X = np.array([[100.0, 20, 550], [43, 620, 111], [248, 15, 89]])
+    found = Table(scaling="none", unit_rows=True).fit(X).encode(X).tensors["x"].numpy()
+    expected = [
+        [0.17877106, 0.03575421, 0.98324084],
+        [0.06811083, 0.98206308, 0.17582097],
+        [0.9397041, 0.05683694, 0.33723252],
+    ]
+    assert found == pytest.approx(np.array(expected), abs=1e-7)
+    zero = Table(scaling="none", unit_rows=True).fit(X).encode(np.zeros((1, 3))).tensors["x"]
+    assert zero.tolist() == [[0.0, 0.0, 0.0]]

@@ -18,6 +18,10 @@ def drawn(kind: str, seed: int = 0) -> tuple[Tensor, Tensor]:
     outputs = torch.randn(N, columns, generator=g, dtype=torch.float64)
     if kind == "labels":
         return outputs, torch.randint(0, K, (N,), generator=g)
+    if kind == "ordinal":
+        return outputs, torch.randint(0, K + 1, (N,), generator=g)
+    if kind == "quantiles":
+        return torch.randn(N, 6, generator=g, dtype=torch.float64), torch.randn(N, 2, generator=g, dtype=torch.float64)
     y = torch.randn(N, columns, generator=g, dtype=torch.float64)
     return outputs, y.abs() if kind == "numbers" else (y > 0).double()  # poisson takes no negative numbers
 

@@ -32,11 +32,25 @@ def test_cross_entropy_and_its_slope_are_torchs(n, n_classes, by_class, draws):
     if n > 1:
         y[::3] = IGNORED
     slope = torch.empty_like(logits)
-    loss = kernels.load("dense").cross_entropy(logits, y, slope, 1)
+    loss = kernels.load("dense").cross_entropy(logits, y, slope)
     expected, by_logits = by_torch(logits, y)
     assert math.isclose(float(loss), float(expected), rel_tol=1e-6, abs_tol=1e-7)
     assert torch.allclose(slope.double(), by_logits, atol=1e-6 / n)
     assert slope.stride() == logits.stride()
+
+
+@compiled
+@pytest.mark.parametrize("by_class", [False, True])
+def test_several_nets_have_each_its_own_mean(by_class, draws):
+    logits = torch.randn(3, 4, 70).mT if by_class else torch.randn(3, 70, 4)
+    y = torch.randint(0, 4, (3, 70))
+    y[1, ::2] = IGNORED
+    slope = torch.empty_like(logits)
+    losses = kernels.load("dense").cross_entropy(logits, y, slope)
+    for i in range(3):
+        expected, by_logits = by_torch(logits[i], y[i])
+        assert math.isclose(float(losses[i]), float(expected), rel_tol=1e-6)
+        assert torch.allclose(slope[i].double(), by_logits, atol=1e-7)
 
 
 @compiled
@@ -46,7 +60,7 @@ def test_cross_entropy_and_its_slope_are_torchs(n, n_classes, by_class, draws):
 def test_extreme_logits_give_what_torch_gives(row):
     logits, y = torch.tensor([row]), torch.tensor([2])
     slope = torch.empty_like(logits)
-    loss = kernels.load("dense").cross_entropy(logits, y, slope, 1)
+    loss = kernels.load("dense").cross_entropy(logits, y, slope)
     expected, by_logits = by_torch(logits, y)
     assert torch.allclose(loss.double(), expected, equal_nan=True)
     assert torch.allclose(slope.double(), by_logits, atol=1e-7, equal_nan=True)
@@ -57,14 +71,14 @@ def test_extreme_logits_give_what_torch_gives(row):
 def test_a_label_that_is_none_is_refused_before_memory_is_read(label):
     logits = torch.zeros(2, 3)
     with pytest.raises(RuntimeError, match=f"label {label} of row 1 is not one of 0 to 2"):
-        kernels.load("dense").cross_entropy(logits, torch.tensor([0, label]), torch.empty_like(logits), 1)
+        kernels.load("dense").cross_entropy(logits, torch.tensor([0, label]), torch.empty_like(logits))
 
 
 @compiled
 def test_rows_that_are_all_ignored_lose_nothing():
     logits = torch.ones(2, 3)
     slope = torch.empty_like(logits)
-    assert kernels.load("dense").cross_entropy(logits, torch.tensor([IGNORED, IGNORED]), slope, 1) == 0
+    assert kernels.load("dense").cross_entropy(logits, torch.tensor([IGNORED, IGNORED]), slope) == 0
     assert not slope.any()
 
 

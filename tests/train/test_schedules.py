@@ -148,13 +148,13 @@ def test_a_measure_that_is_not_there_is_named():
 
 
 def test_a_timetable_counts_steps_of_windows_that_grow():
-    table = Timetable(10, 5, [(0, 3), (2, 5), (4, 100)])
-    assert table.windows == [3, 3, 5, 5, 10]
+    table = Timetable(11, 5, [(0, 3), (2, 5), (4, 100)])
+    assert table.windows == [3, 3, 5, 5, 11]
     assert table.starts == [0, 4, 8, 10, 12, 13]
     assert [table.place(s) for s in (0, 3, 4, 8, 12)] == [(0, 0), (0, 3), (1, 0), (2, 0), (4, 0)]
     assert [s for s in range(14) if table.ends_epoch(s)] == [4, 8, 10, 12, 13]
     assert table.epoch_at(6) == 1.5
-    assert table.window(13) == 10
+    assert table.window(13) == 11
 
 
 def test_the_batch_grows_at_stated_epochs_and_resume_is_exact(tmp_path):
@@ -182,3 +182,9 @@ def test_a_schedule_by_epochs_keeps_to_epochs_while_the_batch_grows():
     schedule.begin(table)
     assert [schedule(s / table.steps) for s in range(6)] == [1, 1, 1, 1, 0.5, 0.25]
     assert math.isclose(table.epoch_at(4), 1.0)
+
+
+def test_a_last_row_alone_joins_the_window_before_it_so_that_a_batch_norm_can_learn():
+    X, y = np.random.default_rng(0).normal(size=(33, 3)), np.arange(33) % 2
+    fitted = pn.Classifier(pn.model("mlp", hidden=(4,), norm="batch"), epochs=3, batch_size=16).fit(X, y)
+    assert fitted.n_steps_ == 3 * 2

@@ -23,7 +23,7 @@ Target = Annotated[
 ]
 Model = Annotated[str, Parameter(name="RUN", help="a run's folder, or a saved model")]
 Out = Annotated[Path | None, Parameter(name=["--out", "-o"])]
-NAMES = ("train", "evaluate", "predict", "report", "models", "systems", "verify", "demo")
+NAMES = ("train", "compare", "evaluate", "predict", "report", "models", "systems", "verify", "demo")
 HELP = "Deep learning, from the perceptron on, on your own data: train, evaluate, predict, report."
 METAVARS = {"int": "INT", "float": "NUM", "str": "TEXT"}
 HELP_FLAGS = ("--help", "-h")
@@ -41,7 +41,7 @@ def application(words: Sequence[str]) -> App:
         suppress_keyboard_interrupt=False,
     )
     app.command(training(words))
-    for command in (evaluate, predict, report, models, systems, verify, demo):
+    for command in (compare, evaluate, predict, report, models, systems, verify, demo):
         app.command(command)
     return app
 
@@ -170,6 +170,32 @@ def flag(key: str, setting: Setting, group: Group, *, default: str | None = None
 
 
 # --- the others -----------------------------------------------------------------------------------
+
+
+def compare(
+    data: Annotated[str, Parameter(help="rows with answers: what `train` takes")],
+    /,
+    *,
+    models: Annotated[
+        tuple[str, ...],
+        Parameter(consume_multiple=True, negative=(), help="models and baselines; auto is a ladder of baselines"),
+    ] = ("auto", "mlp"),
+    target: Annotated[tuple[str, ...], Parameter(negative=(), help="the column of the answers")] = (),
+    drop: Annotated[tuple[str, ...], Parameter(negative=(), help="columns to leave out, such as ids")] = (),
+    task: Annotated[str | None, Parameter(help="classifier or regressor, where the answers do not show it")] = None,
+    folds: Annotated[str, Parameter(help="a share to hold out, or a count of folds")] = "0.25",
+    groups: Annotated[str | None, Parameter(help="the column of what a row belongs to; none is on both sides")] = None,
+    metric: Annotated[str | None, Parameter(help="what is compared, such as f1; without it, the most telling")] = None,
+    seed: Annotated[int, Parameter(help="of the division and the weights")] = 0,
+    json: Json = False,
+) -> int:
+    """Compare models on data: one table of scores, intervals, times and sizes, on the same rows."""
+    from .comparing import compare as work
+    from .using import one_or_several
+
+    answers = one_or_several(target)
+    asked = {"task": task, "folds": folds, "groups": groups, "metric": metric, "seed": seed}
+    return work(data, models, target=answers, drop=drop, asked=asked, json=json)
 
 
 def evaluate(

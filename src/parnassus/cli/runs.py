@@ -71,7 +71,7 @@ class Run:
 
 def loaded(given: str) -> tuple["Estimator", dict[str, Any]]:
     """The model in a run's folder, or in a file, and the run's configuration where there is one."""
-    from ..estimators.saving import load
+    from ..ensembles.saving import load
 
     path = Path(given)
     if path.is_dir():

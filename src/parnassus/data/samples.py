@@ -6,13 +6,13 @@ float64, y (rows,) int64.
 Source: Martinez-Ramon, Ajith and Kurup, examples 3.1.3 and 3.1.6; Hifny A8.6.
 """
 
-import random
 from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
 
 from ..errors import SettingError, did_you_mean
+from ..imports import imported
 
 Random = np.random.Generator | np.random.RandomState
 Sample = tuple[np.ndarray, np.ndarray]
@@ -96,11 +96,7 @@ def digits() -> Sample:
     Systems: dataset-loaders
     Source: Martinez-Ramon, Ajith and Kurup, section 3.5.2.
     """
-    before = random.getstate()  # this import draws from Python's random numbers, by way of rich
-    from sklearn.datasets import load_digits
-
-    random.setstate(before)
-    bunch = load_digits()
+    bunch = imported("sklearn.datasets").load_digits()
     return np.rint(bunch.images * (255 / 16)).astype(np.uint8), bunch.target.astype(np.int64)
 
 

@@ -100,16 +100,18 @@ class Scaler:
     "standard" takes the mean away and divides by the population standard deviation; "minmax" maps the training range
     to [0, 1]; a pair (low, high) maps that declared range to [0, 1]; "log" takes sign(x) log(1 + |x|) and standardises
     it; "quantile" replaces a number by its rank among the training rows, as a uniform score of mean 0 and variance 1
-    (range -sqrt(3) to sqrt(3)); "none" leaves the column alone. A column that never varies is only centred.
+    (range -sqrt(3) to sqrt(3)); ("bins", n) by the number of its quantile bin, standardised; "none" leaves the column
+    alone. A column that never varies is only centred.
 
-    Systems: minmax-scaling, standardisation, log-scaling
+    Systems: minmax-scaling, standardisation, log-scaling, discretisation
     Source: Hifny A3.2; Hifny's text (section 3.1) calls the division by 100 and 100000 of its table a normalisation to
     [0, 1], which is the declared range (0, 100) and not the min-max of the column.
     """
 
     def __init__(self, kinds: list[Any]) -> None:
         self.logged = np.array([k == "log" for k in kinds], dtype=bool)
-        self.ranked = np.flatnonzero([k == "quantile" for k in kinds])
+        self.binned = [j for j, k in enumerate(kinds) if is_bins(k)]
+        self.ranked = np.flatnonzero([k == "quantile" or is_bins(k) for k in kinds])
         self.kinds = kinds
         self.center = np.zeros(len(kinds))
         self.scale = np.ones(len(kinds))
@@ -131,7 +133,7 @@ class Scaler:
                 self.center[j], self.scale[j] = moments.low[j], moments.high[j] - moments.low[j]
             elif kind == "quantile":
                 self.center[j], self.scale[j] = 0.5, 12**-0.5
-            elif kind != "none":
+            elif kind != "none" and not is_bins(kind):
                 self.center[j], self.scale[j] = kind[0], kind[1] - kind[0]
         still = (moments.low >= moments.high) & np.isin(np.arange(len(self.kinds)), self.ranked, invert=True)
         self.scale[~(self.scale > 0) | (still & ~self._declared)] = 1.0
@@ -140,16 +142,30 @@ class Scaler:
         for i in range(len(self.ranked)):
             known = sample[:, i][~np.isnan(sample[:, i])]
             self.knots[i] = np.quantile(known, KNOTS) if len(known) else KNOTS
+            if self.ranked[i] in self.binned:
+                self._bin(i, known)
         return self
+
+    def _bin(self, i: int, known: Array) -> None:
+        """Edges of the bins in place of knots, filled up with infinity, and the moments of bin numbers."""
+        j = self.ranked[i]
+        edges = bin_edges(known, self.kinds[j][1]) if len(known) else np.zeros(0)
+        self.knots[i] = np.inf
+        self.knots[i, : len(edges)] = edges
+        numbers = np.searchsorted(edges, known, side="right")
+        self.center[j], self.scale[j] = numbers.mean() if len(known) else 0.0, numbers.std() or 1.0
 
     @property
     def _declared(self) -> Array:
-        return np.array([isinstance(k, tuple | list) for k in self.kinds], dtype=bool)
+        return np.array([isinstance(k, tuple | list) and not is_bins(k) for k in self.kinds], dtype=bool)
 
     def forward(self, block: Array) -> Array:
         """Scaled numbers, from what `before` gives. Works in place."""
         for i, j in enumerate(self.ranked):
             x, knots = block[:, j], self.knots[i]
+            if j in self.binned:
+                block[:, j] = np.searchsorted(knots, x, side="right")
+                continue
             # Ties make the ranks a step; the mean of the two sides stands in its middle, as in scikit-learn.
             block[:, j] = (np.interp(x, knots, KNOTS) - np.interp(-x, -knots[::-1], -KNOTS[::-1])) / 2
         block -= self.center
@@ -161,7 +177,10 @@ class Scaler:
         block *= self.scale
         block += self.center
         for i, j in enumerate(self.ranked):
-            block[:, j] = np.interp(block[:, j], KNOTS, self.knots[i])
+            if j in self.binned:
+                block[:, j] = bin_middles(self.knots[i])[np.rint(block[:, j]).astype(np.int64)]
+            else:
+                block[:, j] = np.interp(block[:, j], KNOTS, self.knots[i])
         part = block[:, self.logged]
         block[:, self.logged] = np.sign(part) * np.expm1(np.abs(part))
         return block
@@ -172,10 +191,31 @@ def check_scaling(scaling: Any) -> None:
     for kind in scaling.values() if isinstance(scaling, Mapping) else [scaling]:
         if isinstance(kind, str) and kind in SCALINGS:
             continue
+        if is_bins(kind):
+            if isinstance(kind[1], int) and 2 <= kind[1] <= len(KNOTS):
+                continue
+            raise SettingError(f"scaling=('bins', n) takes 2 to {len(KNOTS)} bins; got {kind[1]!r}")
         if isinstance(kind, tuple | list) and len(kind) == 2 and kind[0] < kind[1]:
             continue
         hint = did_you_mean(kind, SCALINGS) if isinstance(kind, str) else "or a pair (low, high) with low < high"
         raise SettingError(f"scaling is one of {', '.join(SCALINGS)}; got {kind!r}: {hint}")
+
+
+def is_bins(kind: Any) -> bool:
+    """Whether a scaling is ("bins", n)."""
+    return isinstance(kind, tuple | list) and len(kind) == 2 and isinstance(kind[0], str) and kind[0] == "bins"
+
+
+def bin_middles(edges: Array) -> Array:
+    """A number for each bin between edges (filled up with infinity): the middle, and the edge itself for the outer two.
+
+    >>> bin_middles(np.array([1.0, 3.0, np.inf]))
+    array([1., 2., 3.])
+    """
+    inner = edges[np.isfinite(edges)]
+    if not len(inner):
+        return np.zeros(1)
+    return np.concatenate([inner[:1], (inner[1:] + inner[:-1]) / 2, inner[-1:]])
 
 
 def fill_values(x: Array, how: str, *, value: float = 0.0) -> Array:

@@ -3,7 +3,7 @@
 A fraction of n rows is rounded to the nearest whole number of rows, and never leaves a part empty.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -174,6 +174,83 @@ def time_folds(times: Any, n_folds: int = 5) -> list[Split]:
         if times[train[-1]] == times[test[0]]:
             raise DataError(f"the time {times[test[0]]} would be in train and test; use fewer folds, or time_split")
     return folds
+
+
+def leave_one_out(n_rows: int) -> list[Split]:
+    """(train, test) for each row: it alone is tested, and all others train.
+
+    Source: Martinez-Ramon, Ajith and Kurup, section 3.5.6.
+
+    >>> [test.tolist() for _, test in leave_one_out(3)]
+    [[0], [1], [2]]
+    """
+    return k_folds(n_rows, n_rows, seed=None)
+
+
+def repeated(folds: Callable[[int], list[Split]], n_repeats: int, *, seed: int = 0) -> list[Split]:
+    """The folds of `folds(seed)`, `folds(seed + 1)` and so on, one after another.
+
+    >>> len(repeated(lambda seed: k_folds(6, 3, seed=seed), 2))
+    6
+    """
+    if n_repeats < 1:
+        raise SettingError(f"folds are repeated once or more; got repeats={n_repeats}")
+    return [split for i in range(n_repeats) for split in folds(seed + i)]
+
+
+def check_order(times: Any) -> np.ndarray:
+    """Times (rows,), refused where one is earlier than the row before it."""
+    times = answer_array(times)
+    if times.ndim != 1:
+        raise DataError(f"times are one date or number a row; got shape {times.shape}")
+    gone = np.isnat(times) if times.dtype.kind in "mM" else times != times
+    if gone.any():
+        raise DataError(f"row {int(gone.argmax())} has no time; leave it out, or fill it in")
+    back = times[1:] < times[:-1]
+    if back.any():
+        row = int(back.argmax()) + 1
+        raise DataError(
+            f"row {row} is of {times[row]} and the row before it of {times[row - 1]}; folds in time look back only: "
+            "sort the rows by time"
+        )
+    return times
+
+
+def bootstrap_draw(n_rows: int, n_drawn: int | None = None, *, seed: int = 0) -> Split:
+    """(drawn, left out): n_drawn row numbers (n_rows unless told) drawn with replacement, and those never drawn.
+
+    A row is left out of n draws with chance (1 - 1/n)^n, which tends to 1/e.
+
+    Systems: bootstrap
+    Source: Hifny A14.16, section 14.7; Jaiswal J50, section 2.6.4.
+
+    >>> drawn, left_out = bootstrap_draw(6, seed=1)
+    >>> len(drawn), sorted({*drawn.tolist(), *left_out.tolist()})
+    (6, [0, 1, 2, 3, 4, 5])
+    """
+    if n_rows < 1 or (n_drawn is not None and n_drawn < 1):
+        raise DataError(f"a bootstrap draws 1 row or more of 1 row or more; asked for {n_drawn} of {n_rows}")
+    drawn = np.random.default_rng(seed).integers(n_rows, size=n_rows if n_drawn is None else n_drawn)
+    return drawn, np.setdiff1d(np.arange(n_rows), drawn)
+
+
+def balanced_order(rows: np.ndarray, y: Any = None, *, seed: int = 0) -> np.ndarray:
+    """Row numbers shuffled so that each beginning holds every class of y in about its share.
+
+    y: one label for each of `rows`, or None for a plain shuffle.
+
+    >>> y = np.array([0] * 6 + [1] * 2)
+    >>> y[balanced_order(np.arange(8), y)[:4]].sum()
+    np.int64(1)
+    """
+    order = np.random.default_rng(seed).permutation(len(rows))
+    if y is None:
+        return rows[order]
+    _, code, counts = np.unique(answer_array(y), return_inverse=True, return_counts=True)
+    place = np.empty(len(rows))
+    for label, count in enumerate(counts):
+        place[order[code[order] == label]] = (np.arange(count) + 0.5) / count
+    return rows[order[np.argsort(place[order], kind="stable")]]
 
 
 def mean_and_spread(scores: Sequence[float]) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from .codec import Codec, State
 from .columns import Frame, read_frame
 from .packing import packed, unpacked
 from .rows import Batch, Dense, Rows
-from .scaling import FILLS, Moments, Scaler, check_scaling
+from .scaling import FILLS, Moments, Scaler, check_scaling, is_bins, unit_rows
 from .schema import Schema, keep_features, learn_schema, refuse_giant, refuse_overflow, summary
 
 BLOCK = 16_384  # rows worked on at a time: bounds memory, fixes rounding
@@ -26,15 +26,17 @@ class Table(Codec):
 
     Parameters
     ----------
-    scaling : how numbers are scaled: "standard", "minmax", "log", "quantile", "none" or a declared range (low, high);
+    scaling : how numbers are scaled: "standard", "minmax", "log", "quantile", ("bins", n), "none", a range (low, high);
         or a mapping from column to one of these (others are standardised). See `scaling.Scaler`.
     missing : "refuse", or what stands for a missing value: "mean", "median", "mode", "constant" (`fill_value`).
         A missing category takes the unknown slot, or the commonest category for "mode". With "log" the mean is that
         of the logarithms.
     fill_value : the number for missing="constant".
     missing_indicator : add a 0/1 feature for each column with missing values in training.
-    categories : "onehot", or "embedding", which offers the view "columns" (ids beside the numbers) first.
+    categories : "onehot", or "embedding", which offers the view "columns" (ids beside the numbers) first, for modules
+        of your own; models such as "entity_embedding", which ask for ids, get them either way.
     max_categories : the most frequent ones that are kept, for each column; the others share the unknown slot.
+    unit_rows : divide the scaled numbers of each row by their Euclidean norm, which `decode` cannot undo.
 
     Numbers are scaled once, in `encode`, and held as float32; categories are held as int32 ids (0 is unknown) and
     become unit vectors in `prepare`, on the device. Ordered categories are thermometer codes; dates are the eight
@@ -65,6 +67,7 @@ class Table(Codec):
         missing_indicator: bool = False,
         categories: str = "onehot",
         max_categories: int = 256,
+        unit_rows: bool = False,
     ) -> None:
         check_scaling(scaling)
         if missing not in FILLS:
@@ -80,6 +83,7 @@ class Table(Codec):
             "missing_indicator": missing_indicator,
             "categories": categories,
             "max_categories": max_categories,
+            "unit_rows": unit_rows,
         }
 
     # --- fit --------------------------------------------------------------------------------------
@@ -105,7 +109,8 @@ class Table(Codec):
         features, scaling = self.schema.features, self._scaling_of_columns()
         kinds = [scaling[j] if part in ("value", "days", "year") else "none" for j, part in features]
         before, start = Scaler(kinds).before, 0
-        moments = Moments(len(features), sampled=self.options["missing"] in ("median", "mode") or "quantile" in kinds)
+        ranked = any(kind == "quantile" or is_bins(kind) for kind in kinds)
+        moments = Moments(len(features), sampled=ranked or self.options["missing"] in ("median", "mode"))
         for frame in _frames(raw):
             moments.add(before(self.schema.expand(frame, start, filled=self._fills_gaps)))
             start += frame.n_rows
@@ -141,12 +146,12 @@ class Table(Codec):
     # --- encode -----------------------------------------------------------------------------------
 
     def views(self) -> dict[str, dict[str, Any]]:
-        views: dict[str, dict[str, Any]] = {"vector": {"in_features": self.n_numbers + self.n_hot}}
-        if self.grouped:
-            cardinalities = tuple(len(self.schema.specs[j]["levels"]) + 1 for j in self.grouped)
-            ids = {"columns": {"in_features": self.n_numbers, "cardinalities": cardinalities}}
-            views = {**ids, **views} if self.options["categories"] == "embedding" else {**views, **ids}
-        return views
+        vector = {"vector": {"in_features": self.n_numbers + self.n_hot}}
+        cardinalities = tuple(len(self.schema.specs[j]["levels"]) + 1 for j in self.grouped)
+        ids: dict[str, dict[str, Any]] = {
+            "columns": {"in_features": self.n_numbers, "cardinalities": cardinalities}
+        }  # without categories too, so that a model of columns takes every table
+        return ids | vector if self.grouped and self.options["categories"] == "embedding" else vector | ids
 
     def encode(self, raw: Any) -> Rows:
         if isinstance(raw, Chunks):
@@ -180,6 +185,8 @@ class Table(Codec):
             out[:, len(self.kept) :] = missing[:, self.flagged]
         with np.errstate(over="ignore"):
             out[:, : len(self.kept)] = self.scaler.forward(block)
+        if self.options["unit_rows"]:
+            out[:] = unit_rows(out)
         if not np.isfinite(out).all():
             row, i = (int(k) for k in np.argwhere(~np.isfinite(out))[0])
             refuse_giant(self.schema, start + row, int(self.kept[i]))
@@ -187,10 +194,11 @@ class Table(Codec):
     # --- prepare and decode -----------------------------------------------------------------------
 
     def prepare(self, batch: Batch, view: str, *, training: bool = False) -> Batch:
+        if view == "columns":
+            ids = batch["columns"].long() if self.grouped else batch["x"].new_empty(len(batch["x"]), 0).long()
+            return batch | {"columns": ids}
         if not self.grouped:
             return batch
-        if view == "columns":
-            return batch | {"columns": batch["columns"].long()}
         ids, numbers = batch["columns"].long(), batch["x"]
         x = numbers.new_zeros(len(ids), self.n_numbers + self.n_hot)
         x[:, : self.n_numbers] = numbers

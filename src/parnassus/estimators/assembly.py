@@ -106,6 +106,17 @@ def device_under(module: nn.Module) -> torch.device:
     return first.device if first is not None else torch.device("cpu")
 
 
+def name_features(estimator: "Estimator") -> None:
+    """What scikit-learn wants to know of a table's columns."""
+    vars(estimator).pop("feature_names_in_", None)
+    vars(estimator).pop("n_features_in_", None)
+    if estimator.codec_.kind == "table":
+        estimator.n_features_in_ = estimator.codec_.n_columns  # type: ignore[attr-defined]
+        names = estimator.codec_.feature_names  # type: ignore[attr-defined]
+        if names is not None:
+            estimator.feature_names_in_ = np.array(names, dtype=object)
+
+
 def built(make: Callable[[], Any], named: Any) -> Any:
     """What `make()` gives; a model beyond memory, or beyond what a tensor can be, is a setting that cannot be met."""
     try:

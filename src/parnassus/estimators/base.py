@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ from .assembly import (
     codec_of,
     device_under,
     model_of,
+    name_features,
     objective_of,
     placed,
     prepare,
@@ -40,6 +41,9 @@ from .protocol import Settings, fitted, not_fitted_error, unfitted_on_error
 from .regularization import first_weights, regularized
 from .training import Ready, check_settings, device_of, record_of, resume_from, threads_for, trainer_of
 from .using import asked
+
+if TYPE_CHECKING:
+    from ..insight.diagnosis import Diagnosis
 
 
 def __getattr__(name: str) -> Any:
@@ -92,6 +96,7 @@ class Estimator(Settings):
     view_: str
     skipped_: dict[int, str]
     target_name_: Columns | None
+    feature_names_in_: np.ndarray
     held_: Examples | None
     data_: dict[str, Any]
     history_: list[dict[str, float]]
@@ -210,7 +215,7 @@ class Estimator(Settings):
         if target is not None:
             self.codec_, self.target_ = codec_of(self, examples.X).fit(examples.X), target
             self.target_name_ = None
-            self._name_features()
+            name_features(self)
             self._build(device_of(self.device))
             self.n_steps_, self._optimizer_state = 0, {}
         rows = rows_of(self, examples)
@@ -242,7 +247,7 @@ class Estimator(Settings):
         codec = codec_of(self, train.X)
         self.codec_ = codec.fit(train.X)
         self.target_ = target.fit(train.y, codec) if target is not None else None
-        self._name_features()
+        name_features(self)
 
     def _build(self, device: torch.device) -> None:
         """The objective with fresh weights, on the device."""
@@ -252,16 +257,6 @@ class Estimator(Settings):
             first_weights(self, self.objective_)
         self.objective_.to(device)
         self.codec_.to(device)
-
-    def _name_features(self) -> None:
-        """What scikit-learn wants to know of a table's columns."""
-        vars(self).pop("feature_names_in_", None)
-        vars(self).pop("n_features_in_", None)
-        if self.codec_.kind == "table":
-            self.n_features_in_ = self.codec_.n_columns  # type: ignore[attr-defined]
-            names = self.codec_.feature_names  # type: ignore[attr-defined]
-            if names is not None:
-                self.feature_names_in_ = np.array(names, dtype=object)
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the raw validation rows, which are the user's and may be many."""
@@ -302,6 +297,18 @@ class Estimator(Settings):
             self, path, examples, evaluation, evaluated_on=evaluated_on, data=data, title=title, command=command
         )
         return evaluation
+
+    def diagnose(
+        self, X: Any = None, y: Any = None, *, target: Columns | None = None, by_heart: bool = True
+    ) -> "Diagnosis":
+        """Look the training over on rows X, y (or the validation rows): layers, steps, curves, and what to try first.
+
+        Dead and saturated units, gradients that vanish or explode, steps too large or small, under- and overfitting;
+        `by_heart` also trains a fresh net on 16 rows. Print the result, or see its `table()`, `plot()` and `advice`.
+        """
+        from .diagnosis import diagnose
+
+        return diagnose(fitted(self), X, y, target=target, by_heart=by_heart)
 
     def evaluate(
         self, X: Any, y: Any = None, *, target: Columns | None = None, sample_weight: Any = None

@@ -6,14 +6,17 @@ from typing import Any, Self, cast
 import numpy as np
 
 from ..data.sources import Columns
-from ..data.targets import Labels, Multilabel, target_for
+from ..data.targets import Labels, Multilabel
 from ..errors import DataError, SettingError
 from ..evaluation.classification import evaluate_classification
 from ..evaluation.multilabel import evaluate_multilabel
+from ..evaluation.ordinal import with_rank_error
 from ..evaluation.result import Evaluation
 from ..evaluation.thresholds import tune_threshold
 from ..train.trainer import Trainer
 from .base import Estimator
+from .calibration import calibrate, logits_of, mapped
+from .heads import goal_of
 from .intake import Examples, examples_of
 from .protocol import fitted
 from .training import Ready
@@ -78,14 +81,16 @@ class Classifier(Estimator):
         examples = examples_of(X, y, sample_weight=sample_weight, memory=self.memory)
         goal = None
         if first:
-            goal = target_for(examples.y if classes is None else classes, "classifier")
+            goal = goal_of(self, examples.y if classes is None else classes)
             goal.fit(examples.y if classes is None else classes)
+        vars(self).pop("calibration_", None)
         self._partial_fit(examples, goal)
         if first:
             self.threshold_ = self._threshold()
         return self
 
     def _take(self, X: Any, y: Any, *, target: Any = None, validation: Any = None, sample_weight: Any = None) -> Ready:
+        vars(self).pop("calibration_", None)
         examples, goal, labels = self._intake(X, y, target, sample_weight)
         if validation is None and isinstance(self.threshold, str):
             validation = 0.2
@@ -99,7 +104,7 @@ class Classifier(Estimator):
     def _intake(self, X: Any, y: Any, target: Columns | None, sample_weight: Any) -> tuple[Examples, Any, Any]:
         """The examples, their target codec, and class numbers to stratify by where there is one class a row."""
         examples = examples_of(X, y, target=target, sample_weight=sample_weight, memory=self.memory)
-        goal = target_for(examples.y, "classifier")
+        goal = goal_of(self, examples.y)
         labels = goal.fit(examples.y).indices(examples.y) if isinstance(goal, Labels) else None
         if self.class_weight is not None:
             if labels is None:
@@ -130,11 +135,11 @@ class Classifier(Estimator):
         if not isinstance(self.threshold, str):
             return self._checked_threshold()
         kind = fitted(self).target_.loss_kind
-        if kind == "labels":
+        if kind in ("labels", "ordinal"):
             raise SettingError("a threshold is tuned for two classes, or for several labels a row; leave threshold=0.5")
         held = self.held_
         assert held is not None  # fit holds rows out where a threshold is to be tuned
-        probability = self.target_.probabilities(outputs_of(self, held.X))
+        probability = self._probabilities(held.X)
         if kind == "binary":
             truth = self.target_.indices(held.y)
             if len(np.unique(truth)) < 2:
@@ -161,6 +166,28 @@ class Classifier(Estimator):
             )
         return values.tolist()
 
+    def calibrate(
+        self,
+        X: Any = None,
+        y: Any = None,
+        *,
+        how: str = "temperature",
+        target: Columns | None = None,
+        sample_weight: Any = None,
+    ) -> Self:
+        """Map the probabilities to frequencies on rows that training has not seen; by default the validation rows.
+
+        `how` is "temperature" (one number, the answers stay), "platt" (a sigmoid) or "isotonic" (steps; many rows). The
+        map is saved with the model and forgotten by `fit`; `calibration_` holds it, with the metrics before and after.
+        """
+        examples = fitted(self).held_ if X is None else asked(self, X, y, target, sample_weight)
+        if examples is None:
+            raise SettingError("calibrate() takes the rows that fit held out, and there are none; give X and y")
+        self.calibration_ = calibrate(self, examples, how)
+        if isinstance(self.threshold, str) and self.held_ is not None:
+            self.threshold_ = self._threshold()
+        return self
+
     # --- use --------------------------------------------------------------------------------------
 
     @property
@@ -171,7 +198,7 @@ class Classifier(Estimator):
     @property
     def predict_proba(self) -> Callable[..., np.ndarray]:
         """Probabilities of rows, `predict_proba(X, on_error="raise")`; absent where the model gives scores alone."""
-        if hasattr(self, "objective_") and not self.objective_.probabilistic:
+        if hasattr(self, "objective_") and not (self.objective_.probabilistic or hasattr(self, "calibration_")):
             raise AttributeError(f"{self.model_name!r} gives scores and no probabilities; see decision_function")
         return self._predict_proba
 
@@ -181,7 +208,13 @@ class Classifier(Estimator):
         `on_error="skip"` gives NaN for rows that cannot be used, says which, and keeps the reasons in `skipped_`.
         """
         X, good = usable(self, X, on_error)
-        return spread(self.target_.probabilities(outputs_of(self, X)), good)
+        return spread(self._probabilities(X), good)
+
+    def _probabilities(self, X: Any) -> np.ndarray:
+        outputs = outputs_of(self, X)
+        if not hasattr(self, "calibration_"):
+            return self.target_.probabilities(outputs)
+        return mapped(self.calibration_["map"], logits_of(outputs.double().numpy()))
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Scores before the decision: (rows,) for two classes, else (rows, classes)."""
@@ -191,7 +224,7 @@ class Classifier(Estimator):
     def predict(self, X: Any, *, on_error: str = "raise") -> Any:
         """Labels in the form that `fit` was given; None for rows that `on_error="skip"` passed over."""
         X, good = usable(self, X, on_error)
-        answers = self.target_.decide(self.target_.probabilities(outputs_of(self, X)), threshold=self.threshold_)
+        answers = self.target_.decide(self._probabilities(X), threshold=self.threshold_)
         return spread(answers, good)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, target: Columns | None = None) -> float:
@@ -211,7 +244,7 @@ class Classifier(Estimator):
         """Metrics with intervals beside the trivial baseline's, on rows that training has not seen."""
         examples = asked(self, X, y, target, sample_weight)
         goal, weight = self.target_, examples.weight
-        probability = goal.probabilities(outputs_of(self, examples.X))
+        probability = self._probabilities(examples.X)
         if isinstance(goal, Multilabel):
             found = evaluate_multilabel(
                 goal.multi_hot(examples.y),
@@ -232,7 +265,11 @@ class Classifier(Estimator):
                 sample_weight=weight,
                 seed=self.seed,
             )
-        return found if self.objective_.probabilistic else found.of_scores()
+        if goal.loss_kind == "ordinal" and len(goal.classes) > 2:
+            found = with_rank_error(
+                found, goal.indices(examples.y), probability, prior=goal.counts, sample_weight=weight, seed=self.seed
+            )
+        return found if self.objective_.probabilistic or hasattr(self, "calibration_") else found.of_scores()
 
     def __sklearn_tags__(self) -> Any:
         from sklearn.utils import ClassifierTags
@@ -242,4 +279,4 @@ class Classifier(Estimator):
         tags.target_tags.required = True
         return tags
 
-    learned = (*Estimator.learned, "threshold_")
+    learned = (*Estimator.learned, "threshold_", "calibration_")

@@ -1,17 +1,20 @@
 """Quantities from anything."""
 
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 
+from ..data.quantiles import Quantiles
 from ..data.sources import Columns
 from ..data.targets import Numbers, number_array
+from ..errors import SettingError
 from ..evaluation.regression import evaluate_regression
 from ..evaluation.result import Evaluation
 from ..functional.metrics import r2
-from .assembly import loss_of
 from .base import Estimator
+from .heads import goal_of
 from .intake import examples_of
+from .protocol import fitted
 from .training import Ready
 from .using import asked, outputs_of, spread, usable
 
@@ -66,12 +69,33 @@ class Regressor(Estimator):
 
     def _goal(self) -> Numbers:
         """The target codec, unfitted: numbers as they are where the loss takes their logarithms, else standardised."""
-        return Numbers(link=loss_of(self, Numbers()).link)
+        return cast(Numbers, goal_of(self, None))
 
     def predict(self, X: Any, *, on_error: str = "raise") -> np.ndarray:
         """(rows,) or (rows, outputs) float64; NaN for rows that `on_error="skip"` passed over."""
         X, good = usable(self, X, on_error)
         return spread(self.target_.decode(outputs_of(self, X)), good)
+
+    def predict_quantiles(self, X: Any, *, on_error: str = "raise") -> np.ndarray:
+        """The learned quantiles of rows, ascending: (rows, quantiles), or (rows, outputs, quantiles).
+
+        For `loss=pn.loss("quantile", quantiles=(0.1, 0.5, 0.9))`. Where a model's quantiles cross they are sorted.
+        """
+        if not isinstance(fitted(self).target_, Quantiles):
+            raise SettingError(
+                f"quantiles are learned with loss=pn.loss('quantile'); this model has loss={self.loss!r}"
+            )
+        X, good = usable(self, X, on_error)
+        return spread(self.target_.levels(outputs_of(self, X)), good)
+
+    def predict_interval(self, X: Any, *, level: float | None = None, on_error: str = "raise") -> np.ndarray:
+        """Lower and upper ends from learned quantiles: (rows, 2), or (rows, outputs, 2).
+
+        `level` is the share they should hold: 0.8 lies between the quantiles 0.1 and 0.9, which must have been learned;
+        None takes the outermost two. How many answers really lie inside is for `pn.Conformal` to guarantee.
+        """
+        found = self.predict_quantiles(X, on_error=on_error)
+        return found[..., list(self.target_.ends(level))]
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, target: Columns | None = None) -> float:
         """R squared: 1 is perfect, 0 is what the mean of y scores."""

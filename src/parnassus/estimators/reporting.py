@@ -15,6 +15,7 @@ from ..data.image import Image
 from ..data.targets import Labels, Multilabel
 from ..errors import FileError, SettingError
 from ..evaluation.result import Evaluation
+from .diagnosis import by_gradient, diagnosis_of
 from .identity import versions
 from .intake import Examples, take_rows
 from .using import outputs_of
@@ -58,6 +59,7 @@ def write_report(
         parameters=changed_params(estimator) | {"epochs": len(estimator.history_), "seed": estimator.seed},
         history=estimator.history_,
         best_epoch=estimator.best_epoch_,
+        diagnosis=diagnosis_of(estimator, examples, by_heart=False) if by_gradient(estimator) else None,
         n_parameters=sum(p.numel() for p in estimator.objective_.parameters()),
         seconds=estimator.seconds_,
         examples=worst_examples(estimator, examples),
@@ -97,25 +99,25 @@ def worst_examples(estimator: "Estimator", examples: Examples) -> list[Any]:
         answered = np.asarray(goal.decide(probability, threshold=threshold))
         wrong = answered != goal.classes[truth]
         own = probability[np.arange(len(truth)), truth]
-        order = [int(i) for i in np.argsort(own) if wrong[i]][:N_EXAMPLES]
+        order, measure = [int(i) for i in np.argsort(own) if wrong[i]][:N_EXAMPLES], "probability of the truth"
         names = goal.classes[truth]
-        shown = [(str(names[i]), str(answered[i]), f"probability of the truth {own[i]:.3f}") for i in order]
+        shown = [(str(names[i]), str(answered[i]), f"{own[i]:.3f}") for i in order]
     elif isinstance(goal, Multilabel):
         hot, probability = goal.multi_hot(examples.y), goal.probabilities(outputs)
         missed = np.abs(hot - probability).max(1)
-        order = [int(i) for i in np.argsort(-missed)[:N_EXAMPLES]]
+        order, measure = [int(i) for i in np.argsort(-missed)[:N_EXAMPLES]], "largest error"
         said = goal.decide(probability, threshold=estimator.threshold_)
         names = [", ".join(map(str, goal.labels[row])) or "none" for row in hot]
-        shown = [(names[i], _labels(goal, said, i), f"largest error {missed[i]:.3f}") for i in order]
+        shown = [(names[i], _labels(goal, said, i), f"{missed[i]:.3f}") for i in order]
     else:
         predicted = goal.decode(outputs).reshape(len(outputs), -1)
         true = np.asarray(examples.y, dtype=np.float64).reshape(len(outputs), -1)
         error = np.abs(predicted - true).mean(1)
-        order = [int(i) for i in np.argsort(-error)[:N_EXAMPLES]]
-        shown = [(_numbers(true[i]), _numbers(predicted[i]), f"off by {error[i]:.4g}") for i in order]
+        order, measure = [int(i) for i in np.argsort(-error)[:N_EXAMPLES]], "off by"
+        shown = [(_numbers(true[i]), _numbers(predicted[i]), f"{error[i]:.4g}") for i in order]
     raw = take_rows(examples.X, np.array(order, dtype=np.int64)) if order else []
     return [
-        Example(row=row, truth=truth, predicted=said, score=score, **_look(estimator, raw, i))
+        Example(row=row, truth=truth, predicted=said, score=score, score_name=measure, **_look(estimator, raw, i))
         for i, (row, (truth, said, score)) in enumerate(zip(order, shown, strict=True))
     ]
 

@@ -84,7 +84,7 @@ def _rebuilt(tree: Mapping[str, Any], kinds: Mapping[str, type["Estimator"]]) ->
         setattr(self, name, rich(value))
     if tree["names"]:
         self.feature_names_in_ = np.array(tree["names"], dtype=object)
-    self.held_ = None
+    self.held_, self._optimizer_state = None, {}
     self.view_, make, self.facts_ = choose(self, tree["view"])
     with kept_random(torch.device("cpu")):
         self.objective_ = objective_of(self, make())

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..data.rows import batches as batches_of
 from ..errors import DataError, DataWarning, ParnassusError, SettingError
 from ..train.randomness import kept_random
-from ..train.trainer import cuts_of
+from ..train.timetable import cuts_of
 from .assembly import device_under
 from .intake import Examples, as_learned, count_rows, examples_of, inputs_of, take_rows
 from .protocol import fitted

@@ -32,6 +32,7 @@ TITLES = {
     "precision_macro": "Precision (macro)",
     "precision_micro": "Precision (micro)",
     "r2": "R squared",
+    "rank_error": "Mean rank error",
     "recall": "Recall",
     "recall_macro": "Recall (macro)",
     "recall_micro": "Recall (micro)",
@@ -39,7 +40,7 @@ TITLES = {
     "roc_auc": "ROC AUC",
 }
 OF_PROBABILITIES = {"log_loss", "brier", "expected_calibration_error"}
-UNBOUNDED = {"log_loss", "mae", "mse", "msle", "rmse"}
+UNBOUNDED = {"log_loss", "mae", "mse", "msle", "rank_error", "rmse"}
 LOWER_IS_BETTER = {
     "brier",
     "expected_calibration_error",
@@ -49,6 +50,7 @@ LOWER_IS_BETTER = {
     "mape",
     "mse",
     "msle",
+    "rank_error",
     "rmse",
 }
 

@@ -6,7 +6,9 @@ and its gradient by the outputs in closed form. Kinds of target:
 - `binary`: outputs (n, 1) logits, y (n, 1) of 0 and 1 (or probabilities);
 - `multilabel`: outputs (n, n_labels) logits, y of the same shape, 0 and 1; the mean is over labels too;
 - `labels`: outputs (n, n_classes) logits, or (n, time, n_classes); y int64 (n,) or (n, time), IGNORED is skipped;
-- `numbers`: outputs and y (n, n_numbers); the mean is over columns too.
+- `numbers`: outputs and y (n, n_numbers); the mean is over columns too;
+- `quantiles`: outputs (n, n_numbers * n_quantiles), number by number, y (n, n_numbers); see `quantiles`;
+- `ordinal`: outputs (n, n_classes - 1), cumulative logits, y int64 (n,) ranks; see `ordinal`.
 """
 
 from collections.abc import Callable, Sequence
@@ -143,7 +145,7 @@ class SoftmaxCrossEntropy(Loss):
         compiled = _compiled() if _few(outputs) else None
         if compiled is not None:
             slope = torch.empty_like(outputs)
-            return compiled(outputs, y, slope, 1), slope
+            return compiled(outputs, y, slope), slope
         by_class = outputs.stride(0) == 1 and outputs.device.type == "cpu"
         logp = outputs.t().log_softmax(0).t() if by_class else outputs.log_softmax(1)
         loss, total = _nll(logp, y, None, _MEAN, IGNORED)
@@ -157,9 +159,8 @@ class SoftmaxCrossEntropy(Loss):
         compiled = _compiled() if plain and _few(outputs[0]) else None
         if compiled is None:
             return super().slopes(outputs, y, weight, n_rows)
-        joined = outputs.flatten(0, 1)
-        slope = torch.empty_like(joined)
-        return compiled(joined, y.flatten(), slope, len(y)), slope.view_as(outputs)
+        slope = torch.empty_like(outputs)
+        return compiled(outputs, y.contiguous(), slope), slope
 
     def _slope(self, outputs: Tensor, y: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
         logp = outputs.flatten(0, -2).log_softmax(1)

@@ -91,7 +91,7 @@ def _panels(history: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
         numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
         if name in NO_CURVE or not numbers or not all(v is None or v in numbers for v in values):
             continue
-        if name == "lr" and len(values) == 1:
+        if name in ("lr", "rate") and len(values) == 1:
             continue  # a rate that never changes is no curve
         found.setdefault(name, []).append(key)
     return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import plots
+from .diagnosis import Diagnosis
 from .plots import MetricLike
 from .style import BLUE, CARD, GREEN, INK, MUTED, ORANGE, PURPLE, RULE, SKY, VERMILION, svg
 
@@ -68,6 +69,7 @@ class Example:
     score: str = ""
     picture: str | None = None
     columns: Mapping[str, object] = field(default_factory=dict)
+    score_name: str = "score"
 
 
 @dataclass
@@ -86,6 +88,8 @@ class Report:
         The settings of the estimator, by name.
     history
         One record an epoch.
+    diagnosis
+        The training looked over; None where it learns by a rule.
     figures
         Title -> inline SVG, for plots that the evaluation does not hold.
     features
@@ -107,6 +111,7 @@ class Report:
     best_epoch: int | None = None
     n_parameters: int | None = None
     seconds: float | None = None
+    diagnosis: Diagnosis | None = None
     figures: Mapping[str, str] = field(default_factory=dict)
     examples: Sequence[Example] = ()
     features: Sequence[Mapping[str, object]] = ()

@@ -99,24 +99,32 @@ struct Group {
   }
 };
 
-// logits and slope: float (n, classes), any strides; y: int64 (n,) of 0 to classes - 1 or kIgnored. The rows are
-// `groups` of one size, one after the other; returns the groups' losses, without an axis where there is one group.
-Tensor cross_entropy(const Tensor& logits, const Tensor& y, Tensor slope, int64_t groups) {
-  const int64_t n = logits.size(0), classes = logits.size(1), each = n / groups;
-  const int64_t in_row = logits.stride(0), out_row = slope.stride(0);
+// logits and slope: float (n, classes), or (groups, n, classes) for several nets, any strides; y: int64 of the shape
+// before classes, 0 to classes - 1 or kIgnored. Returns the loss, or the groups' losses (groups,).
+Tensor cross_entropy(const Tensor& logits, const Tensor& y, Tensor slope) {
+  const bool several = logits.dim() == 3;
+  const int64_t groups = several ? logits.size(0) : 1, rows = several ? 1 : 0;
+  const int64_t n = logits.size(rows), classes = logits.size(rows + 1);
   const float* from = static_cast<const float*>(logits.const_data_ptr());
   const int64_t* label = static_cast<const int64_t*>(y.const_data_ptr());
   float* to = static_cast<float*>(slope.mutable_data_ptr());
-  for (int64_t i = 0; i < n; ++i) {
+  for (int64_t i = 0; i < groups * n; ++i) {
     STD_TORCH_CHECK((label[i] >= 0 && label[i] < classes) || label[i] == kIgnored, "label ", label[i], " of row ", i,
                     " is not one of 0 to ", classes - 1);
   }
-  Tensor losses = groups == 1 ? torch::stable::new_empty(logits, {}) : torch::stable::new_empty(logits, {groups});
+  Tensor losses = several ? torch::stable::new_empty(logits, {groups}) : torch::stable::new_empty(logits, {});
   float* mean = static_cast<float*>(losses.mutable_data_ptr());
   std::vector<float> z(classes * kRows, 0.0f);
   for (int64_t g = 0; g < groups; ++g) {
-    const Group group{from + g * each * in_row, label + g * each,  to + g * each * out_row, each, classes, in_row,
-                      logits.stride(1),         out_row,           slope.stride(1)};
+    const Group group{from + (several ? g * logits.stride(0) : 0),
+                      label + g * n,
+                      to + (several ? g * slope.stride(0) : 0),
+                      n,
+                      classes,
+                      logits.stride(rows),
+                      logits.stride(rows + 1),
+                      slope.stride(rows),
+                      slope.stride(rows + 1)};
     mean[g] = group.mean_and_slope(z);
   }
   return losses;
@@ -144,7 +152,7 @@ void rectified(Tensor slope, const Tensor& h, Tensor total) {
 }
 
 STABLE_TORCH_LIBRARY(parnassus_dense, m) {
-  m.def("cross_entropy(Tensor logits, Tensor y, Tensor(a!) slope, int groups) -> Tensor");
+  m.def("cross_entropy(Tensor logits, Tensor y, Tensor(a!) slope) -> Tensor");
   m.def("rectified(Tensor(a!) slope, Tensor h, Tensor(b!) total) -> ()");
 }
 

@@ -17,7 +17,7 @@ class DenseMembers:
 
     def __init__(self, members: Sequence[DenseBackprop]) -> None:
         first = members[0]
-        self.activate, self.slopes = first.activate, first.slopes
+        self.activate, self.slopes, self.turned = first.activate, first.slopes, first.turned
         each = [m.linears for m in members]
         layers = list(zip(*each, strict=True))
         self.weights = [across([m.weight.data for m in layer]) for layer in layers]
@@ -31,15 +31,17 @@ class DenseMembers:
         """Outputs (M, n, out); what the backward pass needs is kept until the next call."""
         n = x.shape[1]
         if n not in self._outputs:
-            self._outputs[n] = [x.new_empty(len(x), n, w.shape[1]) for w in self.weights]
+            self._outputs[n] = [x.new_empty(len(x), n, w.shape[1]) for w in self.weights[: -1 if self.turned else None]]
         self.kept = [x]
         for bias, weight, activate, out in zip(
-            self.biases, self.weights_t, self.activate, self._outputs[n], strict=True
+            self.biases, self.weights_t, self.activate, self._outputs[n], strict=False
         ):
             torch.baddbmm(bias, self.kept[-1], weight, out=out)
             if activate is not None:
                 activate(out)
             self.kept.append(out)
+        if self.turned:
+            self.kept.append(torch.baddbmm(self.biases[-1].mT, self.weights[-1], self.kept[-1].mT).mT)
         return self.kept[-1]
 
     def backward(self, slope: Tensor) -> None:

@@ -15,7 +15,10 @@ __all__ = ["Objective", "Supervised"]
 
 
 class Supervised(Objective):
-    """A model's outputs against y: a (weighted) mean over rows or tokens. The model takes lengths where the batch has.
+    """A model's outputs against y: a (weighted) mean over rows or tokens.
+
+    The model is called `model(x)`, `model(x, lengths)` where the batch has lengths, and `model(x, columns)` where it
+    has ids of categories (the view "columns" of a table).
 
     `kind` is the target's: binary, labels, multilabel or numbers. Plain dense stacks are trained in closed form,
     everything else by autograd. A batch of blended rows (`mix`, `y_other`, ...: mixup) gives blended losses.
@@ -31,7 +34,8 @@ class Supervised(Objective):
         return [Phase("fit", self.mean_loss, self.model.parameters(), gradient=gradient)]
 
     def outputs(self, batch: Batch) -> Tensor:
-        return self.model(batch["x"], batch["lengths"]) if "lengths" in batch else self.model(batch["x"])
+        beside = [batch[name] for name in ("lengths", "columns") if name in batch]
+        return self.model(batch["x"], *beside)
 
     def weight(self, batch: Batch) -> float | Tensor:
         if batch["y"].ndim == 1 and "weight" not in batch:

@@ -1,7 +1,6 @@
 """What a training leaves behind: losses kept on the device, the epochs' log, the progress that a person watches."""
 
 import csv
-import random
 import sys
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..errors import FileError
+from ..imports import imported
 
 if TYPE_CHECKING:
     from .trainer import Trainer
@@ -35,6 +35,10 @@ class Losses:
     def add(self, loss: Tensor, counts: list) -> None:
         self.values.append(loss)
         self.counts.append(counts[0] if len(counts) == 1 else sum(counts))
+
+    def book(self, total_loss: float, count: float) -> None:
+        """Add sums that were made elsewhere."""
+        self.sum, self.total = self.sum + total_loss, self.total + count
 
     def fold(self) -> int | None:
         """Add up what is pending; where a loss is not finite, its place counted from the end (1 is the last)."""
@@ -94,13 +98,10 @@ class Progress(Record):
         if not self.terminal:
             yield
             return
-        before = random.getstate()  # rich draws from Python's random numbers when it is imported
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        random.setstate(before)
-        named = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[shown]}"), TimeRemainingColumn()
-        with Progress(*named, console=Console(stderr=True), transient=not self.always) as self._live:
+        rich, console = imported("rich.progress"), imported("rich.console").Console(stderr=True)
+        text, bar, left = rich.TextColumn, rich.BarColumn, rich.TimeRemainingColumn
+        named = text("{task.description}"), bar(), text("{task.fields[shown]}"), left()
+        with rich.Progress(*named, console=console, transient=not self.always) as self._live:
             self._task = self._live.add_task("epoch 1", total=trainer.steps, completed=trainer.step, shown="")
             yield
         self._live = None

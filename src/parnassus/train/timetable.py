@@ -1,9 +1,23 @@
 """Which epoch and which window a step falls in, also where the batch grows."""
 
-import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
+
+
+def cuts_of(n: int, size: int | None) -> list[int]:
+    """n rows in cuts of `size`, the last one ragged: the lengths. A last row alone joins the cut before it.
+
+    One row has no spread, so a batch norm cannot be trained on it.
+
+    >>> cuts_of(10, 4), cuts_of(9, 4), cuts_of(1, 4), cuts_of(3, 1)
+    ([4, 4, 2], [4, 5], [1], [1, 1, 1])
+    """
+    size = size or n
+    lengths = [min(size, n - at) for at in range(0, n, size)]
+    if len(lengths) > 1 and lengths[-1] == 1 < size:
+        lengths[-2:] = [size + 1]
+    return lengths
 
 
 class Timetable:
@@ -17,7 +31,7 @@ class Timetable:
     def __init__(self, n_rows: int, epochs: int, sizes: Sequence[tuple[int, int]]) -> None:
         firsts = [first for first, _ in sizes]
         self.windows = [min(sizes[bisect_right(firsts, epoch) - 1][1], n_rows) for epoch in range(epochs)]
-        self.starts = [0, *accumulate(math.ceil(n_rows / window) for window in self.windows)]
+        self.starts = [0, *accumulate(len(cuts_of(n_rows, window)) for window in self.windows)]
         self.steps = self.starts[-1]
         self._ends = frozenset(self.starts[1:])
 

@@ -4,6 +4,7 @@ Every member keeps its own rows, order, history, validation and best weights; on
 step are one call for all. What comes out equals separate trainings to rounding.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -12,13 +13,16 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ..data.rows import GATHERED, Rows
+from ..errors import Diverged
 from .blocks import clip, stacked
+from .diagnosis import explain
 from .interrupt import deferred_interrupt
 from .optimizers.base import Optimizer
 from .phase import Batch
 from .randomness import kept_random
 from .record import Record
 from .schedules import Schedule
+from .timetable import cuts_of
 from .trainer import FOLD_EVERY, Trainer
 
 Gradient = Callable[[Batch, Sequence[int]], Tensor]
@@ -59,6 +63,8 @@ class Together:
         self.blocks = [stacked(of_members) for of_members in zip(*(t.distinct for t in trainers), strict=True)]
         self.optimizer = next(iter(self.first.specs.values())).make(self.blocks)
         self.gradient = ready()
+        self.losses: list[Tensor] = []  # (members,) a step, until they are added up
+        self.counts: list[Tensor] = []
 
     def fit(self, rows: Sequence[Rows], validations: Sequence[Rows | None]) -> None:
         """Train every member on its rows to the end, to where its patience ends, or to Ctrl-C."""
@@ -70,10 +76,10 @@ class Together:
                 for batch, n_rows in self.windows(rows):
                     self.step(batch, n_rows)
                     ended = first.timetable.ends_epoch(first.step)
+                    if ended or first.step % FOLD_EVERY == 0:
+                        self.fold()
                     for trainer, held in zip(self.trainers, validations, strict=True):
-                        if not trainer.stopped and (ended or trainer.step % FOLD_EVERY == 0):
-                            trainer.fold()
-                        if not trainer.stopped and ended:
+                        if ended and not trainer.stopped:
                             trainer.end_epoch(held, record)
                     if interrupt.asked:
                         for trainer in self.trainers:
@@ -82,6 +88,18 @@ class Together:
         for trainer in self.trainers:
             trainer.finish()
 
+    def fold(self) -> None:
+        """Add all members' losses up at once; one that is not finite ends the training, unless its member has ended."""
+        values, counts = torch.stack(self.losses).double(), torch.stack(self.counts).double()
+        sums, totals = (values * counts).sum(0).tolist(), counts.sum(0).tolist()
+        for i, trainer in enumerate(self.trainers):
+            name = trainer.phases[0].name
+            if not math.isfinite(sums[i]) and not trainer.stopped:
+                first = int((~values[:, i].isfinite()).nonzero()[0])
+                raise Diverged(explain(trainer, trainer.rows, name, len(values) - first))
+            trainer.losses[name].book(sums[i], totals[i])
+        self.losses, self.counts = [], []
+
     def windows(self, rows: Sequence[Rows]) -> Iterator[tuple[Batch, list[int]]]:
         """The windows of an epoch with an axis of members in front, and how many rows of each member are its own.
 
@@ -89,31 +107,28 @@ class Together:
         """
         window = max(t.window for t in self.trainers)  # of members whose rows all fit into one, the longest
         orders = [t.order(t.timetable.place(t.step)[0]) for t in self.trainers]
-        longest = max(len(order) for order in orders)
-        each = max(1, sum(own.n_bytes for own in rows) // longest)
-        reach = window * max(1, GATHERED // (window * each))
-        for at in range(0, longest, reach):
+        lengths = [cuts_of(len(order), window) for order in orders]
+        each = max(1, sum(own.n_bytes for own in rows) // max(map(len, orders)))
+        n_gathered = max(1, GATHERED // (window * each))
+        for at in range(0, len(lengths[0]), n_gathered):
+            here = [own[at : at + n_gathered] for own in lengths]
             parts = [
-                t.prepare(own.take(order[at : at + reach]), training=True)
-                for t, own, order in zip(self.trainers, rows, orders, strict=True)
+                t.prepare(own.take(order[at * window :][: sum(sizes)]), training=True)
+                for t, own, order, sizes in zip(self.trainers, rows, orders, here, strict=True)
             ]
             parts = [part | {"x": part["x"].flatten(1)} for part in parts]
             whole = {k: pad_sequence([part[k] for part in parts], batch_first=True) for k in parts[0]}
-            for first in range(0, whole["x"].shape[1], window):
-                batch = {k: t[:, first : first + window] for k, t in whole.items()}
-                n_rows = [min(window, len(part["x"]) - first) for part in parts]
-                yield batch, n_rows
+            for i, n_rows in enumerate(zip(*here, strict=True)):
+                first = i * window
+                yield {k: t[:, first : first + max(n_rows)] for k, t in whole.items()}, list(n_rows)
 
     def step(self, batch: Batch, n_rows: Sequence[int]) -> None:
         """Move all members once, each over its own rows of the window."""
         plan, weight = self.first.plan, batch.get("weight")
-        losses = self.gradient(batch, n_rows)
-        for i, trainer in enumerate(self.trainers):
-            if not trainer.stopped:
-                count = n_rows[i] if weight is None else weight[i].sum()
-                trainer.losses[trainer.phases[0].name].add(losses[i], [count])
-            if plan.clip_norm or plan.clip_value:
-                clip(trainer.distinct, norm=plan.clip_norm, value=plan.clip_value)
+        self.losses.append(self.gradient(batch, n_rows))
+        self.counts.append(torch.tensor(n_rows) if weight is None else weight.sum(1))
+        for trainer in self.trainers if plan.clip_norm or plan.clip_value else ():
+            clip(trainer.distinct, norm=plan.clip_norm, value=plan.clip_value)
         self.optimizer.apply(self.first.schedule(self.first.step / self.first.steps))
         for block in self.blocks if plan.average else ():
             block.average.lerp_(block.values, 1 - plan.average)  # type: ignore[union-attr, operator]

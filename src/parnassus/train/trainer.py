@@ -27,19 +27,13 @@ from .plan import Plan
 from .randomness import kept_random, seed_device, seed_of, step_seed
 from .record import Losses, Record
 from .schedules import Schedule
-from .timetable import Timetable
+from .timetable import Timetable, cuts_of
 
 if TYPE_CHECKING:
     from .regularizers import Regularizer
 
 FOLD_EVERY = 512  # steps between two looks at the losses: often enough to stop, too seldom to cost
 SNAPSHOT_LIMIT = 20_000_000  # numbers in a model up to which an epoch's start is kept, to find a divergence's cause
-
-
-def cuts_of(n: int, size: int | None) -> list[int]:
-    """n rows in cuts of `size`, the last one ragged: the lengths."""
-    size = size or n
-    return [min(size, n - at) for at in range(0, n, size)]
 
 
 def optimizer_for(phase: Phase, chosen: Spec, by_phase: Mapping[str, Spec]) -> Spec:
@@ -199,9 +193,7 @@ class Trainer:
         epoch, position = self.timetable.place(self.step)
         window = self.window
         order = self.order(epoch)[position * window :]
-        cuts = [
-            cuts_of(min(window, len(order) - at), self.plan.micro_batch_size) for at in range(0, len(order), window)
-        ]
+        cuts = [cuts_of(n, self.plan.micro_batch_size) for n in cuts_of(len(order), window)]
         pieces = batches_of(rows, order, [n for sizes in cuts for n in sizes])
         for sizes in cuts:
             yield [next(pieces) for _ in sizes]

@@ -24,6 +24,7 @@ from .classification import (
 )
 from .counts import Counts, Scores, averaged_scores, count_scores, harmonic_f
 from .multilabel import exact_match, hamming_loss, label_counts, label_scores
+from .ordinal import rank_error
 from .pictures import structural_similarity
 from .ranking import PrCurve, RocCurve, average_precision, pr_auc, pr_curve, roc_auc, roc_curve
 from .regression import mae, mape, mse, msle, r2, rmse
@@ -72,6 +73,7 @@ __all__ = [
     "precision",
     "precision_recall_f",
     "r2",
+    "rank_error",
     "recall",
     "reliability_curve",
     "rmse",

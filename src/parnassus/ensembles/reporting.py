@@ -1,0 +1,42 @@
+"""An ensemble's report: how good it is on given rows."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+from ..data.audit import audit
+from ..errors import FileError
+from ..estimators.identity import versions
+from ..estimators.intake import Examples
+from ..evaluation.result import Evaluation
+from .base import Ensemble
+
+
+def write_report(
+    ensemble: Ensemble, path: str | os.PathLike, examples: Examples, evaluation: Evaluation, *, title: str, data: str
+) -> None:
+    """Write the page on the rows evaluated."""
+    from ..insight.report import Report, render_report
+
+    kinds = [type(member).__name__ for member in ensemble.members_]
+    members = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
+    report = Report(
+        title=title or f"{type(ensemble).__name__} on {data}",
+        task="classifier" if hasattr(ensemble, "classes_") else "regressor",
+        model=f"{type(ensemble).__name__} of {members}",
+        data=data,
+        n_rows={"training": ensemble.n_rows_, "evaluated": len(examples)},
+        evaluation=cast(Any, evaluation),
+        evaluated_on="rows given for evaluation",
+        findings=cast(Any, audit(examples.X, examples.y)),
+        parameters={k: repr(v) for k, v in ensemble.get_params(deep=False).items()},
+        environment=versions(),
+        command=f"estimator = pn.{ensemble!r}",
+        created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(render_report(report), encoding="utf-8")
+    except OSError as error:
+        raise FileError(f"{path}: the report cannot be written: {error.strerror or error}") from error

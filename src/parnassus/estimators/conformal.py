@@ -1,0 +1,214 @@
+"""Intervals and sets that hold the true answer with a probability that is guaranteed, around any fitted estimator."""
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from ..data.answers import shown
+from ..data.sources import Columns
+from ..data.split import random_split
+from ..data.targets import number_array
+from ..errors import DataError, SettingError, did_you_mean
+from ..functional.conformal import (
+    aps_scores,
+    conformal_quantile,
+    conformal_rank,
+    lac_scores,
+    quantile_scores,
+    residual_scores,
+)
+from .calibration import refuse_training_rows
+from .intake import Examples, as_learned, examples_of, inputs_of
+from .protocol import Settings, not_fitted_error
+
+INTERVALS = ("absolute", "normalised", "quantile")
+SETS = ("lac", "aps")
+
+
+class Conformal(Settings):
+    """An estimator with intervals (regressors) or sets (classifiers) that hold the truth at least `level` of the time.
+
+    Parameters
+    ----------
+    estimator : a Classifier, a Regressor, or a scikit-learn estimator; `fit` learns a copy of it.
+    level : the probability that the true answer lies inside, over new rows and draws of the rows calibrated on.
+    how : intervals: "absolute" (one width), "normalised" (as wide as a second model finds a row uncertain) or
+        "quantile" (a regressor of the loss "quantile", its interval widened or narrowed). Sets: "lac" (the smallest)
+        or "aps" (larger where a row is hard; the likeliest class always). None: "quantile" where quantiles are
+        learned, else "absolute"; "lac".
+    calibration : the share of rows that `fit` keeps from the model and calibrates on.
+    seed : of the rows kept.
+
+    With several columns of y each has its own guarantee. Attributes: `estimator_`, `quantile_` (the score that holds),
+    `n_calibration_`.
+
+    Source: Vovk, Gammerman and Shafer 2005; Lei et al. 2018; Romano, Patterson and Candes 2019; see
+    `functional.conformal`.
+    """
+
+    roles: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self, estimator: Any, *, level: float = 0.9, how: str | None = None, calibration: float = 0.2, seed: int = 0
+    ) -> None:
+        self.estimator, self.level, self.how = estimator, level, how
+        self.calibration, self.seed = calibration, seed
+
+    # --- fit --------------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any = None, *, target: Columns | None = None) -> Self:
+        """Fit a copy of the estimator on some of the rows, and calibrate on the others."""
+        from sklearn.base import clone
+
+        examples = examples_of(X, y, target=target)
+        if not 0 < self.calibration < 1:
+            raise SettingError(f"calibration is a share of the rows, between 0 and 1; got {self.calibration!r}")
+        kept, held = random_split(len(examples), self.calibration, seed=self.seed)
+        conformal_rank(len(held), self.level)  # before the fit, which may be long
+        train = examples.take(kept)
+        self.target_name_ = target
+        self.estimator_, self.scale_ = clone(self.estimator), None
+        self.estimator_.fit(train.X, train.y)
+        if self._how() == "normalised":
+            self.scale_ = self._spread(train)
+        return self._calibrate(examples.take(held))
+
+    def calibrate(self, X: Any, y: Any = None, *, target: Columns | None = None) -> Self:
+        """Calibrate around the estimator as it is, fitted before on other rows than these."""
+        self.estimator_, self.scale_, self.target_name_ = self.estimator, None, target
+        if self._how() == "normalised":
+            raise SettingError("how='normalised' learns a second model; call fit, which keeps rows for it")
+        examples = examples_of(X, y, target=target)
+        conformal_rank(len(examples), self.level)
+        if hasattr(self.estimator_, "data_"):
+            refuse_training_rows(self.estimator_, examples)
+        return self._calibrate(examples)
+
+    def _calibrate(self, examples: Examples) -> Self:
+        self.n_calibration_ = len(examples)
+        self.quantile_ = conformal_quantile(self._scores(examples), self.level)
+        return self
+
+    def _how(self) -> str:
+        """The kind of score, which must fit the estimator."""
+        estimator, how = self.estimator_, self.how
+        if hasattr(estimator, "classes_"):
+            known: tuple[str, ...] = SETS
+            if not _gives_one_class(estimator):
+                raise SettingError("conformal sets need a classifier of one class a row that gives probabilities")
+        else:
+            known = INTERVALS if _learns_quantiles(estimator) else INTERVALS[:2]
+        if how is not None and how not in known:
+            raise SettingError(
+                f"how={how!r} does not fit {type(estimator).__name__}: one of {', '.join(known)}, or None; "
+                + ("quantiles are learned with loss='quantile'" if how == "quantile" else did_you_mean(how, known))
+            )
+        return how or ("quantile" if "quantile" in known else known[0])
+
+    def _spread(self, train: Examples) -> Any:
+        """A second model, of the logarithm of the first one's errors on its own rows; only its shape matters."""
+        from sklearn.base import clone
+
+        error = np.abs(number_array(train.y) - self.estimator_.predict(train.X))
+        floor = 1e-3 * max(float(error.mean()), 1e-300)
+        return clone(self.estimator).fit(train.X, np.log(error + floor))
+
+    def _scores(self, examples: Examples) -> np.ndarray:
+        """How strange each row's true answer is."""
+        how = self._how()
+        if how in SETS:
+            scores = self._class_scores(self.estimator_.predict_proba(examples.X))
+            return scores[np.arange(len(scores)), self._class_numbers(examples.y)]
+        y = number_array(examples.y)
+        if how == "quantile":
+            ends = self.estimator_.predict_interval(examples.X)
+            return quantile_scores(y, ends[..., 0], ends[..., 1])
+        return residual_scores(y, self.estimator_.predict(examples.X), self._scale(examples.X))
+
+    def _scale(self, X: Any) -> Any:
+        return 1.0 if self.scale_ is None else np.exp(self.scale_.predict(X))
+
+    def _class_scores(self, probability: np.ndarray) -> np.ndarray:
+        return (aps_scores if self._how() == "aps" else lac_scores)(probability)
+
+    def _class_numbers(self, y: Any) -> np.ndarray:
+        goal = getattr(self.estimator_, "target_", None)
+        if goal is not None:
+            return goal.indices(y)
+        known, given = np.asarray(self.estimator_.classes_), np.asarray(y)
+        at = np.searchsorted(known, given).clip(max=len(known) - 1)
+        if (known[at] != given).any():
+            raise DataError(
+                f"label {given[known[at] != given].tolist()[0]!r} was not seen by fit; it saw {shown(known)}"
+            )
+        return at
+
+    # --- use --------------------------------------------------------------------------------------
+
+    def predict(self, X: Any) -> Any:
+        """What the estimator answers."""
+        return self._ready().predict(self._inputs(X))
+
+    def predict_interval(self, X: Any) -> np.ndarray:
+        """Lower and upper ends (rows, 2), or (rows, outputs, 2), that hold the answer with probability `level`."""
+        estimator, X = self._ready(), self._inputs(X)
+        how = self._how()
+        if how in SETS:
+            raise SettingError(f"{type(estimator).__name__} answers classes; ask for predict_set")
+        if how == "quantile":
+            ends = estimator.predict_interval(X)
+            low, high = ends[..., 0] - self.quantile_, ends[..., 1] + self.quantile_
+            middle = (low + high) / 2  # a narrowed interval may turn inside out, and is then a point
+            return np.stack([np.minimum(low, middle), np.maximum(high, middle)], -1)
+        centre, reach = estimator.predict(X), self.quantile_ * self._scale(X)
+        return np.stack([centre - reach, centre + reach], -1)
+
+    def predict_set(self, X: Any) -> list[list]:
+        """The classes of each row that hold the answer with probability `level`, likeliest first."""
+        if self._ready() and self._how() not in SETS:
+            raise SettingError(f"{type(self.estimator_).__name__} answers numbers; ask for predict_interval")
+        p = self.estimator_.predict_proba(self._inputs(X))
+        names = np.asarray(self.estimator_.classes_).tolist()
+        rows = zip(np.argsort(-p, axis=1, kind="stable").tolist(), self._members(p), strict=True)
+        return [[names[k] for k in order if inside[k]] for order, inside in rows]
+
+    def _members(self, probability: np.ndarray) -> np.ndarray:
+        """Which classes are in each row's set (rows, K), bool."""
+        inside = self._class_scores(probability) <= self.quantile_
+        if self._how() == "aps":
+            inside[np.arange(len(inside)), probability.argmax(1)] = True
+        return inside
+
+    def coverage(self, X: Any, y: Any = None, *, target: Columns | None = None) -> dict[str, float]:
+        """The share of rows whose answer lies inside ("coverage"), and the mean width or number of classes ("size")."""
+        self._ready()
+        learned = self.target_name_
+        examples = examples_of(X, y, target=learned if y is None and target is None else as_learned(target, learned))
+        if self._how() in SETS:
+            inside = self._members(self.estimator_.predict_proba(examples.X))
+            held, size = inside[np.arange(len(inside)), self._class_numbers(examples.y)], inside.sum(1)
+        else:
+            ends, answers = self.predict_interval(examples.X), number_array(examples.y)
+            held, size = (ends[..., 0] <= answers) & (answers <= ends[..., 1]), ends[..., 1] - ends[..., 0]
+        return {"coverage": float(held.mean()), "size": float(size.mean())}
+
+    def _ready(self) -> Any:
+        """The estimator inside, once there is something to hold it to."""
+        if not hasattr(self, "quantile_"):
+            raise not_fitted_error()("This Conformal instance is not fitted yet; call fit, or calibrate")
+        return self.estimator_
+
+    def _inputs(self, X: Any) -> Any:
+        return inputs_of(X, self.target_name_)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "quantile_")
+
+
+def _learns_quantiles(estimator: Any) -> bool:
+    return getattr(getattr(estimator, "target_", None), "kind", None) == "quantiles"
+
+
+def _gives_one_class(estimator: Any) -> bool:
+    several = getattr(getattr(estimator, "target_", None), "kind", None) == "multilabel"
+    return hasattr(estimator, "predict_proba") and not several and np.ndim(estimator.classes_[0]) == 0
