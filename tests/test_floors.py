@@ -22,7 +22,7 @@ FLOORS = [
 FLOOR = {package: height for height, packages in enumerate(FLOORS) for package in packages}
 SIDEWAYS = {("train", "data"), ("store", "data")}  # the two that may look at a neighbour
 ROOF = {"__init__", "__main__"}  # of the package itself: they name what is below them
-HEAVY = {"matplotlib", "pandas", "jinja2", "rich", "pyarrow", "polars", "tensorboardX", "cyclopts", "pydantic"}
+HEAVY = {"matplotlib", "pandas", "jinja2", "rich", "pyarrow", "polars", "tensorboardX", "cyclopts", "pydantic", "scipy"}
 
 
 def sources() -> list[Path]:

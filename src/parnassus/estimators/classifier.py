@@ -15,7 +15,6 @@ from ..evaluation.result import Evaluation
 from ..evaluation.thresholds import tune_threshold
 from ..train.trainer import Trainer
 from .base import Estimator
-from .calibration import calibrate, logits_of, mapped
 from .heads import goal_of
 from .intake import Examples, examples_of
 from .protocol import fitted
@@ -183,6 +182,8 @@ class Classifier(Estimator):
         examples = fitted(self).held_ if X is None else asked(self, X, y, target, sample_weight)
         if examples is None:
             raise SettingError("calibrate() takes the rows that fit held out, and there are none; give X and y")
+        from .calibration import calibrate
+
         self.calibration_ = calibrate(self, examples, how)
         if isinstance(self.threshold, str) and self.held_ is not None:
             self.threshold_ = self._threshold()
@@ -214,6 +215,8 @@ class Classifier(Estimator):
         outputs = outputs_of(self, X)
         if not hasattr(self, "calibration_"):
             return self.target_.probabilities(outputs)
+        from .calibration import logits_of, mapped
+
         return mapped(self.calibration_["map"], logits_of(outputs.double().numpy()))
 
     def decision_function(self, X: Any) -> np.ndarray:

@@ -5,8 +5,6 @@ NumPy in, NumPy out; each is fitted on rows that the classifier was not trained 
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq
-from scipy.special import expit, logsumexp, softmax
 
 from ..errors import DataError
 
@@ -25,12 +23,14 @@ def temperature(logits: ArrayLike, labels: ArrayLike, *, weight: ArrayLike | Non
 
     Source: Guo et al. 2017, eq. 9.
     """
+    from scipy.optimize import brentq
+
     z, y = np.asarray(logits, dtype=np.float64), np.asarray(labels)
     w = np.ones(len(z)) if weight is None else np.asarray(weight, dtype=np.float64)
     own = np.take_along_axis(z, y[:, None], 1)[:, 0]
 
     def slope(log_beta: float) -> float:
-        return float(w @ ((softmax(np.exp(log_beta) * z, axis=1) * z).sum(1) - own) / w.sum())
+        return float(w @ ((_softmax(np.exp(log_beta) * z) * z).sum(1) - own) / w.sum())
 
     if slope(-LOG_BOUND) >= 0:
         return float(np.exp(LOG_BOUND))
@@ -41,7 +41,7 @@ def temperature(logits: ArrayLike, labels: ArrayLike, *, weight: ArrayLike | Non
 
 def with_temperature(logits: ArrayLike, t: float) -> Floats:
     """softmax(logits / T), (n, n_classes)."""
-    return softmax(np.asarray(logits, dtype=np.float64) / t, axis=1)
+    return _softmax(np.asarray(logits, dtype=np.float64) / t)
 
 
 def platt(scores: ArrayLike, truth: ArrayLike, *, weight: ArrayLike | None = None) -> tuple[float, float]:
@@ -66,7 +66,7 @@ def platt(scores: ArrayLike, truth: ArrayLike, *, weight: ArrayLike | None = Non
         return float(w @ (np.logaddexp(0, z) - t * z))
 
     for _ in range(STEPS):
-        p = expit(design @ found)
+        p = _sigmoid(design @ found)
         gradient = design.T @ (w * (p - t))
         curvature = (design * (w * p * (1 - p))[:, None]).T @ design + ENOUGH * np.eye(2)
         move, size, before = np.linalg.solve(curvature, gradient), 1.0, loss(found)
@@ -80,7 +80,7 @@ def platt(scores: ArrayLike, truth: ArrayLike, *, weight: ArrayLike | None = Non
 
 def with_platt(scores: ArrayLike, a: float, b: float) -> Floats:
     """sigmoid(a score + b), (n,)."""
-    return expit(a * np.asarray(scores, dtype=np.float64) + b)
+    return _sigmoid(a * np.asarray(scores, dtype=np.float64) + b)
 
 
 def isotonic(scores: ArrayLike, truth: ArrayLike, *, weight: ArrayLike | None = None) -> tuple[Floats, Floats]:
@@ -113,7 +113,7 @@ def log_odds(logits: ArrayLike) -> Floats:
     """
     z = np.asarray(logits, dtype=np.float64)
     alone = np.eye(z.shape[1], dtype=bool)
-    return z - logsumexp(np.where(alone, -np.inf, z[:, None, :]), axis=2)
+    return z - np.logaddexp.reduce(np.where(alone, -np.inf, z[:, None, :]), axis=2)
 
 
 def one_against_rest(columns: ArrayLike) -> Floats:
@@ -133,3 +133,11 @@ def check_both(truth: np.ndarray, what: str) -> None:
         raise DataError(
             f"the rows to calibrate on hold {'only' if truth.all() else 'no'} {what}; give rows of each class"
         )
+
+
+def _sigmoid(z: Floats) -> Floats:
+    return (1 + np.tanh(z / 2)) / 2
+
+
+def _softmax(z: Floats) -> Floats:
+    return np.exp(z - np.logaddexp.reduce(z, axis=1, keepdims=True))
