@@ -17,6 +17,8 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 import parnassus as pn
+from parnassus.data.split import stratified_split
+from parnassus.errors import DataError
 from parnassus.models.mlp import MLP
 
 IRIS, KINDS = load_iris(return_X_y=True)
@@ -395,3 +397,20 @@ def test_report_writes_one_page_without_network(tmp_path):
     assert fitted.report(tmp_path / "r2.html", FRAME).n_rows == 150
     with pytest.raises(pn.SettingError, match=r"validation=0\.2"):
         quick(epochs=1).fit(FRAME, target="target").report(tmp_path / "x.html")
+
+
+def test_a_validation_pair_is_weighted_as_a_fraction_of_the_rows_is():
+    weights = {"setosa": 3.0, "versicolor": 1.0, "virginica": 0.2}
+    labels = np.unique(SPECIES, return_inverse=True)[1]
+    kept, held = stratified_split(labels, 0.3, seed=0)
+    rows, answers = np.asarray(IRIS), np.asarray(SPECIES)
+    drawn = quick(class_weight=weights).fit(rows, answers, validation=0.3)
+    given = quick(class_weight=weights).fit(rows[kept], answers[kept], validation=(rows[held], answers[held]))
+    assert given.history_ == drawn.history_
+
+
+def test_one_text_in_place_of_a_list_is_refused():
+    texts = ["a good film", "a bad film"] * 10
+    fitted = pn.Classifier("mlp", epochs=1).fit(texts, ["up", "down"] * 10)
+    with pytest.raises(DataError, match="give a list of texts"):
+        fitted.predict("a good film")

@@ -181,3 +181,25 @@ def test_intervals_of_a_classifier_are_refused_and_before_fit_all_is():
         model.predict_set(X)
     with pytest.raises(pn.SettingError, match="predict_set"):
         model.fit(X, LABELS).predict_interval(X)
+
+
+@pytest.mark.parametrize("how", ["absolute", "normalised", "lac"])
+def test_a_saved_one_says_the_same(how, tmp_path):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3))
+    kind = pn.Classifier if how == "lac" else pn.Regressor
+    y = np.where(X[:, 0] > 0, "up", "down") if how == "lac" else X[:, 0] + rng.normal(size=200)
+    made = pn.Conformal(kind("mlp", epochs=3), how=how).fit(X, y)
+    made.save(tmp_path / "c.parnassus")
+    again = pn.load(tmp_path / "c.parnassus")
+    assert again.coverage(X, y) == made.coverage(X, y)
+    np.testing.assert_array_equal(again.predict(X), made.predict(X))
+    if how == "lac":
+        assert again.predict_set(X) == made.predict_set(X)
+
+
+def test_one_around_another_librarys_estimator_is_not_saved(tmp_path):
+    X = np.arange(60.0)[:, None]
+    made = pn.Conformal(LinearRegression()).fit(X, X[:, 0])
+    with pytest.raises(pn.DataError, match="Conformal around a LinearRegression"):
+        made.save(tmp_path / "c.parnassus")

@@ -1,9 +1,7 @@
 """An ensemble as one file, members and all, and back."""
 
 import os
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +9,8 @@ import numpy as np
 from .. import store
 from ..errors import DataError, FileError, ParnassusError
 from ..estimators.base import Estimator
-from ..estimators.saving import coded, decoded, estimator_kinds, plain, rich
+from ..estimators.protocol import fitted
+from ..estimators.saving import coded, decoded, estimator_kinds, plain, rebuilt, rich, tree_of
 from ..estimators.saving import load as load_estimator
 from . import adaboost, bagging, gradient, stacking, trajectory, voting  # noqa: F401  # their kinds are then known
 from .base import Ensemble
@@ -67,10 +66,7 @@ def _member_tree(member: Any) -> dict[str, Any]:
             f"cannot save a member that is a {type(member).__name__}: it is not one of ours, and a pickle runs code "
             f"when it is read; make the ensemble of pn.Classifier or pn.Regressor, or fit it again where it is used"
         )
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "member"
-        member.save(path)
-        return store.load(path)
+    return tree_of(fitted(member))
 
 
 def _rebuilt(tree: Mapping[str, Any]) -> Ensemble:
@@ -89,10 +85,7 @@ def _rebuilt(tree: Mapping[str, Any]) -> Ensemble:
 def _member(tree: Mapping[str, Any]) -> Any:
     if tree["estimator"] in Ensemble.kinds:
         return _rebuilt(tree)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "member"
-        store.save(path, tree)
-        return load_estimator(path)
+    return rebuilt(tree)
 
 
 def _plain(value: Any) -> Any:

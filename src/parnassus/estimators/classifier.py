@@ -93,6 +93,10 @@ class Classifier(Estimator):
         examples, goal, labels = self._intake(X, y, target, sample_weight)
         if validation is None and isinstance(self.threshold, str):
             validation = 0.2
+        if self.class_weight is not None and isinstance(validation, tuple) and len(validation) in (2, 3):
+            held, answers, *given = validation  # weighted as a fraction of the training rows would be
+            weight = class_weights(self.class_weight, cast(Labels, goal))[cast(Labels, goal).indices(answers)]
+            validation = held, answers, weight * (1 if not given or given[0] is None else given[0])
         return self._ready(examples, goal, validation, labels)
 
     def _conclude(self, ready: Ready, trainer: Trainer, seconds: float) -> Self:
@@ -108,26 +112,9 @@ class Classifier(Estimator):
         if self.class_weight is not None:
             if labels is None:
                 raise SettingError("class_weight is for one class a row; for several labels use threshold")
-            weight = self._class_weights(cast(Labels, goal))[labels]
+            weight = class_weights(self.class_weight, cast(Labels, goal))[labels]
             examples.weight = weight if examples.weight is None else weight * examples.weight
         return examples, goal, labels
-
-    def _class_weights(self, goal: Labels) -> np.ndarray:
-        """One weight a class, in the order of `goal.classes`."""
-        if self.class_weight == "balanced":
-            return goal.counts.sum() / (len(goal.classes) * goal.counts)
-        if not isinstance(self.class_weight, dict):
-            raise SettingError(
-                f"class_weight is None, 'balanced' or a dict, class to weight; got {self.class_weight!r}"
-            )
-        known = goal.classes.tolist()
-        unknown = [c for c in self.class_weight if c not in known]
-        if unknown:
-            raise SettingError(f"class_weight names {unknown}, which y does not hold; y holds {known[:20]}")
-        weights = np.array([float(self.class_weight.get(c, 1.0)) for c in known])
-        if not (np.isfinite(weights) & (weights >= 0)).all():
-            raise SettingError(f"class weights are finite and not negative; got {self.class_weight!r}")
-        return weights
 
     def _threshold(self) -> Any:
         """The threshold as given, or tuned on the validation rows."""
@@ -283,3 +270,19 @@ class Classifier(Estimator):
         return tags
 
     learned = (*Estimator.learned, "threshold_", "calibration_")
+
+
+def class_weights(given: Any, goal: Labels) -> np.ndarray:
+    """One weight a class, in the order of `goal.classes`, from what the setting `class_weight` holds."""
+    if given == "balanced":
+        return goal.counts.sum() / (len(goal.classes) * goal.counts)
+    if not isinstance(given, dict):
+        raise SettingError(f"class_weight is None, 'balanced' or a dict, class to weight; got {given!r}")
+    known = goal.classes.tolist()
+    unknown = [c for c in given if c not in known]
+    if unknown:
+        raise SettingError(f"class_weight names {unknown}, which y does not hold; y holds {known[:20]}")
+    weights = np.array([float(given.get(c, 1.0)) for c in known])
+    if not (np.isfinite(weights) & (weights >= 0)).all():
+        raise SettingError(f"class weights are finite and not negative; got {given!r}")
+    return weights

@@ -1,9 +1,12 @@
 """Intervals and sets that hold the true answer with a probability that is guaranteed, around any fitted estimator."""
 
+import os
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from .. import store
 from ..data.answers import shown
 from ..data.sources import Columns
 from ..data.split import random_split
@@ -17,9 +20,11 @@ from ..functional.conformal import (
     quantile_scores,
     residual_scores,
 )
+from .base import Estimator
 from .calibration import refuse_training_rows
 from .intake import Examples, as_learned, examples_of, inputs_of
 from .protocol import Settings, not_fitted_error
+from .saving import plain, rebuilt, rich, tree_of
 
 INTERVALS = ("absolute", "normalised", "quantile")
 SETS = ("lac", "aps")
@@ -191,6 +196,33 @@ class Conformal(Settings):
             ends, answers = self.predict_interval(examples.X), number_array(examples.y)
             held, size = (ends[..., 0] <= answers) & (answers <= ends[..., 1]), ends[..., 1] - ends[..., 0]
         return {"coverage": float(held.mean()), "size": float(size.mean())}
+
+    # --- save -------------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike) -> Self:
+        """Write one file that `pn.load` reads: the estimator and what was calibrated."""
+        parts = {"estimator_": self._ready(), "scale_": self.scale_}
+        for part in parts.values():
+            if part is not None and not isinstance(part, Estimator):
+                raise DataError(
+                    f"cannot save a Conformal around a {type(part).__name__}: save that by its own means, "
+                    f"and calibrate again where it is used"
+                )
+        told = {"level": self.level, "how": self.how, "calibration": self.calibration, "seed": self.seed}
+        learned = {k: plain(getattr(self, k)) for k in ("quantile_", "n_calibration_", "target_name_")}
+        trees = {k: part and tree_of(part) for k, part in parts.items()}
+        store.save(path, {"estimator": "Conformal", "params": told, "learned": learned, **trees})
+        return self
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> Self:
+        """What `save` wrote; the estimator inside is the fitted one."""
+        inside = rebuilt(tree["estimator_"])
+        self = cls(inside, **tree["params"])
+        self.estimator_, self.scale_ = inside, tree["scale_"] and rebuilt(tree["scale_"])
+        for name, value in tree["learned"].items():
+            setattr(self, name, rich(value))
+        return self
 
     def _ready(self) -> Any:
         """The estimator inside, once there is something to hold it to."""

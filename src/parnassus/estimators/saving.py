@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 def save(estimator: "Estimator", path: str | os.PathLike) -> None:
     """Write the estimator's settings, codecs, view, weights and history."""
+    store.save(path, tree_of(estimator))
+
+
+def tree_of(estimator: "Estimator") -> dict[str, Any]:
+    """What the file of a fitted estimator holds."""
     if isinstance(estimator.model, nn.Module):
         name = type(estimator.model).__name__
         raise DataError(
@@ -31,23 +36,20 @@ def save(estimator: "Estimator", path: str | os.PathLike) -> None:
             f"@pn.model.register({estimator.task!r}), and give the builder's name"
         )
     params = estimator.get_params(deep=False) | {"out": None, "resume": False}
-    store.save(
-        path,
-        {
-            "estimator": type(estimator).__name__,
-            "params": {k: plain(v) for k, v in params.items()},
-            "view": estimator.view_,
-            "codec": coded(estimator.codec_),
-            "target": coded(estimator.target_),
-            "learned": {k: plain(getattr(estimator, k)) for k in estimator.learned if hasattr(estimator, k)},
-            "names": [str(n) for n in getattr(estimator, "feature_names_in_", [])],
-            "weights": dict(estimator.objective_.state_dict()),
-        },
-    )
+    return {
+        "estimator": type(estimator).__name__,
+        "params": {k: plain(v) for k, v in params.items()},
+        "view": estimator.view_,
+        "codec": coded(estimator.codec_),
+        "target": coded(estimator.target_),
+        "learned": {k: plain(getattr(estimator, k)) for k in estimator.learned if hasattr(estimator, k)},
+        "names": [str(n) for n in getattr(estimator, "feature_names_in_", [])],
+        "weights": dict(estimator.objective_.state_dict()),
+    }
 
 
-def load(path: str | os.PathLike) -> "Estimator":
-    """The estimator that `save` wrote, on the CPU unless its setting says otherwise.
+def load(path: str | os.PathLike) -> Any:
+    """The estimator (or `Conformal` around one) that `save` wrote, on the CPU unless its setting says otherwise.
 
     Raises
     ------
@@ -56,7 +58,7 @@ def load(path: str | os.PathLike) -> "Estimator":
     """
     tree = store.load(path)
     try:
-        return _rebuilt(tree, estimator_kinds())
+        return rebuilt(tree)
     except ParnassusError as error:
         raise DataError(f"{os.fspath(path)}: {error}") from error
     except (KeyError, TypeError, AttributeError, RuntimeError, IndexError, ValueError) as error:
@@ -75,7 +77,13 @@ def estimator_kinds() -> dict[str, type["Estimator"]]:
     return Estimator.kinds
 
 
-def _rebuilt(tree: Mapping[str, Any], kinds: Mapping[str, type["Estimator"]]) -> "Estimator":
+def rebuilt(tree: Mapping[str, Any]) -> Any:
+    """The estimator that `tree_of` took apart, or the Conformal that holds one."""
+    kinds = estimator_kinds()
+    if tree["estimator"] == "Conformal":
+        from .conformal import Conformal
+
+        return Conformal.from_tree(tree)
     if tree["estimator"] not in kinds:
         raise DataError(f"this version has no estimator {tree['estimator']!r}; it has {', '.join(sorted(kinds))}")
     self = kinds[tree["estimator"]](**{k: rich(v) for k, v in tree["params"].items()})

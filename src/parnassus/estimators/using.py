@@ -1,6 +1,7 @@
 """A fitted estimator at work: outputs for raw rows, rows that cannot be used, answers in their places."""
 
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,7 +44,9 @@ def usable(estimator: "Estimator", X: Any, on_error: str) -> tuple[Any, np.ndarr
     """
     if on_error not in ("raise", "skip"):
         raise SettingError(f"on_error is 'raise' or 'skip'; got {on_error!r}")
-    X = inputs_of(X, fitted(estimator).target_name_, memory=estimator.memory)
+    if fitted(estimator).codec_.kind == "text" and isinstance(X, str) and not Path(X[:200]).exists():
+        raise DataError(f"X is one text, {X[:40]!r}, and no path; give a list of texts, such as [{X[:40]!r}]")
+    X = inputs_of(X, estimator.target_name_, memory=estimator.memory)
     n = count_rows(X)
     good = np.ones(n, dtype=bool)
     if on_error == "raise" or not n:
