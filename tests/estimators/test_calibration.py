@@ -131,3 +131,12 @@ def test_rows_without_one_of_the_classes_are_refused():
     rest = np.flatnonzero(THREE[300:] != "b") + 300
     with pytest.raises(pn.DataError, match="no rows of class 'b'"):
         model.calibrate(X[rest], THREE[rest])
+
+
+def test_the_rows_of_a_training_with_class_weights_are_refused_too():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 3))
+    y = np.where(X[:, 0] + rng.normal(size=120) > 0, "up", "down")
+    fitted = pn.Classifier("mlp", epochs=2, class_weight="balanced").fit(X, y)
+    with pytest.raises(pn.DataError, match="rows that the model was trained on"):
+        fitted.calibrate(X, y)

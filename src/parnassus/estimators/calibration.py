@@ -53,9 +53,11 @@ def calibrate(classifier: "Classifier", examples: Examples, how: str) -> dict[st
 
 def refuse_training_rows(estimator: "Estimator", examples: Examples) -> None:
     """Refuses the very rows that the estimator learned from: on them it is surer than it will ever be again."""
+    from .classifier import class_weights
+
     weight = examples.weight
     if getattr(estimator, "class_weight", None) is not None:
-        by_class = estimator._class_weights(estimator.target_)[estimator.target_.indices(examples.y)]
+        by_class = class_weights(estimator.class_weight, estimator.target_)[estimator.target_.indices(examples.y)]
         weight = by_class if weight is None else weight * by_class
     as_fitted = Examples(examples.X, examples.y, weight)
     if fingerprint(rows_of(estimator, as_fitted)) == estimator.data_["fingerprint"]:
