@@ -1,5 +1,7 @@
 """Every optimizer and every schedule by name: it learns, it resumes bit for bit, it leaves random states alone."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -131,3 +133,15 @@ def test_every_schedule_gives_factors_and_resumes(name, tmp_path):
     resumed.load_state_dict(store.load(path))
     resumed.fit(data)
     assert resumed.history == whole.history
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", ["gauss_newton", "alternating"])
+def test_a_step_by_a_quadratic_model_does_not_raise_the_loss_it_was_made_from(name, seed):
+    g = np.random.default_rng(0)
+    X = g.normal(size=(300, 4))
+    y = np.where(X[:, 0] + 0.5 * g.normal(size=300) > 0.8, "p", "n")
+    model = pn.model("mlp", hidden=(4,))
+    fitted = pn.Classifier(model, optimizer=name, epochs=6, seed=seed, batch_size=300).fit(X, y)
+    losses = [record["loss"] for record in fitted.history_]
+    assert all(after <= before + 1e-6 for before, after in pairwise(losses))

@@ -108,3 +108,15 @@ def test_functions_of_one_or_many_variables_are_drawn_too(n):
 def test_a_function_of_single_points_has_contours_too():
     path = pn.optimize(lambda x: x @ torch.diag(torch.tensor([1.0, 4.0]).double()) @ x, (1.0, 1.0))
     assert len(path.plot(low=(-1, -1), high=(2, 2)).axes) == 2
+
+
+@pytest.mark.parametrize(
+    ("function", "start", "words"),
+    [
+        (lambda x: float(np.sum(np.asarray(x) ** 2)), (1.0, 1.0), "write it with torch operations"),
+        (lambda x: x.sum(), "ab", "start is a point"),
+    ],
+)
+def test_a_function_or_a_start_that_torch_cannot_take_is_refused(function, start, words):
+    with pytest.raises(SettingError, match=words):
+        pn.optimize(function, start, "sgd")

@@ -95,3 +95,19 @@ def test_the_report_has_the_section(tmp_path):
     assert "gradients vanish" in page
     pn.Classifier("perceptron").fit(X, Y, validation=0.2).report(tmp_path / "p.html")
     assert "looked over" not in (tmp_path / "p.html").read_text(encoding="utf-8")
+
+
+def test_quantiles_are_diagnosed_and_reported(tmp_path):
+    fitted = pn.Regressor(loss="quantile", epochs=2).fit(X, X[:, 0] * X[:, 1], validation=0.2)
+    assert fitted.diagnose(by_heart=False).layers
+    fitted.report(tmp_path / "q.html")
+
+
+def test_rows_sorted_by_class_are_watched_as_all_are():
+    order = np.argsort(Y, kind="stable")
+    many = np.repeat(X[order], 8, 0)
+    estimator = fitted(lr=1e-2)
+    found = estimator.diagnose(many, np.repeat(Y[order], 8), by_heart=False)
+    assert found.n_rows == 1024
+    whole = estimator.diagnose(X, Y, by_heart=False)
+    assert found.layers[0].mean == pytest.approx(whole.layers[0].mean, abs=0.2)

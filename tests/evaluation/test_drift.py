@@ -25,7 +25,7 @@ def rows(n: int, shift: float = 0.0, city: tuple = ("Bonn", "Ulm")) -> pd.DataFr
     )
 
 
-def test_a_column_that_moved_is_found_and_the_others_are_not() -> None:
+def test_a_column_that_moved_is_found_and_the_others_are_not(tmp_path) -> None:
     before, after = rows(N), rows(N, shift=15)
     found = pn.drift(before, after)
     assert found.shifted == ["age"]
@@ -34,6 +34,9 @@ def test_a_column_that_moved_is_found_and_the_others_are_not() -> None:
     assert found.columns[0].distance == stats.ks_2samp(before["age"], after["age"]).statistic
     assert found.auc > 0.8
     assert "! age" in str(found)
+    before.to_csv(tmp_path / "before.csv", index=False)
+    after.to_csv(tmp_path / "after.csv", index=False)
+    assert pn.drift(tmp_path / "before.csv", str(tmp_path / "after.csv")).shifted == ["age"]
     json.dumps(found.to_dict())
 
 

@@ -188,3 +188,10 @@ def test_a_last_row_alone_joins_the_window_before_it_so_that_a_batch_norm_can_le
     X, y = np.random.default_rng(0).normal(size=(33, 3)), np.arange(33) % 2
     fitted = pn.Classifier(pn.model("mlp", hidden=(4,), norm="batch"), epochs=3, batch_size=16).fit(X, y)
     assert fitted.n_steps_ == 3 * 2
+
+
+@pytest.mark.parametrize("settings", [{"batch_size": 1}, {"batch_size": 16, "micro_batch_size": 1}])
+def test_a_batch_norm_is_refused_batches_of_one_row(settings):
+    X, y = np.random.default_rng(0).normal(size=(33, 3)), np.arange(33) % 2
+    with pytest.raises(pn.SettingError, match="batch norm finds the spread"):
+        pn.Classifier(pn.model("mlp", norm="batch"), epochs=1, **settings).fit(X, y)

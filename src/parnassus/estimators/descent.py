@@ -13,7 +13,7 @@ from ..registry import Spec
 from ..registry import optimizer as optimizers
 from ..registry import schedule as schedules
 from ..train.blocks import Block
-from ..train.closure import PointClosure
+from ..train.closure import PointClosure, value_at
 from ..train.schedules import Schedule
 from ..train.timetable import Timetable
 from ..train.trainer import refuse_idle
@@ -102,7 +102,10 @@ def optimize(
         raise SettingError(
             f"stop_on is 'gradient', 'change' or 'step', and steps at least 1; got {stop_on!r} and {steps}"
         )
-    point = torch.as_tensor(start, dtype=torch.float64).detach().clone().reshape(-1)
+    try:
+        point = torch.as_tensor(start, dtype=torch.float64).detach().clone().reshape(-1)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise SettingError(f"start is a point: one number or several, such as (1.0, 2.0); got {start!r}") from error
     block = Block([nn.Parameter(x.clone().reshape(1)) for x in point], decays=True)
     spec, plan = spec_of(optimizers, optimizer), spec_of(schedules, schedule or "constant")
     mover, factor = spec.make([block]), plan.make()
@@ -136,7 +139,7 @@ def _looked(function: Callable[[Tensor], Tensor], block: Block, step: int) -> tu
     """The point, its value and the length of its gradient (NaN where the function has none)."""
     point = block.values.detach().clone().requires_grad_()
     with torch.enable_grad():
-        value = function(point)
+        value = value_at(function, point)
         if not isinstance(value, Tensor) or value.numel() != 1:
             came = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
             raise SettingError(f"the function to minimise returns one number as a tensor; it returned {came}")

@@ -51,7 +51,8 @@ def by_gradient(estimator: "Estimator") -> bool:
 
 def diagnosis_of(estimator: "Estimator", examples: Examples, *, by_heart: bool) -> Diagnosis:
     """Layers, steps and curves on up to 1,024 rows, and a handful of them learned by heart if asked."""
-    some = examples.take(np.arange(min(len(examples), LOOKED_AT)))
+    drawn = np.random.default_rng(estimator.seed).permutation(len(examples))[:LOOKED_AT]
+    some = examples.take(np.sort(drawn))  # rows in a file are often sorted by class
     layers, findings = findings_of(estimator, some)
     heart = learned_by_heart(estimator, some) if by_heart else None
     if heart is not None and not heart.learned:
@@ -107,8 +108,9 @@ def next_steps(estimator: "Estimator", batch: dict[str, Tensor]) -> dict[str, fl
 def constant_loss(estimator: "Estimator", some: Examples) -> float | None:
     """The loss of the best answer that ignores the inputs, where the target says which that is."""
     objective, target = estimator.objective_, estimator.target_
-    if not isinstance(objective, Supervised) or not isinstance(target, Labels | Numbers) or target is None:
-        return None
+    if not isinstance(objective, Supervised) or type(target) not in (Labels, Numbers):
+        return None  # of quantiles or of answers in order, the best constant is another
+    assert target is not None
     y = target.encode(some.y).take(torch.arange(len(some)))["y"]
     if isinstance(target, Numbers):
         return float(objective.loss(torch.zeros_like(y), y)) if objective.loss.link == "identity" else None

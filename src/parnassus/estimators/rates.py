@@ -57,6 +57,8 @@ def find_rate(
     low, high : the first rate and the last.
     steps : how many rates are tried, one a step.
     """
+    if not isinstance(estimator, Classifier | Regressor):
+        raise SettingError(f"find_rate takes a pn.Classifier or a pn.Regressor; got {estimator!r}")
     own = estimator.get_params(deep=False) | {"out": None, "resume": False, "patience": None, "progress": False}
     twin = type(estimator)(**own)
     check_settings(twin)
@@ -74,11 +76,9 @@ def find_rate(
     return Rates(np.array(rates), np.array(losses), best)
 
 
-def _taken(twin: Estimator, X: Any, y: Any, target: str | None, sample_weight: Any) -> tuple[Examples, Any]:
+def _taken(twin: Classifier | Regressor, X: Any, y: Any, target: Any, sample_weight: Any) -> tuple[Examples, Any]:
     """The examples and the unfitted target, as the task's own `fit` makes them."""
     if isinstance(twin, Classifier):
         examples, goal, _ = twin._intake(X, y, target, sample_weight)
         return examples, goal
-    if isinstance(twin, Regressor):
-        return examples_of(X, y, target=target, sample_weight=sample_weight, memory=twin.memory), twin._goal()
-    raise SettingError(f"find_rate takes a Classifier or a Regressor; got a {type(twin).__name__}")
+    return examples_of(X, y, target=target, sample_weight=sample_weight, memory=twin.memory), twin._goal()

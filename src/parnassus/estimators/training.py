@@ -136,10 +136,12 @@ def trainer_of(
 ) -> Trainer:
     """A trainer for the objective, ready at step 0."""
     chosen, by_phase = optimizers_of(estimator, [p.name for p in objective.phases()])
+    plan = plan_of(estimator, objective, n_rows)
+    refuse_lone_rows(objective, plan, n_rows)
     trainer = Trainer(
         objective,
         prepare,
-        plan=plan_of(estimator, objective, n_rows),
+        plan=plan,
         optimizer=chosen,
         by_phase=by_phase,
         schedule=estimator.spec("schedule", estimator.schedule),
@@ -149,6 +151,17 @@ def trainer_of(
     )
     settle_penalties(trainer)
     return trainer
+
+
+def refuse_lone_rows(objective: nn.Module, plan: Plan, n_rows: int) -> None:
+    """Refuses batches of one row where a batch norm must find their spread."""
+    normalises = any(isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d) for m in objective.modules())
+    sizes = [plan.batch_size] if isinstance(plan.batch_size, int) else [size for _, size in plan.batch_size]
+    if normalises and min(n_rows, plan.micro_batch_size or n_rows, *sizes) < 2:
+        raise SettingError(
+            "a batch norm finds the spread of a batch, and batches hold one row here; give 2 rows or more and a "
+            "batch_size (and micro_batch_size) of at least 2, or norm='layer'"
+        )
 
 
 def device_of(given: str | torch.device) -> torch.device:

@@ -1,5 +1,6 @@
 """How new rows differ from those a model learned from: column by column, and all columns together."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 
 from ..data.codec import form_of
 from ..data.columns import Frame, is_missing, kind_of, read_frame
+from ..data.sources import open_source
 from ..errors import DataError
 from ..functional.metrics.ranking import roc_auc
 from ..imports import imported
@@ -83,7 +85,7 @@ class Drift:
 
 
 def drift(before: Any, after: Any, *, seed: int = 0) -> Drift:
-    """How the rows `after` differ from the rows `before`, both of one form: tables, pictures or texts.
+    """How the rows `after` differ from the rows `before`: two tables, sets of pictures or texts, or paths to them.
 
     Of pictures, columns are brightness, contrast and size; of texts, length and the share of words not seen before.
 
@@ -91,6 +93,7 @@ def drift(before: Any, after: Any, *, seed: int = 0) -> Drift:
     Source: Baker A045; Rabanser, Guennemann and Lipton 2019 for tests by column beside a domain classifier. What the
     shift costs a model, `evaluation.compare.shift` says.
     """
+    before, after = (open_source(rows).X if isinstance(rows, str | os.PathLike) else rows for rows in (before, after))
     old, new = frames_of(before, after)
     if old.names != new.names:
         raise DataError(

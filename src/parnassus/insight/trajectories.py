@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 GRID = 160  # points a side of the contours
 LEVELS = 18
+LONGEST_SIDE = 4  # over the shortest: beyond it, equal units would leave a strip
 
 Paths = Mapping[str, tuple[np.ndarray, np.ndarray]]  # name -> points (steps + 1, n), values (steps + 1,)
 
@@ -83,7 +84,10 @@ def _on_contours(
     ax.set_xlim(low[0], high[0])
     ax.set_ylim(low[1], high[1])
     ax.set_title("Paths")
-    ax.legend()
+    sides = (high - low).max() / (high - low).min()
+    if sides <= LONGEST_SIDE:
+        ax.set_aspect("equal")  # else the gradient would not stand at right angles on the contours
+    ax.legend(loc="best")
 
 
 def _on_curve(

@@ -41,7 +41,8 @@ class Vitals:
     saturated : share of outputs where the slope is under a twentieth of the steepest (tanh and sigmoid; else None).
     zeros : share of outputs that are exactly 0: the sparsity.
     weights, weight_gradient : root mean squares of its weights and of their gradient (None without weights).
-    step : root mean square of the optimizer's next step over that of the weights; None where it was not asked for.
+    step : root mean square of a fresh optimizer's first step, at its first rate, over that of the weights; None where
+        it was not asked for.
     correlation : of the units over rows and places, (units, units); NaN for units that never change.
     """
 

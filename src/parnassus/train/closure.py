@@ -166,6 +166,17 @@ class PhaseClosure(Closure):
             generator_of(self.trainer.device).set_state(self.state)
 
 
+def value_at(function: Callable[[Tensor], Tensor], point: Tensor) -> Tensor:
+    """What a user's function says of a point; one that torch cannot follow is refused."""
+    try:
+        return function(point)
+    except (RuntimeError, TypeError) as error:
+        raise SettingError(
+            f"the function fails at {point.tolist()} ({str(error).splitlines()[0][:120]}); write it with torch "
+            f"operations on a vector of {len(point)} numbers"
+        ) from error
+
+
 class PointClosure(Closure):
     """A plain function of one vector, for `parnassus.optimize`; an epoch of it is one step."""
 
@@ -176,7 +187,7 @@ class PointClosure(Closure):
     def __call__(self) -> Tensor:
         with torch.enable_grad():
             point = self.block.values.detach().clone().requires_grad_()
-            value = self.function(point)
+            value = value_at(self.function, point)
             if not value.requires_grad:
                 raise SettingError(
                     "the function's value does not follow from its argument by torch operations, so it has no "

@@ -15,11 +15,15 @@ from .base import Optimizer, choose
 KINDS = ("hessian", "gauss_newton")
 
 
+HALVINGS = 10  # of a step that would raise the loss
+
+
 class Newton(Optimizer):
     """dw = -lr (C + damping I)^-1 g by a linear solve, C being the Hessian or the Gauss-Newton matrix.
 
     With C = 0 and damping 1 it is gradient descent. The Hessian leads to saddles and maxima as well as to minima; the
-    Gauss-Newton matrix has no negative eigenvalue, and then the step lowers the loss if it is short enough.
+    Gauss-Newton matrix has no negative eigenvalue, so its step lowers the loss once it is short enough, and is halved
+    until it does.
 
     Systems: newton-method
     Source: Hifny A2.10, eqs 2.16 and 2.17; Levenberg 1944 (damping).
@@ -46,7 +50,10 @@ class Newton(Optimizer):
                 f"optimizer {self.name!r}: the {self.curvature.replace('_', '-')} matrix cannot be inverted here; "
                 f"give damping, such as 0.001 (it is {self.damping:g})"
             )
-        self.put(self.values() - self.lr * factor * change)
+        if self.curvature == "gauss_newton":
+            _move(self, closure, loss, self.lr * factor * change)
+        else:
+            self.put(self.values() - self.lr * factor * change)
         _counted(self)
         return loss
 
@@ -140,9 +147,9 @@ class Alternating(Optimizer):
             return product(whole)[place]
 
         change = conjugate_gradient(of_group, gradient[place], damping=self.damping, steps=self.max_iter)
-        values = self.values()
-        values[place] -= self.lr * factor * change
-        self.put(values)
+        whole = torch.zeros_like(gradient)
+        whole[place] = change
+        _move(self, closure, loss, self.lr * factor * whole)
         _counted(self)
         return loss
 
@@ -150,6 +157,19 @@ class Alternating(Optimizer):
 def flat_product(optimizer: Optimizer, product: Product):  # type: ignore[no-untyped-def]
     """A product of vectors, one a block, as one of a single vector."""
     return lambda vector: torch.cat(product(optimizer.cut(vector)))
+
+
+def _move(optimizer: Optimizer, closure: Closure, loss: Tensor, change: Tensor) -> None:
+    """Move the values by -change, halved until the loss is no larger than it was; stay where ten halvings do not help.
+
+    A model of the loss that is quadratic holds near by only, and less so the fewer rows it was made from.
+    """
+    start = optimizer.values()
+    for k in range(HALVINGS + 1):
+        optimizer.put(start - change * 0.5**k)
+        if closure.loss() <= loss:
+            return
+    optimizer.put(start)
 
 
 def _counted(optimizer: Optimizer) -> None:
