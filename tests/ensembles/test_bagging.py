@@ -122,3 +122,18 @@ def test_bagged_trees_vary_less_than_one():
         single.append(DecisionTreeRegressor(random_state=0).fit(x, y).predict(at))
         bagged.append(pn.Bagging(DecisionTreeRegressor(), n=10, seed=run).fit(x, y).predict(at))
     assert np.var(bagged, axis=0).mean() < 0.7 * np.var(single, axis=0).mean()
+
+
+def test_every_member_sees_every_class():
+    y = np.arange(60) % 2
+    y[[0, 1]], y[[2, 3]] = 2, 3  # a plain draw misses one of them in about a quarter of the members
+    bag = pn.Bagging(DecisionTreeClassifier(), n=20).fit(X[:60], y)
+    assert all(len(m.classes_) == 4 for m in bag.members_)
+
+
+def test_a_class_that_cannot_be_drawn_is_named_once():
+    y = np.array(["a", "b", "rare"])[np.r_[np.arange(58) % 2, 2, 2]]
+    with pytest.warns(pn.DataWarning, match="rare|'a'|'b'") as caught:
+        bag = pn.Bagging(DecisionTreeClassifier(), n=4, rows=2 / 60).fit(X[:60], y)  # two rows hold two classes
+    assert len(caught) == 1
+    assert all(len(m.classes_) == 2 for m in bag.members_)

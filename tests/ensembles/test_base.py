@@ -263,3 +263,72 @@ def test_a_failed_fit_leaves_nothing_that_answers():
         bag.fit(np.where(X > 7, np.inf, X), Y)
     with pytest.raises(pn.NotFitted):
         bag.predict(X)
+
+
+BLURRED = X[:, :2] + np.random.default_rng(0).normal(scale=0.01, size=(150, 2))  # no two rows alike
+
+
+def thresholded(at, **settings):
+    return pn.Classifier(pn.model("mlp", hidden=(8,)), epochs=20, batch_size=16, threshold=at, **settings)
+
+
+@pytest.mark.parametrize("at", [0.02, 0.98, "f1"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda net: pn.Bagging(net, n=2),
+        lambda net: pn.Snapshot(net, n=2),
+        lambda net: pn.SWA(net),
+        lambda net: pn.Stacking([pn.Classifier("logistic", epochs=5)], final=net, n_folds=2),
+    ],
+    ids=["bagging", "snapshot", "swa", "stacking"],
+)
+def test_the_members_threshold_decides(make, at):
+    y = (Y == 1).astype(int)
+    ensemble = make(thresholded(at)).fit(BLURRED, y)
+    members = [ensemble.final_] if isinstance(ensemble, pn.Stacking) else ensemble.members_
+    wanted = np.mean([m.threshold_ for m in members])
+    assert isinstance(at, str) or wanted == at
+    p = ensemble.predict_proba(BLURRED)[:, 1]
+    np.testing.assert_array_equal(ensemble.predict(BLURRED), p >= wanted)
+    assert ensemble.evaluate(BLURRED, y)["accuracy"].value == pytest.approx(((p >= wanted) == y).mean())
+    if isinstance(ensemble, pn.Bagging):
+        known = ~np.isnan(ensemble.oob_predictions_[:, 1])
+        assert ensemble.oob_score_ == ((ensemble.oob_predictions_[known, 1] >= wanted) == y[known]).mean()
+
+
+def test_a_tuned_threshold_is_that_of_the_averaged_weights():
+    net = pn.SWA(thresholded("f1")).fit(BLURRED, Y == 1).members_[0]
+    assert net.threshold_ == net._threshold()
+
+
+@pytest.mark.parametrize("kind", ["swa", "bagging", "hard"])
+def test_each_label_has_its_threshold(kind):
+    y, at = np.stack([Y == 0, Y > 0, Y == 2], 1).astype(int), [0.05, 0.95, 0.5]
+    net = thresholded(at)
+    made = {"swa": pn.SWA(net), "bagging": pn.Bagging(net, n=2), "hard": pn.Voting([net], how="hard")}[kind].fit(X, y)
+    p = made.members_[0].predict_proba(X) if kind == "hard" else made.predict_proba(X)
+    np.testing.assert_array_equal(made.predict(X), p >= at)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda net: pn.Voting([("a", TREE), ("net", net)]),
+        lambda net: pn.Stacking([("a", TREE), ("net", net)]),
+        lambda net: pn.Voting([("a", TREE), ("net", pn.Bagging(net))]),
+    ],
+    ids=["soft", "stacking", "nested"],
+)
+def test_a_threshold_that_would_not_count_is_refused(make):
+    for at in (0.02, "f1"):
+        with pytest.raises(pn.SettingError, match=r"'net'.*threshold=0\.5"):
+            make(thresholded(at)).fit(X, Y == 1)
+    pn.Voting([TREE, thresholded(0.02)], how="hard").fit(X, Y == 1)
+
+
+@pytest.mark.parametrize("given", ["mlp", pn.Classifier])
+@pytest.mark.parametrize("kind", [pn.Voting, pn.Stacking])
+def test_what_is_no_estimator_is_refused_by_name(kind, given):
+    with pytest.raises(pn.SettingError, match="classifiers or of regressors"):
+        kind([given]).set_params(seed=3).fit(X, Y)

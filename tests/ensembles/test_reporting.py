@@ -1,5 +1,6 @@
 """The page that an ensemble writes."""
 
+import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -24,3 +25,12 @@ def test_a_page_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(pn.FileError, match="the report cannot be written"):
         pn.Bagging(DecisionTreeClassifier(), n=2).fit(X, y).report(tmp_path / "file" / "page.html", X, y)
+
+
+def test_the_report_weights_rows_as_the_evaluation_does(tmp_path):
+    X, y = load_iris(return_X_y=True)
+    weight = np.where(y == 1, 9.0, 1.0)
+    bag = pn.Bagging(DecisionTreeClassifier(max_depth=1), n=3).fit(X, y)
+    found = bag.report(tmp_path / "page.html", X, y, sample_weight=weight)
+    assert found["accuracy"].value == pytest.approx(np.average(bag.predict(X) == y, weights=weight))
+    assert found["accuracy"].value != pytest.approx(bag.score(X, y))

@@ -59,7 +59,7 @@ def test_the_map_is_saved_with_the_model_and_forgotten_by_fit(how, tmp_path):
     again = pn.load(tmp_path / "model")
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
     assert again.calibration_["after"] == model.calibration_["after"]
-    model.set_params(epochs=1).fit(X[:200], THREE[:200])
+    model.fit(X[:200], THREE[:200])
     assert not hasattr(model, "calibration_")
     model.calibrate(X[200:], THREE[200:], how=how).partial_fit(X[:50], THREE[:50])
     assert not hasattr(model, "calibration_")
@@ -140,3 +140,39 @@ def test_the_rows_of_a_training_with_class_weights_are_refused_too():
     fitted = pn.Classifier("mlp", epochs=2, class_weight="balanced").fit(X, y)
     with pytest.raises(pn.DataError, match="rows that the model was trained on"):
         fitted.calibrate(X, y)
+
+
+@pytest.mark.parametrize("part", ["reversed", "some", "weighted"])
+def test_training_rows_in_another_order_or_number_or_weight_are_refused(part):
+    weight = np.linspace(0.5, 1.5, 300) if part == "weighted" else None
+    model = pn.Classifier(epochs=1).fit(X[:300], Y[:300], sample_weight=weight)
+    rows = {"reversed": np.arange(300)[::-1], "some": np.arange(200), "weighted": np.arange(300)}[part]
+    with pytest.raises(pn.DataError, match=f"{len(rows)} of {len(rows)} rows .* trained on"):
+        model.calibrate(X[rows], Y[rows])
+
+
+def test_a_few_training_rows_are_warned_of():
+    with pytest.warns(pn.DataWarning, match="20 of 320 rows"):
+        pn.Classifier(epochs=1).fit(X[:300], Y[:300]).calibrate(X[280:], Y[280:])
+
+
+def test_new_rows_that_equal_old_ones_because_few_rows_exist_are_taken():
+    few = np.random.default_rng(0).integers(0, 3, (600, 2)).astype(float)
+    model = pn.Classifier(epochs=1).fit(few[:300], Y[:300])
+    assert model.calibrate(few[300:], Y[300:]).calibration_["n_rows"] == 300
+
+
+def test_texts_that_were_trained_on_are_refused_in_any_company():
+    texts = [f"word{i % 7} of {'many ' * (i % 5)}{i}" for i in range(60)]
+    y = np.arange(60) % 2
+    model = pn.Classifier(epochs=1).fit(texts[:40], y[:40])
+    with pytest.raises(pn.DataError, match="trained on"):
+        model.calibrate(texts[5:38], y[5:38])
+
+
+def test_a_map_that_makes_answers_worse_is_warned_of():
+    model = pn.Classifier(epochs=1).fit(X[:200], THREE[:200])
+    with pytest.warns(pn.DataWarning, match="log loss worse.*how='temperature'"):
+        model.calibrate(X[200:], THREE[200:], how="isotonic")
+    found = model.calibration_
+    assert found["after"]["log_loss"] > found["before"]["log_loss"]

@@ -203,3 +203,38 @@ def test_one_around_another_librarys_estimator_is_not_saved(tmp_path):
     made = pn.Conformal(LinearRegression()).fit(X, X[:, 0])
     with pytest.raises(pn.DataError, match="Conformal around a LinearRegression"):
         made.save(tmp_path / "c.parnassus")
+
+
+def test_rows_that_an_ensembles_members_learned_from_are_refused():
+    bag = pn.Bagging(pn.Regressor("linear", epochs=1), n=4).fit(X[:200], Y[:200])
+    with pytest.raises(pn.DataError, match="trained on"):
+        pn.Conformal(bag).calibrate(X[:150][::-1], Y[:150][::-1])
+    assert pn.Conformal(bag).calibrate(X[200:], Y[200:]).n_calibration_ == 400
+
+
+@pytest.mark.parametrize("given", ["mlp", pn.Regressor, None], ids=str)
+@pytest.mark.parametrize("method", ["fit", "calibrate"])
+def test_what_is_no_estimator_is_refused_by_name(given, method):
+    with pytest.raises(pn.SettingError, match=r"pn.Regressor\('mlp'\).*got"):
+        getattr(pn.Conformal(given), method)(X, Y)
+
+
+def test_each_class_is_learned_from_and_calibrated_on():
+    y = np.array(["a"] * 58 + ["b"] * 2)
+    sure = pn.Conformal(pn.Classifier("softmax", epochs=1)).fit(X[:60], y)
+    assert sure.estimator_.classes_.tolist() == ["a", "b"]
+    assert sure.n_calibration_ == 12
+    y[-2] = "a"
+    with pytest.raises(pn.DataError, match="class 'b' has 1 row"):
+        pn.Conformal(pn.Classifier("softmax", epochs=1)).fit(X[:60], y)
+    with pytest.raises(pn.DataError, match="40 classes need 40 rows"):
+        pn.Conformal(LogisticRegression()).fit(X[:100], np.arange(100) % 40)
+
+
+def test_the_score_is_the_estimators_and_folds_take_it():
+    sure = pn.Conformal(LinearRegression()).fit(X[:400], Y[:400])
+    assert sure.score(X[400:], Y[400:]) == sure.estimator_.score(X[400:], Y[400:])
+    found = pn.cross_validate(pn.Conformal(pn.Regressor("linear", epochs=5)), X, Y, folds=2)
+    assert found.test["score"].shape == (2,)
+    with pytest.raises(pn.SettingError, match="no score"):
+        pn.Conformal(Still()).fit(X, Y).score(X, Y)

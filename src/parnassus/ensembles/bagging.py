@@ -1,12 +1,14 @@
 """Bagging: the mean of members that each saw rows, and perhaps columns, of their own."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 
+from ..data.answers import shown
 from ..data.split import bootstrap_draw
 from ..data.targets import Labels, Numbers, Target
-from ..errors import DataError
+from ..errors import DataError, DataWarning
 from ..estimators.base import Estimator
 from ..estimators.intake import Examples, take_rows
 from ..functional.metrics import r2
@@ -24,7 +26,7 @@ from .members import (
     take_columns,
 )
 
-DRAWS = 100  # of rows for one member, until two classes are among them
+DRAWS = 100  # of rows for one member, until all classes are among them
 
 
 class Bagging(Ensemble):
@@ -59,6 +61,7 @@ class Bagging(Ensemble):
     """
 
     learned = (*Ensemble.learned, "columns_", "oob_score_")
+    decides = "estimator"
 
     def __init__(
         self,
@@ -77,6 +80,8 @@ class Bagging(Ensemble):
         n = check_count("n", self.n)
         labels = goal.indices(examples.y) if isinstance(goal, Labels) else None
         draws = [self._draw(i, len(examples), labels) for i in range(n)]
+        if isinstance(goal, Labels) and labels is not None:
+            _warn_of_missed(goal, labels, [drawn for drawn, _ in draws])
         self.columns_ = self._draw_columns(examples.X, n)
         members = copies(self.estimator, n, seed=self.seed)
         parts = []
@@ -90,16 +95,23 @@ class Bagging(Ensemble):
         return members
 
     def _draw(self, member: int, n_rows: int, labels: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """(drawn, left out); a draw that shows one class alone is drawn again."""
+        """(drawn, left out); drawn again while a class is missing, and then the draw with the most classes."""
         n_drawn = max(1, round(check_share("rows", self.rows) * n_rows))
+        n_classes = 2 if labels is None else len(np.unique(labels))
+        most, best = 1, None
         for attempt in range(DRAWS):
             seed = seed_of(self.seed, "rows", member, attempt)
             if self.replace:
                 drawn, left = bootstrap_draw(n_rows, n_drawn, seed=seed)
             else:
                 drawn, left = np.split(np.random.default_rng(seed).permutation(n_rows), [n_drawn])
-            if labels is None or len(np.unique(labels[drawn])) > 1:
-                return drawn, left
+            n_found = n_classes if labels is None else len(np.unique(labels[drawn]))
+            if n_found > most:
+                most, best = n_found, (drawn, left)
+            if n_found == n_classes:
+                break
+        if best is not None:
+            return best
         raise DataError(
             f"{DRAWS} draws of {n_drawn} of {n_rows} rows each showed one class alone; raise rows above {self.rows}"
         )
@@ -128,14 +140,15 @@ class Bagging(Ensemble):
         known = counts > 0
         sums[~known] = np.nan
         self.oob_predictions_ = sums / np.maximum(counts, 1)[:, None]
-        self.oob_score_ = self._oob(goal, examples.take(np.flatnonzero(known)), self.oob_predictions_[known])
+        threshold = self._threshold(members, goal)
+        self.oob_score_ = self._oob(goal, examples.take(np.flatnonzero(known)), self.oob_predictions_[known], threshold)
 
-    def _oob(self, goal: Any, known: Examples, predicted: np.ndarray) -> float | None:
+    def _oob(self, goal: Any, known: Examples, predicted: np.ndarray, threshold: Any) -> float | None:
         if len(predicted) < 2:
             return None
         if isinstance(goal, Numbers):
             return float(r2(known.y.reshape(predicted.shape), predicted, sample_weight=known.weight))
-        answers = goal.decide(predicted)
+        answers = goal.decide(predicted, threshold=threshold)
         if isinstance(goal, Labels):
             return float(np.average(answers == known.y, weights=known.weight))
         return float(np.average((goal.multi_hot(answers) == goal.multi_hot(known.y)).all(1), weights=known.weight))
@@ -153,6 +166,20 @@ class Bagging(Ensemble):
     def _mean(self, X: Any) -> np.ndarray:
         said = [self._said(m, self._seen(X, i), self.target_) for i, m in enumerate(self.members_)]
         return np.mean(said, axis=0)
+
+
+def _warn_of_missed(goal: Labels, labels: np.ndarray, draws: list[np.ndarray]) -> None:
+    """Warn of classes that some members never see."""
+    missed = [np.setdiff1d(labels, labels[drawn]) for drawn in draws]
+    n_blind = sum(len(classes) > 0 for classes in missed)
+    if n_blind:
+        warnings.warn(
+            f"{n_blind} of {len(draws)} members drew no row of all classes in {DRAWS} draws, and give those missing, "
+            f"of {shown(goal.classes[np.unique(np.concatenate(missed))])}, probability 0; give more rows of them, or "
+            f"raise rows",
+            DataWarning,
+            stacklevel=4,
+        )
 
 
 def _watches(member: Estimator) -> bool:

@@ -16,7 +16,7 @@ from ..evaluation.multilabel import evaluate_multilabel
 from ..evaluation.regression import evaluate_regression
 from ..evaluation.result import Evaluation
 from ..functional.metrics import r2
-from .members import check_count, kind_of, numbers_of, probabilities_of
+from .members import check_count, kind_of, mean_threshold, numbers_of, probabilities_of
 
 Named = dict[str, Any]
 
@@ -29,14 +29,16 @@ class Ensemble(Settings):
 
     kinds: ClassVar[dict[str, type["Ensemble"]]] = {}
     roles = ()
-    learned: ClassVar[tuple[str, ...]] = ("n_features_in_", "n_rows_", "target_name_")
+    learned: ClassVar[tuple[str, ...]] = ("n_features_in_", "n_rows_", "target_name_", "threshold_")
     others: ClassVar[tuple[str, ...]] = ()  # fitted estimators beside the members
+    decides: ClassVar[str] = ""  # the setting whose estimator has the threshold; one half where there is none
     several: ClassVar[bool] = True  # whether it takes several labels or numbers a row
 
     members_: list[Any]
     target_: Any
     target_name_: Columns | None
     n_rows_: int
+    threshold_: Any = 0.5  # one number, or a list of one a label
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -57,7 +59,7 @@ class Ensemble(Settings):
         """Settings by name; `deep` adds those of the estimators, as `name__setting`."""
         params = super().get_params(deep=False)
         for name, part in self._parts().items() if deep else ():
-            if hasattr(part, "get_params"):
+            if hasattr(part, "get_params") and not isinstance(part, type):
                 params |= {name: part} | {f"{name}__{k}": v for k, v in part.get_params().items()}
         return params
 
@@ -93,8 +95,15 @@ class Ensemble(Settings):
         self._name_features(examples.X)
         self.target_, self.n_rows_ = goal, len(examples)
         self.target_name_ = getattr(examples.source, "target", None) or examples.target
+        self.threshold_ = self._threshold(members, goal)
         self.members_ = members
         return self
+
+    def _threshold(self, members: list[Any], goal: Any) -> Any:
+        """The mean of the thresholds of those that decide."""
+        if not self.decides or isinstance(goal, Numbers):
+            return 0.5
+        return mean_threshold([getattr(self, name) for name in self.others] or members, goal)
 
     def _seed(self) -> int:
         return getattr(self, "seed", 0)
@@ -148,7 +157,7 @@ class Ensemble(Settings):
     def predict(self, X: Any) -> Any:
         """Labels in the form that `fit` was given, or numbers in its units.
 
-        The likeliest class; the second of two where its probability is one half or more, a label alike.
+        The likeliest class; the second of two where its probability is `threshold_` or more, a label alike.
         """
         return self._answers(self._inputs(X))
 
@@ -157,7 +166,7 @@ class Ensemble(Settings):
         if isinstance(goal, Numbers):
             numbers = self._numbers(X)
             return numbers[:, 0] if goal.flat else numbers
-        return goal.decide(self._probabilities(X))
+        return goal.decide(self._probabilities(X), threshold=self.threshold_)
 
     def _probabilities(self, X: Any) -> np.ndarray:
         """(n, K): the mean of the members' probabilities."""
@@ -198,8 +207,11 @@ class Ensemble(Settings):
         probability = self._probabilities(examples.X)
         if isinstance(goal, Multilabel):
             truth, shared = goal.multi_hot(examples.y), shared | {"prior": goal.counts / goal.n_rows}
-            return evaluate_multilabel(truth, probability, labels=goal.labels.tolist(), **shared)
+            return evaluate_multilabel(
+                truth, probability, labels=goal.labels.tolist(), thresholds=self.threshold_, **shared
+            )
         truth, names = goal.indices(examples.y), goal.classes.tolist()
+        shared["threshold"] = self.threshold_ if goal.loss_kind == "binary" else 0.5
         return evaluate_classification(truth, probability, classes=names, prior=goal.counts, **shared)
 
     def report(
@@ -209,14 +221,15 @@ class Ensemble(Settings):
         y: Any = None,
         *,
         target: Columns | None = None,
+        sample_weight: Any = None,
         title: str = "",
         data: str = "the data",
     ) -> Evaluation:
         """Write one HTML page on how good the ensemble is on rows X, y, and return the numbers."""
         from .reporting import write_report
 
-        examples = self._asked(X, y, target, None)
-        evaluation = self.evaluate(examples.X, examples.y)
+        examples = self._asked(X, y, target, sample_weight)
+        evaluation = self.evaluate(examples.X, examples.y, sample_weight=examples.weight)
         write_report(self, path, examples, evaluation, title=title, data=data)
         return evaluation
 

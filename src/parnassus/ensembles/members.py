@@ -10,6 +10,7 @@ from ..data.targets import Labels, Multilabel, Target, places
 from ..errors import DataError, SettingError
 from ..estimators.base import Estimator
 from ..estimators.intake import Examples, take_rows
+from ..estimators.protocol import Settings
 from ..estimators.together import fit_together
 from ..train.randomness import seed_of
 
@@ -121,6 +122,55 @@ def _label_probabilities(member: Any, X: Any, goal: Multilabel) -> np.ndarray:
     found = np.zeros((len(given), len(goal.labels)))
     found[:, places(goal.labels, member.classes_, np.arange(given.shape[1]))] = given
     return found
+
+
+def thresholds_of(member: Any, goal: Labels | Multilabel) -> np.ndarray:
+    """Where a fitted member begins to answer the second of two classes, (), or each label, (L,); NaN for those unseen.
+
+    One half for members that are not ours.
+    """
+    inner = last_of(member)
+    given = np.asarray(getattr(inner, "threshold_", 0.5) if isinstance(inner, Settings) else 0.5, dtype=np.float64)
+    if isinstance(goal, Labels):
+        return given
+    found = np.full(len(goal.labels), np.nan)
+    ours = isinstance(member, Estimator)  # the others are given all labels
+    found[places(goal.labels, member.classes_, np.arange(len(member.classes_))) if ours else slice(None)] = given
+    return found
+
+
+def mean_threshold(members: Sequence[Any], goal: Labels | Multilabel) -> Any:
+    """The mean of the fitted members' thresholds: a number, or a list of one a label."""
+    each = np.stack([thresholds_of(member, goal) for member in members])
+    known = ~np.isnan(each)
+    mean = np.where(known, each, 0).sum(0) / np.maximum(known.sum(0), 1)
+    return np.where(known.any(0), mean, 0.5).tolist()
+
+
+def refuse_thresholds(parts: dict[str, Any], remedy: str) -> None:
+    """Refuses members that answer from another threshold than one half, where probabilities alone are used."""
+    for name, part in parts.items():
+        if moved(part):
+            raise SettingError(
+                f"member {name!r} has a threshold of its own, and its probabilities alone count; {remedy}"
+            )
+
+
+def moved(estimator: Any) -> bool:
+    """Whether an unfitted estimator of ours is set to answer from another threshold than one half."""
+    one = last_of(estimator)
+    if not isinstance(one, Settings):
+        return False
+    inner = getattr(one, "decides", "")  # an ensemble's threshold is that of its members, or its last estimator
+    if inner:
+        return moved(getattr(one, inner))
+    threshold = getattr(one, "threshold", 0.5)
+    return isinstance(threshold, str) or bool(np.any(np.asarray(threshold) != 0.5))
+
+
+def last_of(estimator: Any) -> Any:
+    """A pipeline's last step, which answers for it; any other estimator itself."""
+    return last_of(estimator.steps[-1][1]) if getattr(estimator, "steps", None) else estimator
 
 
 def class_numbers_of(member: Any, X: Any, goal: Labels) -> np.ndarray:

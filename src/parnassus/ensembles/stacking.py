@@ -12,7 +12,17 @@ from ..estimators.intake import Examples, take_rows
 from ..estimators.regressor import Regressor
 from ..train.randomness import seed_of
 from .committee import Committee, Given
-from .members import _fit_all, check_count, copied, kind_of, numbers_of, part_of, probabilities_of, settled
+from .members import (
+    _fit_all,
+    check_count,
+    copied,
+    kind_of,
+    numbers_of,
+    part_of,
+    probabilities_of,
+    refuse_thresholds,
+    settled,
+)
 
 
 class Stacking(Committee):
@@ -40,6 +50,7 @@ class Stacking(Committee):
     """
 
     others = ("final_",)
+    decides = "final"
 
     def __init__(self, estimators: Given, *, final: Any = None, n_folds: int = 5, seed: int = 0) -> None:
         self.estimators, self.final, self.n_folds, self.seed = estimators, final, n_folds, seed
@@ -47,11 +58,12 @@ class Stacking(Committee):
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Settings by name; `deep` adds those of the members and of the final estimator."""
         params = super().get_params(deep)
-        if deep and hasattr(self.final, "get_params"):
+        if deep and hasattr(self.final, "get_params") and not isinstance(self.final, type):
             params |= {f"final__{k}": v for k, v in self.final.get_params().items()}
         return params
 
     def _fit(self, examples: Examples, goal: Target) -> list[Any]:
+        refuse_thresholds(self._parts(), "leave its threshold=0.5, and set one in final=pn.Classifier(...)")
         folds = self._folds(examples, goal)
         given = [settled(copied(one), self.seed) for one in self._parts().values()]
         final = self._final(len(examples))

@@ -15,6 +15,7 @@ from ..data.targets import Target
 from ..errors import SettingError
 from ..estimators.assembly import device_under, placed
 from ..estimators.base import Estimator
+from ..estimators.classifier import Classifier
 from ..estimators.intake import Examples
 from ..estimators.protocol import unfitted_on_error
 from ..estimators.regularization import regularized
@@ -46,6 +47,8 @@ class Snapshot(Ensemble):
 
     Source: Huang et al. 2017, equation 2; Loshchilov and Hutter 2017 for the restarts.
     """
+
+    decides = "estimator"
 
     def __init__(self, estimator: Any, *, n: int = 5) -> None:
         self.estimator, self.n = estimator, n
@@ -91,6 +94,7 @@ class SWA(Ensemble):
     """
 
     learned = (*Ensemble.learned, "n_averaged_")
+    decides = "estimator"
 
     def __init__(self, estimator: Any, *, start: float = 0.75) -> None:
         self.estimator, self.start = estimator, start
@@ -110,7 +114,7 @@ class SWA(Ensemble):
         _train(net, part_of(net, examples, goal), gather)
         _load(net, mean)
         refresh_norms(net, examples.X)
-        return [net]
+        return [_retuned(net)]
 
 
 def refresh_norms(estimator: Estimator, X: Any) -> None:
@@ -191,5 +195,13 @@ def _load(net: Estimator, state: State) -> None:
 
 def _with_state(net: Estimator, state: State) -> Estimator:
     member = copy.deepcopy(net)
+    member.held_ = net.held_  # a copy leaves these rows behind
     _load(member, state)
-    return member
+    return _retuned(member)
+
+
+def _retuned(net: Estimator) -> Estimator:
+    """The net with a threshold tuned on its own weights; that of the training is the last step's."""
+    if isinstance(net, Classifier) and isinstance(net.threshold, str):
+        net.threshold_ = net._threshold()
+    return net

@@ -10,7 +10,17 @@ from ..errors import SettingError
 from ..estimators.intake import Examples
 from ..functional.boosting import vote_shares
 from .committee import Committee, Given
-from .members import _fit_all, class_numbers_of, copied, numbers_of, part_of, probabilities_of, settled
+from .members import (
+    _fit_all,
+    class_numbers_of,
+    copied,
+    numbers_of,
+    part_of,
+    probabilities_of,
+    refuse_thresholds,
+    settled,
+    thresholds_of,
+)
 
 
 class Voting(Committee):
@@ -38,6 +48,8 @@ class Voting(Committee):
         if self.how not in ("soft", "hard"):
             raise SettingError(f"how is 'soft' or 'hard'; got {self.how!r}")
         self._weights()
+        if self.how == "soft":
+            refuse_thresholds(self._parts(), "choose how='hard', or leave its threshold=0.5")
         members = [settled(copied(one), self.seed) for one in self._parts().values()]
         return _fit_all(members, [part_of(m, examples, goal) for m in members])
 
@@ -56,7 +68,10 @@ class Voting(Committee):
             weight = torch.from_numpy(self._weights())
             return vote_shares(torch.from_numpy(votes), len(self.target_.classes), weight=weight).numpy()
         else:
-            said = [(probabilities_of(m, X, self.target_) >= 0.5).astype(np.float64) for m in self.members_]
+            said = [
+                (probabilities_of(m, X, self.target_) >= thresholds_of(m, self.target_)).astype(np.float64)
+                for m in self.members_
+            ]
         return np.average(said, axis=0, weights=self._weights())
 
     def _numbers(self, X: Any) -> np.ndarray:

@@ -35,7 +35,7 @@ from .assembly import (
     prepare,
     rows_of,
 )
-from .identity import fingerprint, versions
+from .identity import fingerprint, row_keys_of, versions
 from .intake import Examples, hold_out, warn_of_leaks
 from .protocol import Settings, fitted, not_fitted_error, unfitted_on_error
 from .regularization import first_weights, regularized
@@ -173,7 +173,7 @@ class Estimator(Settings):
         device = device_of(self.device)
         self._build(device)
         check_module(self, rows)
-        self.data_ = {"fingerprint": fingerprint(rows), "n_rows": len(rows)}
+        self.data_, self._row_keys = {"fingerprint": fingerprint(rows), "n_rows": len(rows)}, row_keys_of(rows)
         self.data_ |= {"model": self.model_name, "loss": repr(self.loss), "view": self.view_}
         self.data_ |= {"init": repr(self.init)} if self.init is not None else {}
         name = getattr(examples.source, "target", None) or examples.target

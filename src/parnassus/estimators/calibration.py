@@ -1,11 +1,14 @@
 """A classifier's probabilities brought to say how often: fitted on rows it was not trained on, kept with the model."""
 
+import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from ..data.split import k_folds
-from ..errors import DataError, SettingError, did_you_mean
+from ..errors import DataError, DataWarning, SettingError, did_you_mean
 from ..functional.calibration import (
     check_both,
     isotonic,
@@ -19,7 +22,7 @@ from ..functional.calibration import (
 )
 from ..functional.metrics.calibration import brier, expected_calibration_error, log_loss
 from .assembly import rows_of
-from .identity import fingerprint
+from .identity import fingerprint, row_keys_of
 from .intake import Examples
 from .using import outputs_of
 
@@ -48,6 +51,7 @@ def calibrate(classifier: "Classifier", examples: Examples, how: str) -> dict[st
     judged = {"after": judge(truth, cross_fitted(how, scores, truth, examples.weight), examples.weight)}
     if classifier.objective_.probabilistic:
         judged["before"] = judge(truth, with_temperature(scores, 1.0), examples.weight)
+        warn_if_worse(how, judged["before"]["log_loss"], judged["after"]["log_loss"], len(truth))
     return {"map": fitted_map(how, scores, truth, examples.weight), "n_rows": len(truth), **judged}
 
 
@@ -65,6 +69,48 @@ def refuse_training_rows(estimator: "Estimator", examples: Examples) -> None:
             "these are the rows that the model was trained on, where it is too sure of itself; calibrate on "
             "others, such as rows that fit held out by validation=0.2"
         )
+    refuse_known_rows([estimator], [examples.X], len(examples), estimator.data_["n_rows"])
+
+
+def refuse_known_rows(
+    learners: "Sequence[Estimator]", inputs: Sequence[Any], n: int, n_rows: int, *, drawn_with_replacement: bool = False
+) -> None:
+    """Refuses n rows most of which some learner has learned from, and warns of some; `inputs` are as each sees them.
+
+    Where few different rows exist, new ones equal old ones by chance: at most as often as training rows have twins,
+    which is at most twice the share of them that is not different from others. Only more than that counts.
+    """
+    known, chance, share = torch.zeros(n, dtype=torch.bool), 0.0, 1.0
+    for learner, X in zip(learners, inputs, strict=True):
+        keys = getattr(learner, "_row_keys", None)
+        given = row_keys_of(learner.codec_.encode(X), n) if keys is not None else None
+        if keys is None or given is None:
+            continue
+        known |= torch.isin(given, keys)
+        different = n_rows * (1 - (1 - 1 / n_rows) ** len(keys)) if drawn_with_replacement else len(keys)
+        twins = min(max(2 * (1 - len(keys.unique()) / different), 0.0), 1.0)
+        chance = 1 - (1 - chance) * (1 - twins)
+        share = min(1.0, len(keys) / n_rows) if len(learners) == 1 else 1.0
+    found, expected = int(known.sum()), n * chance
+    if found <= expected + 3 * (expected * (1 - chance)) ** 0.5:
+        return
+    words = f"{found} of {n} rows are rows that the model was trained on, where it is too sure of itself"
+    if found - expected > n * (1 - chance) * share / 2:
+        raise DataError(f"{words}; calibrate on others, such as rows that fit held out by validation=0.2")
+    warnings.warn(f"{words}; leave them out of the rows to calibrate on", DataWarning, stacklevel=5)
+
+
+def warn_if_worse(how: str, before: float, after: float, n_rows: int) -> None:
+    """Warns where rows left out of the map are answered worse with it than without, by more than a hundredth."""
+    if after <= 1.01 * before:
+        return
+    remedy = "calibrate on more rows" if how == "temperature" else "use how='temperature', or more rows"
+    warnings.warn(
+        f"calibration by {how} on {n_rows} rows makes the log loss worse, {after:.3g} in place of {before:.3g} on rows "
+        f"left out of the map; {remedy}",
+        DataWarning,
+        stacklevel=4,
+    )
 
 
 def logits_of(outputs: np.ndarray) -> np.ndarray:

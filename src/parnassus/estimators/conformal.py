@@ -9,8 +9,8 @@ import numpy as np
 from .. import store
 from ..data.answers import shown
 from ..data.sources import Columns
-from ..data.split import random_split
-from ..data.targets import number_array
+from ..data.split import Split, random_split, stratified_split
+from ..data.targets import Labels, number_array, target_for
 from ..errors import DataError, SettingError, did_you_mean
 from ..functional.conformal import (
     aps_scores,
@@ -21,7 +21,7 @@ from ..functional.conformal import (
     residual_scores,
 )
 from .base import Estimator
-from .calibration import refuse_training_rows
+from .calibration import refuse_known_rows, refuse_training_rows
 from .intake import Examples, as_learned, examples_of, inputs_of
 from .protocol import Settings, not_fitted_error
 from .saving import plain, rebuilt, rich, tree_of
@@ -65,10 +65,11 @@ class Conformal(Settings):
         """Fit a copy of the estimator on some of the rows, and calibrate on the others."""
         from sklearn.base import clone
 
+        self._check_estimator()
         examples = examples_of(X, y, target=target)
         if not 0 < self.calibration < 1:
             raise SettingError(f"calibration is a share of the rows, between 0 and 1; got {self.calibration!r}")
-        kept, held = random_split(len(examples), self.calibration, seed=self.seed)
+        kept, held = self._split(examples)
         conformal_rank(len(held), self.level)  # before the fit, which may be long
         train = examples.take(kept)
         self.target_name_ = target
@@ -80,6 +81,7 @@ class Conformal(Settings):
 
     def calibrate(self, X: Any, y: Any = None, *, target: Columns | None = None) -> Self:
         """Calibrate around the estimator as it is, fitted before on other rows than these."""
+        self._check_estimator()
         self.estimator_, self.scale_, self.target_name_ = self.estimator, None, target
         if self._how() == "normalised":
             raise SettingError("how='normalised' learns a second model; call fit, which keeps rows for it")
@@ -87,7 +89,39 @@ class Conformal(Settings):
         conformal_rank(len(examples), self.level)
         if hasattr(self.estimator_, "data_"):
             refuse_training_rows(self.estimator_, examples)
+        elif hasattr(self.estimator_, "members_"):
+            _refuse_rows_of_members(self.estimator_, examples)
         return self._calibrate(examples)
+
+    def _check_estimator(self) -> None:
+        given = self.estimator
+        if isinstance(given, type) or not (hasattr(given, "fit") and hasattr(given, "predict")):
+            came = f"the class {given.__name__}" if isinstance(given, type) else repr(given)
+            raise SettingError(
+                f"estimator is an estimator of parnassus, such as pn.Regressor('mlp'), or of scikit-learn; got {came}"
+            )
+
+    def _split(self, examples: Examples) -> Split:
+        """Rows to learn from and to calibrate on; where there is one class a row, each class is among both."""
+        from sklearn.base import is_classifier
+
+        goal = target_for(examples.y, "classifier") if is_classifier(self.estimator) else None
+        if not isinstance(goal, Labels) or examples.y is None:
+            return random_split(len(examples), self.calibration, seed=self.seed)
+        codes = goal.fit(examples.y).indices(examples.y)
+        counts, n_held = np.bincount(codes), round(self.calibration * len(codes))
+        if counts.min() < 2:
+            raise DataError(
+                f"class {goal.classes[counts.argmin()].item()!r} has {counts.min()} row, and one is needed to learn "
+                "from and one to calibrate on; add rows of it, or leave it out"
+            )
+        if not len(counts) <= n_held <= len(codes) - len(counts):
+            raise DataError(
+                f"{len(counts)} classes need {len(counts)} rows to learn from and to calibrate on; "
+                f"calibration={self.calibration} of {len(codes)} rows leaves {len(codes) - n_held} and {n_held}; "
+                "give more rows, or another share"
+            )
+        return stratified_split(codes, self.calibration, seed=self.seed)
 
     def _calibrate(self, examples: Examples) -> Self:
         self.n_calibration_ = len(examples)
@@ -184,11 +218,21 @@ class Conformal(Settings):
             inside[np.arange(len(inside)), probability.argmax(1)] = True
         return inside
 
+    def score(self, X: Any, y: Any = None, *, target: Columns | None = None) -> float:
+        """The estimator's own score of its answers, such as accuracy or R squared."""
+        estimator, examples = self._ready(), self._asked(X, y, target)
+        if not hasattr(estimator, "score"):
+            raise SettingError(f"{type(estimator).__name__} has no score; ask for coverage")
+        return float(estimator.score(examples.X, examples.y))
+
+    def _asked(self, X: Any, y: Any, target: Columns | None) -> Examples:
+        learned = self.target_name_
+        return examples_of(X, y, target=learned if y is None and target is None else as_learned(target, learned))
+
     def coverage(self, X: Any, y: Any = None, *, target: Columns | None = None) -> dict[str, float]:
         """The share of rows whose answer lies inside ("coverage"), and the mean width or number of classes ("size")."""
         self._ready()
-        learned = self.target_name_
-        examples = examples_of(X, y, target=learned if y is None and target is None else as_learned(target, learned))
+        examples = self._asked(X, y, target)
         if self._how() in SETS:
             inside = self._members(self.estimator_.predict_proba(examples.X))
             held, size = inside[np.arange(len(inside)), self._class_numbers(examples.y)], inside.sum(1)
@@ -235,6 +279,19 @@ class Conformal(Settings):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "quantile_")
+
+
+def _refuse_rows_of_members(ensemble: Any, examples: Examples) -> None:
+    """Refuses rows that an ensemble's members learned from, each asked for the columns that it sees."""
+    members = [(i, m) for i, m in enumerate(ensemble.members_) if hasattr(m, "_row_keys")]
+    seen = getattr(ensemble, "_seen", lambda X, member: X)
+    refuse_known_rows(
+        [m for _, m in members],
+        [seen(examples.X, i) for i, _ in members],
+        len(examples),
+        getattr(ensemble, "n_rows_", len(examples)),
+        drawn_with_replacement=bool(getattr(ensemble, "replace", False)),
+    )
 
 
 def _learns_quantiles(estimator: Any) -> bool:

@@ -7,10 +7,11 @@ import platform
 import numpy as np
 import torch
 
-from ..data.rows import Rows
+from ..data.rows import Dense, Joined, Ragged, Rows
 from ..version import __version__
 
 SAMPLED, WHOLE = 4096, 32_000_000  # rows; bytes of encoded data up to which every row is read
+KEYED, MIXER = 1_000_000, np.uint64(0x9E3779B97F4A7C15)  # rows that are known again; an odd number of mixed bits
 
 
 def fingerprint(rows: Rows) -> str:
@@ -22,6 +23,57 @@ def fingerprint(rows: Rows) -> str:
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(tensor.cpu().numpy()).tobytes())
     return digest.hexdigest()
+
+
+def row_keys_of(rows: Rows, most: int = KEYED) -> torch.Tensor | None:
+    """A 64-bit key of each encoded row's inputs (rows,), int64, answers and weights aside: equal rows, equal keys.
+
+    Of more rows than `most`, or than 32 MB hold, some spread evenly over them; None where rows stay outside memory.
+    """
+    parts = rows.parts if isinstance(rows, Joined) else (rows,)
+    if isinstance(parts[0], Ragged):
+        return _ragged_keys(parts[0])
+    held = {k: t for p in parts if isinstance(p, Dense) for k, t in p.tensors.items() if k not in ("y", "weight")}
+    if not isinstance(parts[0], Dense) or not held:
+        return None
+    if most == KEYED:
+        most = min(KEYED, max(WHOLE * len(rows) // max(rows.n_bytes, 1), SAMPLED))
+    keys = np.zeros(min(len(rows), most), dtype=np.uint64)
+    for _, tensor in sorted(held.items()):
+        if len(tensor) > most:
+            tensor = tensor[torch.linspace(0, len(tensor) - 1, most, dtype=torch.float64).round().long()]
+        keys = keys * MIXER + _hashed(np.ascontiguousarray(tensor.cpu().numpy()).reshape(len(keys), -1))
+    return torch.from_numpy(keys.view(np.int64))
+
+
+def _hashed(matrix: np.ndarray) -> np.ndarray:
+    """Keys of rows of numbers: their bytes as words, mixed, times fixed odd numbers, summed modulo 2**64."""
+    width = matrix.shape[1] * matrix.itemsize
+    if width % 8:
+        padded = np.zeros((len(matrix), width + 8 - width % 8), dtype=np.uint8)
+        padded[:, :width] = matrix.view(np.uint8)
+        matrix = padded
+    words, keys = matrix.view(np.uint64), np.empty(len(matrix), dtype=np.uint64)
+    weights = np.random.default_rng(0).integers(0, 2**63, words.shape[1], dtype=np.uint64) * np.uint64(2)
+    weights += np.uint64(1)
+    step = max(16_384 // max(words.shape[1], 1), 1)  # words that stay in cache
+    for start in range(0, len(words), step):
+        part = words[start : start + step] * MIXER
+        part ^= part >> np.uint64(32)  # what differs in high bits alone shall differ in low ones too
+        keys[start : start + step] = part @ weights
+    return keys
+
+
+def _ragged_keys(rows: Ragged) -> torch.Tensor | None:
+    """Keys of rows of different lengths, whatever rows they are padded with."""
+    if rows.values.ndim != 1:
+        return None
+    lengths, starts = rows.lengths.cpu().numpy(), rows.starts.cpu().numpy()
+    place = np.arange(len(rows.values)) - np.repeat(starts, lengths)
+    words = (rows.values.cpu().numpy().astype(np.int64).view(np.uint64) + np.uint64(1)) * MIXER
+    words = (words ^ (words >> np.uint64(29))) * (place.astype(np.uint64) * MIXER | np.uint64(1))
+    sums = np.concatenate([np.zeros(1, np.uint64), (words ^ (words >> np.uint64(32))).cumsum(dtype=np.uint64)])
+    return torch.from_numpy((sums[starts + lengths] - sums[starts]).view(np.int64))
 
 
 def versions() -> dict[str, str]:

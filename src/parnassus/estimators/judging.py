@@ -89,7 +89,7 @@ class LabelJudge(Judge):
             said = estimator.target_.probabilities(outputs_of(estimator, X))
             scores_only, threshold = not estimator.objective_.probabilistic, getattr(estimator, "threshold_", 0.5)
         else:
-            own, threshold = estimator.classes_, 0.5
+            own, threshold = estimator.classes_, getattr(estimator, "threshold_", 0.5)
             said, scores_only = _said(estimator, X)
         outputs = np.zeros((len(rows), len(self.classes)))
         outputs[:, [self.place[c] for c in np.asarray(own).tolist()]] = said
