@@ -315,6 +315,16 @@ def test_a_full_batch_rule_sees_all_rows_in_cuts(micro):
     assert torch.allclose(objective.mean, x.mean(0), atol=1e-6)
 
 
+def test_a_rule_that_has_finished_ends_the_training():
+    x, _ = toy(100)
+    objective = Counts()
+    objective.finish = lambda: setattr(objective, "finished", len(trainer.history) >= 2)
+    trainer = trainer_for(objective, 100, plan=Plan(epochs=9, batch_size=16))
+    trainer.fit(Dense(x=x))
+    assert len(trainer.history) == 3
+    assert trainer.stopped
+
+
 # --- resume ---------------------------------------------------------------------------------------
 
 

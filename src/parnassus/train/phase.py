@@ -54,6 +54,7 @@ class Objective(nn.Module):
     full_batch = False
     probabilistic = True  # whether outputs are logits or the like, of which a target makes probabilities
     epochs: int | None = None  # how many are enough, where the rule ends by itself: one for the normal equation
+    finished = False  # whether the rule has come to its end (EM that no longer gains); read at each epoch's end
 
     def phases(self) -> Sequence[Phase]:
         """The moves of one step, in order."""

@@ -281,6 +281,7 @@ class Trainer:
         self.schedule.observe(self.history)
         if self.plan.patience or validation is not None:
             self._watch(summary, epoch)
+        self.stopped = self.stopped or self.objective.finished
         record.epoch(self, summary)
 
     def rate(self) -> float:
