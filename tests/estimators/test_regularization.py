@@ -20,7 +20,7 @@ X = RNG.normal(size=(90, 4))
 LABELS = np.digitize(X[:, 0] + X[:, 1] ** 2, [0.0, 1.2])
 NUMBERS = X @ [2.0, 0.0, -1.0, 0.0] + 0.1 * RNG.normal(size=90)
 PICTURES = RNG.integers(0, 255, (40, 12, 12), dtype=np.uint8)
-FOR_CLASSES = [n for n in pn.regularizer.names() if n not in ("output_noise", "cutout")]
+FOR_CLASSES = [n for n in pn.regularizer.names() if n not in ("output_noise", "cutout", "cutmix")]
 
 
 def classifier(model="mlp", **settings):
@@ -59,12 +59,14 @@ def test_the_same_seed_gives_the_same_weights(name):
     assert same(weights(one), weights(two))
 
 
-def test_output_noise_is_for_numbers_and_cutout_for_pictures():
+def test_output_noise_is_for_numbers_and_cutout_and_cutmix_for_pictures():
     reg = pn.Regressor("mlp", epochs=2, regularizers="output_noise", progress=False, device="cpu").fit(X, NUMBERS)
     assert np.isfinite(reg.predict(X)).all()
     held = {"cutout": {"size": 4}, "mixup": {}, "l2": {"strength": 0.01}}
     net = classifier(pn.model("cnn", channels=(4,), hidden=8), regularizers=held).fit(PICTURES, np.arange(40) % 2)
     assert net.predict(PICTURES).shape == (40,)
+    again = classifier(pn.model("cnn", channels=(4,), hidden=8), regularizers="cutmix").fit(PICTURES, np.arange(40) % 2)
+    assert not same(weights(again), weights(net))
 
 
 @pytest.mark.parametrize(

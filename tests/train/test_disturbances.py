@@ -156,3 +156,25 @@ def test_answers_are_due_where_labels_are_mixed():
     with pytest.raises(SettingError, match="LeastSquares"):
         pn.regularizer("mixup").make().attach(LeastSquares(2, 1))
     assert isinstance(supervised("numbers").model, nn.Sequential)
+
+
+def test_cutmix_covers_the_share_it_says_with_pixels_of_the_row_whose_answer_it_takes():
+    cutmix, shares = attached("cutmix", "labels"), []
+    x = torch.arange(8.0)[:, None, None, None].expand(8, 2, 16, 20)
+    for _ in range(200):
+        mixed = cutmix.batch({"x": x, "y": torch.arange(8)})
+        own = mixed["x"] == torch.arange(8.0)[:, None, None, None]
+        other = mixed["y_other"].float()[:, None, None, None]
+        assert ((mixed["x"] == other) | own).all()
+        kept = own[other[:, 0, 0, 0] != torch.arange(8.0)].float().mean((1, 2, 3))
+        torch.testing.assert_close(kept, mixed["mix"].expand(len(kept)))
+        changed = (~own).any(1).any(0)
+        assert int(changed.sum()) == int(changed.any(0).sum() * changed.any(1).sum())  # one rectangle
+        shares.append(float(mixed["mix"]))
+    # rectangles that stand out at the edge are cut, so that more stays than the 1 / 2 of Beta(1, 1)
+    assert 0.5 < sum(shares) / len(shares) < 0.75
+
+
+def test_cutmix_is_for_pictures():
+    with pytest.raises(SettingError, match="'cutmix' is for pictures"):
+        attached("cutmix", "labels").batch({"x": torch.zeros(4, 5), "y": torch.zeros(4).long()})

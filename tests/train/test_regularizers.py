@@ -210,7 +210,8 @@ def test_the_activity_penalty_makes_activities_small():
      ("elastic", {"share": 1.5}), ("max_norm", {"limit": 0.0}), ("activity_l1", {"strength": float("nan")}),
      ("weight_noise", {"scale": 0.0}), ("gradient_noise", {"decay": -1.0}), ("dropconnect", {"rate": 1.0}),
      ("input_noise", {"scale": float("inf")}), ("label_noise", {"rate": 0.0}), ("mixup", {"alpha": 0.0}),
-     ("cutout", {"size": 0}), ("l0", {"strength": 0.0}), ("output_noise", {"scale": -1.0})],
+     ("cutmix", {"alpha": -1.0}), ("cutout", {"size": 0}),
+     ("l0", {"strength": 0.0}), ("output_noise", {"scale": -1.0})],
 )  # fmt: skip
 def test_options_without_effect_or_meaning_are_refused_by_name(name, options):
     with pytest.raises(SettingError, match=f"'{name}'"):

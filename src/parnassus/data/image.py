@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError, DataWarning, SettingError, did_you_mean
+from ..functional.augmentation.colour import pca_axes
 from .answers import shown
+from .augmentation import augmentation
 from .codec import Codec, State
 from .pictures import RESIZES, converted, look, open_picture, refuse_range, resized, unit_floats
 from .rows import Batch, Dense, Rows, Stream
@@ -36,6 +38,8 @@ class Image(Codec):
     resize : "crop" (fill, then cut evenly), "pad" (fit, black around) or "stretch".
     mode : "L" (grey), "RGB", or "auto": the mode that all pictures share; grey and coloured ones together are refused.
     memory : bytes of pixels that may be held; pictures in files beyond that are decoded when a batch needs them.
+    augment : random changes of training pictures, such as "shift-flip" or {"rotate": 10, "zoom": 0.1}; see
+        `pn.data.augmentation.Augmentation`.
 
     Pixels are held as uint8 (float32 where floats are given that are no multiples of 1/255) and become
     (x - mean) / std by channel in `prepare`. The view "vector" runs row by row, channels last.
@@ -50,6 +54,7 @@ class Image(Codec):
     shape: tuple[int, int, int]  # channels, height, width
     mean: Tensor
     std: Tensor
+    axes: Tensor  # of the training pictures' colours, where `augment` shifts along them; else empty
 
     def __init__(
         self,
@@ -58,6 +63,7 @@ class Image(Codec):
         resize: str = "crop",
         mode: str = "auto",
         memory: int = MEMORY_BUDGET,
+        augment: str | Mapping[str, Any] | None = None,
     ) -> None:
         if resize not in RESIZES:
             raise SettingError(f"Image: resize={resize!r}; {did_you_mean(resize, RESIZES)}")
@@ -67,7 +73,9 @@ class Image(Codec):
             size = (size, size) if isinstance(size, int) else tuple(size)
             if len(size) != 2 or min(size) < 1:
                 raise SettingError(f"Image: size is (height, width) or one number, at least 1; got {size}")
-        self.options = {"size": size, "resize": resize, "mode": mode, "memory": memory}
+        self.augmentation = augmentation(augment)
+        augment = dict(augment) if isinstance(augment, Mapping) else augment
+        self.options = {"size": size, "resize": resize, "mode": mode, "memory": memory, "augment": augment}
         self._decoded: tuple[Any, np.ndarray] | None = None
 
     # --- fit --------------------------------------------------------------------------------------
@@ -116,16 +124,23 @@ class Image(Codec):
     def _measure(self, parts: Iterable[np.ndarray]) -> None:
         """Mean and standard deviation of each channel, from 0 to 255. Bytes are added up as whole numbers, exactly."""
         total, squares, n = np.zeros(self.shape[0]), np.zeros(self.shape[0]), 0
+        products = np.zeros((self.shape[0], self.shape[0]))
+        shifts = self.augmentation is not None and self.augmentation.pca > 0
         for pixels in parts:
             rows = max(BLOCK // int(np.prod(self.shape)), 1)
             for start in range(0, len(pixels), rows):
                 flat = pixels[start : start + rows].reshape(-1, self.shape[0])
                 wide = flat.astype(np.float64 if flat.dtype.kind == "f" else np.int64)
                 total, squares, n = total + wide.sum(0), squares + np.square(wide).sum(0), n + len(wide)
+                if shifts:
+                    unit = flat / 255
+                    products += unit.T @ unit
         mean = total / n
         std = np.sqrt(np.maximum(squares / n - mean * mean, 0))
         self.mean = torch.tensor(mean, dtype=torch.float32)[:, None, None]
         self.std = torch.tensor(np.where(std > 1e-6, std, 1.0), dtype=torch.float32)[:, None, None]
+        covariance = products / n - np.outer(mean, mean) / 255**2
+        self.axes = pca_axes(torch.from_numpy(covariance)).float() if shifts else torch.empty(0, 0)
 
     # --- encode -----------------------------------------------------------------------------------
 
@@ -200,7 +215,10 @@ class Image(Codec):
     # --- prepare and decode -----------------------------------------------------------------------
 
     def prepare(self, batch: Batch, view: str, *, training: bool = False) -> Batch:
-        x = batch["x"].to(torch.float32, copy=True).sub_(self.mean).div_(self.std)
+        x = batch["x"].to(torch.float32, copy=True)
+        if training and self.augmentation:
+            x = self.augmentation(x.div_(255), axes=self.axes).mul_(255)
+        x = x.sub_(self.mean).div_(self.std)
         return batch | {"x": x if view == "image" else x.permute(0, 2, 3, 1).flatten(1)}
 
     def decode(self, x: Tensor) -> np.ndarray:
@@ -219,6 +237,7 @@ class Image(Codec):
             "even": self.even,
             "mean": self.mean,
             "std": self.std,
+            "axes": self.axes,
         }
 
     @classmethod
@@ -226,6 +245,7 @@ class Image(Codec):
         codec = cls(**state["options"])
         codec.shape, codec.even = tuple(state["shape"]), state["even"]
         codec.mean, codec.std = state["mean"], state["std"]
+        codec.axes = state.get("axes", torch.empty(0, 0))
         return codec
 
 

@@ -62,6 +62,7 @@ def write_report(
         diagnosis=diagnosis_of(estimator, examples, by_heart=False) if by_gradient(estimator) else None,
         n_parameters=sum(p.numel() for p in estimator.objective_.parameters()),
         seconds=estimator.seconds_,
+        figures=more_figures(estimator, examples),
         examples=worst_examples(estimator, examples),
         features=features_of(estimator),
         environment=versions(),
@@ -73,6 +74,17 @@ def write_report(
         Path(path).write_text(render_report(report), encoding="utf-8")
     except OSError as error:
         raise FileError(f"{path}: the report cannot be written: {error.strerror or error}") from error
+
+
+def more_figures(estimator: "Estimator", examples: Examples) -> dict[str, str]:
+    """Title -> SVG of what this estimator's data call for: pictures as training changes them."""
+    if not isinstance(estimator.codec_, Image) or estimator.codec_.augmentation is None:
+        return {}
+    from ..insight.pictures import augmented_pictures
+    from ..insight.style import svg
+
+    shown = take_rows(examples.X, np.arange(min(4, len(examples))))
+    return {"Pictures like these as training changes them.": svg(augmented_pictures(estimator.codec_, shown))}
 
 
 def changed_params(estimator: "Estimator") -> dict[str, object]:

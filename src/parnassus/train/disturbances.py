@@ -77,11 +77,33 @@ class Mixup(Regularizer):
 
     def batch(self, batch: Batch) -> Batch:
         x = numbers_in("mixup", batch)
-        draws = torch._standard_gamma(x.new_full((2,), self.alpha))
-        mix = draws[0] / draws.sum().clamp(min=torch.finfo(x.dtype).tiny)
+        mix, other = beta(self.alpha, x), torch.randperm(len(x), device=x.device)
+        return blended(batch, mixed(x, x[other], mix), other, mix)
+
+
+class CutMix(Regularizer):
+    """A rectangle of another picture covers a share 1 - mix of each, mix ~ Beta(alpha, alpha); losses blend by area.
+
+    The rectangle has the picture's proportions and a centre drawn evenly; what stands out is cut, and the share is
+    that of what is left. One rectangle a batch.
+    """
+
+    def __init__(self, alpha: float) -> None:
+        self.alpha = alpha
+
+    def attach(self, objective: Objective) -> None:
+        answers_of(objective)
+
+    def batch(self, batch: Batch) -> Batch:
+        x = pictures_in("cutmix", batch)
+        extent = x.new_tensor(x.shape[-2:])
+        half = extent * (1 - beta(self.alpha, x)).sqrt() / 2
+        centre = torch.rand(2, device=x.device) * extent
+        low, high = (centre - half).round().clamp(min=0), (centre + half).round().minimum(extent)
+        rows, columns = (torch.arange(n, device=x.device) for n in x.shape[-2:])
+        inside = ((rows >= low[0]) & (rows < high[0]))[:, None] & ((columns >= low[1]) & (columns < high[1]))
         other = torch.randperm(len(x), device=x.device)
-        more = {"x": mixed(x, x[other], mix), "y_other": batch["y"][other], "mix": mix}
-        return batch | more | ({"weight_other": batch["weight"][other]} if "weight" in batch else {})
+        return blended(batch, torch.where(inside, x[other], x), other, 1 - inside.to(x.dtype).mean())
 
 
 class Cutout(Regularizer):
@@ -91,12 +113,7 @@ class Cutout(Regularizer):
         self.size = size
 
     def batch(self, batch: Batch) -> Batch:
-        x = batch["x"]
-        if x.ndim != 4:
-            raise SettingError(
-                f"regularizer 'cutout' is for pictures (batch, channels, height, width), and this model takes x of "
-                f"shape {tuple(x.shape)}; choose a model of pictures such as 'cnn'"
-            )
+        x = pictures_in("cutout", batch)
         if self.size >= min(x.shape[-2:]):
             raise SettingError(f"regularizer 'cutout': a square of {self.size} hides pictures of {tuple(x.shape[-2:])}")
         height, width = x.shape[-2:]
@@ -114,6 +131,29 @@ def numbers_in(name: str, batch: Batch) -> Tensor:
             f"choose a model or view of vectors or pictures"
         )
     return x
+
+
+def pictures_in(name: str, batch: Batch) -> Tensor:
+    """x of a batch, which must be pictures."""
+    x = batch["x"]
+    if x.ndim != 4:
+        raise SettingError(
+            f"regularizer {name!r} is for pictures (batch, channels, height, width), and this model takes x of "
+            f"shape {tuple(x.shape)}; choose a model of pictures such as 'cnn'"
+        )
+    return x
+
+
+def beta(alpha: float, like: Tensor) -> Tensor:
+    """A draw from Beta(alpha, alpha), ()."""
+    draws = torch._standard_gamma(like.new_full((2,), alpha))
+    return draws[0] / draws.sum().clamp(min=torch.finfo(like.dtype).tiny)
+
+
+def blended(batch: Batch, x: Tensor, other: Tensor, mix: Tensor) -> Batch:
+    """The batch with blended inputs, and what it takes to blend the losses: mix of its own rows', the rest others'."""
+    more = {"x": x, "y_other": batch["y"][other], "mix": mix}
+    return batch | more | ({"weight_other": batch["weight"][other]} if "weight" in batch else {})
 
 
 def answers_of(objective: Objective) -> tuple[str, int]:
@@ -174,6 +214,17 @@ def cutout(*, size: int = 8) -> Regularizer:
     if size < 1:
         raise SettingError(f"regularizer 'cutout': size is at least 1 pixel; got {size!r}")
     return Cutout(size)
+
+
+@regularizer.register()
+def cutmix(*, alpha: float = 1.0) -> Regularizer:
+    """A rectangle of each training picture comes from another one, and the two losses are blended by their areas.
+
+    The share that stays is drawn from Beta(alpha, alpha).
+
+    Source: Yun et al. 2019.
+    """
+    return CutMix(_positive("cutmix", "alpha", alpha))
 
 
 def _positive(name: str, option: str, value: float) -> float:

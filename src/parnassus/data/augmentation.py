@@ -1,0 +1,285 @@
+"""Random changes of training pictures by named settings: drawn for each picture, done on whole batches."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import SettingError, did_you_mean
+from ..functional.augmentation import colour, distortion, geometry, tones
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "shift-flip": {"shift": 0.125, "flip": True},
+    "light": {"shift": 0.1, "rotate": 10, "zoom": 0.1},
+    "strong": {"shift": 0.1, "rotate": 15, "zoom": 0.2, "shear": 10, "brightness": 0.3, "contrast": 0.3, "erase": 0.3},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """What may happen to a training picture; everything is off unless asked for.
+
+    Moves are drawn for each picture and done as one resampling; then come colours, tones, blur and noise. Nothing
+    happens to the pictures that a model is validated, tested or used on.
+
+    Parameters
+    ----------
+    flip, flip_vertical : True mirrors half of the pictures.
+    rotate : degrees; turns by up to as many to either side.
+    shift : share of the height and width by which pictures move, at most; 0.125 of 32 pixels is the usual 4.
+    zoom : 0.2 draws sizes from 1 / 1.2 to 1.2, evenly in their logarithm.
+    shear : degrees by which upright lines lean, at most.
+    perspective : share of the height and width by which corners wander inwards, at most.
+    crop : the least share of the area that a random part, then stretched to the whole, keeps: 0.08 in Inception; its
+        proportions are drawn from 3:4 to 4:3. None takes the whole picture.
+    fill : what lies outside the picture: "zeros" (black), "border" or "reflect".
+    brightness, contrast, saturation : 0.4 draws a factor from 0.6 to 1.4; 0 < strength <= 1.
+    hue : share of the colour wheel by which colours turn, at most 0.5.
+    pca : standard deviation of the shifts along the principal axes of the training pictures' colours (0.1 in AlexNet).
+    elastic, elastic_sigma : height of Simard's distortion, and its smoothness, in pixels; 36 and 5 distort a digit of
+        28 x 28 strongly.
+    blur : largest sigma in pixels.
+    noise : standard deviation of Gaussian noise on pixels from 0 to 1.
+    erase : how often a random rectangle of 2 to 33 % of a picture turns to noise.
+    randaugment : how many of RandAugment's fourteen operations each picture goes through, of strength `magnitude`
+        (0 to 10).
+
+    Systems: data-augmentation, geometric-augmentation, colour-augmentation
+    Source: Hifny A14.15, Baker A093 to A096 (its note that scale changes belong on test cases alone is wrong),
+    Jaiswal J57; Cubuk et al. 2020 (RandAugment), Zhong et al. 2020 (erasing).
+    """
+
+    flip: bool = False
+    flip_vertical: bool = False
+    rotate: float = 0.0
+    shift: float = 0.0
+    zoom: float = 0.0
+    shear: float = 0.0
+    perspective: float = 0.0
+    crop: float | None = None
+    fill: str = "zeros"
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+    pca: float = 0.0
+    elastic: float = 0.0
+    elastic_sigma: float = 5.0
+    blur: float = 0.0
+    noise: float = 0.0
+    erase: float = 0.0
+    randaugment: int = 0
+    magnitude: float = 9.0
+
+    def __post_init__(self) -> None:
+        for name, highest in LIMITS.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= highest:
+                raise SettingError(f"augment: {name} is a number from 0 to {highest:g}; got {value!r}")
+        for name in ("flip", "flip_vertical"):
+            if not isinstance(getattr(self, name), bool):
+                raise SettingError(f"augment: {name} is True or False; got {getattr(self, name)!r}")
+        if self.crop is not None and not 0 < self.crop <= 1:
+            raise SettingError(f"augment: crop is a share of the area, above 0 and at most 1; got {self.crop!r}")
+        if self.fill not in geometry.FILLS:
+            raise SettingError(f"augment: fill={self.fill!r}; {did_you_mean(self.fill, geometry.FILLS)}")
+        if self.elastic and self.elastic_sigma <= 0:
+            raise SettingError(f"augment: elastic_sigma is above 0; got {self.elastic_sigma!r}")
+
+    @property
+    def moves(self) -> bool:
+        """Whether positions change."""
+        turned = self.flip or self.flip_vertical or self.crop is not None
+        return turned or any((self.rotate, self.shift, self.zoom, self.shear, self.perspective, self.elastic))
+
+    def matrices(self, n: int, size: tuple[int, int], device: torch.device) -> Tensor:
+        """One drawn move for each of n pictures of (height, width), (n, 3, 3); see `functional.augmentation`."""
+        height, width = size
+        extent = torch.tensor([width, height], dtype=torch.float32, device=device)
+        matrix = geometry.affine(
+            size=size,
+            angle=torch.deg2rad(either(n, self.rotate, device)),
+            zoom=torch.exp(either(n, 1.0, device) * torch.log1p(torch.tensor(self.zoom, device=device))),
+            shift=torch.stack([either(n, self.shift, device), either(n, self.shift, device)], 1) * extent,
+            shear=torch.deg2rad(either(n, self.shear, device)),
+        )
+        if self.crop is not None:
+            matrix = matrix @ geometry.crop(crops(n, size, self.crop, device), size=size)
+        if self.perspective:
+            corners = extent * torch.tensor([[0.0, 0], [1, 0], [1, 1], [0, 1]], device=device)
+            inwards = torch.tensor([[1.0, 1], [-1, 1], [-1, -1], [1, -1]], device=device) * extent * self.perspective
+            wandered = corners + torch.rand(n, 4, 2, device=device) * inwards
+            matrix = geometry.perspective(corners.expand(n, 4, 2), wandered) @ matrix
+        for asked, vertical in ((self.flip, False), (self.flip_vertical, True)):
+            if asked:
+                flipped = torch.rand(n, device=device) < 0.5
+                matrix = matrix @ geometry.mirror(flipped, size=size, vertical=vertical)
+        return matrix
+
+    def __call__(self, x: Tensor, *, axes: Tensor | None = None) -> Tensor:
+        """Changed pictures (batch, channels, height, width), values from 0 to 1.
+
+        Draws from the device's default generator, which the trainer seeds for each step. `axes` are the principal
+        axes of colours that `pca` needs.
+        """
+        if self.moves:
+            matrix = self.matrices(len(x), (x.shape[2], x.shape[3]), x.device)
+            field = self._field(x) if self.elastic else None
+            x = geometry.warp(x, matrix, displacement=field, fill=self.fill)
+        for name in ("brightness", "contrast", "saturation"):
+            if getattr(self, name):
+                x = getattr(colour, name)(x, 1 + either(len(x), getattr(self, name), x.device))
+        if self.hue:
+            x = colour.hue(x, either(len(x), self.hue, x.device))
+        if self.pca and axes is not None:
+            x = colour.pca_shift(x, axes, torch.randn(len(x), len(axes), device=x.device) * self.pca)
+        for _ in range(self.randaugment):
+            x = one_of_fourteen(x, self.magnitude / 10)
+        if self.blur:
+            x = distortion.blur(x, max(self.blur * float(torch.rand((), device=x.device)), 0.1))
+        if self.noise:
+            x = (x + torch.randn_like(x) * self.noise).clamp(0, 1)
+        return erased(x, self.erase) if self.erase else x
+
+    def _field(self, x: Tensor) -> Tensor:
+        size = (x.shape[2], x.shape[3])
+        return distortion.elastic_field(len(x), size, alpha=self.elastic, sigma=self.elastic_sigma, like=x)
+
+
+LIMITS = {
+    "rotate": 180,
+    "shift": 1,
+    "zoom": 10,
+    "shear": 80,
+    "perspective": 0.45,
+    "brightness": 1,
+    "contrast": 1,
+    "saturation": 1,
+    "hue": 0.5,
+    "pca": 10,
+    "elastic": 1000,
+    "elastic_sigma": 100,
+    "blur": 20,
+    "noise": 1,
+    "erase": 1,
+    "randaugment": 14,
+    "magnitude": 10,
+}
+
+
+def augmentation(given: str | Mapping[str, Any] | None) -> Augmentation | None:
+    """What a name of `PRESETS` or a mapping from settings to strengths asks for; None asks for nothing."""
+    if given is None:
+        return None
+    if isinstance(given, str):
+        if given not in PRESETS:
+            raise SettingError(f"augment={given!r}; {did_you_mean(given, PRESETS)}")
+        return Augmentation(**PRESETS[given])
+    if not isinstance(given, Mapping):
+        raise SettingError(
+            f"augment is one of {', '.join(PRESETS)}, or settings such as {{'flip': True, 'rotate': 10}}; got {given!r}"
+        )
+    known = [field.name for field in fields(Augmentation)]
+    for name in given:
+        if name not in known:
+            raise SettingError(f"augment has no setting {name!r}; {did_you_mean(str(name), known)}")
+    return Augmentation(**given)
+
+
+def either(n: int, most: float, device: torch.device) -> Tensor:
+    """n draws from [-most, most]."""
+    return (torch.rand(n, device=device) * 2 - 1) * most
+
+
+def crops(n: int, size: tuple[int, int], least: float, device: torch.device) -> Tensor:
+    """n boxes (n, 4) of a share from `least` to 1 of the area, proportions 3:4 to 4:3, that lie inside the picture."""
+    height, width = size
+    area = (least + (1 - least) * torch.rand(n, device=device)) * height * width
+    proportions = torch.exp(either(n, 1.0, device) * torch.log(torch.tensor(4 / 3, device=device)))
+    extent = torch.stack(
+        [(area * proportions).sqrt().clamp(max=width), (area / proportions).sqrt().clamp(max=height)], 1
+    )
+    low = torch.rand(n, 2, device=device) * (extent.new_tensor([width, height]) - extent)
+    return torch.cat([low, low + extent], 1)
+
+
+def erased(x: Tensor, often: float) -> Tensor:
+    """Pictures of which a share `often` has a rectangle of noise; areas 2 to 33 %, proportions 3:10 to 10:3."""
+    n, _, height, width = x.shape
+    area = (0.02 + 0.31 * torch.rand(n, device=x.device)) * height * width
+    proportions = torch.exp(either(n, 1.0, x.device) * torch.log(torch.tensor(10 / 3, device=x.device)))
+    extent = torch.stack([(area * proportions).sqrt(), (area / proportions).sqrt()], 1)
+    low = torch.rand(n, 2, device=x.device) * (extent.new_tensor([width, height]) - extent).clamp(min=0)
+    at = geometry.positions(height, width, device=x.device)[..., :2]
+    inside = ((at >= low[:, None, None]) & (at < (low + extent)[:, None, None])).all(-1)
+    chosen = torch.rand(n, device=x.device) < often
+    return torch.where((inside & chosen[:, None, None])[:, None], torch.rand_like(x), x)
+
+
+def one_of_fourteen(x: Tensor, strength: float) -> Tensor:
+    """Each picture through one operation of RandAugment, drawn evenly; strength from 0 to 1."""
+    drawn = torch.randint(len(OPERATIONS), (len(x),), device=x.device)
+    x = x.clone()
+    for i, operation in enumerate(OPERATIONS):
+        rows = (drawn == i).nonzero()[:, 0]
+        if len(rows):
+            x[rows] = operation(x[rows], strength)
+    return x
+
+
+def _sign(x: Tensor) -> Tensor:
+    return torch.randint(2, (len(x),), device=x.device) * 2.0 - 1
+
+
+def _moved(x: Tensor, **moves: Tensor) -> Tensor:
+    zero, size = x.new_zeros(len(x)), (x.shape[2], x.shape[3])
+    still = {"angle": zero, "zoom": zero + 1, "shift": x.new_zeros(len(x), 2), "shear": zero}
+    return geometry.warp(x, geometry.affine(size=size, **(still | moves)))
+
+
+def _leaning(x: Tensor, strength: float) -> Tensor:
+    """Upright lines lean, by up to 0.3 of the height."""
+    return _moved(x, shear=torch.atan(0.3 * strength * _sign(x)))
+
+
+def _sloping(x: Tensor, strength: float) -> Tensor:
+    """Level lines slope, by up to 0.3 of the width."""
+    return _leaning(x.transpose(2, 3), strength).transpose(2, 3)
+
+
+def _shifted(axis: int) -> Callable[[Tensor, float], Tensor]:
+    def shifted(x: Tensor, strength: float) -> Tensor:
+        """Moved along one axis by up to 0.45 of the extent."""
+        shift = x.new_zeros(len(x), 2)
+        shift[:, axis] = 0.45 * strength * x.shape[3 - axis] * _sign(x)
+        return _moved(x, shift=shift)
+
+    return shifted
+
+
+def _factor(change: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, float], Tensor]:
+    def changed(x: Tensor, strength: float) -> Tensor:
+        """By a factor of 1 plus or minus up to 0.9."""
+        return change(x, 1 + 0.9 * strength * _sign(x))
+
+    return changed
+
+
+OPERATIONS: list[Callable[[Tensor, float], Tensor]] = [
+    lambda x, strength: x,
+    lambda x, strength: tones.autocontrast(x),
+    lambda x, strength: tones.equalize(x),
+    lambda x, strength: _moved(x, angle=torch.deg2rad(30 * strength * _sign(x))),
+    lambda x, strength: tones.solarize(x, x.new_full((len(x),), 1 - strength)),
+    lambda x, strength: tones.posterize(x, 8 - round(4 * strength)),
+    _factor(colour.saturation),
+    _factor(colour.contrast),
+    _factor(colour.brightness),
+    _factor(tones.sharpness),
+    _leaning,
+    _sloping,
+    _shifted(0),
+    _shifted(1),
+]

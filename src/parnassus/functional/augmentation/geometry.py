@@ -1,0 +1,141 @@
+"""Flips, turns, shifts, zooms, shears, crops and views from the side: one matrix a picture, one resampling for all.
+
+A matrix (batch, 3, 3) takes a position of the old picture, as (x, y, 1), to where it lies in the new one. Matrices of
+several moves multiply, so that a picture is resampled once, and points, boxes and masks move by the same matrix.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+FILLS = {"zeros": "zeros", "border": "border", "reflect": "reflection"}
+
+
+def affine(
+    *,
+    size: tuple[int, int],
+    angle: Tensor,
+    zoom: Tensor,
+    shift: Tensor,
+    shear: Tensor,
+) -> Tensor:
+    """The matrices (batch, 3, 3) that shear, zoom and turn about the centre, then shift.
+
+    Parameters
+    ----------
+    size : (height, width) of the pictures.
+    angle : (batch,) radians; positive turns from the x axis towards the y axis, which is clockwise on a screen.
+    zoom : (batch,) 2 makes things twice as large.
+    shift : (batch, 2) pixels to the right and down.
+    shear : (batch,) radians by which vertical lines lean: x' = x + tan(shear) y.
+
+    Source: Baker A093; Hifny A14.15.
+    """
+    height, width = size
+    centre = angle.new_tensor([width / 2, height / 2])
+    cos, sin, lean = angle.cos(), angle.sin(), shear.tan()
+    linear = torch.stack([cos, lean * cos - sin, sin, lean * sin + cos], -1).view(-1, 2, 2) * zoom[:, None, None]
+    moved = centre + shift - (linear @ centre)
+    return _square(torch.cat([linear, moved[:, :, None]], 2))
+
+
+def mirror(flipped: Tensor, *, size: tuple[int, int], vertical: bool = False) -> Tensor:
+    """The matrices (batch, 3, 3) that turn left into right (or top into bottom) where `flipped` (batch,) is True."""
+    height, width = size
+    at, extent = (1, height) if vertical else (0, width)
+    matrix = torch.eye(3, device=flipped.device).repeat(len(flipped), 1, 1)
+    matrix[flipped, at, at] = -1
+    matrix[flipped, at, 2] = extent
+    return matrix
+
+
+def crop(boxes: Tensor, *, size: tuple[int, int]) -> Tensor:
+    """The matrices (batch, 3, 3) that stretch the part inside each box (batch, 4) to the whole picture of `size`."""
+    height, width = size
+    low, high = boxes[:, :2], boxes[:, 2:]
+    scale = boxes.new_tensor([width, height]) / (high - low)
+    return _square(torch.cat([torch.diag_embed(scale), (-low * scale)[:, :, None]], 2))
+
+
+def perspective(old: Tensor, new: Tensor) -> Tensor:
+    """The matrices (batch, 3, 3) that take four points (batch, 4, 2) to four others: a plane seen from elsewhere.
+
+    Solves x' = (a x + b y + c) / (g x + h y + 1), y' = (d x + e y + f) / (g x + h y + 1) for a to h.
+    """
+    x, y = old.unbind(-1)
+    u, v = new.unbind(-1)
+    one, zero = torch.ones_like(x), torch.zeros_like(x)
+    across = torch.stack([x, y, one, zero, zero, zero, -u * x, -u * y], -1)
+    down = torch.stack([zero, zero, zero, x, y, one, -v * x, -v * y], -1)
+    solved = torch.linalg.solve(torch.cat([across, down], 1), torch.cat([u, v], 1))
+    return torch.cat([solved, torch.ones_like(solved[:, :1])], 1).view(-1, 3, 3)
+
+
+def warp(
+    x: Tensor,
+    matrix: Tensor,
+    *,
+    displacement: Tensor | None = None,
+    fill: str = "zeros",
+    nearest: bool = False,
+) -> Tensor:
+    """Pictures (or masks, with `nearest`) after the moves, (batch, channels, height, width).
+
+    Each new pixel takes the bilinear mean of the four old ones around the position that the inverse matrix gives.
+
+    Parameters
+    ----------
+    matrix : (batch, 3, 3) as above.
+    displacement : (batch, height, width, 2) pixels, added to the positions that are looked up.
+    fill : what lies outside the old picture: "zeros", "border" (its edge goes on) or "reflect".
+    """
+    height, width = x.shape[-2:]
+    grid = positions(height, width, device=x.device).view(1, -1, 3)
+    at = grid.to(matrix.dtype) @ torch.linalg.inv(matrix).transpose(1, 2)
+    at = (at[..., :2] / at[..., 2:]).view(-1, height, width, 2)
+    if displacement is not None:
+        at = at + displacement
+    at = at * (2 / at.new_tensor([width, height])) - 1
+    how = "nearest" if nearest else "bilinear"
+    return F.grid_sample(x, at.to(x.dtype), mode=how, padding_mode=FILLS[fill], align_corners=False)
+
+
+def positions(height: int, width: int, *, device: torch.device | str = "cpu") -> Tensor:
+    """The centres of all pixels as (x, y, 1): (height, width, 3) float32."""
+    y = torch.arange(height, device=device) + 0.5
+    x = torch.arange(width, device=device) + 0.5
+    return torch.stack([x.expand(height, width), y[:, None].expand(height, width), torch.ones(height, width).to(x)], -1)
+
+
+def move_points(points: Tensor, matrix: Tensor) -> Tensor:
+    """Where points (batch, n, 2) lie after the moves, (batch, n, 2)."""
+    at = torch.cat([points, torch.ones_like(points[..., :1])], -1) @ matrix.transpose(1, 2)
+    return at[..., :2] / at[..., 2:]
+
+
+def move_boxes(boxes: Tensor, matrix: Tensor, *, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """The upright boxes around the moved corners of boxes (batch, n, 4), cut at the picture's edge; and what is left.
+
+    Returns
+    -------
+    boxes : (batch, n, 4).
+    kept : (batch, n) share of each moved box's area that lies inside the picture, 0 where none does; a trainer drops
+        boxes of which little is left.
+
+    Turned boxes grow: the corners of a box lie outside of the thing in it.
+    """
+    height, width = size
+    x1, y1, x2, y2 = boxes.unbind(-1)
+    corners = torch.stack([x1, y1, x2, y1, x2, y2, x1, y2], -1).view(len(boxes), -1, 2)
+    moved = move_points(corners, matrix).view(*boxes.shape[:2], 4, 2)
+    low, high = moved.amin(2), moved.amax(2)
+    edge = boxes.new_tensor([width, height])
+    inner_low, inner_high = low.clamp(min=0).minimum(edge), high.clamp(min=0).minimum(edge)
+    area = (high - low).prod(-1).clamp(min=torch.finfo(boxes.dtype).tiny)
+    return torch.cat([inner_low, inner_high], -1), (inner_high - inner_low).prod(-1) / area
+
+
+def _square(rows: Tensor) -> Tensor:
+    """Matrices (batch, 2, 3) with the last row 0, 0, 1."""
+    last = rows.new_tensor([0.0, 0.0, 1.0]).expand(len(rows), 1, 3)
+    return torch.cat([rows, last], 1)
