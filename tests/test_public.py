@@ -12,6 +12,7 @@ FROZEN = {
     "Bagging", "Voting", "Stacking", "AdaBoost", "GradientBoosting", "Snapshot", "SWA",
     "__version__", "Classifier", "Regressor", "load", "keep_memory", "optimize", "find_rate", "summary", "drift",
     "cross_validate", "bias_variance", "SelectColumns", "project", "learning_curve", "validation_curve", "compare",
+    "choose_sequence_model",
     "Table", "Image", "Text",
     "Conformal", "model", "optimizer", "schedule", "loss", "initializer", "regularizer",
     "ParnassusError", "DataError", "SettingError", "FileError", "MissingExtra", "Diverged", "DataWarning", "NotFitted",
@@ -76,6 +77,7 @@ NAMES = {
         "label_noise",
         "output_noise",
         "mixup",
+        "cutmix",
         "cutout",
     },
 }

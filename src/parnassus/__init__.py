@@ -29,6 +29,7 @@ _PUBLIC = {
     "validation_curve": "estimators.selection",
     "bias_variance": "estimators.selection",
     "compare": "estimators.comparison",
+    "choose_sequence_model": "evaluation.choosing",
     "SelectColumns": "estimators.features",
     "project": "insight.maps",
     "Table": "data.table",
