@@ -165,6 +165,7 @@ def test_texts_are_sparse_vectors_and_compare_as_any_data():
         (["ridge"], SPECIES, "no baseline or classifier model 'ridge'"),
         ([], SPECIES, "nothing to compare"),
         ([pn.Classifier("mlp"), pn.Regressor("mlp")], SPECIES, "different tasks, classifier and regressor"),
+        (["svm", "mlp", "svm"], SPECIES, "'svm' is named twice"),
         (["dummy"], None, "to compare models takes answers"),
         (["svm"], [["a"], ["c", "b"]] * 75, "takes one class a row"),
     ],
@@ -173,6 +174,19 @@ def test_texts_are_sparse_vectors_and_compare_as_any_data():
 def test_what_cannot_be_compared_is_refused(contenders, y, says):
     with pytest.raises(pn.SettingError, match=says):
         pn.compare(contenders, IRIS, y)
+
+
+def test_auto_is_a_ladder_of_models_where_rows_have_several_labels():
+    y = [["a"], ["c", "b"], ["b"]] * 50
+    assert pn.compare(["auto"], IRIS, y, seed=1).ladder == ["linear", "mlp"]
+
+
+def test_a_codec_is_that_of_every_model_given_by_name():
+    codec = pn.Table(missing="median")
+    found = pn.compare(["dummy", "linear", SVC()], IRIS, SPECIES, codec=codec)
+    by_name = [found[name].result.estimators[0] for name in ("dummy", "linear")]
+    assert by_name[0].steps[0][1].codec_.options == by_name[1].codec_.options == codec.options
+    assert found["SVC"].mean > 0.8
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.neighbors import KNeighborsRegressor
 
 import parnassus as pn
 
@@ -94,6 +95,17 @@ def test_sets_hold_new_classes(how):
     assert found["coverage"] == pytest.approx(np.mean([y in s for y, s in zip(LABELS[400:], sets, strict=True)]))
     if how == "aps":
         assert [s[0] for s in sets] == model.predict(X[400:]).tolist()
+
+
+def test_the_model_of_widths_learns_from_errors_on_rows_that_were_not_learned_from():
+    """A nearest neighbour has no error on its own rows; what it misses on others grows with the noise, |x|."""
+    random = np.random.default_rng(3)
+    x = random.uniform(-2, 2, size=(600, 1))
+    y = random.normal(size=600) * np.abs(x[:, 0])
+    model = pn.Conformal(KNeighborsRegressor(1), level=0.8, how="normalised", calibration=0.5).fit(x, y)
+    ends = model.predict_interval(x)
+    width = ends[:, 1] - ends[:, 0]
+    assert np.median(width[np.abs(x[:, 0]) > 1.5]) > 2 * np.median(width[np.abs(x[:, 0]) < 0.3])
 
 
 def test_quantiles_are_widened_where_they_promise_too_much():

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import (
@@ -189,6 +189,42 @@ def test_folds_that_cannot_be_made_name_both_sides(settings, says):
 def test_folds_that_mean_nothing_are_refused(settings, says):
     with pytest.raises(pn.SettingError, match=says):
         pn.cross_validate(quick(), IRIS, SPECIES, **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"groups": "zz"}, "no column 'zz' to be the groups"),
+        ({"time": "zz"}, "no column 'zz' to be the time"),
+        ({"groups": [None, *["p"] * 149]}, "row 0 has no entry in groups"),
+        ({"groups": np.r_[np.zeros(7), np.nan, np.ones(142)]}, "row 7 has no entry in groups"),
+        (
+            {"time": pd.Series(pd.date_range("2020", periods=150)).where(np.arange(150) != 3)},
+            "row 3 has no entry in time",
+        ),
+    ],
+    ids=lambda v: v if isinstance(v, str) else "",
+)
+def test_groups_and_times_are_called_by_their_name_and_have_no_gaps(settings, says):
+    frame = pd.DataFrame(IRIS, columns=list("abcd"))
+    with pytest.raises(pn.DataError, match=says):
+        pn.cross_validate(quick(), frame, SPECIES, folds=3, **settings)
+
+
+def test_a_learning_curve_in_time_learns_from_the_latest_rows_before_the_tested_ones():
+    class Ages(RegressorMixin, BaseEstimator):
+        def fit(self, X, y):
+            self.seen_ = np.asarray(X)[:, 0]
+            return self
+
+        def predict(self, X):
+            begins = np.asarray(X)[:, 0].min()
+            assert (np.sort(self.seen_) == np.arange(begins - len(self.seen_), begins)).all() or begins in self.seen_
+            return np.zeros(len(X))
+
+    X = np.arange(60.0)[:, None]
+    curve = pn.learning_curve(Ages(), X, X[:, 0] % 7, folds=3, time=np.arange(60), sizes=[5, 15])
+    assert curve.values == [5, 15]
 
 
 def test_stratifying_numbers_is_refused():
@@ -383,8 +419,29 @@ def test_bias_and_variance_of_classes_and_of_our_own_nets():
     assert found.loss == "zero-one"
     assert found.error == pytest.approx(found.bias + found.variance)
     assert found.n_rows == 38
+    grouped = bias_variance(quick(), IRIS, SPECIES, n_draws=2, groups=np.arange(150) // 2, test=0.2)
+    assert grouped.n_rows == 30
     with pytest.raises(pn.SettingError, match="two draws"):
         bias_variance(quick(), IRIS, SPECIES, n_draws=1)
+
+
+def test_bias_and_variance_hold_out_groups_and_the_latest_rows():
+    class Seen(RegressorMixin, BaseEstimator):
+        def fit(self, X, y, sample_weight):
+            self.groups_, self.weight_ = set(np.asarray(X)[:, 1].tolist()), sample_weight
+            return self
+
+        def predict(self, X):
+            assert not self.groups_ & set(np.asarray(X)[:, 1].tolist())
+            assert set(self.weight_.tolist()) == {2.0}
+            return np.zeros(len(X))
+
+    groups = np.arange(60) // 6
+    X = np.stack([np.arange(60.0), groups], 1)
+    found = bias_variance(Seen(), X, X[:, 0], n_draws=3, groups=groups, sample_weight=np.full(60, 2.0))
+    assert found.bias == pytest.approx(found.error)
+    late = bias_variance(Seen(), X, X[:, 0], n_draws=2, time=np.arange(60), test=0.2, sample_weight=np.full(60, 2.0))
+    assert late.bias == pytest.approx(np.mean(np.arange(48, 60) ** 2))
 
 
 def test_estimators_without_a_seed_follow_ours():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data.answers import answer_array, is_indicator, is_label_lists
+from ..data.codec import Codec
 from ..data.sources import Columns
 from ..errors import SettingError, did_you_mean
 from ..evaluation.compare import compare as compared
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 FEW = 20  # whole numbers with more distinct values than this are quantities, where nothing says otherwise
 ALPHA = 0.05
+MULTILABEL_LADDER = ("linear", "mlp")  # the simplest first
 TASKS: dict[str, type[Estimator]] = {"classifier": Classifier, "regressor": Regressor}
 
 
@@ -146,6 +148,7 @@ def compare(
     repeats: int = 1,
     stratify: Stratify = "auto",
     metric: str | None = None,
+    codec: Codec | None = None,
     sample_weight: Any = None,
     seed: int = 0,
 ) -> Contest:
@@ -160,6 +163,7 @@ def compare(
     task : "classifier" or "regressor", where no estimator says so and y does not show it.
     folds : 0.25 holds that share out once; 5 divides into five folds, and takes five fits a model.
     metric : what is compared; None takes the most telling.
+    codec : how X becomes numbers for models that are given by name; estimators keep their own.
     others : as in `cross_validate`.
 
     Where rows are divided once, differences are paired: by McNemar's exact test for accuracy, else by bootstrap. Over
@@ -172,7 +176,7 @@ def compare(
     examples, groups, time = taken(X, y, target, groups, time, sample_weight, made[0] if made else None)
     task = task or next((task_of(c) for c in made), None) or guessed_task(examples.y)
     judge = judge_for(task, examples)
-    entries = named(contenders, task=task, examples=examples, judge=judge, seed=seed)
+    entries = named(contenders, task=task, examples=examples, judge=judge, codec=codec, seed=seed)
     division = {"folds": folds, "groups": groups, "time": time, "repeats": repeats, "stratify": stratify}
     splits, words = folds_of(len(examples), judge.labels, **division, seed=seed)
     results = {name: validated(one, judge, splits, words, seed=seed) for name, one in entries.items()}
@@ -210,16 +214,23 @@ def listed(contenders: Any) -> list[tuple[str, Any]]:
     return [("", one) for one in (contenders if several else [contenders])]
 
 
-def named(contenders: Any, *, task: str, examples: Examples, judge: Judge, seed: int) -> dict[str, Any]:
-    """Estimators by name, in the order given."""
+def named(
+    contenders: Any, *, task: str, examples: Examples, judge: Judge, codec: Codec | None = None, seed: int
+) -> dict[str, Any]:
+    """Estimators by name, in the order given; what is on the ladder of "auto" and named as well stands once."""
+    ladder = MULTILABEL_LADDER if isinstance(judge, MultilabelJudge) else LADDER.get(task, ())
     found: dict[str, Any] = {}
-    for name, one in listed(contenders):
-        several = LADDER.get(task, ()) if isinstance(one, str) and one == "auto" else (one,)
-        for each in several:
+    given = listed(contenders)
+    by_name = [one for name, one in given if isinstance(one, str) and not name]
+    twice = next((one for one in by_name if by_name.count(one) > 1), None)
+    if twice is not None:
+        raise SettingError(f"{twice!r} is named twice, and would be the same model; name it once")
+    for name, one in given:
+        for each in ladder if isinstance(one, str) and one == "auto" else (one,):
             called = name or (each if isinstance(each, str) else title_of(each))
-            if called in found and isinstance(each, str):  # named twice, or on the ladder already
+            if called in found and isinstance(each, str):
                 continue
-            found[_free(called, found)] = _made(each, task, examples, judge, seed)
+            found[_free(called, found)] = _made(each, task, examples, judge, codec, seed)
     kinds = {task_of(one) for one in found.values()} - {""}
     if len(kinds) > 1:
         raise SettingError(f"the models do different tasks, {' and '.join(sorted(kinds))}; compare those of one")
@@ -228,19 +239,19 @@ def named(contenders: Any, *, task: str, examples: Examples, judge: Judge, seed:
     return found
 
 
-def _made(one: Any, task: str, examples: Examples, judge: Judge, seed: int) -> Any:
+def _made(one: Any, task: str, examples: Examples, judge: Judge, codec: Codec | None, seed: int) -> Any:
     if not isinstance(one, str):
         return one
     if one in NAMES.get(task, ()):
         if isinstance(judge, MultilabelJudge):
             raise SettingError(f"the baseline {one!r} takes one class a row, and y holds several; name models instead")
-        return baseline(one, task=task, X=examples.X, y=examples.y, seed=seed)
+        return baseline(one, task=task, X=examples.X, y=examples.y, codec=codec, seed=seed)
     if task not in TASKS:
         raise SettingError(f"names stand for models of {' or '.join(TASKS)}; for the task {task!r} give estimators")
     names = [*NAMES.get(task, ()), *model.names(task)]
     if one not in names:
         raise SettingError(f"no baseline or {task} model {one!r}; {did_you_mean(one, names)}")
-    return TASKS[task](one, seed=seed)
+    return TASKS[task](one, codec=codec, seed=seed)
 
 
 def title_of(estimator: Any) -> str:

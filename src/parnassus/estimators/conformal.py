@@ -9,7 +9,7 @@ import numpy as np
 from .. import store
 from ..data.answers import shown
 from ..data.sources import Columns
-from ..data.split import Split, random_split, stratified_split
+from ..data.split import Split, k_folds, random_split, stratified_split
 from ..data.targets import Labels, number_array, target_for
 from ..errors import DataError, SettingError, did_you_mean
 from ..functional.conformal import (
@@ -22,12 +22,14 @@ from ..functional.conformal import (
 )
 from .base import Estimator
 from .calibration import refuse_known_rows, refuse_training_rows
-from .intake import Examples, as_learned, examples_of, inputs_of
+from .contenders import copies, fit_all
+from .intake import Examples, as_learned, examples_of, inputs_of, take_rows
 from .protocol import Settings, not_fitted_error
 from .saving import plain, rebuilt, rich, tree_of
 
 INTERVALS = ("absolute", "normalised", "quantile")
 SETS = ("lac", "aps")
+FOLDS = 5  # by which the second model of "normalised" sees errors on rows that were not learned from
 
 
 class Conformal(Settings):
@@ -145,10 +147,19 @@ class Conformal(Settings):
         return how or ("quantile" if "quantile" in known else known[0])
 
     def _spread(self, train: Examples) -> Any:
-        """A second model, of the logarithm of the first one's errors on its own rows; only its shape matters."""
+        """A second model, of the logarithm of errors on rows that a copy of the first one did not learn from.
+
+        Errors on a model's own training rows say where it overfits, not where it errs. Only the shape matters here.
+        """
         from sklearn.base import clone
 
-        error = np.abs(number_array(train.y) - self.estimator_.predict(train.X))
+        splits = k_folds(len(train), FOLDS, seed=self.seed)
+        fits = copies(self.estimator, FOLDS)
+        fit_all(fits, [train.take(kept) for kept, _ in splits], seed=self.seed)
+        y = number_array(train.y)
+        error = np.empty(y.shape)
+        for fitted, (_, left) in zip(fits, splits, strict=True):
+            error[left] = np.abs(y[left] - fitted.predict(take_rows(train.X, left)))
         floor = 1e-3 * max(float(error.mean()), 1e-300)
         return clone(self.estimator).fit(train.X, np.log(error + floor))
 

@@ -89,17 +89,21 @@ def is_path(raw: Any) -> bool:
     return isinstance(raw, str | os.PathLike)
 
 
-def split_target(X: Any, target: Columns) -> tuple[Any, Any]:
-    """A frame without its target column or columns, and what they hold: a column, or a frame of several."""
+def split_target(X: Any, target: Columns, *, role: str = "target") -> tuple[Any, Any]:
+    """A frame without its target column or columns, and what they hold: a column, or a frame of several.
+
+    `role` is what messages call the column, where it holds no answers but groups or times.
+    """
     wanted = [target] if isinstance(target, str | int) else list(target)
     if hasattr(X, "iloc") and all(name in X.columns for name in wanted):
         return X.drop(columns=wanted), X[wanted[0] if isinstance(target, str | int) else wanted]
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     if not isinstance(frame, nw.DataFrame):
-        raise SettingError(f"target={target!r} names a column, and X is a {type(X).__name__}; give a frame, or y")
+        other = "y" if role == "target" else "one value a row"
+        raise SettingError(f"{role}={target!r} names a column, and X is a {type(X).__name__}; give a frame, or {other}")
     for name in wanted:
         if name not in frame.columns:
-            raise DataError(f"X has no column {name!r} to be the target; {did_you_mean(name, frame.columns)}")
+            raise DataError(f"X has no column {name!r} to be the {role}; {did_you_mean(name, frame.columns)}")
     answers = frame[target] if isinstance(target, str) else frame.select(wanted)
     return frame.drop(wanted).to_native(), answers.to_native()
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ..data.answers import answer_array
+from ..data.answers import answer_array, is_gap
 from ..data.sources import Columns
-from ..data.split import Split, balanced_order, bootstrap_draw, random_split, stratified_split
+from ..data.split import Split, balanced_order, bootstrap_draw
 from ..errors import DataError, SettingError, did_you_mean
 from ..evaluation.bias_variance import BiasVariance, squared_decomposition, zero_one_decomposition
 from .contenders import copies, fit_all, task_of
@@ -75,11 +75,20 @@ def taken(
     memory = memory if isinstance(memory, int) else None
     examples = examples_of(X, y, target=target, sample_weight=sample_weight, memory=memory)
     if isinstance(groups, str):
-        examples.X, groups = split_target(examples.X, groups)
+        examples.X, groups = split_target(examples.X, groups, role="groups")
     if isinstance(time, str):
-        time = split_target(examples.X, time)[1]
-    groups, time = (None if given is None else answer_array(given) for given in (groups, time))
-    return examples, groups, time
+        time = split_target(examples.X, time, role="time")[1]
+    return examples, _one_a_row("groups", groups), _one_a_row("time", time)
+
+
+def _one_a_row(name: str, given: Any) -> np.ndarray | None:
+    """Groups or times as an array; a gap among them would be a group of its own."""
+    if given is None:
+        return None
+    row = next((i for i, value in enumerate(np.asarray(given, dtype=object).ravel()) if is_gap(value)), None)
+    if row is not None:
+        raise DataError(f"row {row} has no entry in {name}; say where it belongs, or leave the row out")
+    return answer_array(given)
 
 
 def validated(estimator: Any, judge: Judge, splits: list[Split], words: str, *, seed: int) -> CrossValidation:
@@ -149,6 +158,7 @@ def learning_curve(
     sizes: Sequence[float] = SIZES,
     folds: Any = 5,
     groups: Any = None,
+    time: Any = None,
     repeats: int = 1,
     stratify: Stratify = "auto",
     metric: str | None = None,
@@ -158,7 +168,8 @@ def learning_curve(
     """Scores by number of training rows: whether more data would help, and how much is overfitted.
 
     Each fold's training rows are shuffled once, and its smaller sets are beginnings of its larger ones, with every
-    class in its share. The scores are means over folds and repeats.
+    class in its share; with `time`, they are the latest rows before the tested ones. The scores are means over folds
+    and repeats.
 
     Parameters
     ----------
@@ -169,17 +180,19 @@ def learning_curve(
     Systems: learning-curve-n
     Source: Martinez-Ramon 2.2 and its figure 2.2: error by number of rows, averaged over many draws, on a log axis.
     """
-    examples, groups, _ = taken(X, y, target, groups, None, sample_weight, estimator)
+    examples, groups, time = taken(X, y, target, groups, time, sample_weight, estimator)
     judge = judge_for(task_of(estimator), examples)
-    splits, words = folds_of(
-        len(examples), judge.labels, folds=folds, groups=groups, repeats=repeats, stratify=stratify, seed=seed
-    )
+    division = {"folds": folds, "groups": groups, "time": time, "repeats": repeats, "stratify": stratify}
+    splits, words = folds_of(len(examples), judge.labels, **division, seed=seed)
     n_rows = row_counts(sizes, min(len(train) for train, _ in splits))
     labels = judge.labels
-    ordered = [
-        (balanced_order(train, None if labels is None else labels[train], seed=seed + i), test)
-        for i, (train, test) in enumerate(splits)
-    ]
+
+    def order(train: np.ndarray, draw: int) -> np.ndarray:
+        if time is not None:
+            return train[np.argsort(time[train], kind="stable")[::-1]]
+        return balanced_order(train, None if labels is None else labels[train], seed=seed + draw)
+
+    ordered = [(order(train, i), test) for i, (train, test) in enumerate(splits)]
     found = [validated(estimator, judge, [(t[:n], test) for t, test in ordered], words, seed=seed) for n in n_rows]
     return _curve("rows", n_rows, found, metric)
 
@@ -271,7 +284,10 @@ def bias_variance(
     target: Columns | None = None,
     n_draws: int = 20,
     test: float = 0.25,
+    groups: Any = None,
+    time: Any = None,
     noise: float = 0.0,
+    sample_weight: Any = None,
     seed: int = 0,
 ) -> BiasVariance:
     """What an estimator misses, and what each training set changes.
@@ -283,6 +299,8 @@ def bias_variance(
     ----------
     n_draws : training sets, each as large as the part that is not held out, drawn from it with replacement.
     test : the share of rows that is held out.
+    groups, time : as in `cross_validate`: no group is on both sides, or the latest rows are held out.
+    sample_weight : how much each row counts, in fits.
     noise : the variance of y where its mean is known to be y itself; see `squared_decomposition`.
 
     Systems: bias-variance
@@ -290,14 +308,12 @@ def bias_variance(
     """
     if n_draws < 2:
         raise SettingError(f"a variance needs two draws or more; got n_draws={n_draws}")
-    examples, _, _ = taken(X, y, target, None, None, None, estimator)
+    examples, groups, time = taken(X, y, target, groups, time, sample_weight, estimator)
     judge = judge_for(task_of(estimator), examples)
     if not isinstance(judge, LabelJudge | NumberJudge):
         raise SettingError(f"bias and variance are of classes or numbers; {type(estimator).__name__} answers neither")
-    if judge.labels is None:
-        train, held = random_split(len(examples), test, seed=seed)
-    else:
-        train, held = stratified_split(judge.labels, test, seed=seed)
+    division = {"folds": float(test), "groups": groups, "time": time}
+    ((train, held),), _ = folds_of(len(examples), judge.labels, **division, seed=seed)
     draws = [train[bootstrap_draw(len(train), seed=seed + i)[0]] for i in range(n_draws)]
     _refuse_lost_classes(judge, [(drawn, held) for drawn in draws])
     fits = copies(estimator, n_draws)

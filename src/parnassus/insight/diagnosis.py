@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .style import BLUE, INK, MUTED, VERMILION, canvas, styled
+from .style import BLUE, MUTED, RULE, VERMILION, canvas, styled
 from .verdicts import Advice, Fit
 from .vitals import Vitals
 
@@ -154,6 +154,8 @@ def draw_diagnosis(diagnosis: Diagnosis) -> "Figure":
         drawn = axes[2].imshow(np.asarray(last.correlation), cmap="RdBu_r", vmin=-1, vmax=1)
         axes[2].set_title(f"Correlation of the units of {last.name} {last.kind}")
         axes[2].grid(False)
-        axes[2].set_facecolor(INK)  # units that never change
+        axes[2].set_facecolor(RULE)
+        if np.isnan(np.asarray(last.correlation)).any():
+            axes[2].set_xlabel("grey: units that never change")
         figure.colorbar(drawn, ax=axes[2], shrink=0.85)
     return figure

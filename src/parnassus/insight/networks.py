@@ -1,10 +1,10 @@
 """Drawings of small nets and of computation graphs: boxes, and lines whose colour and width say the weight."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..byhand.autodiff import Variable, graph
 from ..byhand.diagram import Box, Diagram
-from .style import BLUE, CARD, GREEN, INK, MUTED, ORANGE, PURPLE, RULE, SKY, VERMILION, canvas, styled
+from .style import BLUE, CARD, GREEN, INK, MUTED, ORANGE, PAPER, PURPLE, RULE, SKY, VERMILION, canvas, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -12,16 +12,20 @@ if TYPE_CHECKING:
 
 EDGES = {"unit": BLUE, "layer": BLUE, "input": GREEN, "output": PURPLE, "operation": ORANGE, "more": CARD}
 WIDEST = 3.0  # points, of the line of the largest weight
+FEW_LINES = 30  # that still have room for their weights in figures
+
+
+PLATE: dict[str, Any] = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8}
 
 
 @styled
 def draw_diagram(diagram: Diagram) -> "Figure":
-    """A Figure of boxes and lines; a weight below 0 is red, above 0 blue, the larger the wider.
+    """A Figure of boxes and lines; a weight below 0 is red, above 0 blue, the larger the wider; few have their numbers.
 
     >>> from parnassus.byhand.capacity import xor_by_relus
     >>> figure = draw_diagram(xor_by_relus().trace([[0, 1]], [[1]]).diagram())
-    >>> len(figure.axes[0].texts)
-    5
+    >>> len(figure.axes[0].texts)  # five boxes and six weights
+    11
     """
     columns = [box.column for box in diagram.boxes] or [0.0]
     rows = [box.row for box in diagram.boxes] or [0.0]
@@ -34,6 +38,9 @@ def draw_diagram(diagram: Diagram) -> "Figure":
     ax.set_ylim(min(rows) - 0.8, max(rows) + 0.8)
     ax.set_axis_off()
     ax.set_title(diagram.title)
+    if any(line.weight is not None for line in diagram.lines):
+        words = "Boxes hold values, lines weights: blue above 0, red below, the larger the wider."
+        figure.supxlabel(words, fontsize=8, color=MUTED)
     return figure
 
 
@@ -57,6 +64,11 @@ def _lines(ax: "Axes", diagram: Diagram) -> None:
             width = max(0.4, WIDEST * abs(line.weight) / largest)
         places = ([start.column, end.column], [start.row, end.row])
         ax.plot(*places, color=colour, linewidth=width, zorder=1, solid_capstyle="butt")
+        if line.weight is not None and len(diagram.lines) <= FEW_LINES:
+            # a third of the way, where lines that end in one box have not met yet
+            x, y = start.column + (end.column - start.column) / 3, start.row + (end.row - start.row) / 3
+            words = f"{line.weight:.3g}"
+            ax.text(x, y, words, fontsize=7, color=MUTED, ha="center", va="center", zorder=1.5, bbox=PLATE)
 
 
 def _box(ax: "Axes", box: Box) -> None:

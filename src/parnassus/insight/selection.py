@@ -77,15 +77,16 @@ def score_curve(
 @styled
 def contest(names: Sequence[str], found: Sequence[MeanLike], *, title: str = "Score") -> "Figure":
     """Several models' scores with their intervals, in the order given, the best first."""
-    figure, (ax,) = canvas(height=0.9 + 0.34 * len(names), label=f"{title} of {len(names)} models")
+    figure, (ax,) = canvas(height=1.3 + 0.34 * len(names), label=f"{title} of {len(names)} models")
     for place, one in enumerate(reversed(list(found))):
         if one.low is not None and one.high is not None:
             ax.plot([one.low, one.high], [place, place], color=BLUE, linewidth=2.2)
-        ax.plot(one.mean, place, "o", color=BLUE, markersize=6)
-    ax.axvline(found[0].mean, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+        ax.plot(one.mean, place, "o", color=BLUE, markersize=6, label="mean and its interval" if place == 0 else None)
+    ax.axvline(found[0].mean, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="the best model's mean")
     ax.set_yticks(range(len(names)), [shortened(n) for n in names][::-1])
     ax.tick_params(axis="y", length=0, labelcolor=INK)
     ax.set_ylim(-0.6, len(names) - 0.4)
     ax.grid(False, axis="y")
     ax.set_title(title)
+    figure.legend(loc="outside lower right", ncols=2)
     return figure
