@@ -100,3 +100,13 @@ def test_every_builder_says_what_it_makes():
     for registry in REGISTRIES.values():
         for builder in registry:
             assert builder.summary, f"{registry.kind} {builder.name} has no docstring"
+
+
+def test_a_spec_is_pickled_by_its_names_and_not_with_every_builder():
+    import pickle
+
+    spec = pn.model("lstm", hidden=3)
+    again = pickle.loads(pickle.dumps(spec))
+    assert again == spec
+    assert again.registry is pn.model
+    assert len(pickle.dumps(spec)) < 400

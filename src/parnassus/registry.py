@@ -57,6 +57,10 @@ class Registry:
     def __repr__(self) -> str:
         return f"<registry of {self.kind} names>"
 
+    def __reduce__(self) -> tuple[Callable, tuple[str]]:
+        """Pickled by its kind: another process has its own builders."""
+        return registry_of, (self.kind,)
+
     def register(self, *tasks: str, name: str | None = None) -> Callable[[Callable], Callable]:
         """Decorator that enters a builder for these tasks (for losses: kinds of target) under its own name."""
 
@@ -199,3 +203,8 @@ loss = Registry("loss", f"{__package__}.functional")
 initializer = Registry("initializer", f"{__package__}.layers")
 regularizer = Registry("regularizer", f"{__package__}.train")
 REGISTRIES = {r.kind: r for r in (model, optimizer, schedule, loss, initializer, regularizer)}
+
+
+def registry_of(kind: str) -> Registry:
+    """The registry of this kind."""
+    return REGISTRIES[kind]
