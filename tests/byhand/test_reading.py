@@ -29,7 +29,8 @@ def autograd(estimator: Any, x: Any, y: Any) -> tuple[float, dict[str, np.ndarra
     every = torch.arange(len(rows))
     batch = estimator.codec_.prepare(estimator.target_.cut(rows.take(every) | answers.take(every)), estimator.view_)
     t = batch["y"].double() if batch["y"].is_floating_point() else batch["y"]
-    loss = objective.loss(objective.model(batch["x"].double()), t)
+    x = batch["x"].double() if batch["x"].is_floating_point() else batch["x"]
+    loss = objective.loss(objective.model(x), t)
     named = dict(objective.model.named_parameters())
     gradients = torch.autograd.grad(loss, list(named.values()))
     return loss.item(), {name: g.numpy() for name, g in zip(named, gradients, strict=True)}
@@ -90,6 +91,47 @@ def test_a_convolutional_classifiers_trace_is_autograds(model: Any, border: int)
     assert "convolution" in str(trace)
     assert trace.after == {}
     assert len(trace.diagram().boxes) == len(trace.layers) + 1
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        pn.model("rnn", hidden=3),
+        pn.model("lstm", hidden=3),
+        pn.model("gru", hidden=3),
+        pn.model("gru", hidden=3, reset="before", n_layers=2),
+        pn.model("lstm", hidden=3, bidirectional=True, n_layers=2, dropout=0.2),
+        pn.model("gru", hidden=3, bidirectional=True, merge="sum", pooling="mean"),
+        pn.model("rnn", hidden=3, bidirectional=True, merge="mean", pooling="max"),
+    ],
+    ids=repr,
+)
+def test_a_recurrent_classifiers_trace_is_autograds(model: Any) -> None:
+    sequences = np.random.default_rng(0).normal(size=(12, 5, 2))
+    clf = pn.Classifier(model, epochs=1).fit(sequences, NAMES[::13])
+    trace = pn.byhand.trace(clf, sequences[:4], NAMES[::13][:4], lr=0.1)
+    assert_autograds(trace, clf, sequences[:4], NAMES[::13][:4])
+    assert np.allclose(trace.outputs, clf.decision_function(sequences[:4]), atol=1e-4)
+    assert set(trace.after) == set(trace.gradients)
+    assert "layer 1, backward" in str(trace)
+    assert trace.draw().axes[0].texts
+
+
+def test_a_trace_of_words_goes_into_their_embedding() -> None:
+    texts, y = ["good film here", "bad film here", "good good film", "bad bad plot"], [1, 0, 1, 0]
+    clf = pn.Classifier(pn.model("lstm", hidden=3, embedding=2), epochs=1).fit(texts, y)
+    assert_autograds(pn.byhand.trace(clf, texts, y), clf, texts, y)
+
+
+def test_rows_of_several_lengths_and_cells_without_a_derivation_are_refused() -> None:
+    ragged = [np.ones((n, 2)) * n for n in (3, 4, 5, 3)]
+    clf = pn.Classifier(pn.model("rnn", hidden=3), epochs=1).fit(ragged, [0, 1, 0, 1])
+    with pytest.raises(DataError, match="one length"):
+        pn.byhand.trace(clf, ragged, [0, 1, 0, 1])
+    assert pn.byhand.trace(clf, ragged[:1], [0]).loss > 0
+    odd = pn.Classifier(pn.model("rnn", hidden=3, cell="indrnn"), epochs=1).fit(ragged, [0, 1, 0, 1])
+    with pytest.raises(SettingError, match="no by-hand form"):
+        pn.byhand.trace(odd, ragged[:1], [0])
 
 
 def test_sets_of_labels_frames_and_lists_are_traced() -> None:

@@ -18,6 +18,7 @@ from parnassus.data.codec import Codec, codec_kinds
 from parnassus.data.ordered import Ordered
 from parnassus.data.quantiles import Quantiles
 from parnassus.data.rows import Stream
+from parnassus.data.sequences import SequenceList
 from parnassus.data.targets import Labels, Multilabel, Numbers, Target
 from parnassus.estimators.intake import take_rows
 
@@ -36,6 +37,10 @@ FRAME = pd.DataFrame(
 NUMBERS = RNG.normal(3, 4, (N, 3))
 TEXTS = [" ".join(RNG.choice(["a", "fine", "good", "film", "!"], 1 + i % 6)) for i in range(N)]
 PIXELS = RNG.integers(0, 256, (N, 5, 4, 3), dtype=np.uint8)
+SOUNDS = [RNG.uniform(-0.5, 0.5, 800 + 37 * (i * 7 % N)) for i in range(N)]
+STEPS = RNG.normal(2, 3, (N, 4, 2))
+RAGGED = [RNG.normal(2, 3, (1 + i % 5, 2)) for i in range(N)]
+SYMBOLS = SequenceList(RNG.integers(0, 5, 1 + i % 4) for i in range(N))
 SHADES = RNG.random((N, 5, 4)).astype(np.float32)
 
 
@@ -67,6 +72,20 @@ SAMPLES = {
     ),
     "words": Sample(pn.Text, TEXTS, [3, 4], ("3", "int", "text"), TEXTS),
     "bytes": Sample(lambda: pn.Text(unit="bytes"), TEXTS, [None], ("row 0", "missing"), TEXTS),
+    "sounds": Sample(lambda: pn.Speech(sample_rate=16000), SOUNDS, [SOUNDS[0], np.zeros(99)], ("sound 1", "25 ms")),
+    "cepstra of sounds": Sample(
+        lambda: pn.Speech(sample_rate=8000, features="mfcc", convention="librosa", deltas=2, normalize="utterance"),
+        SOUNDS,
+        [np.array([[0.5, np.nan] * 300] * 2).T],
+        ("sound 0", "NaN"),
+    ),
+    "sequences of one length": Sample(pn.data.sequences.Sequences, STEPS, STEPS[..., :1], ("1", "2"), STEPS, 1e-5),
+    "ragged sequences": Sample(
+        lambda: pn.data.sequences.Sequences(standardize=True), RAGGED, [np.ones((2, 1))], ("1", "2")
+    ),
+    "symbols": Sample(
+        lambda: pn.data.sequences.Sequences(n_symbols=5), SYMBOLS, SequenceList([np.array([9])]), ("9", "0 to 4")
+    ),
     "rare words": Sample(lambda: pn.Text(weighting="tfidf", min_count=2), TEXTS, "text", ("list", "single string")),
 }
 TARGETS = {
@@ -249,6 +268,8 @@ def test_fit_and_encode_never_change_what_they_are_given(sample):
         pd.testing.assert_frame_equal(kept, sample.raw)
     elif isinstance(kept, np.ndarray):
         np.testing.assert_array_equal(kept, sample.raw)
+    elif isinstance(kept[0], np.ndarray):
+        assert all(np.array_equal(one, other) for one, other in zip(kept, sample.raw, strict=True))
     else:
         assert kept == sample.raw
 

@@ -16,7 +16,8 @@ from parnassus.train.randomness import kept_random
 from parnassus.train.trainer import Trainer
 
 TASKS = ("classifier", "regressor")
-SMALLEST = {"in_features": 3, "n_outputs": 3, "in_channels": 1, "image_size": (8, 8), "cardinalities": (2, 4)}
+SMALLEST = {"in_features": 3, "n_outputs": 3, "in_channels": 1, "image_size": (8, 8), "cardinalities": (2, 4),
+            "step_features": 3, "vocab_size": 6}  # fmt: skip
 KIND = {"classifier": "labels", "regressor": "numbers"}
 CASES = [(b, task) for b in pn.model for task in b.tasks if task in TASKS and b.facts <= SMALLEST.keys()]
 
@@ -42,8 +43,14 @@ def objective_of(made: nn.Module, task: str) -> Objective:
 
 def batch_of(builder: Builder, task: str, n: int = 8, seed: int = 0) -> dict[str, torch.Tensor]:
     g = torch.Generator().manual_seed(seed)
-    shape = (1, 8, 8) if "in_channels" in builder.facts else (3,)
+    shape = (1, 8, 8) if "in_channels" in builder.facts else (5, 3) if "step_features" in builder.facts else (3,)
     batch = {"x": torch.randn(n, *shape, generator=g)}
+    if "vocab_size" in builder.facts:
+        batch["x"] = torch.randint(0, 6, (n, 5), generator=g)
+    if builder.name == "bernoulli_nb":  # which asks what is there at all
+        batch["x"] -= 3
+    if builder.name == "multinomial_nb":  # which takes counts
+        batch["x"] = batch["x"].abs()
     if "cardinalities" in builder.facts:
         batch["columns"] = torch.stack([torch.randint(0, c, (n,), generator=g) for c in SMALLEST["cardinalities"]], 1)
     batch["y"] = torch.arange(n) % 3 if task == "classifier" else torch.randn(n, 3, generator=g)
@@ -129,7 +136,10 @@ def trained(objective: Objective, batch: dict[str, torch.Tensor], *, epochs: int
 @every_model
 def test_it_learns_eight_rows_by_heart(builder, task):
     objective, batch = objective_of(built(builder), task), batch_of(builder, task)
-    if task == "classifier":
+    if "vocab_size" in builder.facts:
+        batch["x"] = torch.stack([torch.arange(8) % 6, torch.arange(8) // 6, *torch.zeros(3, 8).long()], 1)
+        batch["y"] = torch.arange(8) % 3 if task == "classifier" else batch["x"][:, :3].float()
+    elif task == "classifier":
         batch["x"][:, ..., :3] += 6 * torch.eye(3)[batch["y"]].view(8, *[1] * (batch["x"].ndim - 2), 3)
     else:
         batch["y"] = batch["x"].flatten(1)[:, :3] @ torch.tensor([[1.0, 0.0, 1.0], [0.0, -1.0, 0.5], [0.2, 0.0, 1.0]])
@@ -140,6 +150,25 @@ def test_it_learns_eight_rows_by_heart(builder, task):
         assert (outputs.argmax(1) == batch["y"]).all()
     else:
         assert (outputs - batch["y"]).square().mean() < 0.05 * batch["y"].square().mean()
+
+
+@pytest.mark.parametrize(
+    ("builder", "task"),
+    [(b, t) for b, t in CASES if b.facts & {"step_features", "vocab_size"}],
+    ids=lambda v: getattr(v, "name", v),
+)
+def test_padding_never_changes_a_score(builder, task):
+    objective, batch = objective_of(built(builder), task).eval(), batch_of(builder, task)
+    lengths = torch.tensor([1, 2, 3, 4, 5, 5, 4, 3])
+    with torch.no_grad():
+        padded = objective.outputs(batch | {"lengths": lengths})
+        other = batch["x"].clone()
+        for row, n in enumerate(lengths.tolist()):
+            other[row, n:] = 1 if "vocab_size" in builder.facts else 1e3
+        torch.testing.assert_close(objective.outputs({"x": other, "lengths": lengths}), padded, rtol=1e-4, atol=1e-5)
+        for row, n in enumerate(lengths.tolist()):
+            alone = {"x": batch["x"][row : row + 1, :n], "lengths": lengths[row : row + 1]}
+            torch.testing.assert_close(objective.outputs(alone), padded[row : row + 1], rtol=1e-4, atol=1e-5)
 
 
 @every_model

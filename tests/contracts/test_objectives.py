@@ -67,10 +67,11 @@ class Relay(Duel):
 
 
 def named(name, task, **options):
-    """The objective that a registered model makes for (3 features, 3 outputs) or 8 x 8 pictures."""
+    """The objective that a registered model makes for (3 features, 3 outputs), steps of 3, or 8 x 8 pictures."""
     facts = {"in_features": 3, "n_outputs": 3, "in_channels": 1, "image_size": (8, 8), "cardinalities": (3,)}
+    facts["step_features"] = 3
     spec = pn.model(name, **options)
-    builder = max(spec.builders(task), key=lambda b: len(b.facts))
+    builder = max((b for b in spec.builders(task) if b.facts <= facts.keys()), key=lambda b: len(b.facts))
     made = builder.make(**{k: facts[k] for k in builder.facts}, **spec.get_params(task=task))
     if isinstance(made, Objective):
         return made
@@ -112,6 +113,19 @@ OBJECTIVES = {
     ),
     "cnn": ("pictures", lambda: named("cnn", "classifier", channels=(4,), hidden=8)),
     "lenet": ("pictures", lambda: named("lenet", "classifier")),
+    "multinomial_nb": ("counts", lambda: named("multinomial_nb", "classifier")),
+    "bernoulli_nb": ("labels", lambda: named("bernoulli_nb", "classifier")),
+    "gaussian_nb": ("labels", lambda: named("gaussian_nb", "classifier")),
+    "gmm_nb": ("labels", lambda: named("gmm_nb", "classifier", n_components=1, covariance_type="full")),
+    "lda": ("labels", lambda: named("lda", "classifier")),
+    "qda": ("labels", lambda: named("qda", "classifier")),
+    "rnn": ("steps", lambda: named("rnn", "classifier", hidden=8)),
+    "lstm": ("steps", lambda: named("lstm", "classifier", hidden=8, bidirectional=True)),
+    "gru": ("steps", lambda: named("gru", "classifier", hidden=8)),
+    "tdnn": (
+        "steps",
+        lambda: named("tdnn", "classifier", channels=(8,), kernels=(3,), dilations=(1,), hidden=(8,), dropout=0.0),
+    ),
     "duel": ("numbers", Duel),
     "relay": ("numbers", Relay),
 }
@@ -135,6 +149,10 @@ def toy(kind, n=N, seed=0):
     if kind == "pictures":
         x = torch.zeros(n, 1, 8, 8).index_put((torch.arange(n), torch.zeros(n).long(), y * 2, y), torch.tensor(3.0))
         x += 0.1 * torch.randn(n, 1, 8, 8, generator=g)
+    if kind == "steps":
+        x = torch.stack([x, x.flip(1), 0.1 * torch.randn(n, 3, generator=g)], 1)
+    if kind == "counts":
+        x = (torch.eye(3)[y] * 4 + torch.rand(n, 3, generator=g)).round()
     batch = {"x": x, "y": y, "weight": torch.rand(n, generator=g) * 2 + 0.1}
     return batch | {"columns": torch.randint(3, (n, 1), generator=g)} if kind == "mixed" else batch
 

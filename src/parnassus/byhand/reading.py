@@ -28,6 +28,8 @@ from .chain import (
 )
 from .convolution import Pair
 from .normalizers import GroupNorm, PReLU, RMSNorm
+from .over_time import Lookup, Named, OverTime, Summary
+from .recurrence import LSTM, Cell, Elman, GRUResetAfter, GRUResetBefore
 
 Array = NDArray[np.float64]
 Reader = Callable[[Any, str], list[Layer]]
@@ -71,8 +73,8 @@ def layers_of(module: Any, name: str = "") -> list[Layer]:
         if reader is not None and type(module).forward is kind.forward and not _changed(module):
             return reader(module, name)
     raise SettingError(
-        f"{type(module).__name__} has no by-hand form; those are dense and convolutional nets, and what was entered "
-        "with parnassus.byhand.reading.reads"
+        f"{type(module).__name__} has no by-hand form; dense, convolutional and recurrent nets have, and what was "
+        "entered with parnassus.byhand.reading.reads"
     )
 
 
@@ -85,15 +87,15 @@ def trace(estimator: Any, x: Any, y: Any, *, lr: float | None = None) -> ChainTr
 
     Parameters
     ----------
-    estimator : a fitted Classifier or Regressor with a dense or convolutional net; dropout is off, and batch
+    estimator : a fitted Classifier or Regressor with a dense, convolutional or recurrent net; dropout is off, and batch
         normalisation takes its running statistics, as in use.
-    x, y : a few rows and their answers, as for `fit`.
+    x, y : a few rows and their answers, as for `fit`; sequences of one length.
     lr : the rate of the step.
 
     Raises
     ------
     SettingError : the estimator is not fitted, or its net has no by-hand form.
-    DataError : x and y differ in length, or break what the estimator's codecs ask for.
+    DataError : x and y differ in length, sequences do among themselves, or they break what the codecs ask for.
 
     Systems: backpropagation
     """
@@ -113,6 +115,8 @@ def trace(estimator: Any, x: Any, y: Any, *, lr: float | None = None) -> ChainTr
     every = torch.arange(len(rows))
     batch = estimator.target_.cut(rows.take(every) | answers.take(every))
     batch = estimator.codec_.prepare(batch, estimator.view_)
+    if "lengths" in batch and len(batch["lengths"].unique()) > 1:
+        raise DataError("x has rows of several lengths; trace takes rows of one length, or one row at a time")
     t = batch["y"].double() if batch["y"].is_floating_point() else batch["y"]
 
     def slope(outputs: Array) -> tuple[float, Array]:
@@ -225,6 +229,45 @@ def _lenet5(module: Any, name: str) -> list[Layer]:
     )
     convolutions = [*conv1, *phi, *pool, *conv2, *phi, *pool]
     return [Framing(FRAME), *convolutions, Flatten(), *fc1, *phi, *fc2, *phi, *fc3]
+
+
+@reads("parnassus.models.sequences.Embedded")
+def _embedded(module: Any, name: str) -> list[Layer]:
+    table = Lookup(_joined(name, "embedding"), array(module.embedding.weight))
+    return [table, *layers_of(module.net, _joined(name, "net"))]
+
+
+@reads("parnassus.models.recurrent.RecurrentNet")
+def _recurrent_net(module: Any, name: str) -> list[Layer]:
+    body, inside = module.body, _joined(name, "body")
+    if body.backwards and body.merge != "concat" and module.pooling == "last":
+        raise SettingError(f"merge={body.merge!r} of two directions' last states has no by-hand form; 'concat' has")
+    layers: list[Layer] = []
+    for i, cell in enumerate(body.forwards):
+        back = _cell(body.backwards[i], f"{inside}.backwards.{i}") if body.backwards else None
+        layers.append(OverTime(_cell(cell, f"{inside}.forwards.{i}"), back, body.merge))
+    n_back = body.width // 2 if body.backwards else 0
+    return [*layers, Summary(module.pooling, n_back), *layers_of(module.head, _joined(name, "head"))]
+
+
+def _cell(cell: Any, name: str) -> Named:
+    """A recurrent cell by hand, with torch's names for its weights."""
+    kind, given = type(cell).__name__, {f"{name}.{key}": array(w) for key, w in cell.named_parameters()}
+    made: Cell
+    if kind == "GRUResetBefore":
+        w_h = np.concatenate([array(cell.of_h.weight), array(cell.of_reset.weight)])
+        return Named(name, GRUResetBefore(array(cell.of_x.weight).T, w_h.T, array(cell.of_x.bias)), given)
+    tanh = kind != "Elman" or cell.inner.nonlinearity == "tanh"
+    if kind not in ("Elman", "LSTM", "GRU") or not tanh:
+        raise SettingError(f"the cell {cell} has no by-hand form; Elman's with tanh, LSTM and GRU have one")
+    w_x, w_h, b_x, b_h = (array(w) for w in cell.inner.all_weights[0])
+    if kind == "GRU":
+        n = 2 * cell.n_units
+        b = np.concatenate([b_x[:n] + b_h[:n], b_x[n:]])
+        made = GRUResetAfter(w_x.T, w_h.T, b, b_h[n:])
+    else:
+        made = (Elman if kind == "Elman" else LSTM)(w_x.T, w_h.T, b_x + b_h)
+    return Named(name, made, given)
 
 
 def _changed(module: Any) -> bool:

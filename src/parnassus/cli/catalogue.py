@@ -26,7 +26,7 @@ MODALITIES = {
     "text": ("in_features", "vocab_size", "source_vocab_size"),
     "sequence": ("in_features", "step_features", "history"),
     "video": ("frames",),
-    "sound": ("sample_rate",),
+    "sound": ("in_features", "step_features", "sample_rate"),
 }
 
 if TYPE_CHECKING:

@@ -131,7 +131,8 @@ def options_for(role: str, name: str | None, task: str) -> list[str]:
     if name is not None:
         return [name]
     if role == "model":
-        return list(dict.fromkeys(["mlp", *settings.tasks()[task].extra["default_models"].values()]))
+        likely = dict.fromkeys(["mlp", *settings.tasks()[task].extra["default_models"].values()])
+        return [name for name in likely if name in names("model", task)]
     return [c.name for c in settings.codecs()] if role == "codec" else []
 
 

@@ -55,7 +55,8 @@ def tasks() -> dict[str, Declared]:
     found = {}
     for node in classes.values():
         bases = {ast.unparse(b).rpartition(".")[2] for b in node.bases}
-        if "Estimator" not in bases or not _has_constructor(node):
+        listed = "Estimator" in bases or ("Unsupervised" in bases and _literal(node, "default_models", None))
+        if not listed or not _has_constructor(node):
             continue
         name = re.sub(r"(?<!^)([A-Z])", r"_\1", node.name).lower()
         docstring = ast.get_docstring(node) or ""
@@ -74,7 +75,11 @@ def builders(kind: str) -> tuple[Declared, ...]:
         for node in tree.body:
             if isinstance(node, ast.FunctionDef):
                 found += [_builder(kind, node, d) for d in node.decorator_list if _registers(kind, d)]
-    return tuple(sorted(found, key=lambda b: (b.name, b.tasks)))
+    for tree in _trees(PLACES[kind], "@sequence_model("):
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef):
+                found += [b for d in node.decorator_list if _twins(d) for b in _both(_builder(kind, node, d))]
+    return tuple(sorted(found, key=lambda b: (b.name, b.tasks, b.facts)))
 
 
 @cache
@@ -133,6 +138,18 @@ def _registers(kind: str, decorator: ast.expr) -> bool:
     owner = decorator.func.value
     name = owner.attr if isinstance(owner, ast.Attribute) else owner.id if isinstance(owner, ast.Name) else ""
     return decorator.func.attr == "register" and name == kind
+
+
+def _twins(decorator: ast.expr) -> bool:
+    """Whether a builder is registered for vectors and for ids, as `models.sequences.sequence_model` does."""
+    return isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "sequence_model"
+
+
+def _both(one: Declared) -> list[Declared]:
+    """The two builders that `sequence_model` makes of one."""
+    options = one.settings | {"embedding": Setting("embedding", "int | None", None)}
+    others = tuple(fact for fact in one.facts if fact != "step_features")
+    return [replace(one, facts=(first, *others), settings=options) for first in ("step_features", "vocab_size")]
 
 
 def _builder(kind: str, node: ast.FunctionDef, decorator: ast.expr) -> Declared:

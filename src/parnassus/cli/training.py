@@ -261,6 +261,7 @@ def _claimed(request: Request, folder: Path) -> "Run":
 
 
 def _trained(request: Request, console: "Console", command: str) -> int:
+    from ..estimators.unsupervised import Unsupervised
     from .inputs import kind_of, opened
 
     data = request.words["data"][0]
@@ -269,9 +270,9 @@ def _trained(request: Request, console: "Console", command: str) -> int:
     examples = opened(
         data, target=request.own("target"), drop=request.own("drop"), texts=texts, memory=request.own("memory")
     )
-    if examples.y is None:
-        raise _unanswered(data, examples)
     estimator = estimator_for(request, codec or kind_of(examples.X))
+    if examples.y is None and not isinstance(estimator, Unsupervised):
+        raise _unanswered(data, examples)
     if isinstance(getattr(estimator, "class_weight", None), dict):
         estimator.set_params(class_weight=by_label(estimator.get_params()["class_weight"], examples.y))
     from .work import work
@@ -332,6 +333,8 @@ def divided(request: Request, examples: "Examples", *, texts: bool) -> tuple["Ex
         return examples, opened(part, target=examples.target, drop=request.own("drop"), texts=texts)
     if part == 0:
         return examples, None
+    if examples.y is None:
+        return hold_out(examples, part, seed=request.own("seed"), labels=None)
     goal = target_for(examples.y, request.task).fit(examples.y)  # refuses bad answers by their rows in the file
     labels = goal.indices(examples.y) if isinstance(goal, Labels) else None
     return hold_out(examples, part, seed=request.own("seed"), labels=labels)

@@ -26,7 +26,7 @@ def evaluate(model: str, data: str, *, target: "Columns | None", report: Path | 
     estimator, configuration = loaded(model)
     examples = _examples(estimator, configuration, data, target)
     check_form(estimator, examples.X, data)
-    if examples.y is None:
+    if examples.y is None and estimator.target_ is not None:
         where = (
             "name the column that holds them by --target"
             if hasattr(examples.X, "columns")
@@ -105,7 +105,7 @@ def check_form(estimator: "Estimator", X: Any, name: str) -> None:
     """Refuse a table for a model of pictures, and the other way round."""
     from ..data.codec import form_of
 
-    forms = {"table": "tables", "pictures": "pictures", "strings": "texts"}
+    forms = {"table": "tables", "pictures": "pictures", "strings": "texts", "sounds": "sounds"}
     learned, given = forms.get(estimator.codec_.form or ""), forms.get(form_of(X) or "")
     if learned and given and learned != given:
         raise DataError(f"this model takes {learned}, and {name} holds {given}; give {learned}, or another model")
@@ -156,11 +156,12 @@ def _inputs(
     kind = estimator.codec_.kind
     if texts or (kind == "text" and len(data) == 1 and data[0].lower().endswith(".txt")):
         if kind != "text":
-            raise SettingError(f"this model takes {'pictures' if kind == 'image' else 'tables'}, not --text")
+            takes = {"image": "pictures", "speech": "sounds"}.get(kind, "tables")
+            raise SettingError(f"this model takes {takes}, not --text")
         lines = texts or _lines(Path(data[0]))
         return "text", lines, lines
-    if kind == "image":
-        return _pictures(data, on_error)
+    if kind in ("image", "speech"):
+        return _files(data, on_error, "picture" if kind == "image" else "sound")
     if len(data) > 1:
         raise SettingError(f"one file of rows at a time; got {len(data)}: {' '.join(data[:5])}")
     return _rows(estimator, configuration, data[0])
@@ -188,25 +189,27 @@ def _rows(estimator: "Estimator", configuration: dict[str, Any], data: str) -> t
     return "row", list(range(len(X))), X
 
 
-def _pictures(data: list[str], on_error: str) -> tuple[str, list[Any], Any]:
-    """Pictures one by one, or those of folders; with `skip`, unreadable ones are left for the model to refuse."""
+def _files(data: list[str], on_error: str, what: str) -> tuple[str, list[Any], Any]:
+    """Pictures or sounds one by one, or those of folders; with `skip`, unreadable ones are left for the model."""
+    from ..data.sounds import SOUNDS, sounds_in
     from ..data.sources import PICTURES, open_source, pictures_in
 
+    suffixes, inside = (PICTURES, pictures_in) if what == "picture" else (SOUNDS, sounds_in)
     found: list[Any] = []
     for given in data:
         path = Path(given)
         if path.is_dir() and on_error == "skip":
             folders = [path, *sorted(p for p in path.iterdir() if p.is_dir())]
-            found += [p for folder in folders for p in pictures_in(folder)]
-        elif path.suffix.lower() in PICTURES and path.exists():
+            found += [p for folder in folders for p in inside(folder)]
+        elif path.suffix.lower() in suffixes and path.exists():
             found.append(path)
         else:
             X = open_source(given).X
             if not isinstance(X, list):
                 if len(data) > 1:
-                    raise SettingError(f"{given}: one file of arrays at a time, or pictures")
+                    raise SettingError(f"{given}: one file of arrays at a time, or {what}s")
                 return "row", list(range(len(X))), X
             found += X
     if not found:
-        raise FileError(f"{' '.join(data[:5])}: there are no pictures here; give pictures, or a folder of them")
-    return "picture", [str(p) for p in found], found
+        raise FileError(f"{' '.join(data[:5])}: there are no {what}s here; give {what}s, or a folder of them")
+    return what, [str(p) for p in found], found

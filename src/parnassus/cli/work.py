@@ -203,7 +203,7 @@ def usage(estimator: "Estimator", run: Run, held: "str | Path | None", whole: "E
     rows = shlex.quote(str(held)) if held is not None else "DATA"
     if estimator.codec_.kind == "text":
         given = '--text "..."'
-    elif estimator.codec_.kind == "image" and isinstance(whole.X, list):
+    elif estimator.codec_.kind in ("image", "speech") and isinstance(whole.X, list):
         given = shlex.quote(str(whole.X[0]))
     else:
         given = rows

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..errors import DataError
 from .rows import Batch, Rows
+from .sounds import is_sound_path, is_wave
 
 State = dict[str, Any]
 
@@ -83,10 +84,11 @@ def codec_kinds() -> dict[str, type[Codec]]:
 
 
 def form_of(raw: Any) -> str | None:
-    """What raw data look like: table, strings, pictures, paths, sequences; one answer, so that codecs never compete.
+    """What raw data look like: table, strings, pictures, sounds, sequences; one answer, so that codecs never compete.
 
     Pictures are uint8 arrays (rows, height, width[, channels]), PIL images, or paths of image files; sequences are
-    float arrays (rows, time, features) or lists of arrays (time, features); strings are lists of str.
+    float arrays (rows, time, features) or lists of arrays (time, features); strings are lists of str. Sounds are paths
+    of sound files, as paths or strings, or lists of float arrays (time,) of different lengths.
     """
     if hasattr(raw, "form"):  # what `sources` opened says what it is
         return raw.form
@@ -97,6 +99,8 @@ def form_of(raw: Any) -> str | None:
     if isinstance(raw, np.ndarray) and raw.ndim > 2:
         return "sequences" if raw.ndim == 3 and raw.dtype.kind == "f" else "pictures"
     first = raw[0] if isinstance(raw, list | tuple | np.ndarray) and len(raw) else None
+    if is_sound_path(first) and all(is_sound_path(row) for row in raw):
+        return "sounds"
     if isinstance(first, str | bytes):
         nested = any(isinstance(row, list | tuple) for row in raw)
         return "strings" if getattr(raw, "ndim", 1) == 1 and not nested else "table"
@@ -104,6 +108,8 @@ def form_of(raw: Any) -> str | None:
         return "pictures"
     if isinstance(first, np.ndarray | Tensor) and first.ndim >= 2 and isinstance(raw, list | tuple):
         return "sequences" if first.ndim == 2 and first.dtype not in (np.uint8, torch.uint8) else "pictures"
+    if isinstance(raw, list) and all(is_wave(row) for row in raw) and len({len(row) for row in raw}) > 1:
+        return "sounds"
     return "table"
 
 
@@ -116,5 +122,5 @@ def codec_for(raw: Any) -> Codec:
     shown = f"{type(raw).__name__} of shape {np.shape(raw)}" if hasattr(raw, "shape") else type(raw).__name__
     raise DataError(
         f"X is a {shown}; expected a 2-D array or a frame (table), strings (text), pictures (n, height, width[, "
-        f"channels]) or paths (image), or arrays (time, features) a row (sequences)"
+        f"channels]) or paths (image), paths of sounds (speech), or arrays (time, features) a row (sequences)"
     )

@@ -42,7 +42,8 @@ class Image(Codec):
         `pn.data.augmentation.Augmentation`.
 
     Pixels are held as uint8 (float32 where floats are given that are no multiples of 1/255) and become
-    (x - mean) / std by channel in `prepare`. The view "vector" runs row by row, channels last.
+    (x - mean) / std by channel in `prepare`. The view "vector" runs row by row, channels last; the view "rows" has
+    each row of pixels as a step of a sequence.
 
     Systems: image-pixel-grid
     Source: Hifny A3.24, Baker A066.
@@ -149,6 +150,7 @@ class Image(Codec):
         return {
             "image": {"in_channels": channels, "image_size": (height, width)},
             "vector": {"in_features": channels * height * width},
+            "rows": {"step_features": channels * width},
         }
 
     def encode(self, raw: Any) -> Rows:
@@ -219,7 +221,9 @@ class Image(Codec):
         if training and self.augmentation:
             x = self.augmentation(x.div_(255), axes=self.axes).mul_(255)
         x = x.sub_(self.mean).div_(self.std)
-        return batch | {"x": x if view == "image" else x.permute(0, 2, 3, 1).flatten(1)}
+        if view != "image":
+            x = x.permute(0, 2, 3, 1).flatten(1 if view == "vector" else 2)
+        return batch | {"x": x}
 
     def decode(self, x: Tensor) -> np.ndarray:
         """uint8 pictures (n, height, width) or (n, height, width, channels) from either view."""

@@ -1,4 +1,4 @@
-"""Files as data: the only place that opens one. Tables, arrays, folders of pictures, lists of pictures.
+"""Files as data: the only place that opens one. Tables, arrays, folders and lists of pictures or sounds.
 
 `open_source` says by the path what is inside. A table larger than the memory budget becomes `Chunks`; pictures stay
 paths, which the image codec reads.
@@ -17,6 +17,7 @@ from ..errors import DataError, DataWarning, FileError, SettingError, did_you_me
 from .answers import shown
 from .chunks import Chunks
 from .delimited import delimiter_of, read_as_written, read_csv
+from .sounds import SOUNDS, check_sounds, has_sounds, sounds_by_class
 
 Columns = str | Sequence[str]
 """A column's name, or those of several."""
@@ -76,7 +77,10 @@ def open_source(path: Any, target: Columns | None = None, *, memory: int | None 
         return open_list(path)
     if suffix in PICTURES:
         return Source([path], None, str(path), "pictures", fingerprint=fingerprint(path))
-    known = ", ".join([*TABLES, ".npz", ".txt (picture paths)", "a folder of pictures"])
+    if suffix in SOUNDS:
+        check_sounds([path])
+        return Source([path], None, str(path), "sounds", fingerprint=fingerprint(path))
+    known = ", ".join([*TABLES, ".npz", ".txt (paths of pictures or sounds)", "a folder of pictures or sounds"])
     raise FileError(f"{path}: files that end in {suffix or 'nothing'!r} are not read; give one of {known}")
 
 
@@ -241,11 +245,14 @@ def open_arrays(path: Path, target: Columns | None) -> Source:
 def open_folder(path: Path) -> Source:
     """Pictures of a folder: sub-folders are classes, in the order of their names; without any, there are no answers."""
     classes = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+    if has_sounds(path):
+        return open_sounds(path, [folder.name for folder in classes])
     if not classes:
         found = pictures_in(path)
         if not found:
             raise FileError(
-                f"{path} holds neither pictures nor folders of pictures; give a folder with one folder a class"
+                f"{path} holds neither pictures nor folders of pictures, and no sounds; give a folder with one "
+                "folder a class"
             )
         check_pictures(found)
         return Source(found, None, str(path), "pictures", fingerprint=fingerprint(path))
@@ -271,6 +278,15 @@ def open_folder(path: Path) -> Source:
     check_pictures(flat)
     y = np.repeat([folder.name for folder in classes], [len(found) for found in files])
     return Source(flat, y, str(path), "pictures", [folder.name for folder in classes], fingerprint(path))
+
+
+def open_sounds(path: Path, names: list[str]) -> Source:
+    """Sounds of a folder, by class as pictures are; pictures beside them are refused."""
+    for folder in (path, *(path / name for name in names)):
+        if pictures_in(folder):
+            raise FileError(f"{path} holds sounds, and {folder} pictures too; give a folder of one kind")
+    files, y = sounds_by_class(path)
+    return Source(files, y, str(path), "sounds", names, fingerprint(path))
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -318,9 +334,11 @@ def open_list(path: Path) -> Source:
         raise FileError(f"{path} names no pictures; write one path a line")
     if None in labels and any(label is not None for label in labels):
         raise DataError(f"{path}: picture {labels.index(None) + 1} has no label, and others have; label all or none")
-    check_pictures(files)
+    sounds = all(file.suffix.lower() in SOUNDS for file in files)
+    (check_sounds if sounds else check_pictures)(files)
     y = None if None in labels else np.array(labels)
-    return Source(files, y, str(path), "pictures", [] if y is None else sorted(set(y.tolist())), fingerprint(path))
+    kind = "sounds" if sounds else "pictures"
+    return Source(files, y, str(path), kind, [] if y is None else sorted(set(y.tolist())), fingerprint(path))
 
 
 # --- fingerprints ---------------------------------------------------------------------------------

@@ -104,6 +104,8 @@ def worst_examples(estimator: "Estimator", examples: Examples) -> list[Any]:
     """The rows that were answered worst, worst first."""
     from ..insight.report import Example
 
+    if estimator.target_ is None:  # rows without answers are not answered wrong
+        return []
     outputs, goal = outputs_of(estimator, examples.X), estimator.target_
     if isinstance(goal, Labels):
         probability, truth = goal.probabilities(outputs), goal.indices(examples.y)
@@ -151,6 +153,10 @@ def _look(estimator: "Estimator", raw: Any, i: int) -> dict[str, Any]:
     if estimator.codec_.kind == "text":
         text = str(one[0])
         return {"columns": {"text": text if len(text) <= LONGEST else text[:LONGEST] + " ..."}}
+    if estimator.codec_.kind == "speech" and not hasattr(one, "columns"):
+        return {
+            "columns": {"sound": str(one[0]) if isinstance(one[0], str | os.PathLike) else f"{len(one[0])} samples"}
+        }
     values = one.iloc[0] if hasattr(one, "iloc") else one.row(0) if hasattr(one, "row") else np.asarray(one)[0]
     names = getattr(estimator, "feature_names_in_", [f"column {j}" for j in range(len(values))])
     return {"columns": {str(n): v for n, v in list(zip(names, list(values), strict=False))[:N_COLUMNS]}}

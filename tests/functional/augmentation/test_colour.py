@@ -106,4 +106,3 @@ def test_an_elastic_field_is_smooth_bounded_and_without_a_drift():
     weights = distortion.gaussian_kernel(5.0).double()
     inner = field[:, 12:16, 12:16].square().mean().sqrt()
     assert float(inner) == pytest.approx(36 / 3**0.5 * float(weights.square().sum()), rel=0.15)
-

@@ -1,0 +1,199 @@
+"""Sequences of vectors or symbols, of equal or different lengths."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import DataError, SettingError, did_you_mean
+from .codec import Codec, State
+from .rows import Batch, Ragged
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+class SequenceList(list):
+    """A list of sequences that says so: of symbols, or of anything else whose form its rows do not show."""
+
+    form = "sequences"
+
+
+class Steps(Ragged):
+    """Sequences end to end; `take` pads them, and copies nothing where neighbours of one length are asked for."""
+
+    def __init__(self, values: Tensor, lengths: Tensor, *, pad: float = 0, name: str = "x") -> None:
+        super().__init__(values, lengths, pad=pad)
+        self.name = name
+        self.width = int(lengths[0]) if bool((lengths == lengths[0]).all()) else None
+
+    def take(self, index: Tensor) -> Batch:
+        first, n = int(index[0]), len(index)
+        if self.width and int(index[-1]) - first == n - 1 and bool((index.diff() == 1).all()):
+            held = self.values[first * self.width : (first + n) * self.width]
+            batch = {"x": held.view(n, self.width, *held.shape[1:]), "lengths": self.lengths[first : first + n]}
+        else:
+            batch = super().take(index)
+        return batch if self.name == "x" else {self.name: batch["x"]}
+
+
+class Sequences(Codec):
+    """Arrays (time, features) a row, or integers (time,) a row: symbols from 0 up.
+
+    Parameters
+    ----------
+    standardize : subtract each feature's mean over all training frames and divide by its standard deviation; nets learn
+        better so. `pn.HMM` leaves it out.
+    dtype : "float32", or "float64" for models whose sums over frames want it.
+    n_symbols : how many symbols there are; None takes the largest of training and one more.
+
+    The view "steps" has x (batch, time, features), or (batch, time) symbols, padded with 0, and lengths. Where all
+    training rows are equally long the view "vector" has the frames side by side. A missing or infinite number is
+    refused with its sequence and step.
+    """
+
+    kind = "sequences"
+    form = "sequences"
+
+    n_features: int  # 0 for symbols
+    n_steps: int  # of every row; 0 where they differ
+    max_length: int  # the longest row of training
+    vocab_size: int
+    mean: Tensor  # (features,)
+    deviation: Tensor
+
+    def __init__(self, *, standardize: bool = True, dtype: str = "float32", n_symbols: int | None = None) -> None:
+        if dtype not in DTYPES:
+            raise SettingError(f"Sequences: dtype={dtype!r}; {did_you_mean(dtype, DTYPES)}")
+        self.options = {"dtype": dtype, "n_symbols": n_symbols, "standardize": standardize}
+
+    def fit(self, raw: Any) -> Self:
+        values, lengths = end_to_end(raw)
+        self.n_steps = int(lengths[0]) if (lengths == lengths[0]).all() else 0
+        self.max_length = int(lengths.max())
+        self.n_features = values.shape[1] if values.ndim == 2 else 0
+        self.vocab_size = 0
+        if not self.n_features:
+            self.vocab_size = self.options["n_symbols"] or int(values.max()) + 1
+            self._check_symbols(values, lengths)
+        spread = values.std(0) if self.options["standardize"] and self.n_features else np.ones(self.n_features)
+        centre = values.mean(0) if self.options["standardize"] and self.n_features else np.zeros(self.n_features)
+        self.mean, self.deviation = torch.from_numpy(centre), torch.from_numpy(np.where(spread > 0, spread, 1.0))
+        return self
+
+    def views(self) -> dict[str, dict[str, Any]]:
+        if not self.n_features:
+            return {"steps": {"vocab_size": self.vocab_size, "max_length": self.max_length}}
+        vector = {"vector": {"in_features": self.n_features * self.n_steps}} if self.n_steps else {}
+        return {"steps": {"step_features": self.n_features}, **vector}
+
+    def encode(self, raw: Any) -> Steps:
+        values, lengths = end_to_end(raw)
+        width = values.shape[1] if values.ndim == 2 else 0
+        if width != self.n_features:
+            what = [f"{n} features a step" if n else "symbols (integers)" for n in (width, self.n_features)]
+            raise DataError(f"these sequences have {what[0]}, and fit saw {what[1]}; give the same kind")
+        if not self.n_features:
+            self._check_symbols(values, lengths)
+            return Steps(torch.from_numpy(values), torch.from_numpy(lengths))
+        frames = torch.from_numpy(values)
+        if self.options["standardize"]:
+            frames = (frames - self.mean.cpu()) / self.deviation.cpu()
+        return Steps(frames.to(DTYPES[self.options["dtype"]]), torch.from_numpy(lengths))
+
+    def _check_symbols(self, values: np.ndarray, lengths: np.ndarray) -> None:
+        bad = (values < 0) | (values >= self.vocab_size)
+        if bad.any():
+            row, step = place_of(int(bad.argmax()), lengths)
+            raise DataError(
+                f"sequence {row}, step {step}: symbol {values[bad.argmax()]} is outside the alphabet 0 to "
+                f"{self.vocab_size - 1}; number symbols from 0, or fit with every symbol (or n_symbols=)"
+            )
+
+    def prepare(self, batch: Batch, view: str, *, training: bool = False) -> Batch:
+        if view != "vector":
+            return batch
+        x = batch["x"]
+        if x.shape[1] != self.n_steps or bool((batch["lengths"] != self.n_steps).any()):
+            raise DataError(
+                f"sequences of {sorted(set(batch['lengths'].tolist()))} steps, and the view 'vector' takes "
+                f"{self.n_steps}, as all of fit's had; choose a model for steps, or give that length"
+            )
+        return {k: v for k, v in batch.items() if k != "lengths"} | {"x": x.flatten(1).float()}
+
+    def decode(self, x: Tensor) -> np.ndarray:
+        """Padded sequences (rows, time, features) in the units of fit."""
+        if not self.n_features:
+            return x.cpu().numpy()
+        frames = x.detach().cpu().double().view(len(x), -1, self.n_features)
+        return (frames * self.deviation.cpu() + self.mean.cpu()).numpy()
+
+    def state(self) -> State:
+        own = ("n_features", "n_steps", "max_length", "vocab_size", "mean", "deviation")
+        return {"options": dict(self.options)} | {name: getattr(self, name) for name in own}
+
+
+def end_to_end(raw: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Frames (sum of lengths, features) float64 or symbols (sum,) int64, and lengths (rows,), checked.
+
+    Raises
+    ------
+    DataError : no sequences, an empty one, a missing number, or rows of different kinds; the sequence is named.
+    """
+    rows = [_frames(row, i) for i, row in enumerate(raw)]
+    if not rows:
+        raise DataError("X holds no sequences; give at least one array (time, features)")
+    first = rows[0]
+    for i, row in enumerate(rows):
+        if not len(row):
+            raise DataError(f"sequence {i} is empty; leave it out")
+        if row.shape[1:] != first.shape[1:] or row.dtype != first.dtype:
+            raise DataError(f"sequence {i} has {_words(row)}, and sequence 0 {_words(first)}; give one kind")
+    values, lengths = np.concatenate(rows), np.array([len(r) for r in rows], dtype=np.int64)
+    bad = ~np.isfinite(values) if values.dtype.kind == "f" else np.zeros(1, dtype=bool)
+    if bad.any():
+        at = int(bad.reshape(len(values), -1).any(1).argmax())
+        i, step = place_of(at, lengths)
+        raise DataError(f"sequence {i}, step {step} holds {values[at]}; give finite numbers, or leave it out")
+    return values, lengths
+
+
+def split_by_lengths(X: Any, lengths: Sequence[int]) -> SequenceList:
+    """Sequences from frames that lie end to end (frames, ...) and the length of each.
+
+    Raises
+    ------
+    DataError : lengths that do not add up to the frames, or one below 1.
+    """
+    sizes = [int(n) for n in lengths]
+    if sum(sizes) != len(X) or min(sizes, default=0) < 1:
+        raise DataError(
+            f"lengths add up to {sum(sizes)} (the least is {min(sizes, default=0)}), and X has {len(X)} frames; "
+            "give lengths of at least 1 that add up to the frames"
+        )
+    ends = np.cumsum(sizes).tolist()
+    return SequenceList(X[end - n : end] for end, n in zip(ends, sizes, strict=True))
+
+
+def place_of(frame: int, lengths: np.ndarray) -> tuple[int, int]:
+    """The sequence and the step in it of a frame among all."""
+    row = int(np.searchsorted(lengths.cumsum(), frame, side="right"))
+    return row, frame - int(lengths[:row].sum())
+
+
+def _frames(row: Any, i: int) -> np.ndarray:
+    given = row.numpy(force=True) if isinstance(row, Tensor) else np.asarray(row)
+    if given.dtype.kind not in "fiub" or given.ndim not in (1, 2):
+        raise DataError(
+            f"sequence {i} is {_words(given)}; expected numbers (time, features), or integers (time,) for symbols"
+        )
+    if given.ndim == 1 and given.dtype.kind in "iub":
+        return given.astype(np.int64)
+    return given.astype(np.float64) if given.ndim == 2 else given.astype(np.float64)[:, None]
+
+
+def _words(array: np.ndarray) -> str:
+    if array.dtype.kind in "iub":
+        return f"symbols of shape {array.shape}"
+    return f"{array.dtype} frames of shape {array.shape}"

@@ -1,0 +1,34 @@
+"""Naive Bayes by its own name."""
+
+from typing import Any
+
+from ..data.codec import codec_for
+from ..data.table import Table
+from .classifier import Classifier
+from .intake import Examples
+
+
+class NaiveBayes(Classifier):
+    """`Classifier` by naive Bayes: "gaussian_nb" for tables and pictures, "multinomial_nb" for texts, unless named.
+
+    Columns of a table keep their own units, as counts must, unless a codec is given.
+    """
+
+    default_models = {"table": "gaussian_nb", "image": "gaussian_nb", "text": "multinomial_nb"}
+
+    def _fit_codecs(self, train: Examples, target: Any) -> None:
+        given = self.codec
+        if given is None and isinstance(codec_for(train.X), Table):
+            self.codec = Table(scaling="none")
+        try:
+            super()._fit_codecs(train, target)
+        finally:
+            self.codec = given
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = False
+        return tags
+
+
+NaiveBayes.task = Classifier.task

@@ -1,0 +1,334 @@
+"""Hidden Markov models of sequences: what states there are, how they follow each other, what they emit."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data.rows import Joined, Rows
+from ..data.rows import batches as batches_of
+from ..data.sequences import SequenceList, Sequences, Steps, split_by_lengths
+from ..errors import DataError, SettingError
+from ..functional.chains import Chain, best_paths, expectations, recursions
+from ..objectives.baum_welch import BaumWelch, why_impossible
+from ..train.phase import Batch
+from ..train.timetable import cuts_of
+from .assembly import device_under, prepare
+from .identity import fingerprint
+from .intake import Examples, examples_of, inputs_of, is_path
+from .protocol import fitted
+from .training import Ready, threads_for
+from .unsupervised import Unsupervised
+from .using import EVALUATED
+
+
+class Decoded(NamedTuple):
+    """Paths of states and their scores log p(x, path): of one sequence, or lists of them and an array (n,)."""
+
+    path: Any
+    score: Any
+
+
+class HMM(Unsupervised):
+    """A hidden Markov model, fitted by EM to sequences: arrays (time, features), or integers (time,) from 0 up.
+
+    One array is one sequence; several are a list, or one array with `lengths=`. Settings that are None are those of the
+    model.
+
+    Parameters
+    ----------
+    model : "gaussian", "gmm" or "categorical"; None takes "gaussian" for arrays of numbers, "categorical" for symbols.
+    n_states : the number of states.
+    topology : "ergodic", or "left_to_right": a state stays or goes on to the next.
+    entry_exit : whether sequences begin by an entry state and must end by an exit state, neither of which emits.
+    tied : for each state the density that it shares, such as (0, 1, 1).
+    algorithm : "baum_welch", or "viterbi", which counts best paths alone.
+    start : "segmental" aligns and estimates before EM, "labels" starts from the first guess.
+    prior : a count added to each possible transition and start.
+    tol : what a step must gain, in log likelihood a frame, for EM to go on.
+    covariance : "diagonal", "spherical", "full" or "tied" (one for all).
+    covariance_floor : the least variance, as a share of the data's mean variance.
+    emission_prior : a number of frames like all frames (or a count of each symbol) added to each state's own.
+    n_mixtures : Gaussians a state, of "gmm".
+    initial : first parameters by name (start, transitions, leave, means, covariances, weights, probabilities), in place
+        of a first guess from data; what is not named keeps its default.
+    **training : the settings that all estimators share; see `Estimator`. `epochs` is the most EM steps, 100 if None.
+
+    Attributes: `chain_`, `n_steps_`, `history_` (minus the log likelihood a frame), `repairs_`.
+
+    Systems: hmm, baum-welch, viterbi
+    Source: Hifny 13.4; Rabiner 1989.
+    """
+
+    options = (
+        "n_states",
+        "topology",
+        "entry_exit",
+        "tied",
+        "algorithm",
+        "start",
+        "prior",
+        "tol",
+        "covariance",
+        "covariance_floor",
+        "emission_prior",
+        "n_mixtures",
+    )
+
+    objective_: BaumWelch
+    _known: Any = None
+
+    def __init__(
+        self,
+        model: Any = None,
+        *,
+        n_states: int | None = None,
+        topology: str | None = None,
+        entry_exit: bool | None = None,
+        tied: tuple[int, ...] | None = None,
+        algorithm: str | None = None,
+        start: str | None = None,
+        prior: float | None = None,
+        tol: float | None = None,
+        covariance: str | None = None,
+        covariance_floor: float | None = None,
+        emission_prior: float | None = None,
+        n_mixtures: int | None = None,
+        initial: Mapping[str, Any] | None = None,
+        **training: Any,
+    ) -> None:
+        super().__init__(model, **training)
+        self.n_states, self.topology, self.entry_exit, self.tied = n_states, topology, entry_exit, tied
+        self.algorithm, self.start, self.prior, self.tol = algorithm, start, prior, tol
+        self.covariance, self.covariance_floor = covariance, covariance_floor
+        self.emission_prior, self.n_mixtures, self.initial = emission_prior, n_mixtures, initial
+
+    @property
+    def default_models(self) -> dict[str, str]:  # type: ignore[override]
+        """The model that the fitted codec's sequences call for."""
+        return {"sequences": "categorical" if getattr(self.codec_, "vocab_size", 0) else "gaussian"}
+
+    def fit(  # type: ignore[override]
+        self, X: Any, y: Any = None, *, lengths: Any = None, validation: Any = None, sample_weight: Any = None
+    ) -> Self:
+        """Learn from sequences; all of them count.
+
+        Parameters
+        ----------
+        X : a list of arrays, one array, or one array of sequences end to end with `lengths`.
+        y : states that are known, an array of integers (time,) a sequence; -1 where a state is not.
+        lengths : frames of each sequence, where X is one array.
+        validation : a fraction of the sequences to hold out, or other sequences; watched by `patience`.
+        sample_weight : how much each sequence counts (n,).
+
+        Raises
+        ------
+        DataError : lengths that do not add up, missing numbers, an impossible sequence; named by sequence and step.
+        Diverged : the likelihood fell, which EM rules out.
+        """
+        sequences, _ = sequences_of(X, lengths)
+        known = None if y is None else sequences_of(y, lengths)[0]
+        held = (sequences_of(validation, None)[0], None) if isinstance(validation, list | np.ndarray) else validation
+        examples = examples_of(sequences, known, sample_weight=sample_weight)
+        ready = self._started(self._ready(examples, None, held, None))
+        if self.initial is not None:
+            self.objective_.begin_with(self.initial)
+        return self._train(self._with_known(ready))
+
+    def _fit_codecs(self, train: Examples, target: Any) -> None:
+        self._known = train.y
+        super()._fit_codecs(train, target)
+
+    def _codec_for(self, X: Any) -> Sequences:
+        return Sequences(standardize=False, dtype="float64")
+
+    def _with_known(self, ready: Ready) -> Ready:
+        """The same rows beside the states that are known of them."""
+        known, self._known = self._known, None
+        if known is None:
+            return ready
+        rows = Steps(*known_states(known, self.objective_.n_states), pad=-1, name="states")
+        own = ready.rows.lengths  # type: ignore[attr-defined]
+        bad = (own != rows.lengths.to(own.device)).nonzero()[:, 0]
+        if len(bad):
+            i = int(bad[0])
+            raise DataError(f"y of sequence {i} has {int(rows.lengths[i])} states, and X has {int(own[i])} steps")
+        self.data_["states"] = fingerprint(Steps(rows.values, rows.lengths))
+        return Ready(Joined(ready.rows, rows), ready.watched, ready.held, ready.device, target=ready.target)
+
+    # --- what was learned -------------------------------------------------------------------------
+
+    @property
+    def chain_(self) -> Chain:
+        """Probabilities of starting, of transitions, and of leaving."""
+        return fitted(self).objective_.chain
+
+    @property
+    def repairs_(self) -> list[str]:
+        """What EM had to repair: states without frames, covariances at the floor."""
+        return list(fitted(self).objective_.repairs)
+
+    # --- use --------------------------------------------------------------------------------------
+
+    def decode(self, X: Any, *, lengths: Any = None) -> Decoded:
+        """The most probable states of a sequence (time,) and log p(x, path); lists of both for several.
+
+        Systems: viterbi
+        """
+        paths, scores = [], []
+        sequences, single = sequences_of(X, lengths)
+        for logs, sizes, first in self._emitted(sequences):
+            found, score = best_paths(*self.chain_[:2], logs, sizes, leave=self._leave)
+            self._refuse_impossible(logs, sizes, score, first)
+            paths += [p.cpu().numpy() for p in found.split(sizes.tolist())]
+            scores.append(score.cpu())
+        each = torch.cat(scores).numpy()
+        return Decoded(paths[0], float(each[0])) if single else Decoded(paths, each)
+
+    def predict(self, X: Any, *, lengths: Any = None) -> Any:
+        """The most probable states of a sequence (time,), or a list of them."""
+        return self.decode(X, lengths=lengths).path
+
+    def posterior(self, X: Any, *, lengths: Any = None) -> Any:
+        """p(state | all frames) (time, n_states), or a list of them."""
+        parts = []
+        sequences, single = sequences_of(X, lengths)
+        for logs, sizes, first in self._emitted(sequences):
+            found = expectations(*self.chain_[:2], logs, sizes, leave=self._leave)
+            self._refuse_impossible(logs, sizes, found.log_probs, first)
+            parts += [g.cpu().numpy() for g in found.gamma.split(sizes.tolist())]
+        return parts[0] if single else parts
+
+    def log_prob(self, X: Any, *, lengths: Any = None) -> Any:
+        """log p(x) of a sequence, or (n,) of several; -inf where no path explains one."""
+        sequences, single = sequences_of(X, lengths)
+        parts = [
+            expectations(*self.chain_[:2], logs, sizes, leave=self._leave).log_probs.cpu()
+            for logs, sizes, _ in self._emitted(sequences)
+        ]
+        found = torch.cat(parts).numpy()
+        return float(found[0]) if single else found
+
+    def score(  # type: ignore[override]
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, lengths: Any = None
+    ) -> float:
+        """The mean log p(x) a frame."""
+        sequences, _ = sequences_of(X, lengths)
+        weight = np.ones(len(sequences)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        frames = np.array([len(row) for row in sequences])
+        return float((self.log_prob(sequences) * weight).sum() / (frames * weight).sum())
+
+    def n_best(self, X: Any, *, n: int = 5) -> list[Decoded]:
+        """The n most probable paths of one sequence, best first; fewer where fewer are possible."""
+        logs = self._one(X)
+        start, step, leave = self.chain_.logs()
+        found = recursions.n_best(start, step, logs, n=n, log_exit=leave if self._leave is not None else None)
+        return [Decoded(p.states.numpy(), float(p.score)) for p in found]
+
+    def filter(self, X: Any, *, lag: int = 0) -> np.ndarray:
+        """p(state | frames up to `lag` later) (time, n_states) of one sequence, as if it came in frame by frame."""
+        if lag < 0:
+            raise SettingError(f"lag is a number of frames, at least 0; got {lag}")
+        start, step, _ = self.chain_.logs()
+        return recursions.filtered(start, step, self._one(X), lag=lag).numpy()
+
+    def sample(self, n: int = 1, *, length: int = 100, seed: int = 0) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """n sequences drawn from the model, and their states.
+
+        A chain with an exit state ends there, after `length` frames at the latest; others have `length` frames.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        emissions = fitted(self).objective_.emissions
+        values, states = [], []
+        for _ in range(n):
+            path = drawn_path(self.chain_, length, generator, may_end=self._leave is not None)
+            tied = self.objective_.tied
+            density = path if tied is None else torch.tensor(tied)[path]
+            x = emissions.sample(density, generator)
+            if x.ndim == 2:
+                x = torch.from_numpy(self.codec_.decode(x[None])[0])  # type: ignore[attr-defined]
+            values.append(x.numpy())
+            states.append(path.numpy())
+        return values, states
+
+    @property
+    def _leave(self) -> Tensor | None:
+        objective = fitted(self).objective_
+        return objective.leave if objective.entry_exit else None
+
+    def _one(self, X: Any) -> Tensor:
+        sequences, single = sequences_of(X, None)
+        if not single and len(sequences) != 1:
+            raise DataError(f"X holds {len(sequences)} sequences; give one array")
+        return next(self._emitted(sequences))[0].cpu()
+
+    def _emitted(self, sequences: SequenceList) -> Iterator[tuple[Tensor, Tensor, int]]:
+        """log b (frames, K) and lengths of batches of sequences, and the number of the first."""
+        objective, first = fitted(self).objective_, 0
+        rows: Rows = self.codec_.encode(sequences)
+        device = device_under(objective)
+        with torch.inference_mode(), threads_for(objective, EVALUATED):
+            for taken in batches_of(rows, torch.arange(len(rows)), cuts_of(len(rows), EVALUATED)):
+                batch: Batch = prepare(self, device, taken)
+                logs, lengths = objective.log_emissions(batch)
+                yield logs, lengths, first
+                first += len(lengths)
+
+    def _refuse_impossible(self, logs: Tensor, lengths: Tensor, found: Tensor, first: int) -> None:
+        bad = (~found.isfinite()).nonzero()[:, 0]
+        if len(bad):
+            r = int(bad[0])
+            own = logs.split(lengths.tolist())[r]
+            raise DataError(f"sequence {first + r} {why_impossible(self.chain_, own)}")
+
+
+HMM.task = "hmm"  # by the rule it would be h_m_m
+
+
+def sequences_of(X: Any, lengths: Any) -> tuple[SequenceList, bool]:
+    """Sequences, and whether X was one alone: one array (time, features), or numbers (time,)."""
+    if is_path(X):
+        raise DataError(f"X is the path {X}; an HMM takes arrays: a list of (time, features), or of symbols (time,)")
+    if isinstance(X, SequenceList):
+        return X, False
+    if isinstance(X, Tensor):
+        X = X.numpy(force=True)
+    if lengths is not None:
+        whole = np.asarray(X)
+        return split_by_lengths(whole, np.asarray(lengths).tolist()), False
+    if isinstance(X, np.ndarray) and X.dtype != object and X.ndim < 3:
+        return SequenceList([X]), True
+    rows = list(inputs_of(X, None))
+    if rows and all(np.ndim(row) == 0 for row in rows):
+        return SequenceList([np.asarray(rows)]), True
+    return SequenceList(rows), False
+
+
+def known_states(y: SequenceList, n_states: int) -> tuple[Tensor, Tensor]:
+    """Known states end to end, -1 for unknown, and lengths."""
+    for i, row in enumerate(y):
+        states = np.asarray(row)
+        if states.dtype.kind not in "iu" or states.ndim != 1 or not len(states):
+            raise DataError(f"y of sequence {i} is {states.dtype} {states.shape}; give one integer a step, -1 unknown")
+        if states.min() < -1 or states.max() >= n_states:
+            raise DataError(
+                f"y of sequence {i} holds states {states.min()} to {states.max()}; there are 0 to {n_states - 1}, and "
+                "-1 for unknown"
+            )
+    lengths = torch.tensor([len(row) for row in y])
+    return torch.from_numpy(np.concatenate([np.asarray(row, dtype=np.int64) for row in y])), lengths
+
+
+def drawn_path(chain: Chain, length: int, generator: torch.Generator, *, may_end: bool) -> Tensor:
+    """States drawn from a chain (time,): `length` of them, or until it leaves."""
+    chain = Chain(*(p.cpu() for p in chain))
+    rows = torch.cat([chain.transitions, chain.leave[:, None]], 1) if may_end else chain.transitions
+    states = [int(torch.multinomial(chain.start, 1, generator=generator))]
+    while len(states) < length:
+        state = int(torch.multinomial(rows[states[-1]], 1, generator=generator))
+        if state == chain.n_states:
+            break
+        states.append(state)
+    return torch.tensor(states)

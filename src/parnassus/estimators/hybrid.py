@@ -1,0 +1,120 @@
+"""Networks that say which state a frame is of, inside a hidden Markov model that says in what order states come."""
+
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data.sequences import SequenceList
+from ..errors import DataError, SettingError
+from ..functional.chains import Chain, best_paths, expectations
+from ..functional.discriminative import scaled_likelihood
+from ..objectives.baum_welch import path_counts, why_impossible
+from .hmm import HMM, Decoded, known_states, sequences_of
+from .protocol import fitted, not_fitted_error
+
+
+class Hybrid:
+    """A hybrid NN/HMM: a classifier's posteriors, divided by the states' priors, score the emissions.
+
+    `fit` aligns the sequences with a fitted HMM, trains the classifier on frames and their states, counts priors and
+    transitions, aligns again by the result, and so on for `rounds`.
+
+        log b_j(x_t) = log P(s_j | x_t) - log P(s_j)
+
+    Parameters
+    ----------
+    hmm : a fitted `HMM`: the chain and the first alignment.
+    network : an unfitted classifier with `fit` and `predict_proba`, such as `pn.Classifier("mlp")`.
+    rounds : trainings of the network; each but the first is on the alignment by the one before.
+    context : frames to either side that the network sees beside each frame (edges are repeated).
+
+    Systems: hybrid-nn-hmm
+    Source: Bourlard and Morgan 1994; Hifny A13.30, eq 13.104.
+    """
+
+    network_: Any
+
+    def __init__(self, hmm: HMM, network: Any, *, rounds: int = 2, context: int = 0) -> None:
+        if rounds < 1 or context < 0:
+            raise SettingError(f"rounds is at least 1 and context at least 0; got rounds={rounds}, context={context}")
+        self.hmm, self.network, self.rounds, self.context = hmm, network, rounds, context
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from sequences; y gives their states (an array a sequence) where they are known, for round one."""
+        from sklearn.base import clone
+
+        sequences, _ = sequences_of(X, None)
+        chain = fitted(self.hmm).chain_
+        paths = self._first(sequences, y)
+        self.agreement_: list[float] = []
+        for _ in range(self.rounds):
+            states = np.concatenate(paths)
+            network = clone(self.network).fit(self._frames(sequences), states)
+            counts = np.bincount(states, minlength=chain.n_states)
+            with np.errstate(divide="ignore"):
+                self.log_prior_ = torch.from_numpy(np.log(counts / counts.sum()))
+            self.network_, self.chain_ = network, self._counted(paths)
+            again = [one.path for one in map(self.decode, sequences)]
+            self.agreement_.append(float((np.concatenate(again) == states).mean()))
+            paths = again
+        return self
+
+    def _first(self, sequences: SequenceList, y: Any) -> list[np.ndarray]:
+        if y is None:
+            return self.hmm.decode(sequences).path
+        states, lengths = known_states(sequences_of(y, None)[0], self.hmm.chain_.n_states)
+        if bool((states < 0).any()) or lengths.tolist() != [len(row) for row in sequences]:
+            raise DataError("y names a state for every frame here, as many as each sequence of X has")
+        return [part.numpy() for part in states.split(lengths.tolist())]
+
+    def _counted(self, paths: list[np.ndarray]) -> Chain:
+        """The HMM's chain with the transitions of the paths; what it forbids stays forbidden."""
+        old, lengths = self.hmm.chain_, torch.tensor([len(p) for p in paths])
+        flat = torch.from_numpy(np.concatenate(paths))
+        gamma, xi = path_counts(flat, lengths, torch.ones(len(paths), dtype=torch.float64), n_states=old.n_states)
+        ends = lengths.cumsum(0)
+        first = torch.where(old.start > 0, gamma[ends - lengths].sum(0) + 1, 0.0)
+        pairs = torch.where(old.transitions > 0, xi + 1, 0.0)  # one more of each: no path is lost for want of a count
+        leave = torch.where(old.leave > 0, gamma[ends - 1].sum(0) + 1, 0.0)
+        has_exit = self.hmm.objective_.entry_exit
+        total = pairs.sum(1) + (leave if has_exit else 0)
+        total = torch.where(total > 0, total, 1.0)
+        return Chain(first / first.sum(), pairs / total[:, None], leave / total if has_exit else old.leave)
+
+    def _frames(self, sequences: SequenceList) -> np.ndarray:
+        """Frames of all sequences, each beside its neighbours."""
+        parts = []
+        for row in sequences:
+            frames = np.asarray(row, dtype=np.float64)
+            at = np.arange(len(frames))[:, None] + np.arange(-self.context, self.context + 1)
+            parts.append(frames[at.clip(0, len(frames) - 1)].reshape(len(frames), -1))
+        return np.concatenate(parts)
+
+    def log_emissions(self, X: Any) -> Tensor:
+        """Scaled log likelihoods (time, n_states) of one sequence."""
+        if not hasattr(self, "network_"):
+            raise not_fitted_error()("This Hybrid is not fitted yet; call fit first")
+        frames = self._frames(SequenceList([np.asarray(X)]))
+        posterior = np.zeros((len(frames), len(self.log_prior_)))
+        posterior[:, np.asarray(self.network_.classes_, dtype=np.int64)] = self.network_.predict_proba(frames)
+        tiny = torch.from_numpy(posterior.clip(min=np.finfo(np.float64).tiny)).log()
+        return scaled_likelihood(tiny, self.log_prior_)
+
+    def decode(self, X: Any) -> Decoded:
+        """The most probable states of one sequence (time,), and their score."""
+        logs = self.log_emissions(X)
+        path, score = best_paths(*self.chain_[:2], logs, torch.tensor([len(logs)]), leave=self._leave)
+        if not bool(score.isfinite()):
+            raise DataError(f"this sequence {why_impossible(self.chain_, logs)}")
+        return Decoded(path.numpy(), float(score))
+
+    def posterior(self, X: Any) -> np.ndarray:
+        """p(state | all frames) (time, n_states) of one sequence."""
+        logs = self.log_emissions(X)
+        return expectations(*self.chain_[:2], logs, torch.tensor([len(logs)]), leave=self._leave).gamma.numpy()
+
+    @property
+    def _leave(self) -> Tensor | None:
+        return self.chain_.leave if self.hmm.objective_.entry_exit else None

@@ -1,0 +1,22 @@
+"""Hidden Markov chains: the recursions as equations, their fast batched forms, and chains made of chains."""
+
+from .composition import Chain, in_parallel, in_series, left_to_right
+from .recursions import Path, backward, filtered, forward, n_best, posteriors, viterbi
+from .scans import Expectations, best_paths, expectations
+
+__all__ = [
+    "Chain",
+    "Expectations",
+    "Path",
+    "backward",
+    "best_paths",
+    "expectations",
+    "filtered",
+    "forward",
+    "in_parallel",
+    "in_series",
+    "left_to_right",
+    "n_best",
+    "posteriors",
+    "viterbi",
+]

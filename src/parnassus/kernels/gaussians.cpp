@@ -1,0 +1,322 @@
+// Diagonal Gaussians over many rows, in float64: scores, weighted sums of rows and their squares, and a step of EM.
+// The twins are in parnassus.functional.diagonals; both agree to rounding.
+//
+// Rows are worked on in blocks of kBlock, turned so that the loops run along rows. Every kPiece rows have sums of
+// their own, which are added in order: results are the same for any number of threads.
+
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+#include <torch/csrc/stable/tensor.h>
+#include <torch/headeronly/core/ScalarType.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+using torch::stable::Tensor;
+
+#ifdef __AVX512F__
+constexpr int kLanes = 8, kWide = 4;
+#else
+constexpr int kLanes = 4, kWide = 2;
+#endif
+typedef double Lanes __attribute__((vector_size(kLanes * sizeof(double)), aligned(8)));
+
+constexpr int64_t kBlock = 128, kPiece = 4096;
+constexpr int64_t kVectors = kBlock / kLanes;
+constexpr int kTall = 4;  // densities of a tile
+
+static inline Lanes load(const double* at) {
+  Lanes held;
+  std::memcpy(&held, at, sizeof(held));
+  return held;
+}
+
+static inline void store(double* at, Lanes held) { std::memcpy(at, &held, sizeof(held)); }
+
+static inline double total(Lanes held) {
+  double parts[kLanes];
+  std::memcpy(parts, &held, sizeof(held));
+  double sum = 0;
+  for (int i = 0; i < kLanes; ++i) sum += parts[i];
+  return sum;
+}
+
+// exp(x) for x <= 0 to 3e-16: x = n ln 2 + r, a polynomial of r, and n put into the exponent's bits.
+static inline double exponential(double x) {
+  const double held = std::max(x, -708.0);
+  const double shifted = held * 1.4426950408889634 + 6755399441055744.0;  // 1.5 * 2^52 rounds to a whole number
+  const double n = shifted - 6755399441055744.0;
+  const double r = (held - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;
+  double p = 1.0 / 479001600;
+  p = p * r + 1.0 / 39916800;
+  p = p * r + 1.0 / 3628800;
+  p = p * r + 1.0 / 362880;
+  p = p * r + 1.0 / 40320;
+  p = p * r + 1.0 / 5040;
+  p = p * r + 1.0 / 720;
+  p = p * r + 1.0 / 120;
+  p = p * r + 1.0 / 24;
+  p = p * r + 1.0 / 6;
+  p = p * r + 0.5;
+  p = p * r + 1.0;
+  p = p * r + 1.0;
+  const double whole = std::bit_cast<double>(std::bit_cast<int64_t>(p) + (std::bit_cast<int64_t>(shifted) << 52));
+  return x < -708.0 ? 0.0 : whole;
+}
+
+// z (2 d, kBlock): rows about the origin and their squares, zeros where there is no row.
+template <typename Number>
+static void turn(const Number* x, const double* origin, int64_t n, int64_t d, double* z) {
+  for (int64_t j = 0; j < d; ++j) {
+    double* own = z + j * kBlock;
+    for (int64_t i = 0; i < n; ++i) own[i] = static_cast<double>(x[i * d + j]) - origin[j];
+    std::fill(own + n, own + kBlock, 0.0);
+    double* square = own + d * kBlock;
+    for (int64_t i = 0; i < kBlock; ++i) square[i] = own[i] * own[i];
+  }
+}
+
+struct Densities {
+  const double *slopes, *curves, *bias;  // (k, d), (k, d), (k,)
+  int64_t k, d;
+};
+
+template <int N>
+static void score_tile(const Densities& all, int64_t first, const double* z, double* out) {
+  const double *slopes = all.slopes + first * all.d, *curves = all.curves + first * all.d;
+  for (int64_t at = 0; at < kVectors; at += kWide) {
+    Lanes sum[N][kWide];
+    for (int k = 0; k < N; ++k) {
+      for (int v = 0; v < kWide; ++v) sum[k][v] = all.bias[first + k] - Lanes{};
+    }
+    for (int64_t j = 0; j < all.d; ++j) {
+      Lanes own[kWide];
+      for (int v = 0; v < kWide; ++v) own[v] = load(z + j * kBlock + (at + v) * kLanes);
+      for (int k = 0; k < N; ++k) {
+        const double slope = slopes[k * all.d + j], curve = curves[k * all.d + j];
+        for (int v = 0; v < kWide; ++v) sum[k][v] += (own[v] * curve + slope) * own[v];
+      }
+    }
+    for (int k = 0; k < N; ++k) {
+      for (int v = 0; v < kWide; ++v) store(out + (first + k) * kBlock + (at + v) * kLanes, sum[k][v]);
+    }
+  }
+}
+
+// out (k, kBlock) receives bias + sum_j (slope z + curve z^2).
+static void score(const Densities& all, const double* z, double* out) {
+  int64_t k = 0;
+  for (; k + kTall <= all.k; k += kTall) score_tile<kTall>(all, k, z, out);
+  for (; k < all.k; ++k) score_tile<1>(all, k, z, out);
+}
+
+template <int M, int N>
+static void product_tile(const double* gamma, const double* z, double* sums, int64_t stride) {
+  Lanes held[M][N] = {};
+  for (int64_t v = 0; v < kVectors; ++v) {
+    Lanes own[N];
+    for (int j = 0; j < N; ++j) own[j] = load(z + j * kBlock + v * kLanes);
+    for (int k = 0; k < M; ++k) {
+      const Lanes share = load(gamma + k * kBlock + v * kLanes);
+      for (int j = 0; j < N; ++j) held[k][j] += share * own[j];
+    }
+  }
+  for (int k = 0; k < M; ++k) {
+    for (int j = 0; j < N; ++j) store(sums + (k * stride + j) * kLanes, load(sums + (k * stride + j) * kLanes) + held[k][j]);
+  }
+}
+
+// sums (k, f, kLanes) += gamma (k, kBlock) z' (kBlock, f)
+static void add_products(const double* gamma, const double* z, int64_t n_k, int64_t f, double* sums) {
+  for (int64_t k = 0; k < n_k;) {
+    const int64_t tall = k + kTall <= n_k ? kTall : 1;
+    for (int64_t j = 0; j < f;) {
+      const double *own = gamma + k * kBlock, *with = z + j * kBlock;
+      double* into = sums + (k * f + j) * kLanes;
+      const int64_t wide = j + kWide <= f ? kWide : 1;
+      if (tall > 1 && wide > 1) product_tile<kTall, kWide>(own, with, into, f);
+      else if (tall > 1) product_tile<kTall, 1>(own, with, into, f);
+      else if (wide > 1) product_tile<1, kWide>(own, with, into, f);
+      else product_tile<1, 1>(own, with, into, f);
+      j += wide;
+    }
+    k += tall;
+  }
+}
+
+static void add_counts(const double* gamma, int64_t n_k, double* counts) {
+  for (int64_t k = 0; k < n_k; ++k) {
+    Lanes held{};
+    for (int64_t v = 0; v < kVectors; ++v) held += load(gamma + k * kBlock + v * kLanes);
+    counts[k] += total(held);
+  }
+}
+
+// What a piece of rows adds up: counts (k,), z and z^2 (k, 2 d) a lane each, and the log-likelihoods (runs,).
+struct Sums {
+  std::vector<double> counts, products, likelihood, worst;
+  std::vector<int64_t> where;
+};
+
+static void add_up(const std::vector<Sums>& pieces, int64_t k, int64_t f, double* counts, double* products) {
+  for (const Sums& own : pieces) {
+    for (int64_t i = 0; i < k; ++i) counts[i] += own.counts[i];
+    for (int64_t i = 0; i < k * f; ++i) products[i] += total(load(own.products.data() + i * kLanes));
+  }
+}
+
+template <typename Work>
+static void over_pieces(int64_t n, const Work& work) {
+  const int64_t n_pieces = (n + kPiece - 1) / kPiece;
+  torch::stable::parallel_for(0, n_pieces, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) work(p, p * kPiece, std::min(n, (p + 1) * kPiece));
+  });
+}
+
+static const double* read(const Tensor& t) { return static_cast<const double*>(t.const_data_ptr()); }
+static double* write(Tensor& t) { return static_cast<double*>(t.mutable_data_ptr()); }
+
+template <typename Work>
+static void by_type(const Tensor& x, const Work& work) {
+  if (x.scalar_type() == torch::headeronly::ScalarType::Float) work(static_cast<const float*>(x.const_data_ptr()));
+  else work(static_cast<const double*>(x.const_data_ptr()));
+}
+
+// x (n, d) float or double; origin (d,); slopes, curves (k, d); bias (k,); out (k, n); all contiguous, double but x
+void scores(const Tensor& x, const Tensor& origin, const Tensor& slopes, const Tensor& curves, const Tensor& bias,
+            Tensor out) {
+  const int64_t n = x.size(0), d = x.size(1), k = bias.size(0);
+  const Densities all{read(slopes), read(curves), read(bias), k, d};
+  const double* centre = read(origin);
+  double* result = write(out);
+  by_type(x, [&](const auto* rows) {
+    over_pieces(n, [&](int64_t, int64_t begin, int64_t end) {
+      std::vector<double> z(2 * d * kBlock), found(k * kBlock);
+      for (int64_t at = begin; at < end; at += kBlock) {
+        const int64_t m = std::min(kBlock, end - at);
+        turn(rows + at * d, centre, m, d, z.data());
+        score(all, z.data(), found.data());
+        for (int64_t j = 0; j < k; ++j) std::copy_n(found.data() + j * kBlock, m, result + j * n + at);
+      }
+    });
+  });
+}
+
+// gamma (n, k); counts (k,) and products (k, 2 d), of z = x - origin and of z^2, are added to
+void moments(const Tensor& x, const Tensor& origin, const Tensor& gamma, Tensor counts, Tensor products) {
+  const int64_t n = x.size(0), d = x.size(1), k = gamma.size(1);
+  const double *centre = read(origin), *shares = read(gamma);
+  std::vector<Sums> pieces((n + kPiece - 1) / kPiece);
+  by_type(x, [&](const auto* rows) {
+    over_pieces(n, [&](int64_t p, int64_t begin, int64_t end) {
+      Sums& own = pieces[p];
+      own.counts.assign(k, 0.0);
+      own.products.assign(k * 2 * d * kLanes, 0.0);
+      std::vector<double> z(2 * d * kBlock), turned(k * kBlock);
+      for (int64_t at = begin; at < end; at += kBlock) {
+        const int64_t m = std::min(kBlock, end - at);
+        turn(rows + at * d, centre, m, d, z.data());
+        if (m < kBlock) std::fill(turned.begin(), turned.end(), 0.0);
+        for (int64_t i = 0; i < m; ++i) {
+          for (int64_t j = 0; j < k; ++j) turned[j * kBlock + i] = shares[(at + i) * k + j];
+        }
+        add_counts(turned.data(), k, own.counts.data());
+        add_products(turned.data(), z.data(), k, 2 * d, own.products.data());
+      }
+    });
+  });
+  add_up(pieces, k, 2 * d, write(counts), write(products));
+}
+
+// Turns scores (k, kBlock) of one run into shares that count `share` (m,) a row; adds its log-likelihood.
+static void share_out(double* found, int64_t k, const double* share, int64_t stride, int64_t m, int64_t first,
+                      double& likelihood, double& worst, int64_t& where) {
+  double most[kBlock], sum[kBlock] = {}, counted[kBlock] = {};
+  std::copy_n(found, kBlock, most);
+  for (int64_t j = 1; j < k; ++j) {
+    for (int64_t i = 0; i < kBlock; ++i) most[i] = std::max(most[i], found[j * kBlock + i]);
+  }
+  for (int64_t j = 0; j < k; ++j) {
+    double* own = found + j * kBlock;
+    for (int64_t i = 0; i < kBlock; ++i) own[i] = exponential(own[i] - most[i]);
+    for (int64_t i = 0; i < kBlock; ++i) sum[i] += own[i];
+  }
+  for (int64_t i = 0; i < m; ++i) {
+    const double counts = share[i * stride], log_p = most[i] + std::log(sum[i]);
+    counted[i] = counts / sum[i];
+    likelihood += log_p * counts;
+    if (counts > 0 && log_p < worst) {
+      worst = log_p;
+      where = first + i;
+    }
+  }
+  for (int64_t j = 0; j < k; ++j) {
+    for (int64_t i = 0; i < kBlock; ++i) found[j * kBlock + i] *= counted[i];
+  }
+}
+
+// One E step of runs side by side: share (n, runs); slopes, curves (runs k, d); bias (runs k,). likelihood (runs,),
+// counts (runs k,) and products (runs k, 2 d) are added to; worst (runs,) and where (runs,) int64 receive the least
+// log p and its row.
+void em_step(const Tensor& x, const Tensor& origin, const Tensor& share, const Tensor& slopes, const Tensor& curves,
+             const Tensor& bias, Tensor likelihood, Tensor counts, Tensor products, Tensor worst, Tensor where) {
+  const int64_t n = x.size(0), d = x.size(1), k = bias.size(0), runs = share.size(1), each = k / runs;
+  const Densities all{read(slopes), read(curves), read(bias), k, d};
+  const double *centre = read(origin), *shares = read(share);
+  std::vector<Sums> pieces((n + kPiece - 1) / kPiece);
+  by_type(x, [&](const auto* rows) {
+    over_pieces(n, [&](int64_t p, int64_t begin, int64_t end) {
+      Sums& own = pieces[p];
+      own.counts.assign(k, 0.0);
+      own.products.assign(k * 2 * d * kLanes, 0.0);
+      own.likelihood.assign(runs, 0.0);
+      own.worst.assign(runs, std::numeric_limits<double>::infinity());
+      own.where.assign(runs, 0);
+      std::vector<double> z(2 * d * kBlock), found(k * kBlock);
+      for (int64_t at = begin; at < end; at += kBlock) {
+        const int64_t m = std::min(kBlock, end - at);
+        turn(rows + at * d, centre, m, d, z.data());
+        score(all, z.data(), found.data());
+        for (int64_t r = 0; r < runs; ++r) {
+          share_out(found.data() + r * each * kBlock, each, shares + at * runs + r, runs, m, at, own.likelihood[r],
+                    own.worst[r], own.where[r]);
+        }
+        add_counts(found.data(), k, own.counts.data());
+        add_products(found.data(), z.data(), k, 2 * d, own.products.data());
+      }
+    });
+  });
+  add_up(pieces, k, 2 * d, write(counts), write(products));
+  double *sum = write(likelihood), *least = write(worst);
+  int64_t* row = static_cast<int64_t*>(where.mutable_data_ptr());
+  std::fill(least, least + runs, std::numeric_limits<double>::infinity());
+  std::fill(row, row + runs, 0);
+  for (const Sums& own : pieces) {
+    for (int64_t r = 0; r < runs; ++r) {
+      sum[r] += own.likelihood[r];
+      if (own.worst[r] < least[r]) {
+        least[r] = own.worst[r];
+        row[r] = own.where[r];
+      }
+    }
+  }
+}
+
+STABLE_TORCH_LIBRARY(parnassus_gaussians, m) {
+  m.def("scores(Tensor x, Tensor origin, Tensor slopes, Tensor curves, Tensor bias, Tensor(a!) out) -> ()");
+  m.def("moments(Tensor x, Tensor origin, Tensor gamma, Tensor(a!) counts, Tensor(b!) products) -> ()");
+  m.def(
+      "em_step(Tensor x, Tensor origin, Tensor share, Tensor slopes, Tensor curves, Tensor bias, "
+      "Tensor(a!) likelihood, Tensor(b!) counts, Tensor(c!) products, Tensor(d!) worst, Tensor(e!) where) -> ()");
+}
+
+STABLE_TORCH_LIBRARY_IMPL(parnassus_gaussians, CPU, m) {
+  m.impl("scores", TORCH_BOX(&scores));
+  m.impl("moments", TORCH_BOX(&moments));
+  m.impl("em_step", TORCH_BOX(&em_step));
+}

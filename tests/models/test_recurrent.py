@@ -1,0 +1,111 @@
+"""Recurrent nets: what they learn, what they are made of, and what is refused."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+import parnassus as pn
+from parnassus.models.recurrent import pooled
+from parnassus.train.randomness import kept_random
+
+
+def order_of_two(n=400, steps=12, seed=0):
+    """Which of two marks came first: a bag of steps cannot tell."""
+    rng = np.random.default_rng(seed)
+    X, y = np.zeros((n, steps, 3)), rng.integers(0, 2, n)
+    X[..., 2] = rng.normal(size=(n, steps))
+    for i in range(n):
+        first, second = np.sort(rng.choice(steps, 2, replace=False))
+        X[i, first, y[i]] = X[i, second, 1 - y[i]] = 1
+    return X, y
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        pn.model("rnn", hidden=32),
+        pn.model("lstm", hidden=32),
+        pn.model("gru", hidden=32, reset="before"),
+        pn.model("lstm", hidden=16, bidirectional=True, merge="sum"),
+        pn.model("lstm", hidden=24, peepholes=True, normalize=True),
+        pn.model("rnn", hidden=32, cell="deep_transition"),
+    ],
+    ids=repr,
+)
+def test_the_order_of_two_marks_is_learned(model):
+    X, y = order_of_two()
+    clf = pn.Classifier(model, epochs=15, lr=0.02).fit(X[:300], y[:300])
+    assert clf.score(X[300:], y[300:]) > 0.9
+
+
+def test_rows_of_several_lengths_and_numbers_as_answers():
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(n, 1)) for n in rng.integers(2, 9, 300)]
+    y = np.array([x.mean() for x in X])
+    reg = pn.Regressor(pn.model("gru", hidden=24, pooling="mean"), epochs=30, lr=0.01).fit(X[:240], y[:240])
+    assert reg.score(X[240:], y[240:]) > 0.9
+
+
+def test_words_in_their_order_go_through_an_embedding():
+    texts = [
+        "not good",
+        "good",
+        "not bad",
+        "bad",
+        "really good",
+        "really bad",
+        "not really good",
+        "not really bad",
+    ] * 12
+    y = [0, 1, 1, 0, 1, 0, 0, 1] * 12
+    clf = pn.Classifier(pn.model("lstm", hidden=16, embedding=8), epochs=30, lr=0.01).fit(texts, y)
+    assert clf.view_ == "tokens"
+    assert clf.score(texts, y) == 1.0
+    assert clf.objective_.model.embedding.embedding_dim == 8
+
+
+def test_rows_of_pictures_are_steps():
+    digits = load_digits()
+    pictures = (digits.images * 15).astype(np.uint8)
+    clf = pn.Classifier(pn.model("lstm", hidden=32, n_layers=2), epochs=6, lr=0.01)
+    clf.fit(pictures[:900], digits.target[:900])
+    assert clf.view_ == "rows"
+    assert clf.score(pictures[900:1300], digits.target[900:1300]) > 0.85
+
+
+def test_pooling_sees_real_steps_alone():
+    h = torch.tensor([[[1.0], [5.0], [9.0]], [[-2.0], [-4.0], [9.0]], [[7.0], [7.0], [7.0]]])
+    lengths = torch.tensor([2, 2, 0])
+    assert pooled(h, lengths, "mean")[:, 0].tolist() == [3, -3, 0]
+    assert pooled(h, lengths, "max")[:, 0].tolist() == [5, -2, 0]
+    assert pooled(h, None, "max")[:, 0].tolist() == [9, 9, 7]
+
+
+def test_3_B26_the_demo_of_a_net_in_torch():
+    """nn.RNN(10, 20) and Linear(20, 5) on (3, 15, 10) answer (3, 5) with 745 weights."""
+    builder = next(b for b in pn.model("rnn").builders("classifier") if "step_features" in b.facts)
+    with kept_random(torch.device("cpu")):
+        net = builder.make(step_features=10, n_outputs=5, **builder.defaults | {"hidden": 20})
+    assert net(torch.zeros(3, 15, 10)).shape == (3, 5)
+    assert sum(p.numel() for p in net.parameters()) == 10 * 20 + 20 * 20 + 2 * 20 + 105 == 745
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (pn.model("lstm", hidden=0), "hidden and n_layers are at least 1"),
+        (pn.model("gru", reset="aftre"), "reset='aftre'.*after"),
+        (pn.model("rnn", cell="elmann"), "cell='elmann'.*elman"),
+        (pn.model("rnn", cell="jordan", n_layers=2), "leave out n_layers"),
+        (pn.model("lstm", merge="sum"), "merge is for bidirectional=True"),
+        (pn.model("lstm", pooling="first"), "pooling='first'"),
+        (pn.model("lstm", zoneout=1.0), "zoneout are in"),
+        (pn.model("lstm", embedding=5), "embedding is for ids"),
+    ],
+    ids=repr,
+)
+def test_settings_without_meaning_are_refused(model, message):
+    X, y = order_of_two(20)
+    with pytest.raises(pn.SettingError, match=message):
+        pn.Classifier(model, epochs=1).fit(X, y)
