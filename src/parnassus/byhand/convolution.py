@@ -173,6 +173,7 @@ def max_pool_backward(
 ) -> Array:
     """The slope by the input of `max_pool`: all of delta to the window's maximum, the first of equals; overlaps add.
 
+    Systems: pooling-backward
     Source: Hifny eq. 9.20, Baker A083.
     """
     x, delta = _pictures(x), np.asarray(delta, dtype=float)
@@ -204,6 +205,7 @@ def average_pool_backward(
 ) -> Array:
     """The slope by the input of `average_pool`: delta over the window's number of values, to each of them.
 
+    Systems: pooling-backward
     Source: Hifny eq. 9.22 (Martinez-Ramon 4.3.4 repeats delta without the division).
     """
     x, delta = _pictures(x), np.asarray(delta, dtype=float)

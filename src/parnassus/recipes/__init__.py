@@ -12,7 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from ..errors import SettingError, did_you_mean
+from ..imports import imported
 
+imported("sklearn.datasets")  # which recipes take their data from, and which draws random numbers when first loaded
 Size = Literal["tiny", "full"]
 
 
