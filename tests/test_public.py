@@ -14,7 +14,7 @@ FROZEN = {
     "__version__", "Classifier", "Regressor", "load", "keep_memory", "optimize", "find_rate", "summary", "drift",
     "cross_validate", "bias_variance", "SelectColumns", "project", "learning_curve", "validation_curve", "compare",
     "choose_sequence_model",
-    "Table", "Image", "HMM", "Text", "Speech",
+    "Table", "Image", "HMM", "Text", "Speech", "SpeechRecognizer",
     "Conformal", "model", "optimizer", "schedule", "loss", "initializer", "regularizer",
     "ParnassusError", "DataError", "SettingError", "FileError", "MissingExtra", "Diverged", "DataWarning", "NotFitted",
     "byhand", "data", "evaluation", "functional", "insight", "kernels", "layers", "models", "objectives", "sampling",
@@ -25,7 +25,17 @@ MODELS = {
     ("linear", "classifier"), ("linear", "regressor"), ("logistic", "classifier"), ("softmax", "classifier"),
     ("mlp", "classifier"), ("mlp", "regressor"),
     ("tdnn", "classifier"), ("tdnn", "regressor"),
-    *((name, task) for name in ("rnn", "lstm", "gru") for task in ("classifier", "regressor")),
+    *((name, "speech_recognizer") for name in ("ctc", "attention", "transducer")),
+    *(
+        (name, task)
+        for task in ("classifier", "regressor")
+        for name in (
+            "rnn", "lstm", "gru", "alexnet", "zfnet", "googlenet", "mobilenet_v1", "mobilenet_v2",
+            *(f"resnet{n}" for n in (18, 20, 32, 34, 44, 50, 56, 101, 110, 152)),
+            *(f"vgg{n}" for n in (11, 13, 16, 19)),
+            *(f"densenet{n}" for n in (121, 169, 201)), *(f"efficientnet_b{n}" for n in range(8)),
+        )
+    ),
     ("lenet", "classifier"), ("lenet", "regressor"), ("cnn", "classifier"), ("cnn", "regressor"),
     ("polynomial", "regressor"),
     ("kmeans", "clusterer"), ("minibatch_kmeans", "clusterer"), ("gmm", "clusterer"), ("gmm", "density"),

@@ -5,6 +5,7 @@ default are options, which the user may set. There are six registries: `model`, 
 `initializer`, `regularizer`.
 """
 
+import functools
 import importlib
 import inspect
 import numbers
@@ -70,6 +71,21 @@ class Registry:
 
         return enter
 
+    def sizes(self, *tasks: str, **option: tuple) -> Callable[[Callable], Callable]:
+        """Decorator that enters a builder once for each value of one of its options, under its name and the value.
+
+        `@model.sizes("classifier", depth=(18, 34))` above `def resnet(*, ..., depth: int = 18)` makes "resnet18" and
+        "resnet34", which have no option `depth` any more.
+        """
+        ((key, values),) = option.items()
+
+        def enter(make: Callable) -> Callable:
+            for value in values:
+                self._enter(Builder.of(_fixed(make, key, value), tasks, f"{make.__name__}{value}"))
+            return make
+
+        return enter
+
     def _enter(self, new: Builder) -> None:
         for old in self._builders:
             shared = set(old.tasks) & set(new.tasks)
@@ -107,6 +123,19 @@ class Registry:
             module = importlib.import_module(package)
             for found in pkgutil.iter_modules(getattr(module, "__path__", ()), package + "."):
                 importlib.import_module(found.name)
+
+
+def _fixed(make: Callable, key: str, value: Any) -> Callable:
+    """The builder with one option fixed, and gone from its signature."""
+
+    @functools.wraps(make)
+    def fixed(**given: Any) -> Any:
+        return make(**given, **{key: value})
+
+    others = [p for p in inspect.signature(make).parameters.values() if p.name != key]
+    fixed.__signature__ = inspect.Signature(others)  # type: ignore[attr-defined]
+    fixed.__qualname__ = f"{make.__qualname__} {value}"
+    return fixed
 
 
 class Spec:

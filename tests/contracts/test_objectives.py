@@ -113,6 +113,7 @@ OBJECTIVES = {
     ),
     "cnn": ("pictures", lambda: named("cnn", "classifier", channels=(4,), hidden=8)),
     "lenet": ("pictures", lambda: named("lenet", "classifier")),
+    "resnet20": ("pictures", lambda: named("resnet20", "classifier", width=0.25)),
     "multinomial_nb": ("counts", lambda: named("multinomial_nb", "classifier")),
     "bernoulli_nb": ("labels", lambda: named("bernoulli_nb", "classifier")),
     "gaussian_nb": ("labels", lambda: named("gaussian_nb", "classifier")),
@@ -131,7 +132,7 @@ OBJECTIVES = {
 }
 every = pytest.mark.parametrize(("kind", "make"), OBJECTIVES.values(), ids=OBJECTIVES)
 # batch norm and dropout see the cuts of a window, and rules row by row end alike but for rounding: tested in test_rules
-MEANS = {k: v for k, v in OBJECTIVES.items() if k not in ("mlp with dropout", "cnn")}
+MEANS = {k: v for k, v in OBJECTIVES.items() if k not in ("mlp with dropout", "cnn", "resnet20")}
 every_mean = pytest.mark.parametrize(("kind", "make"), MEANS.values(), ids=MEANS)
 
 
@@ -168,8 +169,13 @@ def trainer_of(objective, n=N, optimizer="adam", **plan):
     )
 
 
+# plain supervised nets, as resnet20 is: what is theirs alone is tested in test_models.py
+ZOO = {"alexnet", "zfnet", "googlenet", "mobilenet_v1", "mobilenet_v2"}
+
+
 def test_every_model_of_these_tasks_is_here():
-    here = {name.split()[-1] for name in OBJECTIVES} | {"linear", "mlp"}
+    here = {name.split()[-1] for name in OBJECTIVES} | {"linear", "mlp"} | ZOO
+    here |= {b.name for b in pn.model if hasattr(b.make, "__wrapped__")}  # sizes of one net
     known = {b.name for b in pn.model if {"classifier", "regressor"} & set(b.tasks)}
     assert known <= here | {"embedded"}, f"add {known - here} to OBJECTIVES"
 

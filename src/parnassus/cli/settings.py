@@ -75,6 +75,10 @@ def builders(kind: str) -> tuple[Declared, ...]:
         for node in tree.body:
             if isinstance(node, ast.FunctionDef):
                 found += [_builder(kind, node, d) for d in node.decorator_list if _registers(kind, d)]
+    for tree in _trees(PLACES[kind], f"@{kind}.sizes("):
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef):
+                found += [b for d in node.decorator_list for b in _each_size(kind, node, d)]
     for tree in _trees(PLACES[kind], "@sequence_model("):
         for node in tree.body:
             if isinstance(node, ast.FunctionDef):
@@ -138,6 +142,15 @@ def _registers(kind: str, decorator: ast.expr) -> bool:
     owner = decorator.func.value
     name = owner.attr if isinstance(owner, ast.Attribute) else owner.id if isinstance(owner, ast.Name) else ""
     return decorator.func.attr == "register" and name == kind
+
+
+def _each_size(kind: str, node: ast.FunctionDef, decorator: ast.expr) -> list[Declared]:
+    """The builders that `sizes` makes of one: a name for each value, without the option."""
+    if not isinstance(decorator, ast.Call) or ast.unparse(decorator.func) != f"{kind}.sizes":
+        return []
+    one, (option,) = _builder(kind, node, decorator), decorator.keywords
+    options = {k: s for k, s in one.settings.items() if k != option.arg}
+    return [replace(one, name=f"{node.name}{value}", settings=options) for value in _value(option.value)]
 
 
 def _twins(decorator: ast.expr) -> bool:

@@ -1,0 +1,100 @@
+"""GoogLeNet: branches of several kernel sizes side by side."""
+
+import torch
+from torch import Tensor, nn
+
+from ..layers.vision import GlobalAverage, scaled, started
+from ..registry import model
+from .resnet import check_width, stem_for
+
+# 1x1; 3x3 reducer, 3x3; 5x5 reducer, 5x5; after the pool. Modules 3a to 5b, with pools after 3b and 4e.
+MODULES = (
+    (64, 96, 128, 16, 32, 32), (128, 128, 192, 32, 96, 64), None,
+    (192, 96, 208, 16, 48, 64), (160, 112, 224, 24, 64, 64), (128, 128, 256, 24, 64, 64),
+    (112, 144, 288, 32, 64, 64), (256, 160, 320, 32, 128, 128), None,
+    (256, 160, 320, 32, 128, 128), (384, 192, 384, 48, 128, 128),
+)  # fmt: skip
+
+
+class Inception(nn.Module):
+    """Four branches, joined along the channels: 1 x 1; 1 x 1 then 3 x 3; 1 x 1 then 5 x 5; a pool then 1 x 1.
+
+    The 1 x 1 reducers before the wide kernels take most of their cost away.
+
+    Systems: inception-module
+    Source: Szegedy et al. 2015; Baker A099 and A101 (joined, not added), Martinez-Ramon A4.15, Jaiswal J90.
+    """
+
+    def __init__(self, n_in: int, channels: tuple[int, int, int, int, int, int], *, norm: bool = False) -> None:
+        super().__init__()
+        one, reduce3, three, reduce5, five, after = channels
+        self.branch1 = unit(n_in, one, 1, norm=norm)
+        self.branch2 = nn.Sequential(unit(n_in, reduce3, 1, norm=norm), unit(reduce3, three, 3, norm=norm))
+        self.branch3 = nn.Sequential(unit(n_in, reduce5, 1, norm=norm), unit(reduce5, five, 5, norm=norm))
+        self.branch4 = nn.Sequential(nn.MaxPool2d(3, 1, 1), unit(n_in, after, 1, norm=norm))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([branch(x) for branch in (self.branch1, self.branch2, self.branch3, self.branch4)], 1)
+
+
+def unit(n_in: int, n_out: int, kernel: int, *, stride: int = 1, norm: bool = False) -> nn.Sequential:
+    """A convolution that keeps the size, normalised where asked for, and ReLU."""
+    conv = nn.Conv2d(n_in, n_out, kernel, stride, (kernel - 1) // 2, bias=not norm)
+    return nn.Sequential(conv, *([nn.BatchNorm2d(n_out)] if norm else []), nn.ReLU(inplace=True))
+
+
+class GoogLeNet(nn.Module):
+    """A stem, nine modules, channel means, one linear layer: (batch, in_channels, h, w) -> (batch, n_outputs)."""
+
+    def __init__(
+        self, *, in_channels: int, n_outputs: int, width: float, stem: str, norm: bool, dropout: float
+    ) -> None:
+        super().__init__()
+        small = stem == "small"
+        first, second = scaled(width, 64), scaled(width, 192)
+        parts: list[nn.Module] = [unit(in_channels, first, 3 if small else 7, stride=1 if small else 2, norm=norm)]
+        parts += [] if small else [nn.MaxPool2d(3, 2, ceil_mode=True)]
+        parts += [unit(first, first, 1, norm=norm), unit(first, second, 3, norm=norm)]
+        parts += [] if small else [nn.MaxPool2d(3, 2, ceil_mode=True)]
+        n = second
+        for given in MODULES:
+            if given is None:
+                parts.append(nn.MaxPool2d(3, 2, ceil_mode=True))
+                continue
+            channels = tuple(scaled(width, c) for c in given)
+            parts.append(Inception(n, channels, norm=norm))  # type: ignore[arg-type]
+            n = channels[0] + channels[2] + channels[4] + channels[5]
+        self.features = nn.Sequential(*parts)
+        self.head = nn.Sequential(GlobalAverage(), nn.Dropout(dropout), nn.Linear(n, n_outputs))
+        started(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.features(x.contiguous(memory_format=torch.channels_last)))
+
+
+@model.register("classifier", "regressor")
+def googlenet(
+    *,
+    in_channels: int,
+    image_size: tuple[int, int],
+    n_outputs: int,
+    width: float = 1.0,
+    stem: str = "auto",
+    norm: bool = True,
+    dropout: float = 0.4,
+) -> nn.Module:
+    """GoogLeNet: nine Inception modules; norm=False leaves batch normalisation out, as the paper of 2014 had to.
+
+    Systems: googlenet
+    Source: Szegedy et al. 2015; Baker A099, Martinez-Ramon A4.15 (5M parameters are 7.0M), Jaiswal J90.
+    """
+    check_width("googlenet", width, dropout)
+    net = GoogLeNet(
+        in_channels=in_channels,
+        n_outputs=n_outputs,
+        width=width,
+        stem=stem_for("googlenet", stem, image_size),
+        norm=norm,
+        dropout=dropout,
+    )
+    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
