@@ -30,7 +30,7 @@ MODELS = {
         (name, task)
         for task in ("classifier", "regressor")
         for name in (
-            "rnn", "lstm", "gru", "alexnet", "zfnet", "googlenet", "mobilenet_v1", "mobilenet_v2",
+            "rnn", "lstm", "gru", "alexnet", "zfnet", "googlenet", "mobilenet_v1", "mobilenet_v2", "xception",
             *(f"resnet{n}" for n in (18, 20, 32, 34, 44, 50, 56, 101, 110, 152)),
             *(f"vgg{n}" for n in (11, 13, 16, 19)),
             *(f"densenet{n}" for n in (121, 169, 201)), *(f"efficientnet_b{n}" for n in range(8)),

@@ -23,12 +23,12 @@ KIND = {"classifier": "labels", "regressor": "numbers"}
 THIN = {"resnet": {"width": 0.125}, "vgg": {"width": 0.125, "head": 32, "norm": True, "dropout": 0.0},
         "alexnet": {"width": 0.25, "head": 64, "dropout": 0.0}, "zfnet": {"width": 0.25, "head": 64, "dropout": 0.0},
         "mobilenet_v1": {"width": 0.25}, "mobilenet_v2": {"width": 0.25, "dropout": 0.0},
-        "densenet": {"growth": 4}, "efficientnet_": {"width": 0.25, "dropout": 0.0, "drop_path": 0.0},
+        "xception": {"width": 0.05, "dropout": 0.0}, "densenet": {"growth": 4}, "efficientnet_": {"width": 0.25, "dropout": 0.0, "drop_path": 0.0},
         "googlenet": {"width": 0.125, "dropout": 0.0}}  # fmt: skip
 
 
 # a tenth of a second a step, and no more steps are needed
-SLOW = ("densenet", "efficientnet_", "googlenet", "mobilenet_v1", "mobilenet_v2")
+SLOW = ("xception", "densenet", "efficientnet_", "googlenet", "mobilenet_v1", "mobilenet_v2")
 
 
 def one_of_a_family(builders):

@@ -170,7 +170,7 @@ def trainer_of(objective, n=N, optimizer="adam", **plan):
 
 
 # plain supervised nets, as resnet20 is: what is theirs alone is tested in test_models.py
-ZOO = {"alexnet", "zfnet", "googlenet", "mobilenet_v1", "mobilenet_v2"}
+ZOO = {"xception", "alexnet", "zfnet", "googlenet", "mobilenet_v1", "mobilenet_v2"}
 
 
 def test_every_model_of_these_tasks_is_here():

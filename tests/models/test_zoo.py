@@ -46,6 +46,7 @@ def count(module):
         ("alexnet", {"variant": "one-tower"}, 62_378_344),  # 3 B23
         ("zfnet", {}, 62_357_608),  # 3 B23
         ("googlenet", {"norm": False}, 6_998_552),  # 2b B14 (the book's 5M are 7.0M)
+        ("xception", {}, 22_855_952),  # 2b B14; Keras, without the moving statistics
         ("mobilenet_v1", {}, 4_231_976),  # Keras, without the moving statistics
         ("mobilenet_v2", {}, 3_504_872),
         ("densenet121", {}, 7_978_856), ("densenet169", {}, 14_149_480), ("densenet201", {}, 20_013_928),
@@ -201,7 +202,7 @@ def test_small_parts_keep_sizes():
 @pytest.mark.parametrize(
     ("name", "options"),
     [("resnet20", {}), ("resnet18", {"width": 0.125}), ("vgg11", {"width": 0.125, "head": 16}),
-     ("mobilenet_v2", {"width": 0.25}), ("densenet121", {"growth": 4}), ("googlenet", {"width": 0.125}),
+     ("xception", {"width": 0.05}), ("mobilenet_v2", {"width": 0.25}), ("densenet121", {"growth": 4}), ("googlenet", {"width": 0.125}),
      ("efficientnet_b0", {"width": 0.25}), ("alexnet", {"width": 0.25, "head": 16})],
 )  # fmt: skip
 @pytest.mark.parametrize("size", [8, 32, 65])
