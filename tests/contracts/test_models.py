@@ -23,7 +23,8 @@ KIND = {"classifier": "labels", "regressor": "numbers"}
 THIN = {"resnet": {"width": 0.125}, "vgg": {"width": 0.125, "head": 32, "norm": True, "dropout": 0.0},
         "alexnet": {"width": 0.25, "head": 64, "dropout": 0.0}, "zfnet": {"width": 0.25, "head": 64, "dropout": 0.0},
         "mobilenet_v1": {"width": 0.25}, "mobilenet_v2": {"width": 0.25, "dropout": 0.0},
-        "xception": {"width": 0.05, "dropout": 0.0}, "densenet": {"growth": 4}, "efficientnet_": {"width": 0.25, "dropout": 0.0, "drop_path": 0.0},
+        "xception": {"width": 0.05, "dropout": 0.0}, "densenet": {"growth": 4},
+        "efficientnet_": {"width": 0.25, "dropout": 0.0, "drop_path": 0.0},
         "googlenet": {"width": 0.125, "dropout": 0.0}}  # fmt: skip
 
 

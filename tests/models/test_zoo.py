@@ -202,7 +202,8 @@ def test_small_parts_keep_sizes():
 @pytest.mark.parametrize(
     ("name", "options"),
     [("resnet20", {}), ("resnet18", {"width": 0.125}), ("vgg11", {"width": 0.125, "head": 16}),
-     ("xception", {"width": 0.05}), ("mobilenet_v2", {"width": 0.25}), ("densenet121", {"growth": 4}), ("googlenet", {"width": 0.125}),
+     ("xception", {"width": 0.05}), ("mobilenet_v2", {"width": 0.25}),
+     ("densenet121", {"growth": 4}), ("googlenet", {"width": 0.125}),
      ("efficientnet_b0", {"width": 0.25}), ("alexnet", {"width": 0.25, "head": 16})],
 )  # fmt: skip
 @pytest.mark.parametrize("size", [8, 32, 65])
