@@ -315,6 +315,20 @@ def test_a_full_batch_rule_sees_all_rows_in_cuts(micro):
     assert torch.allclose(objective.mean, x.mean(0), atol=1e-6)
 
 
+def test_a_full_batch_rule_has_its_rows_taken_once_and_a_fresh_batch_each_step():
+    x, _ = toy(50)
+    objective, seen, taken = Counts(), [], []
+    rows = Dense(x=x)
+    take = rows.take
+    rows.take = lambda index: taken.append(len(index)) or take(index)
+    add = objective.add
+    objective.add = lambda batch: (seen.append(batch.pop("extra", None)), add(batch), batch.update(extra=1))[1]
+    trainer = trainer_for(objective, 50, plan=Plan(epochs=4, batch_size=16))
+    trainer.fit(rows)
+    assert (taken, seen) == ([50], [None] * 4)
+    assert trainer._held is None
+
+
 def test_a_rule_that_has_finished_ends_the_training():
     x, _ = toy(100)
     objective = Counts()

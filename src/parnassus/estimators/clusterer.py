@@ -64,7 +64,9 @@ class Clusterer(Unsupervised):
         return self
 
     def _label(self, batch: Any) -> Any:
-        return self.objective_.outputs(batch).argmax(1)
+        objective: Any = self.objective_
+        named = getattr(objective, "labels", None)
+        return objective.outputs(batch).argmax(1) if named is None else named(batch)
 
     @property
     def cluster_centers_(self) -> np.ndarray:

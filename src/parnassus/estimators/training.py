@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
@@ -18,6 +18,7 @@ from ..data.codec import Codec
 from ..data.rows import Rows
 from ..data.sources import Columns
 from ..errors import DataError, SettingError, did_you_mean
+from ..functional.threads import one_thread
 from ..registry import Spec, plain
 from ..train.checkpoint import Checkpoint
 from ..train.phase import Objective
@@ -181,16 +182,12 @@ def device_of(given: str | torch.device) -> torch.device:
 
 @contextmanager
 def threads_for(objective: nn.Module, batch_size: int) -> Iterator[None]:
-    """One thread inside, for nets so small that threads would wait for each other longer than they work."""
-    before = torch.get_num_threads()
-    small = largest_product(objective) * batch_size <= SMALL_PRODUCT
-    if small and before > 1:
-        torch.set_num_threads(1)
-    try:
+    """One thread inside, for nets so small that threads would wait for each other longer than they work.
+
+    Rules without weights to be trained (EM, k-means) do their work in compiled loops, which keep their threads.
+    """
+    with one_thread() if largest_product(objective) * batch_size <= SMALL_PRODUCT else nullcontext():
         yield
-    finally:
-        if small and before > 1:
-            torch.set_num_threads(before)
 
 
 def largest_product(module: nn.Module) -> float:

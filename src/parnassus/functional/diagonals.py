@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .. import kernels
 from .probability import LOG_2PI
+from .threads import n_threads, one_thread
 
 BLOCK = 4096  # rows that are expanded at a time: they stay in cache
 
@@ -25,7 +26,7 @@ class Moments(NamedTuple):
 
 
 class Expected(NamedTuple):
-    """What an E step of r mixtures adds up: log-likelihoods (r,), moments of all r k, the least ln p and its row (r,)."""
+    """What an E step of r mixtures adds up: log-likelihoods, moments of all r k; the least ln p and its row (r,)."""
 
     log_likelihood: Tensor
     moments: Moments
@@ -54,11 +55,12 @@ def log_densities(x: Tensor, origin: Tensor, means: Tensor, variances: Tensor) -
     out = torch.empty(len(means), len(x), dtype=torch.float64, device=x.device)
     kernel = _kernel(x)
     if kernel is not None:
-        kernel.scores(x.contiguous(), origin, slopes, curves, constant, out)
+        kernel.scores(x.contiguous(), origin, slopes, curves, constant, out, n_threads())
         return out.T
     both = torch.cat([slopes, curves], 1)
-    for at, part in enumerate(_expanded(x, origin)):
-        torch.mm(both, part.T, out=out[:, at * BLOCK : at * BLOCK + len(part)])
+    with one_thread():
+        for at, part in enumerate(_expanded(x, origin)):
+            torch.mm(both, part.T, out=out[:, at * BLOCK : at * BLOCK + len(part)])
     return out.add_(constant[:, None]).T
 
 
@@ -68,11 +70,12 @@ def weighted_moments(x: Tensor, origin: Tensor, gamma: Tensor) -> Moments:
     kernel = _kernel(x)
     if kernel is not None:
         counts, both = gamma.new_zeros(k), gamma.new_zeros(k, 2 * d)
-        kernel.moments(x.contiguous(), origin, gamma.contiguous(), counts, both)
+        kernel.moments(x.contiguous(), origin, gamma.contiguous(), counts, both, n_threads())
         return Moments(counts, both[:, :d], both[:, d:])
     both = gamma.new_zeros(k, 2 * d)
-    for part, own in zip(_expanded(x, origin), gamma.split(BLOCK), strict=True):
-        both.addmm_(own.T, part)
+    with one_thread():
+        for part, own in zip(_expanded(x, origin), gamma.split(BLOCK), strict=True):
+            both.addmm_(own.T, part)
     return Moments(gamma.sum(0), both[:, :d], both[:, d:])
 
 
@@ -102,6 +105,7 @@ def expected(
         both,
         worst,
         rows,
+        n_threads(),
     )
     return Expected(found, Moments(counts, both[:, :d], both[:, d:]), worst, rows)
 

@@ -6,15 +6,22 @@
 #include <torch/csrc/stable/tensor.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
+#include <memory>
+#include <system_error>
+#include <thread>
+#include <utility>
 #include <vector>
 
 using torch::stable::Tensor;
 
 constexpr double kLowest = -std::numeric_limits<double>::infinity();
+constexpr double kApart = 1e-200;  // so little of alpha is where beta is: what links them may be lost
 constexpr double kThin = 1e-60;  // a frame that leaves less of the mass may have lost paths to underflow
 
 struct Chain {
@@ -26,24 +33,50 @@ struct Chain {
 };
 
 struct Sequence {
-  const double* scaled;         // (length, k): emissions over their frame's largest
-  double peaks;                 // the sum of logs of those largest
   const double* logs;           // log emissions, of any layout:
   int64_t by_frame, by_state;   // steps between frames, and between states
-  double* gamma;                // (length, k)
+  double* gamma;                // (length, k); alpha at first
   int64_t length;
   double weight;
+  int64_t at;                   // its first frame among its group's
+  double log_p;                 // NaN where scaling could not hold it
 };
 
+// What a group of sequences needs of each of its frames.
+struct Frames {
+  std::vector<double> scaled;   // (frames, k): emissions over their frame's largest
+  std::vector<double> peaks;    // (frames,): the logs of those largest
+  std::vector<double> beta;     // (frames, k)
+  std::vector<double> entered;  // (frames,): one over the sum of emissions times beta
+  std::vector<double> share;    // (frames,): the sequence's weight over the sum of alpha beta; 0 where scaling failed
+  std::vector<char> first;      // (frames,): whether a sequence begins there
+};
+
+#ifdef __AVX512F__
+constexpr int kLanes = 8;
+#else
+constexpr int kLanes = 4;
+#endif
+typedef double Lanes __attribute__((vector_size(kLanes * sizeof(double))));
+typedef int64_t Bits __attribute__((vector_size(kLanes * sizeof(int64_t))));
+
+static inline Lanes load(const double* at) {
+  Lanes held;
+  std::memcpy(&held, at, sizeof(held));
+  return held;
+}
+
+static inline void store(double* at, Lanes held) { std::memcpy(at, &held, sizeof(held)); }
+
 // exp(x) for x <= 0 to 3e-16: x = n ln 2 + r, a polynomial of r, and n put into the exponent's bits.
-// std::exp would keep a compiler from computing frames side by side.
-static inline double exponential(double x) {
-  const double held = std::max(x, -708.0);
-  const double shifted = held * 1.4426950408889634 + 6755399441055744.0;  // 1.5 * 2^52 rounds to a whole number
-  const double n = shifted - 6755399441055744.0;
-  const double r = (held - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;
-  double p = 1.0 / 479001600;
-  p = p * r + 1.0 / 39916800;
+// std::exp would keep a compiler from computing rows side by side.
+static inline Lanes exponential(Lanes x) {
+  const Lanes lowest = -708.0 - Lanes{};
+  const Lanes held = x > lowest ? x : lowest;
+  const Lanes shifted = held * 1.4426950408889634 + 6755399441055744.0;  // 1.5 * 2^52 rounds to a whole number
+  const Lanes n = shifted - 6755399441055744.0;
+  const Lanes r = (held - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;
+  Lanes p = r * (1.0 / 479001600) + 1.0 / 39916800;
   p = p * r + 1.0 / 3628800;
   p = p * r + 1.0 / 362880;
   p = p * r + 1.0 / 40320;
@@ -55,115 +88,243 @@ static inline double exponential(double x) {
   p = p * r + 0.5;
   p = p * r + 1.0;
   p = p * r + 1.0;
-  const double whole = std::bit_cast<double>(std::bit_cast<int64_t>(p) + (std::bit_cast<int64_t>(shifted) << 52));
-  return x < -708.0 ? 0.0 : whole;
+  const Lanes whole = std::bit_cast<Lanes>(std::bit_cast<Bits>(p) + (std::bit_cast<Bits>(shifted) << 52));
+  return x < lowest ? Lanes{} : whole;
 }
 
-constexpr int64_t kFrames = 64;  // frames of a piece: what the loops below run along
+constexpr int64_t kFrames = 64;    // frames of a block: what the loops below run along
+constexpr int64_t kPiece = 4096;   // frames, whose sums are added in order: the same for any number of threads
+constexpr int64_t kAbreast = 4;    // sequences that advance together, so that none waits for its own last frame
+constexpr int64_t kGroups = 64;    // the most that sequences are dealt into
 
-// scaled (length, k) receives emissions over their frame's largest; returns the sum of the logs of those.
-static double scale_emissions(const Sequence& s, int64_t k, double* scaled) {
-  double total = 0;
-  for (int64_t first = 0; first < s.length; first += kFrames) {
-    const int64_t n = std::min(kFrames, s.length - first);
+// Pieces are handed out to n_threads threads: whoever is free takes the next. The end waits for pieces, not for threads,
+// so that on a busy machine one that starts late is not waited for. work(piece, thread).
+template <typename Work>
+static void share_out(int64_t n, int64_t n_threads, const Work& work) {
+  n_threads = std::min(n, n_threads);
+  struct Shared {
+    std::atomic<int64_t> next{0}, done{0};
+  };
+  const auto shared = std::make_shared<Shared>();
+  const Work* const task = &work;  // which is there until all pieces are done
+  const auto run = [shared, task, n](int64_t thread) {
+    for (int64_t p = shared->next.fetch_add(1); p < n; p = shared->next.fetch_add(1)) {
+      (*task)(p, thread);
+      shared->done.fetch_add(1);
+    }
+  };
+  for (int64_t thread = 1; thread < n_threads; ++thread) {
+    try {
+      std::thread(run, thread).detach();
+    } catch (const std::system_error&) {  // no more threads are to be had: those there are will do
+      break;
+    }
+  }
+  run(0);
+  while (shared->done.load() < n) std::this_thread::yield();
+}
+
+template <typename Work>
+static void over_pieces(int64_t n, int64_t n_threads, const Work& work) {
+  share_out((n + kPiece - 1) / kPiece, n_threads, [&](int64_t p, int64_t) {
+    work(p, p * kPiece, std::min(n, (p + 1) * kPiece));
+  });
+}
+
+static inline void pick(const double* own, int64_t stride, int64_t n, double* value) {
+  if (stride == 1) std::copy_n(own, n, value);
+  else for (int64_t t = 0; t < n; ++t) value[t] = own[t * stride];
+}
+
+// Of frames begin to end of a group: emissions over their frame's largest, and the logs of those.
+static void scale_emissions(const Sequence& s, int64_t k, int64_t begin, int64_t end, double* scaled, double* peaks) {
+  for (int64_t first = begin; first < end; first += kFrames) {
+    const int64_t n = std::min(kFrames, end - first);
     const double* logs = s.logs + first * s.by_frame;
-    double peak[kFrames], value[kFrames] = {};
+    double peak[kFrames] = {}, value[kFrames] = {};
     std::fill(peak, peak + n, kLowest);
-    std::fill(peak + n, peak + kFrames, 0.0);
     for (int64_t j = 0; j < k; ++j) {
-      const double* own = logs + j * s.by_state;
-      for (int64_t t = 0; t < n; ++t) peak[t] = std::max(peak[t], own[t * s.by_frame]);
+      pick(logs + j * s.by_state, s.by_frame, n, value);
+      for (int64_t t = 0; t < kFrames; t += kLanes) {
+        const Lanes own = load(value + t), most = load(peak + t);
+        store(peak + t, own > most ? own : most);
+      }
     }
-    for (int64_t t = 0; t < n; ++t) {
-      peak[t] = std::isfinite(peak[t]) ? peak[t] : 0.0;
-      total += peak[t];
-    }
+    for (int64_t t = 0; t < n; ++t) peaks[first + t] = peak[t] = std::isfinite(peak[t]) ? peak[t] : 0.0;
     for (int64_t j = 0; j < k; ++j) {
-      const double* own = logs + j * s.by_state;
-      for (int64_t t = 0; t < n; ++t) value[t] = own[t * s.by_frame];
-      for (int64_t t = 0; t < kFrames; ++t) value[t] = exponential(value[t] - peak[t]);
+      pick(logs + j * s.by_state, s.by_frame, n, value);
+      for (int64_t t = 0; t < kFrames; t += kLanes) store(value + t, exponential(load(value + t) - load(peak + t)));
       for (int64_t t = 0; t < n; ++t) scaled[(first + t) * k + j] = value[t];
     }
   }
-  return total;
 }
 
-// Rabiner's scaling: alpha sums to 1 in every frame. Returns log p(x), or NaN where a frame left too little mass.
-// xi (k, k) receives sum_t alpha_t(i) b_{t+1}(j) beta_{t+1}(j) / c_{t+1}, to be multiplied by a_ij.
+// out_j = sum_i own_i rows_ij, as two sums, neither of which waits for the other.
 template <int K>
-static double scaled_pass(const Chain& chain, const Sequence& s, double* xi, std::vector<double>& scale) {
-  const int64_t k = K ? K : chain.k;
-  double fixed[3 * (K ? K : 1)];
-  std::vector<double> heap(K ? 0 : 3 * k);
-  double* now = K ? fixed : heap.data();
-  double *next = now + k, *future = now + 2 * k;
-  scale.resize(s.length);
-  double total = s.peaks;
-  for (int64_t t = 0; t < s.length; ++t) {
-    const double* b = s.scaled + t * k;
+static inline void product(const double* own, const double* rows, int64_t k, double* out) {
+  if constexpr (K > 0 && K % kLanes == 0) {
+    constexpr int kWidth = K / kLanes;
+    Lanes even[kWidth] = {}, odd[kWidth] = {};
+    for (int i = 0; i < K; i += 2) {
+      for (int v = 0; v < kWidth; ++v) {
+        even[v] += own[i] * load(rows + i * K + v * kLanes);
+        odd[v] += own[i + 1] * load(rows + (i + 1) * K + v * kLanes);
+      }
+    }
+    for (int v = 0; v < kWidth; ++v) store(out + v * kLanes, even[v] + odd[v]);
+  } else if constexpr (K > 1) {
+    double even[K] = {}, odd[K] = {};
+    for (int i = 0; i + 1 < K; i += 2) {
+      for (int j = 0; j < K; ++j) even[j] += own[i] * rows[i * K + j];
+      for (int j = 0; j < K; ++j) odd[j] += own[i + 1] * rows[(i + 1) * K + j];
+    }
+    if (K % 2) {
+      for (int j = 0; j < K; ++j) even[j] += own[K - 1] * rows[(K - 1) * K + j];
+    }
+    for (int j = 0; j < K; ++j) out[j] = even[j] + odd[j];
+  } else {
+    std::fill(out, out + k, 0.0);
+    for (int64_t i = 0; i < k; ++i) {
+      for (int64_t j = 0; j < k; ++j) out[j] += own[i] * rows[i * k + j];
+    }
+  }
+}
+
+template <int K>
+static inline double sum_of(const double* own, int64_t k) {
+  double parts[4] = {};
+  const int64_t whole = (K ? K : k) / 4 * 4;
+  for (int64_t j = 0; j < whole; j += 4) {
+    for (int64_t i = 0; i < 4; ++i) parts[i] += own[j + i];
+  }
+  double rest = 0;
+  for (int64_t j = whole; j < (K ? K : k); ++j) rest += own[j];
+  return (parts[0] + parts[1]) + (parts[2] + parts[3]) + rest;
+}
+
+// The two recursions of a sequence, a step of each at a time: alpha forward in gamma, beta backward. A frame is divided
+// by the mass of the frame before it, which is known by the time that it is needed: alpha_t sums to the scale c_t.
+template <int K>
+struct Walk {
+  const Chain& chain;
+  Sequence& s;
+  Frames& f;
+  double share = 1, share_back = 1, logged = 0, mass = 1;
+  bool held = true;
+
+  void forward(int64_t t) {
+    const int64_t k = K ? K : chain.k;
+    const double* b = f.scaled.data() + (s.at + t) * k;
     double* alpha = s.gamma + t * k;
-    if (t == 0) {
-      for (int64_t j = 0; j < k; ++j) next[j] = chain.start[j];
+    if (t == 0) std::copy_n(chain.start, k, alpha);
+    else product<K>(alpha - k, chain.transition, k, alpha);
+    for (int64_t j = 0; j < k; ++j) alpha[j] *= b[j] * share;
+    const double sum = sum_of<K>(alpha, k);
+    held &= sum > kThin;
+    share = 1 / sum;
+    mass *= sum;
+    if (!(mass > 1e-200)) {  // logs of products of a few scales: fewer logarithms
+      logged += std::log(mass);
+      mass = 1;
+    }
+  }
+
+  // beta of frame t, scaled, and what brings b beta to a sum of 1.
+  void backward(int64_t t, double* brought) {
+    const int64_t k = K ? K : chain.k;
+    const double* b = f.scaled.data() + (s.at + t) * k;
+    double* beta = f.beta.data() + (s.at + t) * k;
+    if (t == s.length - 1) {
+      std::copy_n(chain.leave, k, beta);
     } else {
-      for (int64_t j = 0; j < k; ++j) next[j] = 0;
-      for (int64_t i = 0; i < k; ++i) {
-        const double own = now[i];
-        const double* row = chain.transition + i * k;
-        for (int64_t j = 0; j < k; ++j) next[j] += own * row[j];
-      }
+      product<K>(brought, chain.back, k, beta);
+      for (int64_t j = 0; j < k; ++j) beta[j] *= share_back;
     }
-    for (int64_t j = 0; j < k; ++j) next[j] *= b[j];
-    double even = 0, odd = 0;  // two sums, neither of which waits for the other
-    for (int64_t j = 0; j + 1 < k; j += 2) {
-      even += next[j];
-      odd += next[j + 1];
-    }
-    const double sum = even + odd + (k % 2 ? next[k - 1] : 0.0);
-    if (!(sum > kThin)) return std::nan("");
-    const double share = 1 / sum;
-    for (int64_t j = 0; j < k; ++j) alpha[j] = now[j] = next[j] * share;
-    scale[t] = share;
+    for (int64_t j = 0; j < k; ++j) brought[j] = b[j] * beta[j];
+    const double sum = sum_of<K>(brought, k);
+    held &= sum > kThin * kThin;
+    f.entered[s.at + t] = share_back = 1 / sum;
   }
-  double last = 0;
-  for (int64_t j = 0; j < k; ++j) last += now[j] * chain.leave[j];
-  if (!(last > kThin)) return std::nan("");
-  // logs of products of a few scales: fewer logarithms
-  double product = 1;
-  for (int64_t t = 0; t < s.length; ++t) {
-    product *= scale[t];
-    if (product > 1e200) {
-      total -= std::log(product);
-      product = 1;
+
+  void end() {
+    const int64_t k = K ? K : chain.k;
+    const double* alpha = s.gamma + (s.length - 1) * k;
+    double last = 0, peaks = 0;
+    for (int64_t j = 0; j < k; ++j) last += alpha[j] * chain.leave[j] * share;
+    for (int64_t t = 0; t < s.length; ++t) peaks += f.peaks[s.at + t];
+    for (int64_t t = 0; t < s.length; ++t) {
+      double both = 0;
+      for (int64_t j = 0; j < k; ++j) both += s.gamma[t * k + j] * f.beta[(s.at + t) * k + j];
+      held &= both > kApart;
+      f.share[s.at + t] = s.weight / both;
+    }
+    s.log_p = held && last > kThin ? peaks + logged + std::log(mass) + std::log(last) : std::nan("");
+    if (std::isnan(s.log_p)) std::fill_n(f.share.begin() + s.at, s.length, 0.0);
+    std::fill_n(f.first.begin() + s.at, s.length, 0);
+    f.first[s.at] = 1;
+  }
+};
+
+template <int K>
+static void walk(const Chain& chain, Sequence* group, int64_t n, Frames& f) {
+  std::vector<Walk<K>> walks;
+  std::vector<double> brought(n * chain.k);
+  int64_t longest = 0;
+  for (int64_t r = 0; r < n; ++r) {
+    walks.push_back(Walk<K>{chain, group[r], f});
+    longest = std::max(longest, group[r].length);
+  }
+  for (int64_t t = 0; t < longest; ++t) {
+    for (int64_t r = 0; r < n; ++r) {
+      if (t >= group[r].length) continue;
+      walks[r].forward(t);
+      walks[r].backward(group[r].length - 1 - t, brought.data() + r * chain.k);
     }
   }
-  total += std::log(last) - std::log(product);
-  const double end = 1 / last;
-  for (int64_t j = 0; j < k; ++j) future[j] = chain.leave[j] * end;
-  for (int64_t t = s.length - 1; t >= 0; --t) {
-    double* own = s.gamma + t * k;
-    if (t > 0) {
-      const double* b = s.scaled + t * k;
-      const double* before = own - k;
-      const double share = scale[t];
-      for (int64_t j = 0; j < k; ++j) next[j] = b[j] * future[j] * share;
-      for (int64_t j = 0; j < k; ++j) own[j] *= future[j] * s.weight;
-      for (int64_t i = 0; i < k; ++i) now[i] = 0;
-      for (int64_t j = 0; j < k; ++j) {
-        const double entered = next[j];
-        const double* column = chain.back + j * k;
-        for (int64_t i = 0; i < k; ++i) now[i] += entered * column[i];
+  for (int64_t r = 0; r < n; ++r) walks[r].end();
+}
+
+// gamma of frames begin to end in place of alpha; xi (k, k) receives their sum_t alpha_t(i) b_{t+1}(j) beta_{t+1}(j) over
+// p(x), to be multiplied by a_ij.
+template <int K>
+static void count(const Chain& chain, double* gamma, const Frames& f, int64_t begin, int64_t end, int64_t n_frames,
+                  double* xi) {
+  constexpr int kRows = K ? K : 1, kWidth = (kRows + kLanes - 1) / kLanes;
+  const int64_t k = K ? K : chain.k;
+  Lanes pairs[kRows][kWidth] = {};  // in registers while k is small
+  double from_fixed[kRows], into_fixed[kWidth * kLanes] = {};
+  std::vector<double> heap(K ? 0 : 2 * k);
+  double *from = K ? from_fixed : heap.data(), *into = K ? into_fixed : heap.data() + k;
+  for (int64_t t = begin; t < end; ++t) {
+    double* own = gamma + t * k;
+    const double* beta = f.beta.data() + t * k;
+    const double share = f.share[t];
+    if (!(share > 0)) {
+      std::fill_n(own, k, 0.0);
+      continue;
+    }
+    for (int64_t j = 0; j < k; ++j) from[j] = own[j] * share;
+    for (int64_t j = 0; j < k; ++j) own[j] = from[j] * beta[j];
+    if (t + 1 == n_frames || f.first[t + 1]) continue;
+    const double *next = beta + k, *b = f.scaled.data() + (t + 1) * k;
+    const double entered = f.entered[t + 1];
+    for (int64_t j = 0; j < k; ++j) into[j] = next[j] * b[j] * entered;
+    if constexpr (K > 0) {
+      for (int v = 0; v < kWidth; ++v) {
+        const Lanes ahead = load(into_fixed + v * kLanes);
+        for (int i = 0; i < K; ++i) pairs[i][v] += from_fixed[i] * ahead;
       }
-      for (int64_t i = 0; i < k; ++i) {
-        const double from = before[i] * s.weight;
-        double* pair = xi + i * k;
-        for (int64_t j = 0; j < k; ++j) pair[j] += from * next[j];
-      }
-      for (int64_t i = 0; i < k; ++i) future[i] = now[i];
     } else {
-      for (int64_t j = 0; j < k; ++j) own[j] *= future[j] * s.weight;
+      for (int64_t i = 0; i < k; ++i) {
+        for (int64_t j = 0; j < k; ++j) xi[i * k + j] += from[i] * into[j];
+      }
     }
   }
-  return total;
+  if constexpr (K > 0) {
+    for (int i = 0; i < K; ++i) {
+      for (int j = 0; j < K; ++j) xi[i * K + j] += pairs[i][j / kLanes][j % kLanes];
+    }
+  }
 }
 
 static double log_sum(const double* terms, int64_t n) {
@@ -226,25 +387,57 @@ static double logged_pass(const Chain& chain, const Sequence& s, double* pairs) 
   return total;
 }
 
-using Pass = double (*)(const Chain&, const Sequence&, double*, std::vector<double>&);
+using Walks = void (*)(const Chain&, Sequence*, int64_t, Frames&);
+using Count = void (*)(const Chain&, double*, const Frames&, int64_t, int64_t, int64_t, double*);
 
-static Pass pass_for(int64_t k) {
+static std::pair<Walks, Count> passes_for(int64_t k) {
   switch (k) {
-    case 2: return scaled_pass<2>;
-    case 3: return scaled_pass<3>;
-    case 4: return scaled_pass<4>;
-    case 5: return scaled_pass<5>;
-    case 6: return scaled_pass<6>;
-    case 8: return scaled_pass<8>;
-    case 16: return scaled_pass<16>;
-    default: return scaled_pass<0>;
+    case 2: return {walk<2>, count<2>};
+    case 3: return {walk<3>, count<3>};
+    case 4: return {walk<4>, count<4>};
+    case 5: return {walk<5>, count<5>};
+    case 6: return {walk<6>, count<6>};
+    case 8: return {walk<8>, count<8>};
+    case 16: return {walk<16>, count<16>};
+    default: return {walk<0>, count<0>};
+  }
+}
+
+// Sequences that advance together. xi (k, k) receives sums to be multiplied by a_ij, pairs (k, k) sums as they are.
+static void group_expectations(const Chain& chain, Sequence* group, int64_t n, Frames& f, double* xi, double* pairs,
+                               int64_t n_threads) {
+  const int64_t k = chain.k;
+  const auto [walks, counts] = passes_for(k);
+  int64_t n_frames = 0;
+  for (int64_t r = 0; r < n; ++r) {
+    group[r].at = n_frames;
+    n_frames += group[r].length;
+  }
+  f.scaled.resize(n_frames * k);
+  f.beta.resize(n_frames * k);
+  f.peaks.resize(n_frames);
+  f.entered.resize(n_frames);
+  f.share.resize(n_frames);
+  f.first.resize(n_frames);
+  over_pieces(n_frames, n_threads, [&](int64_t, int64_t begin, int64_t end) {
+    scale_emissions(group[0], k, begin, end, f.scaled.data(), f.peaks.data());
+  });
+  walks(chain, group, n, f);
+  std::vector<double> sums((n_frames + kPiece - 1) / kPiece * k * k, 0.0);
+  over_pieces(n_frames, n_threads, [&](int64_t p, int64_t begin, int64_t end) {
+    counts(chain, group[0].gamma, f, begin, end, n_frames, sums.data() + p * k * k);
+  });
+  for (size_t i = 0; i < sums.size(); ++i) xi[i % (k * k)] += sums[i];
+  for (int64_t r = 0; r < n; ++r) {
+    if (std::isnan(group[r].log_p)) group[r].log_p = logged_pass(chain, group[r], pairs);
   }
 }
 
 // start, leave: (k,); transition: (k, k); gamma: (frames, k); lengths: int64 (b,); weight, log_probs: (b,); xi: (k, k),
 // zeros on entry; all double and contiguous, but logs: (frames, k) of any strides.
 void expectations(const Tensor& start, const Tensor& transition, const Tensor& leave, const Tensor& logs,
-                  const Tensor& lengths, const Tensor& weight, Tensor gamma, Tensor xi, Tensor log_probs) {
+                  const Tensor& lengths, const Tensor& weight, Tensor gamma, Tensor xi, Tensor log_probs,
+                  int64_t n_threads) {
   const auto read = [](const Tensor& t) { return static_cast<const double*>(t.const_data_ptr()); };
   const auto write = [](Tensor& t) { return static_cast<double*>(t.mutable_data_ptr()); };
   const int64_t k = start.size(0), n = lengths.size(0), by_frame = logs.stride(0), by_state = logs.stride(1);
@@ -254,20 +447,31 @@ void expectations(const Tensor& start, const Tensor& transition, const Tensor& l
   }
   const Chain chain{read(start), read(transition), back.data(), read(leave), k};
   const int64_t* length = static_cast<const int64_t*>(lengths.const_data_ptr());
-  const Pass pass = pass_for(k);
-  std::vector<double> scaled, scale, products(k * k, 0.0);
-  double* pairs = write(xi);
+  std::vector<Sequence> all(n);
   int64_t at = 0;
   for (int64_t r = 0; r < n; at += length[r], ++r) {
-    scaled.resize(length[r] * k);
-    Sequence s{scaled.data(), 0.0, read(logs) + at * by_frame, by_frame, by_state,
-               write(gamma) + at * k, length[r], read(weight)[r]};
-    s.peaks = scale_emissions(s, k, scaled.data());
-    double found = pass(chain, s, products.data(), scale);
-    if (found != found) found = logged_pass(chain, s, pairs);
-    write(log_probs)[r] = found;
+    all[r] = Sequence{read(logs) + at * by_frame, by_frame, by_state, write(gamma) + at * k, length[r], read(weight)[r],
+                      0, 0.0};
   }
-  for (int64_t i = 0; i < k * k; ++i) pairs[i] += products[i] * chain.transition[i];
+  // groups are the same for any number of threads, and so are sums
+  const int64_t each = std::max(kAbreast, (n + kGroups - 1) / kGroups), n_groups = (n + each - 1) / each;
+  std::vector<double> sums(2 * n_groups * k * k, 0.0);
+  // one group alone has the threads for its own loops
+  const int64_t inside = n_groups > 1 ? 1 : n_threads;
+  std::vector<Frames> frames(std::min(n_groups, n_threads));
+  share_out(n_groups, n_threads, [&](int64_t g, int64_t thread) {
+    double* own = sums.data() + 2 * g * k * k;
+    for (int64_t r = g * each; r < std::min(n, (g + 1) * each); r += kAbreast) {
+      const int64_t here = std::min({kAbreast, n - r, (g + 1) * each - r});
+      group_expectations(chain, all.data() + r, here, frames[thread], own, own + k * k, inside);
+    }
+  });
+  double* pairs = write(xi);
+  for (int64_t g = 0; g < n_groups; ++g) {
+    const double* own = sums.data() + 2 * g * k * k;
+    for (int64_t i = 0; i < k * k; ++i) pairs[i] += own[i] * chain.transition[i] + own[k * k + i];
+  }
+  for (int64_t r = 0; r < n; ++r) write(log_probs)[r] = all[r].log_p;
 }
 
 template <int K>
@@ -345,7 +549,7 @@ void viterbi(const Tensor& start, const Tensor& step, const Tensor& leave, const
 STABLE_TORCH_LIBRARY(parnassus_chains, m) {
   m.def(
       "expectations(Tensor start, Tensor transition, Tensor leave, Tensor logs, Tensor lengths, "
-      "Tensor weight, Tensor(a!) gamma, Tensor(b!) xi, Tensor(c!) log_probs) -> ()");
+      "Tensor weight, Tensor(a!) gamma, Tensor(b!) xi, Tensor(c!) log_probs, int n_threads) -> ()");
   m.def(
       "viterbi(Tensor start, Tensor step, Tensor leave, Tensor logs, Tensor lengths, Tensor(a!) paths, "
       "Tensor(b!) scores) -> ()");

@@ -1,4 +1,5 @@
-// Diagonal Gaussians over many rows, in float64: scores, weighted sums of rows and their squares, and a step of EM.
+// Many rows in float64: scores of diagonal Gaussians, weighted sums of rows and their squares, a step of EM, and one of
+// k-means.
 // The twins are in parnassus.functional.diagonals; both agree to rounding.
 //
 // Rows are worked on in blocks of kBlock, turned so that the loops run along rows. Every kPiece rows have sums of
@@ -10,11 +11,15 @@
 #include <torch/headeronly/core/ScalarType.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <memory>
+#include <system_error>
+#include <thread>
 #include <vector>
 
 using torch::stable::Tensor;
@@ -24,7 +29,8 @@ constexpr int kLanes = 8, kWide = 4;
 #else
 constexpr int kLanes = 4, kWide = 2;
 #endif
-typedef double Lanes __attribute__((vector_size(kLanes * sizeof(double)), aligned(8)));
+typedef double Lanes __attribute__((vector_size(kLanes * sizeof(double))));
+typedef int64_t Bits __attribute__((vector_size(kLanes * sizeof(int64_t))));
 
 constexpr int64_t kBlock = 128, kPiece = 4096;
 constexpr int64_t kVectors = kBlock / kLanes;
@@ -47,13 +53,14 @@ static inline double total(Lanes held) {
 }
 
 // exp(x) for x <= 0 to 3e-16: x = n ln 2 + r, a polynomial of r, and n put into the exponent's bits.
-static inline double exponential(double x) {
-  const double held = std::max(x, -708.0);
-  const double shifted = held * 1.4426950408889634 + 6755399441055744.0;  // 1.5 * 2^52 rounds to a whole number
-  const double n = shifted - 6755399441055744.0;
-  const double r = (held - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;
-  double p = 1.0 / 479001600;
-  p = p * r + 1.0 / 39916800;
+// std::exp would keep a compiler from computing rows side by side.
+static inline Lanes exponential(Lanes x) {
+  const Lanes lowest = -708.0 - Lanes{};
+  const Lanes held = x > lowest ? x : lowest;
+  const Lanes shifted = held * 1.4426950408889634 + 6755399441055744.0;  // 1.5 * 2^52 rounds to a whole number
+  const Lanes n = shifted - 6755399441055744.0;
+  const Lanes r = (held - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;
+  Lanes p = r * (1.0 / 479001600) + 1.0 / 39916800;
   p = p * r + 1.0 / 3628800;
   p = p * r + 1.0 / 362880;
   p = p * r + 1.0 / 40320;
@@ -65,8 +72,8 @@ static inline double exponential(double x) {
   p = p * r + 0.5;
   p = p * r + 1.0;
   p = p * r + 1.0;
-  const double whole = std::bit_cast<double>(std::bit_cast<int64_t>(p) + (std::bit_cast<int64_t>(shifted) << 52));
-  return x < -708.0 ? 0.0 : whole;
+  const Lanes whole = std::bit_cast<Lanes>(std::bit_cast<Bits>(p) + (std::bit_cast<Bits>(shifted) << 52));
+  return x < lowest ? Lanes{} : whole;
 }
 
 // z (2 d, kBlock): rows about the origin and their squares, zeros where there is no row.
@@ -86,9 +93,10 @@ struct Densities {
   int64_t k, d;
 };
 
-template <int N>
+template <int N, bool Curved>
 static void score_tile(const Densities& all, int64_t first, const double* z, double* out) {
-  const double *slopes = all.slopes + first * all.d, *curves = all.curves + first * all.d;
+  const double* slopes = all.slopes + first * all.d;
+  [[maybe_unused]] const double* curves = Curved ? all.curves + first * all.d : nullptr;
   for (int64_t at = 0; at < kVectors; at += kWide) {
     Lanes sum[N][kWide];
     for (int k = 0; k < N; ++k) {
@@ -98,8 +106,13 @@ static void score_tile(const Densities& all, int64_t first, const double* z, dou
       Lanes own[kWide];
       for (int v = 0; v < kWide; ++v) own[v] = load(z + j * kBlock + (at + v) * kLanes);
       for (int k = 0; k < N; ++k) {
-        const double slope = slopes[k * all.d + j], curve = curves[k * all.d + j];
-        for (int v = 0; v < kWide; ++v) sum[k][v] += (own[v] * curve + slope) * own[v];
+        const double slope = slopes[k * all.d + j];
+        if constexpr (Curved) {
+          const double curve = curves[k * all.d + j];
+          for (int v = 0; v < kWide; ++v) sum[k][v] += (own[v] * curve + slope) * own[v];
+        } else {
+          for (int v = 0; v < kWide; ++v) sum[k][v] += own[v] * slope;
+        }
       }
     }
     for (int k = 0; k < N; ++k) {
@@ -109,10 +122,11 @@ static void score_tile(const Densities& all, int64_t first, const double* z, dou
 }
 
 // out (k, kBlock) receives bias + sum_j (slope z + curve z^2).
+template <bool Curved = true>
 static void score(const Densities& all, const double* z, double* out) {
   int64_t k = 0;
-  for (; k + kTall <= all.k; k += kTall) score_tile<kTall>(all, k, z, out);
-  for (; k < all.k; ++k) score_tile<1>(all, k, z, out);
+  for (; k + kTall <= all.k; k += kTall) score_tile<kTall, Curved>(all, k, z, out);
+  for (; k < all.k; ++k) score_tile<1, Curved>(all, k, z, out);
 }
 
 template <int M, int N>
@@ -170,11 +184,37 @@ static void add_up(const std::vector<Sums>& pieces, int64_t k, int64_t f, double
   }
 }
 
+// Pieces are handed out to n_threads threads: whoever is free takes the next. The end waits for pieces, not for threads,
+// so that on a busy machine one that starts late is not waited for. work(piece, thread).
 template <typename Work>
-static void over_pieces(int64_t n, const Work& work) {
-  const int64_t n_pieces = (n + kPiece - 1) / kPiece;
-  torch::stable::parallel_for(0, n_pieces, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; ++p) work(p, p * kPiece, std::min(n, (p + 1) * kPiece));
+static void share_out(int64_t n, int64_t n_threads, const Work& work) {
+  n_threads = std::min(n, n_threads);
+  struct Shared {
+    std::atomic<int64_t> next{0}, done{0};
+  };
+  const auto shared = std::make_shared<Shared>();
+  const Work* const task = &work;  // which is there until all pieces are done
+  const auto run = [shared, task, n](int64_t thread) {
+    for (int64_t p = shared->next.fetch_add(1); p < n; p = shared->next.fetch_add(1)) {
+      (*task)(p, thread);
+      shared->done.fetch_add(1);
+    }
+  };
+  for (int64_t thread = 1; thread < n_threads; ++thread) {
+    try {
+      std::thread(run, thread).detach();
+    } catch (const std::system_error&) {  // no more threads are to be had: those there are will do
+      break;
+    }
+  }
+  run(0);
+  while (shared->done.load() < n) std::this_thread::yield();
+}
+
+template <typename Work>
+static void over_pieces(int64_t n, int64_t n_threads, const Work& work) {
+  share_out((n + kPiece - 1) / kPiece, n_threads, [&](int64_t p, int64_t) {
+    work(p, p * kPiece, std::min(n, (p + 1) * kPiece));
   });
 }
 
@@ -189,13 +229,13 @@ static void by_type(const Tensor& x, const Work& work) {
 
 // x (n, d) float or double; origin (d,); slopes, curves (k, d); bias (k,); out (k, n); all contiguous, double but x
 void scores(const Tensor& x, const Tensor& origin, const Tensor& slopes, const Tensor& curves, const Tensor& bias,
-            Tensor out) {
+            Tensor out, int64_t n_threads) {
   const int64_t n = x.size(0), d = x.size(1), k = bias.size(0);
   const Densities all{read(slopes), read(curves), read(bias), k, d};
   const double* centre = read(origin);
   double* result = write(out);
   by_type(x, [&](const auto* rows) {
-    over_pieces(n, [&](int64_t, int64_t begin, int64_t end) {
+    over_pieces(n, n_threads, [&](int64_t, int64_t begin, int64_t end) {
       std::vector<double> z(2 * d * kBlock), found(k * kBlock);
       for (int64_t at = begin; at < end; at += kBlock) {
         const int64_t m = std::min(kBlock, end - at);
@@ -208,12 +248,13 @@ void scores(const Tensor& x, const Tensor& origin, const Tensor& slopes, const T
 }
 
 // gamma (n, k); counts (k,) and products (k, 2 d), of z = x - origin and of z^2, are added to
-void moments(const Tensor& x, const Tensor& origin, const Tensor& gamma, Tensor counts, Tensor products) {
+void moments(const Tensor& x, const Tensor& origin, const Tensor& gamma, Tensor counts, Tensor products,
+             int64_t n_threads) {
   const int64_t n = x.size(0), d = x.size(1), k = gamma.size(1);
   const double *centre = read(origin), *shares = read(gamma);
   std::vector<Sums> pieces((n + kPiece - 1) / kPiece);
   by_type(x, [&](const auto* rows) {
-    over_pieces(n, [&](int64_t p, int64_t begin, int64_t end) {
+    over_pieces(n, n_threads, [&](int64_t p, int64_t begin, int64_t end) {
       Sums& own = pieces[p];
       own.counts.assign(k, 0.0);
       own.products.assign(k * 2 * d * kLanes, 0.0);
@@ -234,7 +275,7 @@ void moments(const Tensor& x, const Tensor& origin, const Tensor& gamma, Tensor 
 }
 
 // Turns scores (k, kBlock) of one run into shares that count `share` (m,) a row; adds its log-likelihood.
-static void share_out(double* found, int64_t k, const double* share, int64_t stride, int64_t m, int64_t first,
+static void to_shares(double* found, int64_t k, const double* share, int64_t stride, int64_t m, int64_t first,
                       double& likelihood, double& worst, int64_t& where) {
   double most[kBlock], sum[kBlock] = {}, counted[kBlock] = {};
   std::copy_n(found, kBlock, most);
@@ -243,8 +284,11 @@ static void share_out(double* found, int64_t k, const double* share, int64_t str
   }
   for (int64_t j = 0; j < k; ++j) {
     double* own = found + j * kBlock;
-    for (int64_t i = 0; i < kBlock; ++i) own[i] = exponential(own[i] - most[i]);
-    for (int64_t i = 0; i < kBlock; ++i) sum[i] += own[i];
+    for (int64_t i = 0; i < kBlock; i += kLanes) {
+      const Lanes lifted = exponential(load(own + i) - load(most + i));
+      store(own + i, lifted);
+      store(sum + i, load(sum + i) + lifted);
+    }
   }
   for (int64_t i = 0; i < m; ++i) {
     const double counts = share[i * stride], log_p = most[i] + std::log(sum[i]);
@@ -264,13 +308,14 @@ static void share_out(double* found, int64_t k, const double* share, int64_t str
 // counts (runs k,) and products (runs k, 2 d) are added to; worst (runs,) and where (runs,) int64 receive the least
 // log p and its row.
 void em_step(const Tensor& x, const Tensor& origin, const Tensor& share, const Tensor& slopes, const Tensor& curves,
-             const Tensor& bias, Tensor likelihood, Tensor counts, Tensor products, Tensor worst, Tensor where) {
+             const Tensor& bias, Tensor likelihood, Tensor counts, Tensor products, Tensor worst, Tensor where,
+             int64_t n_threads) {
   const int64_t n = x.size(0), d = x.size(1), k = bias.size(0), runs = share.size(1), each = k / runs;
   const Densities all{read(slopes), read(curves), read(bias), k, d};
   const double *centre = read(origin), *shares = read(share);
   std::vector<Sums> pieces((n + kPiece - 1) / kPiece);
   by_type(x, [&](const auto* rows) {
-    over_pieces(n, [&](int64_t p, int64_t begin, int64_t end) {
+    over_pieces(n, n_threads, [&](int64_t p, int64_t begin, int64_t end) {
       Sums& own = pieces[p];
       own.counts.assign(k, 0.0);
       own.products.assign(k * 2 * d * kLanes, 0.0);
@@ -283,7 +328,7 @@ void em_step(const Tensor& x, const Tensor& origin, const Tensor& share, const T
         turn(rows + at * d, centre, m, d, z.data());
         score(all, z.data(), found.data());
         for (int64_t r = 0; r < runs; ++r) {
-          share_out(found.data() + r * each * kBlock, each, shares + at * runs + r, runs, m, at, own.likelihood[r],
+          to_shares(found.data() + r * each * kBlock, each, shares + at * runs + r, runs, m, at, own.likelihood[r],
                     own.worst[r], own.where[r]);
         }
         add_counts(found.data(), k, own.counts.data());
@@ -307,15 +352,84 @@ void em_step(const Tensor& x, const Tensor& origin, const Tensor& share, const T
   }
 }
 
+// The nearest center of rows in a block, and the squared distance to it.
+static void nearest(const double* found, const double* z, int64_t k, int64_t d, double* least, double* which) {
+  for (int64_t at = 0; at < kBlock; at += kLanes) {
+    Lanes low = load(found + at), name = {}, square = {};
+    for (int64_t j = 1; j < k; ++j) {
+      const Lanes own = load(found + j * kBlock + at), here = static_cast<double>(j) - Lanes{};
+      name = own < low ? here : name;
+      low = own < low ? own : low;
+    }
+    for (int64_t j = 0; j < d; ++j) square += load(z + (d + j) * kBlock + at);
+    const Lanes gap = low + square;
+    store(least + at, gap > Lanes{} ? gap : Lanes{});
+    store(which + at, name);
+  }
+}
+
+// A round of k-means: share (n,), centers (k, d) about the origin. inertia (1,), counts (k,) and sums (k, d) are added
+// to; labels (n,) int64 and distance (n,), squared, are written.
+void lloyd(const Tensor& x, const Tensor& origin, const Tensor& share, const Tensor& centers, Tensor inertia,
+           Tensor counts, Tensor sums, Tensor labels, Tensor distance, int64_t n_threads) {
+  const int64_t n = x.size(0), d = x.size(1), k = centers.size(0);
+  std::vector<double> slopes(k * d), bias(k, 0.0);
+  for (int64_t i = 0; i < k * d; ++i) {
+    const double own = read(centers)[i];
+    slopes[i] = -2 * own;
+    bias[i / d] += own * own;
+  }
+  const Densities all{slopes.data(), nullptr, bias.data(), k, d};
+  const double *centre = read(origin), *shares = read(share);
+  int64_t* label = static_cast<int64_t*>(labels.mutable_data_ptr());
+  double* gap = write(distance);
+  std::vector<Sums> pieces((n + kPiece - 1) / kPiece);
+  by_type(x, [&](const auto* rows) {
+    over_pieces(n, n_threads, [&](int64_t p, int64_t begin, int64_t end) {
+      Sums& own = pieces[p];
+      own.counts.assign(k, 0.0);
+      own.products.assign(k * d, 0.0);
+      own.likelihood.assign(1, 0.0);
+      std::vector<double> z(2 * d * kBlock), found(k * kBlock), low(kBlock), which(kBlock);
+      for (int64_t at = begin; at < end; at += kBlock) {
+        const int64_t m = std::min(kBlock, end - at);
+        turn(rows + at * d, centre, m, d, z.data());
+        score<false>(all, z.data(), found.data());
+        nearest(found.data(), z.data(), k, d, low.data(), which.data());
+        for (int64_t i = 0; i < m; ++i) {
+          const int64_t c = static_cast<int64_t>(which[i]);
+          const double counted = shares[at + i];
+          label[at + i] = c;
+          gap[at + i] = low[i];
+          own.likelihood[0] += low[i] * counted;
+          own.counts[c] += counted;
+          double* into = own.products.data() + c * d;
+          const auto* row = rows + (at + i) * d;
+          for (int64_t j = 0; j < d; ++j) into[j] += (static_cast<double>(row[j]) - centre[j]) * counted;
+        }
+      }
+    });
+  });
+  for (const Sums& own : pieces) {
+    write(inertia)[0] += own.likelihood[0];
+    for (int64_t i = 0; i < k; ++i) write(counts)[i] += own.counts[i];
+    for (int64_t i = 0; i < k * d; ++i) write(sums)[i] += own.products[i];
+  }
+}
+
 STABLE_TORCH_LIBRARY(parnassus_gaussians, m) {
-  m.def("scores(Tensor x, Tensor origin, Tensor slopes, Tensor curves, Tensor bias, Tensor(a!) out) -> ()");
-  m.def("moments(Tensor x, Tensor origin, Tensor gamma, Tensor(a!) counts, Tensor(b!) products) -> ()");
+  m.def(
+      "lloyd(Tensor x, Tensor origin, Tensor share, Tensor centers, Tensor(a!) inertia, Tensor(b!) counts, "
+      "Tensor(c!) sums, Tensor(d!) labels, Tensor(e!) distance, int n_threads) -> ()");
+  m.def("scores(Tensor x, Tensor origin, Tensor slopes, Tensor curves, Tensor bias, Tensor(a!) out, int n_threads) -> ()");
+  m.def("moments(Tensor x, Tensor origin, Tensor gamma, Tensor(a!) counts, Tensor(b!) products, int n_threads) -> ()");
   m.def(
       "em_step(Tensor x, Tensor origin, Tensor share, Tensor slopes, Tensor curves, Tensor bias, "
-      "Tensor(a!) likelihood, Tensor(b!) counts, Tensor(c!) products, Tensor(d!) worst, Tensor(e!) where) -> ()");
+      "Tensor(a!) likelihood, Tensor(b!) counts, Tensor(c!) products, Tensor(d!) worst, Tensor(e!) where, int n_threads) -> ()");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(parnassus_gaussians, CPU, m) {
+  m.impl("lloyd", TORCH_BOX(&lloyd));
   m.impl("scores", TORCH_BOX(&scores));
   m.impl("moments", TORCH_BOX(&moments));
   m.impl("em_step", TORCH_BOX(&em_step));

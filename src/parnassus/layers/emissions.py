@@ -159,10 +159,13 @@ class Gaussian(Emissions):
         return out.sub_(0.5 * constant[:, None]).T
 
     def begin(self, x: Tensor, gamma: Tensor) -> None:
-        z = x.double()
-        self.centre.copy_(z.mean(0))
-        z = z - self.centre
-        self.overall.copy_(z.square().mean(0) if self.by_feature else z.T @ z / len(z))
+        self.centre.copy_(x.double().mean(0))
+        if self.by_feature:
+            every = weighted_moments(x, self.centre, gamma.new_ones(len(x), 1))
+            self.overall.copy_(every.squares[0] / len(x))
+        else:
+            z = x.double() - self.centre
+            self.overall.copy_(z.T @ z / len(z))
         spread = self.overall if self.by_feature else self.overall.diagonal()
         self.least.copy_(self.relative_floor * spread.mean())
         self.means.copy_(self.centre.expand_as(self.means))

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..errors import DataError, DataWarning, SettingError
 from ..functional.mixtures import assign, seed_centers
+from ..functional.nearest import lloyd_round
 from ..train.phase import Batch, Objective, Phase
 from .em import EM
 
@@ -83,6 +84,26 @@ class Lloyd(EM):
                 self.centers[run] = given_centers(self.given, k, d).to(x.device) - self.shift
             else:
                 self.centers[run] = first_centers(x, weight, k, init=self.init, generator=generator)
+
+    def add(self, batch: Batch) -> Tensor:
+        found = self._by_kernel(batch)
+        return super().add(batch) if found is None else self.book(found)
+
+    def _by_kernel(self, batch: Batch) -> list[Tensor] | None:
+        """The sums of all rows at once, where there is a kernel."""
+        x, shares = batch["x"], self.shares(batch)
+        rounds = []
+        for run, centers in enumerate(self.centers):
+            own = shares[:, run]
+            found = lloyd_round(x, self.shift, own, centers)
+            if found is None:
+                return None
+            if not bool(found.counts.all()):  # where every cluster has rows, none will ask for the farthest
+                distance = found.distance.where(own > 0, -1.0)
+                self._note_far(run, x.double() - self.shift, found.labels, distance, own)
+            rounds.append(found)
+        parts = [[-r.inertia for r in rounds], [r.counts for r in rounds], [r.sums for r in rounds]]
+        return [shares.sum(0), *(torch.stack(part) for part in parts)]
 
     def gather(self, x: Tensor, share: Tensor) -> list[Tensor]:
         k = self.centers.shape[1]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..errors import Diverged
+from ..functional.threads import one_thread
 from ..train.phase import Batch, Objective, Phase
 
 BLOCK = 4096  # rows worked on at a time: scores stay in cache
@@ -97,7 +98,8 @@ class EM(Objective):
 
     def add(self, batch: Batch) -> Tensor:
         """Minus the mean log-likelihood of these rows; adds what they say to the sums."""
-        own = [[share.sum(0), *self.gather(x, share)] for x, share in self.blocks(batch)]
+        with one_thread():
+            own = [[share.sum(0), *self.gather(x, share)] for x, share in self.blocks(batch)]
         return self.book([torch.stack(parts).sum(0) for parts in zip(*own, strict=True)] if len(own) > 1 else own[0])
 
     def book(self, totals: list[Tensor]) -> Tensor:

@@ -107,10 +107,7 @@ class GaussianMixtureEM(EM):
                 raise SettingError(
                     f"means is (n_components, features) {tuple(self.means.shape[1:])}; got {given.shape}"
                 )
-            gamma = x.new_full((len(x), k), 1 / k)
-            self._fit_run(run, gamma, x, weight)
-            pooled = self._fit_pooled(x, weight)
-            self.covariances[run] = pooled.expand_as(self.covariances[run])
+            self.covariances[run] = self._fit_pooled(x, weight).expand_as(self.covariances[run])
             self.means[run], self.weights[run] = given - self.shift, 1 / k
             return
         centers = seed_centers(x, k, weight, generator=generator)
@@ -182,21 +179,14 @@ class GaussianMixtureEM(EM):
         assert self._scores is not None
         features = self.shape.features(x)
         gamma, log_p = shares_of(self._scores(x, features), share)
-        self._note_worst(x, log_p.where(share > 0, torch.inf))
-        log_likelihood = (log_p * share).sum(0)
-        return [log_likelihood, gamma.sum(0), gamma.T @ features, self.shape.extra(x, share)]
-
-    def _note_worst(self, x: Tensor, log_p: Tensor) -> None:
-        lowest = log_p.min(0)
+        lowest = log_p.where(share > 0, torch.inf).min(0)
         self._keep_worst(lowest.values, x[lowest.indices])
+        return [(log_p * share).sum(0), gamma.sum(0), gamma.T @ features, self.shape.extra(x, share)]
 
     def _keep_worst(self, worst: Tensor, rows: Tensor) -> None:
         """The row (runs, d) that each run explains least (runs,) of all it was shown since the last M step."""
-        if self._worst is None:
-            self._worst = worst, rows
-        else:
-            lower = worst < self._worst[0]
-            self._worst = torch.minimum(worst, self._worst[0]), torch.where(lower[:, None], rows, self._worst[1])
+        before, held = self._worst or (worst, rows)
+        self._worst = torch.minimum(worst, before), torch.where((worst < before)[:, None], rows, held)
 
     def _counts(self, sums: list[Tensor]) -> Tensor:
         return sums[0].view(self.weights.shape)

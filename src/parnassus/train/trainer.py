@@ -146,6 +146,7 @@ class Trainer:
         self.best: dict[str, Any] | None = None
         self.losses = {p.name: Losses() for p in self.phases}
         self._epoch_start: dict[str, Any] | None = None
+        self._held: Batch | None = None  # all rows, of an objective that sees them all at every step
 
     @property
     def window(self) -> int:
@@ -190,6 +191,10 @@ class Trainer:
 
     def windows(self, rows: Rows) -> Iterator[list[Batch]]:
         """The windows of the epoch under way that are still to come, each as its cuts, as rows give them."""
+        if self.objective.full_batch and self.plan.micro_batch_size is None:
+            self._held = self._held or rows.take(torch.arange(self.n_rows))  # an index always gives the same
+            yield [dict(self._held)]
+            return
         epoch, position = self.timetable.place(self.step)
         window = self.window
         order = self.order(epoch)[position * window :]
@@ -207,7 +212,7 @@ class Trainer:
 
     def start(self, rows: Rows) -> None:
         """Take the rows to train on, and let the objective start from them before the first step."""
-        self.rows = rows
+        self.rows, self._held = rows, None
         self.objective.train()
         if self.step == 0 and type(self.objective).begin is not Objective.begin:
             seed_device(self.device, seed_of(self.plan.seed, "begin"))
@@ -317,7 +322,7 @@ class Trainer:
             self.objective.load_state_dict(self.best["state"])
         for block in self.distinct:
             block.release()
-        self._epoch_start = None
+        self._epoch_start = self._held = None
         self.objective.eval()
         return self
 

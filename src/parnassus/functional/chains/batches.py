@@ -1,12 +1,16 @@
 """Forward and backward over sequences side by side, a frame of all of them a step; long ones cut into chunks."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-THIN = 1e-60  # of the mass, as in the kernel: a frame that leaves less may have lost paths to underflow
+THIN = 1e-60  # of the mass: frames that leave less may have lost paths to underflow
+APART = 1e-200  # so little of alpha is where beta is: what links them may be lost
+CHUNKS = 0.85  # times the square root of the frames: steps of all chunks cost about what a chunk's ends do
+EVERY = 4  # frames between two that are divided by their mass
 
 
 class Batched:
@@ -25,19 +29,39 @@ class Batched:
         order = lengths.argsort(descending=True, stable=True)
         starts = lengths.cumsum(0) - lengths
         at = torch.arange(self.time, device=lengths.device)
+        last = int(lengths.sum()) - 1
         self.active = (lengths[order][None] > at[:, None]).sum(1).tolist()
-        self.flat = (starts[order][None] + at[:, None]).clamp(max=int(lengths.sum()) - 1)
+        self.flat = (starts[order] + at[:, None]).clamp(max=last)
+        self.flat_reversed = (starts[order] + (lengths[order] - 1 - at[:, None]).clamp(min=0)).clamp(max=last)
         rank = torch.empty_like(order)
         rank[order] = torch.arange(self.n, device=lengths.device)
         owner = torch.repeat_interleave(torch.arange(self.n, device=lengths.device), lengths)
         within = torch.arange(len(owner), device=lengths.device) - starts[owner]
         self.back, self.rank = within * self.n + rank[owner], rank
+        self.back_reversed = (lengths[owner] - 1 - within) * self.n + rank[owner]
 
     def beside(self, frames: Tensor) -> Tensor:
         """(time, n, ...) from frames end to end."""
         if self.equal:
             return frames.view(self.n, self.time, *frames.shape[1:]).transpose(0, 1).contiguous()
         return frames[self.flat]
+
+    def both_ways(self, frames: Tensor) -> Tensor:
+        """(time, 2, n, K) from frames end to end (frames, K): as they are, and each sequence from its last frame on."""
+        b = frames.new_empty(self.time, 2, self.n, frames.shape[1])
+        if self.equal:
+            b[:, 0] = frames.view(self.n, self.time, -1).transpose(0, 1)
+            b[:, 1] = b[:, 0].flip(0)
+        else:
+            b[:, 0], b[:, 1] = frames[self.flat], frames[self.flat_reversed]
+        return b
+
+    def in_frames(self, both: Tensor) -> tuple[Tensor, Tensor]:
+        """The two ways (frames, K) of (time, 2, n, K), frames in the order in which they were given."""
+        if self.equal:
+            ways = both[:, 0].transpose(0, 1), both[:, 1].flip(0).transpose(0, 1)
+            return ways[0].reshape(-1, both.shape[3]), ways[1].reshape(-1, both.shape[3])
+        return both[:, 0].flatten(0, 1)[self.back], both[:, 1].flatten(0, 1)[self.back_reversed]
 
     def end_to_end(self, beside: Tensor) -> Tensor:
         """Frames end to end from (time, n, ...)."""
@@ -50,37 +74,27 @@ class Batched:
         return each if self.equal else each[self.rank]
 
 
-def forward_sweep(entering: Tensor, transitions: Tensor, b: Tensor, active: list[int]) -> tuple[Tensor, Tensor]:
-    """alpha (time, n, K), each frame's summing to 1, and the scales (time, n, 1); `entering` is what frame 0 gets."""
-    alpha, scale = torch.zeros_like(b), torch.ones_like(b[:, :, :1])
-    for t, n in enumerate(active):
-        own = alpha[t, :n]
-        if t:
-            torch.mm(alpha[t - 1, :n], transitions, out=own)
-            own.mul_(b[t, :n])
-        else:
-            torch.mul(entering[:n], b[0, :n], out=own)
-        torch.sum(own, 1, keepdim=True, out=scale[t, :n])
-        own.div_(scale[t, :n])
-    return alpha, scale
+def two_way_sweep(entering: Tensor, transitions: Tensor, b: Tensor, active: list[int]) -> tuple[Tensor, Tensor]:
+    """alpha, and b beta from the last frame on (time, 2, n, K), both to a factor; and what both were divided by.
 
-
-def backward_sweep(
-    future: Tensor, transitions: Tensor, b: Tensor, scale: Tensor, active: list[int]
-) -> tuple[Tensor, Tensor]:
-    """beta (time, n, K), and b beta / scale, which is what a state that is entered there brings.
-
-    `future` (n, K) is the beta of each last frame, and is overwritten.
+    alpha_t = (alpha_{t-1} A) b_t and b_t beta_t = b_t A (b_{t+1} beta_{t+1}) are one recursion, on A and on A
+    transposed, so that one product of two matrices does a frame of both. Every few frames they are divided by their
+    sums (stretches, 2, n). `entering` (2, n, K) is what the first frames get.
     """
-    beta, entered = torch.zeros_like(b), b.div(scale)
-    back = transitions.T.contiguous()
-    for t in range(len(active) - 1, -1, -1):
-        n = active[t]
-        beta[t, :n] = future[:n]
-        entered[t, :n].mul_(future[:n])
+    held, step = torch.zeros_like(b), torch.stack([transitions, transitions.T.contiguous()])
+    mass = b.new_ones((len(active) + EVERY - 1) // EVERY, 2, b.shape[2], 1)
+    for t, n in enumerate(active):
+        own = held[t, :, :n]
         if t:
-            torch.mm(entered[t, :n], back, out=future[:n])
-    return beta, entered
+            torch.bmm(held[t - 1, :, :n], step, out=own)
+            own.mul_(b[t, :, :n])
+        else:
+            torch.mul(entering, b[0], out=own)
+        if t % EVERY == EVERY - 1:
+            total = mass[t // EVERY, :, :n]
+            torch.sum(own, 2, keepdim=True, out=total)
+            own.div_(total)
+    return held, mass[..., 0]
 
 
 def last_frames(alpha: Tensor, active: list[int]) -> Tensor:
@@ -91,18 +105,22 @@ def last_frames(alpha: Tensor, active: list[int]) -> Tensor:
     return alpha[lengths - 1, torch.arange(n, device=alpha.device)]
 
 
-def scaled_batch(
-    start: Tensor, transitions: Tensor, leave: Tensor, scaled: Tensor, place: Batched
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """alpha, beta and b beta / scale end to end (frames, K), and the sum of log scales (n,), NaN where one is thin."""
-    b = place.beside(scaled)
-    alpha, scale = forward_sweep(start.expand(place.n, -1), transitions, b, place.active)
-    end = (last_frames(alpha, place.active) * leave).sum(1, keepdim=True)
-    beta, entered = backward_sweep(leave / end, transitions, b, scale, place.active)
-    held = (scale[..., 0] > THIN).all(0) & (end[:, 0] > THIN)
-    log_p = scale[..., 0].log().sum(0) + end[:, 0].log()
-    log_p = torch.where(held, log_p, torch.nan)
-    return place.end_to_end(alpha), place.end_to_end(beta), place.end_to_end(entered), place.in_order(log_p)
+class Scaled(NamedTuple):
+    """alpha and b beta (frames, K), each to a factor a frame; the sum of log scales (n,), NaN where it is lost."""
+
+    alpha: Tensor
+    entered: Tensor
+    log_p: Tensor
+
+
+def scaled_batch(start: Tensor, transitions: Tensor, leave: Tensor, scaled: Tensor, place: Batched) -> Scaled:
+    """Both recursions over sequences side by side."""
+    entering = torch.stack([start, leave])[:, None].expand(2, place.n, -1)
+    held, mass = two_way_sweep(entering, transitions, place.both_ways(scaled), place.active)
+    end = (last_frames(held[:, 0], place.active) * leave).sum(1)
+    thick = (mass > THIN).all(0).all(0) & (end > THIN)
+    log_p = torch.where(thick, mass[:, 0].log().sum(0) + end.log(), torch.nan)
+    return Scaled(*place.in_frames(held), place.in_order(log_p))
 
 
 class Chunked:
@@ -110,49 +128,52 @@ class Chunked:
 
     def __init__(self, start: Tensor, transitions: Tensor, leave: Tensor, scaled: Tensor) -> None:
         self.start, self.transitions, self.leave = start, transitions, leave
-        n_chunks = max(round(math.sqrt(len(scaled)) / 2), 1)
+        n_chunks = max(round(math.sqrt(len(scaled)) * CHUNKS), 1)
         length = math.ceil(len(scaled) / n_chunks)
         short = n_chunks * length - len(scaled)
         self.lengths = torch.full((n_chunks,), length, device=scaled.device)
         self.lengths[n_chunks - short :] -= 1
         self.place = Batched(self.lengths)
-        self.b = self.place.beside(scaled)
+        self.b = self.place.both_ways(scaled)
 
     def products(self) -> Tensor:
         """diag(b_1) A diag(b_2) ... A diag(b_L) of each chunk (n, K, K), to a factor."""
-        total = torch.diag_embed(self.b[0])
+        total, b = torch.diag_embed(self.b[0, 0]), self.b[:, 0, :, None]
         for t, n in enumerate(self.place.active):
             if t:
-                own = (total[:n] @ self.transitions) * self.b[t, :n, None, :]
-                total[:n] = own / own.amax((1, 2), keepdim=True)
-        return total
+                own = (total[:n] @ self.transitions).mul_(b[t, :n])
+                if t % EVERY == 0:
+                    own.div_(own.amax((1, 2), keepdim=True))
+                if n == len(total):
+                    total = own
+                else:
+                    total[:n] = own
+        return total.div_(total.amax((1, 2), keepdim=True))
 
-    def run(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """alpha, beta and b beta / scale (frames, K), and the sum of log scales, NaN where one is thin."""
+    def run(self) -> Scaled:
+        """Both recursions over the sequence."""
         entering, future = self._ends(self.products())
-        alpha, scale = forward_sweep(entering, self.transitions, self.b, self.place.active)
-        last = last_frames(alpha, self.place.active)
-        future /= (last * future).sum(1, keepdim=True)
-        end = last[-1] @ self.leave
-        beta, entered = backward_sweep(future, self.transitions, self.b, scale, self.place.active)
-        log_p = scale.log().sum() + end.log()
-        held = (scale > THIN).all() & (end > THIN)
-        parts = (self.place.end_to_end(x) for x in (alpha, beta, entered))
-        return *parts, torch.where(held, log_p, torch.nan)  # type: ignore[return-value]
+        held, mass = two_way_sweep(torch.stack([entering, future]), self.transitions, self.b, self.place.active)
+        end = last_frames(held[:, 0], self.place.active)[-1] @ self.leave
+        # a chunk's alpha begins with a sum of 1, whatever the one before it came to
+        inner = last_frames(held[:, 0], self.place.active)[:-1].sum(1)
+        log_p = mass[:, 0].log().sum() + inner.log().sum() + end.log()
+        thick = (mass > THIN).all() & (end > THIN) & (inner > THIN).all()
+        return Scaled(*self.place.in_frames(held), torch.where(thick, log_p, torch.nan))
 
     def _ends(self, products: Tensor) -> tuple[Tensor, Tensor]:
         """What enters each chunk (n, K), as what the frame before it leaves, and the beta of each last frame."""
-        operator, A = products.cpu().numpy(), self.transitions.cpu().numpy()
-        entering, future = np.empty(operator.shape[:2]), np.empty(operator.shape[:2])
+        onward = (products @ self.transitions).cpu().numpy()
+        through, back = products.sum(2).cpu().numpy(), (self.transitions @ products).cpu().numpy()
+        entering, future = np.empty(products.shape[:2]), np.empty(products.shape[:2])
         own, ahead = self.start.cpu().numpy(), self.leave.cpu().numpy()
         with np.errstate(invalid="ignore", divide="ignore"):
-            for c in range(len(operator)):
+            for c in range(len(onward)):
                 entering[c] = own
-                own = own @ operator[c]
-                own = (own / own.sum()) @ A
-            for c in range(len(operator) - 1, -1, -1):
+                own = (own @ onward[c]) / (own @ through[c])  # divided by its mass before it goes on
+            for c in range(len(back) - 1, -1, -1):
                 future[c] = ahead
-                ahead = A @ (operator[c] @ ahead)
+                ahead = back[c] @ ahead
                 ahead = ahead / ahead.max()
         return torch.from_numpy(entering).to(products), torch.from_numpy(future).to(products)
 

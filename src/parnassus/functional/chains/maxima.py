@@ -5,9 +5,11 @@ import math
 import torch
 from torch import Tensor
 
+from ..threads import one_thread
 from .batches import Batched
 
 
+@one_thread()
 def best_paths_batch(start: Tensor, step: Tensor, end: Tensor, logs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     """Paths end to end (frames,) int64 and scores (n,); everything is in logarithms."""
     place = Batched(lengths)
@@ -18,6 +20,7 @@ def best_paths_batch(start: Tensor, step: Tensor, end: Tensor, logs: Tensor, len
     return place.end_to_end(states), place.in_order(scores)
 
 
+@one_thread()
 def best_paths_chunked(start: Tensor, step: Tensor, end: Tensor, logs: Tensor) -> tuple[Tensor, Tensor]:
     """The path (frames,) and score of one long sequence, its chunks side by side."""
     n_chunks = max(round(math.sqrt(len(logs)) / 2), 1)

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from ... import kernels
-from .batches import Batched, Chunked, logged_batch, scaled_batch
+from ..threads import n_threads, one_thread
+from .batches import APART, Batched, Chunked, logged_batch, scaled_batch
 from .maxima import best_paths_batch, best_paths_chunked
 
 LONG, FEW = 2048, 8  # frames and sequences: so few so long are cut into chunks that run side by side
@@ -68,6 +69,7 @@ def expectations(
         gamma,
         xi,
         log_probs,
+        n_threads(),
     )
     return Expectations(log_probs, gamma, xi)
 
@@ -97,6 +99,7 @@ def _in_chunks(lengths: Tensor, n_states: int) -> bool:
     return len(lengths) <= FEW and int(lengths.max()) >= LONG and n_states <= WIDE
 
 
+@one_thread()
 def _twin(
     start: Tensor,
     transitions: Tensor,
@@ -106,26 +109,34 @@ def _twin(
     weight: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Scaled where that holds, in logarithms where not."""
-    sizes = lengths.tolist()
     peak = logs.amax(1)
     peak = torch.where(peak.isfinite(), peak, 0.0)
-    scaled = (logs - peak[:, None]).exp_().contiguous()
+    scaled = (logs.contiguous() - peak[:, None]).exp_()
     if _in_chunks(lengths, len(start)):
-        parts = [Chunked(start, transitions, leave, piece).run() for piece in scaled.split(sizes)]
-        alpha, beta, entered = (torch.cat([p[i] for p in parts]) for i in range(3))
-        log_probs = torch.stack([p[3] for p in parts])
+        parts = [Chunked(start, transitions, leave, piece).run() for piece in scaled.split(lengths.tolist())]
+        alpha, entered = torch.cat([p.alpha for p in parts]), torch.cat([p.entered for p in parts])
+        log_probs = torch.stack([p.log_p for p in parts])
     else:
-        alpha, beta, entered, log_probs = scaled_batch(start, transitions, leave, scaled, Batched(lengths))
-    log_probs = log_probs + torch.stack([p.sum() for p in peak.split(sizes)])
+        alpha, entered, log_probs = scaled_batch(start, transitions, leave, scaled, Batched(lengths))
+    ends = lengths.cumsum(0) - 1
+    beta = torch.empty_like(alpha)
+    torch.mm(entered[1:], transitions.T, out=beta[:-1])
+    beta[ends] = leave
+    gamma = beta.mul_(alpha)
+    both = gamma.sum(1)
     owner = torch.repeat_interleave(torch.arange(len(lengths), device=lengths.device), lengths)
+    apart = torch.zeros_like(weight).index_add_(0, owner, (~(both > APART)).to(weight))
+    log_probs = torch.where(apart > 0, torch.nan, log_probs)
+    log_probs = log_probs + torch.zeros_like(weight).index_add_(0, owner, peak)
     held = log_probs.isfinite()
-    share = torch.where(held, weight, 0.0)[owner][:, None]
-    gamma = torch.where(share > 0, alpha * beta * share, 0.0)
-    first = torch.zeros(len(logs), dtype=torch.bool, device=logs.device)
-    first[lengths.cumsum(0) - lengths] = True
-    entered = torch.where(first[:, None] | (share <= 0), 0.0, entered * share)
-    alpha = torch.where(share > 0, alpha, 0.0)
-    xi = (alpha[:-1].T @ entered[1:]) * transitions
+    share = torch.where(held, weight, 0.0)[owner] / both
+    if not bool(held.all()):
+        kept = held[owner]
+        share = torch.where(kept, share, 0.0)
+        alpha, entered, gamma = (torch.where(kept[:, None], part, 0.0) for part in (alpha, entered, gamma))
+    gamma.mul_(share[:, None])
+    share[ends] = 0.0
+    xi = (alpha.mul_(share[:, None])[:-1].T @ entered[1:]) * transitions
     lost = (~held).nonzero()[:, 0]
     if len(lost):
         again = (owner[:, None] == lost).any(1)
