@@ -31,6 +31,7 @@ autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "show-inheritance": True, "ignore-module-all": True}
 autodoc_typehints = "signature"
 python_use_unqualified_type_names = True
+toc_object_entries = False  # every page copies the whole tree: with each function in it a build takes minutes
 python_maximum_signature_line_length = 88
 highlight_language = "text"  # equations in docstrings are no Python
 pygments_style = "default"

@@ -18,6 +18,7 @@ _PUBLIC = {
     "NaiveBayes": "estimators.bayes",
     "Conformal": "estimators.conformal",
     "HMM": "estimators.hmm",
+    "SpeechRecognizer": "estimators.speech_recognizer",
     "Bagging": "ensembles.bagging",
     "Voting": "ensembles.voting",
     "Stacking": "ensembles.stacking",

@@ -30,6 +30,9 @@ SURFACE = {
     | {f"model.{name}" for name in ("n-components", "covariance-type", "n-init", "tol", "reg-covar")},
     "train classifier --model mlp": {*SHARED.split(), "class-weight", "threshold"},
     "train regressor --model mlp": {*SHARED.split()},
+    "train speech-recognizer --model ctc": WITHOUT_MODEL
+    | {"units", "lower", "strip"}
+    | {f"model.{name}" for name in ("encoder", "hidden", "n-layers", "subsample", "dropout", "n-heads")},
     "compare": {"data", "models", "target", "drop", "task", "folds", "groups", "metric", "seed", "json"},
     "evaluate": {"RUN", "data", "target", "report", "json"},
     "predict": {"RUN", "data", "text", "out", "proba", "on-error", "json"},
@@ -60,7 +63,7 @@ def test_the_flags_are_those_of_the_list(command):
 def test_the_commands_are_those_of_the_list():
     commands = {c.split(" --")[0] for c in SURFACE}
     assert {c.split()[0] for c in commands} == set(NAMES)
-    assert {f"train {t}" for t in tasks()} == {c for c in commands if c.startswith("train")}
+    assert {f"train {t.replace('_', '-')}" for t in tasks()} == {c for c in commands if c.startswith("train")}
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from parnassus.data.quantiles import Quantiles
 from parnassus.data.rows import Stream
 from parnassus.data.sequences import SequenceList
 from parnassus.data.targets import Labels, Multilabel, Numbers, Target
+from parnassus.data.transcripts import Transcripts
 from parnassus.estimators.intake import take_rows
 
 N = 24
@@ -105,6 +106,10 @@ TARGETS = {
     ),
     "ordered numbers": Sample(Ordered, [3, 10, 5] * 8, ["3"] * 3, ("type", "int")),
     "quantiles": Sample(lambda: Quantiles(quantiles=(0.2, 0.7)), NUMBERS, NUMBERS[:, :2], ("2", "3")),
+    "transcripts": Sample(Transcripts, ["ab", "b a", ""] * 8, ["abz"], ("'z'", "'a', 'b'")),
+    "transcripts of words": Sample(
+        lambda: Transcripts(units="words"), ["one two", "two"] * 12, ["six"], ("six", "two")
+    ),
     "counts": Sample(lambda: Numbers(link="log"), np.arange(N) % 7, [["x"]], ("numbers", "x")),
 }
 inputs = pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
@@ -228,6 +233,7 @@ def test_answers_that_a_model_is_sure_of_come_back_as_they_were_given(sample):
         "numbers": lambda: y if target.options.get("link") != "log" else y.log(),
         "quantiles": lambda: y.repeat_interleave(len(target.quantiles), 1),
         "ordinal": lambda: steps_to(y, target.facts()["n_outputs"]),
+        "transcripts": lambda: y.tolist(),
     }[target.loss_kind]()
     back = target.decode(outputs)
     if isinstance(sample.raw, np.ndarray):

@@ -333,7 +333,7 @@ def divided(request: Request, examples: "Examples", *, texts: bool) -> tuple["Ex
         return examples, opened(part, target=examples.target, drop=request.own("drop"), texts=texts)
     if part == 0:
         return examples, None
-    if examples.y is None:
+    if examples.y is None or request.task not in ("classifier", "regressor"):
         return hold_out(examples, part, seed=request.own("seed"), labels=None)
     goal = target_for(examples.y, request.task).fit(examples.y)  # refuses bad answers by their rows in the file
     labels = goal.indices(examples.y) if isinstance(goal, Labels) else None

@@ -23,6 +23,7 @@ FACTS = {
     "horizon": "time steps that a forecast covers",
     "n_outputs": "outputs are (batch, n_outputs); (batch, time, n_outputs) for next-token targets",
     "n_samples": "how many rows training sees",
+    "units": "y is (batch, longest) of ids below len(units), y_lengths (batch,); what the ids write, a Units",
 }
 
 

@@ -106,6 +106,12 @@ def worst_examples(estimator: "Estimator", examples: Examples) -> list[Any]:
 
     if estimator.target_ is None:  # rows without answers are not answered wrong
         return []
+    own = getattr(estimator, "worst", None)  # of tasks whose answers are no outputs of a net, such as texts
+    if own is not None:
+        return [
+            Example(row=row, truth=truth, predicted=said, score=score, score_name=words, columns=look)
+            for row, truth, said, score, words, look in own(examples, N_EXAMPLES)
+        ]
     outputs, goal = outputs_of(estimator, examples.X), estimator.target_
     if isinstance(goal, Labels):
         probability, truth = goal.probabilities(outputs), goal.indices(examples.y)

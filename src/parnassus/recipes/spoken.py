@@ -99,7 +99,9 @@ def synthesized(text: str, voice: str, speed: int) -> np.ndarray:
     samples, rate = soundfile.read(io.BytesIO(made), dtype="float32")
     loud = np.flatnonzero(np.abs(samples) > 0.01)
     if not len(loud):
-        raise SettingError(f"espeak-ng says nothing for {text!r} with the voice {voice!r}; look at `espeak-ng --voices`")
+        raise SettingError(
+            f"espeak-ng says nothing for {text!r} with the voice {voice!r}; look at `espeak-ng --voices`"
+        )
     return resample(samples[loud[0] : loud[-1] + 1], int(rate), SAMPLE_RATE)
 
 

@@ -1,0 +1,14 @@
+"""Graphs of words made of units made of states, and what is searched and counted on them."""
+
+from .composition import GraphBuilder, SearchGraph
+from .recursions import Counts, Found, best_path, expected_counts, n_best_words
+
+__all__ = [
+    "Counts",
+    "Found",
+    "GraphBuilder",
+    "SearchGraph",
+    "best_path",
+    "expected_counts",
+    "n_best_words",
+]
