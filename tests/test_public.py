@@ -14,7 +14,7 @@ FROZEN = {
     "__version__", "Classifier", "Regressor", "load", "keep_memory", "optimize", "find_rate", "summary", "drift",
     "cross_validate", "bias_variance", "SelectColumns", "project", "learning_curve", "validation_curve", "compare",
     "choose_sequence_model",
-    "Table", "Image", "HMM", "Text", "Speech", "SpeechRecognizer",
+    "Table", "Image", "HMM", "Text", "Sequences", "Speech", "SpeechRecognizer",
     "Conformal", "model", "optimizer", "schedule", "loss", "initializer", "regularizer",
     "ParnassusError", "DataError", "SettingError", "FileError", "MissingExtra", "Diverged", "DataWarning", "NotFitted",
     "byhand", "data", "evaluation", "functional", "insight", "kernels", "layers", "models", "objectives", "sampling",

@@ -42,6 +42,7 @@ _PUBLIC = {
     "Table": "data.table",
     "Image": "data.image",
     "Text": "data.text",
+    "Sequences": "data.sequences",
     "Speech": "data.speech",
     "model": "registry",
     "optimizer": "registry",

@@ -27,6 +27,7 @@ SURFACE = {
     | {"n-clusters", "n-init", *(f"model.{name}" for name in ("n-clusters", "n-init", "tol", "init", "centers"))},
     "train density --model gmm": WITHOUT_MODEL
     | {"n-components", "covariance-type", "n-init", "tol", "reg-covar", "model.init", "model.means"}
+    | {"model.weights", "model.concentration"}
     | {f"model.{name}" for name in ("n-components", "covariance-type", "n-init", "tol", "reg-covar")},
     "train classifier --model mlp": {*SHARED.split(), "class-weight", "threshold"},
     "train regressor --model mlp": {*SHARED.split()},

@@ -127,6 +127,10 @@ OBJECTIVES = {
         "steps",
         lambda: named("tdnn", "classifier", channels=(8,), kernels=(3,), dilations=(1,), hidden=(8,), dropout=0.0),
     ),
+    "hmm": ("steps", lambda: named("hmm", "classifier")),
+    "hmm by MMI": ("steps", lambda: named("hmm", "classifier", criterion="mmi", n_em_steps=3, n_states=2)),
+    "hmm by MPE": ("steps", lambda: named("hmm", "classifier", criterion="mpe", n_em_steps=3, n_mixtures=2)),
+    "hmm by MCE": ("steps", lambda: named("hmm", "classifier", criterion="mce", n_em_steps=3, scale=0.3)),
     "duel": ("numbers", Duel),
     "relay": ("numbers", Relay),
 }
@@ -174,7 +178,7 @@ ZOO = {"xception", "alexnet", "zfnet", "googlenet", "mobilenet_v1", "mobilenet_v
 
 
 def test_every_model_of_these_tasks_is_here():
-    here = {name.split()[-1] for name in OBJECTIVES} | {"linear", "mlp"} | ZOO
+    here = {name.split()[-1] for name in OBJECTIVES} | {"linear", "mlp", "hmm"} | ZOO
     here |= {b.name for b in pn.model if hasattr(b.make, "__wrapped__")}  # sizes of one net
     known = {b.name for b in pn.model if {"classifier", "regressor"} & set(b.tasks)}
     assert known <= here | {"embedded"}, f"add {known - here} to OBJECTIVES"

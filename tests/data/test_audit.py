@@ -146,3 +146,10 @@ def test_pictures_that_are_equal_or_blank_are_named(tmp_path):
 
 def test_texts_are_compared_too():
     assert "1 rows repeat" in said(audit(["a", "b", "a"], ["x", "y", "x"]))
+
+
+def test_uneven_classes_of_plain_strings_are_told():
+    import pandas as pd
+
+    found = audit(np.arange(180.0)[:, None], pd.Series(["a"] * 170 + ["b"] * 10, dtype=object))
+    assert any("'a' has 170 rows and 'b' has 10 (17 to 1)" in f.what for f in found)

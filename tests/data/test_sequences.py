@@ -83,3 +83,14 @@ def test_another_kind_than_fit_saw_is_refused():
         codec.encode([np.zeros((2, 3))])
     with pytest.raises(pn.SettingError, match="float32"):
         Sequences(dtype="float16")
+
+
+def test_an_alphabet_that_is_mostly_unseen_is_refused_before_it_takes_the_memory():
+    with pytest.raises(pn.DataError, match="sequence 1, step 2: symbol 1000000000 makes an alphabet of 1,000,000,001"):
+        Sequences().fit([np.array([0, 1]), np.array([1, 0, 10**9])])
+    assert Sequences(n_symbols=100_000).fit([np.array([0, 99_999])]).vocab_size == 100_000
+
+
+def test_lists_of_numbers_are_symbols_where_the_codec_says_so():
+    codec = Sequences().fit([[0, 1, 2], [2, 1]])
+    assert codec.views()["steps"]["vocab_size"] == 3

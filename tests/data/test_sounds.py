@@ -158,3 +158,13 @@ def test_sounds_beside_the_classes_are_named(tmp_path):
 )  # fmt: skip
 def test_what_looks_like_sounds(raw, form):
     assert form_of(raw) == form
+
+
+def test_a_table_with_a_column_of_sounds_and_others_must_say_what_it_learns_from():
+    import pandas as pd
+
+    from parnassus.data.codec import codec_for, form_of
+
+    assert form_of(pd.DataFrame({"file": ["a.wav", "b.wav"]})) == "sounds"
+    with pytest.raises(pn.DataError, match=r"codec=pn.Speech\(column='file'\)"):
+        codec_for(pd.DataFrame({"file": ["a.wav", "b.wav"], "age": [1, 2]}))

@@ -292,3 +292,22 @@ def test_labels_beside_the_rows_are_not_learned_from():
     assert ours.means_.shape == (2, 3)
     assert torch.is_tensor(ours.objective_.means)
     np.testing.assert_array_equal(ours.predict(frame), ours.predict(frame[list("abc")]))
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: pn.GaussianMixture(n_components=2), lambda: pn.KMeans(n_clusters=2), lambda: pn.NaiveBayes()]
+)
+def test_numbers_whose_spread_32_bits_lose_are_refused(make):
+    stamps = 1.7e9 + np.r_[np.zeros(50), np.full(50, 60.0)][:, None] + np.random.default_rng(0).normal(size=(100, 1))
+    with pytest.raises(pn.DataError, match=r"column 0 of X lies around 1.7e\+09 and varies by 30"):
+        make().fit(stamps, np.repeat([0, 1], 50))
+    make().fit(stamps - 1.7e9, np.repeat([0, 1], 50))
+
+
+def test_a_table_that_fills_gaps_keeps_the_columns_own_units():
+    X = np.random.default_rng(0).normal(size=(80, 2)) * [1000, 1]
+    X[3, 1] = np.nan
+    model = pn.KMeans(n_clusters=2, codec=pn.Table(missing="median")).fit(X)
+    assert np.abs(model.cluster_centers_[:, 0]).max() > 100
+    scaled = pn.KMeans(n_clusters=2, codec=pn.Table(missing="median", scaling="standard")).fit(X)
+    assert np.abs(scaled.cluster_centers_).max() < 5

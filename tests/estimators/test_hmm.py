@@ -374,3 +374,96 @@ def test_words_made_of_fitted_phones_are_decoded_as_one_chain():
     word = chains.in_series(parts)
     rows = torch.cat([word.transitions, word.leave[:, None]], 1).sum(1)
     torch.testing.assert_close(rows, torch.ones(4, dtype=torch.float64))
+
+
+# --- how good it is -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("covariance", ["diagonal", "full", "spherical", "tied"])
+def test_bic_and_aic_are_hmmlearns(covariance):
+    """hmmlearn's criteria of a model with these very parameters; frames are what BIC counts."""
+    hmm = pytest.importorskip("hmmlearn.hmm", reason="hmmlearn is not installed: an optional oracle")
+    X, _ = drawn()
+    ours = pn.HMM(n_states=3, covariance=covariance, epochs=4).fit(X)
+    theirs = hmm.GaussianHMM(3, covariance_type={"diagonal": "diag"}.get(covariance, covariance))
+    theirs.n_features = 2
+    theirs.startprob_, theirs.transmat_ = (p.numpy() for p in ours.chain_[:2])
+    theirs.means_ = ours.objective_.emissions.means.numpy()
+    spread = ours.objective_.emissions.covariances
+    spread = {"spherical": spread[:, 0], "tied": spread[0]}.get(covariance, spread)
+    theirs.covars_ = spread.numpy()
+    whole, lengths = np.concatenate(X), [len(x) for x in X]
+    assert ours.bic(X) == pytest.approx(theirs.bic(whole, lengths), rel=1e-9)
+    assert ours.aic(X) == pytest.approx(theirs.aic(whole, lengths), rel=1e-9)
+
+
+def test_transitions_that_cannot_be_are_no_parameters():
+    """Left to right, three states: two of them may go on or stay (one free number each), the start is fixed."""
+    X, _ = drawn()
+    model = pn.HMM("gmm", n_states=3, n_mixtures=2, topology="left_to_right", epochs=2).fit(X)
+    assert model.objective_.n_parameters == 2 + 3 * 1 + 6 * (2 + 2)
+    model = pn.HMM(n_states=3, topology="left_to_right", entry_exit=True, epochs=2).fit(X)
+    assert model.objective_.n_parameters == 3 + 3 * (2 + 2)
+
+
+def test_bic_finds_how_many_states_the_data_were_drawn_from():
+    X, _ = drawn(n=40)
+    found = {k: pn.HMM(n_states=k, covariance="spherical").fit(X).bic(X) for k in (1, 2, 3, 4)}
+    assert min(found, key=found.get) == 3
+
+
+def test_evaluate_says_log_p_a_frame_beside_one_gaussian_for_all():
+    """The baseline against scipy's densities; the interval over sequences holds the value, and is deterministic."""
+    scipy_stats = pytest.importorskip("scipy.stats")
+    X, _ = drawn(n=40)
+    model = pn.HMM(n_states=3).fit(X[:30])
+    found = model.evaluate(X[30:])
+    (metric,) = found.metrics
+    frames = np.concatenate(X[30:])
+    alone = scipy_stats.norm(frames.mean(0), frames.std(0)).logpdf(frames).sum(1).mean()
+    assert metric.name == "log_likelihood_a_frame"
+    assert metric.value == pytest.approx(model.score(X[30:]))
+    assert metric.baseline == pytest.approx(alone)
+    assert metric.low < metric.value < metric.high
+    assert metric.verdict == "better"
+    assert model.evaluate(X[30:]) == found
+    whole, lengths = frames, [len(x) for x in X[30:]]
+    assert model.evaluate(whole, lengths=lengths) == found
+
+
+def test_sequences_count_in_an_evaluation_as_their_weights_say():
+    X, _ = drawn(n=6)
+    model = pn.HMM(n_states=2, epochs=5).fit(X)
+    once = model.evaluate([X[0], X[0], X[1]]).metrics[0]
+    weighted = model.evaluate(X[:2], sample_weight=[2, 1]).metrics[0]
+    assert weighted.value == pytest.approx(once.value)
+    assert weighted.baseline == pytest.approx(once.baseline)
+
+
+def test_symbols_are_evaluated_beside_how_often_each_occurs():
+    X = symbols()
+    model = pn.HMM(n_states=2, emission_prior=1.0).fit(X)
+    metric = model.evaluate(X).metrics[0]
+    share = np.bincount(np.concatenate(X)) / sum(map(len, X))
+    assert metric.baseline == pytest.approx(float((share * np.log(share)).sum()))
+
+
+def test_one_sequence_has_no_interval_and_one_without_a_path_is_refused():
+    X = [np.array([0, 0, 1, 0, 1]), np.array([0, 1, 1, 0])]
+    model = pn.HMM(n_states=2, initial={"probabilities": [[0.9, 0.1], [0.1, 0.9]]}, epochs=2).fit(X)
+    assert model.evaluate(X[0]).metrics[0].low is None
+    three = pn.HMM(n_states=2, epochs=2).fit([np.array([0, 1, 2]), np.array([0, 1, 1])])
+    three.objective_.emissions.probabilities[:, 2] = 0
+    with pytest.raises(pn.DataError, match="sequence 1 has no path"):
+        three.evaluate([np.array([0, 1]), np.array([0, 2, 1])])
+
+
+def test_a_report_is_written_of_given_sequences_and_of_held_out_ones(tmp_path):
+    X, _ = drawn(n=20)
+    model = pn.HMM(n_states=3, epochs=5).fit(X, validation=0.25)
+    assert model.report(tmp_path / "held.html").n_rows == 5
+    found = model.report(tmp_path / "given.html", X[:4])
+    assert found == model.evaluate(X[:4])
+    assert "Log likelihood a frame" in (tmp_path / "given.html").read_text()
+    with pytest.raises(pn.SettingError, match="validation"):
+        pn.HMM(n_states=2, epochs=2).fit(X).report(tmp_path / "none.html")

@@ -166,3 +166,10 @@ def test_columns_that_never_vary_are_left_out_with_a_warning():
 def test_options_out_of_range_are_refused(model, options):
     with pytest.raises(pn.SettingError, match=model):
         pn.Classifier(pn.model(model, **options)).fit(*IRIS)
+
+
+def test_negative_counts_are_refused_in_use_as_in_training():
+    X = np.array([[3, 0], [0, 2], [4, 1], [1, 5]])
+    clf = pn.NaiveBayes("multinomial_nb").fit(X, [0, 1, 0, 1])
+    with pytest.raises(pn.DataError, match="counts are not negative"):
+        clf.predict([[-5, 1]])

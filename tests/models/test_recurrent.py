@@ -109,3 +109,23 @@ def test_settings_without_meaning_are_refused(model, message):
     X, y = order_of_two(20)
     with pytest.raises(pn.SettingError, match=message):
         pn.Classifier(model, epochs=1).fit(X, y)
+
+
+def test_sequences_have_a_model_of_their_own_and_a_report(tmp_path):
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(n, 2)) for n in rng.integers(4, 9, 40)]
+    y = np.array(["a"] * 34 + ["b"] * 6)
+    clf = pn.Classifier(epochs=1).fit(X, y)
+    assert clf.model_name == "gru"
+    clf.report(tmp_path / "r.html", X, y)
+    assert "begins" in (tmp_path / "r.html").read_text()
+    reg = pn.Regressor(epochs=1).fit(X, np.arange(40.0))
+    assert reg.model_name == "gru"
+    reg.report(tmp_path / "n.html", X, np.arange(40.0))
+
+
+def test_pictures_of_floats_are_told_apart_by_their_codec():
+    X = np.random.default_rng(0).random((10, 8, 8))
+    with pytest.raises(pn.DataError, match=r"for pictures give codec=pn.Image\(\)"):
+        pn.Classifier("cnn").fit(X, [0, 1] * 5)
+    assert pn.Classifier("cnn", epochs=1, codec=pn.Image()).fit(X, [0, 1] * 5).view_ == "image"

@@ -310,11 +310,11 @@ def audit_target(y: Any) -> list[Finding]:
         )
     ratio = counts.max() / counts.min()
     if ratio >= 4 and len(names) > 1:
-        often, rare = names[counts.argmax()], names[counts.argmin()]
+        often, rare = (names[[i]].tolist()[0] for i in (counts.argmax(), counts.argmin()))  # text may be plain str
         found.append(
             Finding(
                 "warning" if ratio >= 20 else "info",
-                f"{often.item()!r} has {counts.max()} rows and {rare.item()!r} has {counts.min()} ({ratio:.0f} to 1)",
+                f"{often!r} has {counts.max()} rows and {rare!r} has {counts.min()} ({ratio:.0f} to 1)",
                 "y",
                 "read balanced accuracy rather than accuracy; weigh classes with class_weight='balanced'",
             )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
+import narwhals as nw
 import numpy as np
 import torch
 from torch import Tensor
@@ -95,7 +96,7 @@ def form_of(raw: Any) -> str | None:
     if isinstance(raw, Tensor):
         raw = raw.numpy(force=True)
     if hasattr(type(raw), "columns") or hasattr(type(raw), "schema"):
-        return "table"
+        return "sounds" if sound_columns(raw) == list(map(str, raw.columns)) else "table"
     if isinstance(raw, np.ndarray) and raw.ndim > 2:
         return "sequences" if raw.ndim == 3 and raw.dtype.kind == "f" else "pictures"
     first = raw[0] if isinstance(raw, list | tuple | np.ndarray) and len(raw) else None
@@ -113,9 +114,22 @@ def form_of(raw: Any) -> str | None:
     return "table"
 
 
+def sound_columns(frame: Any) -> list[str]:
+    """The columns of a data frame that hold paths of sounds, by their first entries."""
+    held = nw.from_native(frame, eager_only=True, pass_through=True)
+    if not isinstance(held, nw.DataFrame) or not len(held):
+        return []
+    return [name for name in held.columns if is_sound_path(held[name][0])]
+
+
 def codec_for(raw: Any) -> Codec:
     """An unfitted codec for raw data."""
     form = form_of(raw)
+    if form == "table" and hasattr(raw, "columns") and (named := sound_columns(raw)):
+        raise DataError(
+            f"the column {named[0]!r} of X holds paths of sounds, and X has other columns; to learn from the sounds "
+            f"alone give codec=pn.Speech(column={named[0]!r}), to learn from the others drop that column"
+        )
     for codec in codec_kinds().values():
         if codec.form == form:
             return codec()

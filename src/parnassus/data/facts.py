@@ -54,4 +54,7 @@ def choose_view(
             return name, fed[0], {k: facts[k] for k in sorted(fed[0].facts)}
     needs = " or ".join(", ".join(sorted(b.facts - others.keys())) for b in builders)
     offers = "; ".join(f"{name}: {', '.join(sorted(facts))}" for name, facts in views.items())
-    raise DataError(f"{wanted!r} needs {needs}, and these data offer {offers}; choose another model or other data")
+    hint = "choose another model or other data"
+    if "in_channels" in needs and any("step_features" in facts for facts in views.values()):
+        hint = "arrays (rows, height, width) of floats are taken for sequences: for pictures give codec=pn.Image()"
+    raise DataError(f"{wanted!r} needs {needs}, and these data offer {offers}; {hint}")

@@ -87,7 +87,10 @@ class Ragged:
         index = index.to(self.lengths.device)
         lengths = self.lengths[index]
         at = torch.arange(max(int(lengths.max()), 1), device=lengths.device)
-        flat = (self.starts[index, None] + at).clamp_(max=max(len(self.values) - 1, 0))
+        if not len(self.values):  # rows of nothing
+            shape = (*index.shape, len(at), *self.values.shape[1:])
+            return {"x": self.values.new_full(shape, self.pad), "lengths": lengths}
+        flat = (self.starts[index, None] + at).clamp_(max=len(self.values) - 1)
         inside = (at < lengths[:, None]).view(flat.shape + (1,) * (self.values.ndim - 1))
         return {"x": torch.where(inside, self.values[flat], self.pad), "lengths": lengths}
 

@@ -76,11 +76,22 @@ class Sequences(Codec):
         self.vocab_size = 0
         if not self.n_features:
             self.vocab_size = self.options["n_symbols"] or int(values.max()) + 1
+            self._refuse_gaps(values, lengths)
             self._check_symbols(values, lengths)
         spread = values.std(0) if self.options["standardize"] and self.n_features else np.ones(self.n_features)
         centre = values.mean(0) if self.options["standardize"] and self.n_features else np.zeros(self.n_features)
         self.mean, self.deviation = torch.from_numpy(centre), torch.from_numpy(np.where(spread > 0, spread, 1.0))
         return self
+
+    def _refuse_gaps(self, values: np.ndarray, lengths: np.ndarray) -> None:
+        """Refuses symbols that are no numbers from 0 up: the alphabet would be mostly of what nobody has seen."""
+        kinds = len(np.unique(values))
+        if self.options["n_symbols"] is None and self.vocab_size > 65_536 and self.vocab_size > 16 * kinds:
+            row, step = place_of(int(values.argmax()), lengths)
+            raise DataError(
+                f"sequence {row}, step {step}: symbol {int(values.max())} makes an alphabet of {self.vocab_size:,}, of "
+                f"which training holds {kinds:,}; number symbols from 0 up, or say n_symbols= in codec=pn.Sequences()"
+            )
 
     def views(self) -> dict[str, dict[str, Any]]:
         if not self.n_features:

@@ -330,5 +330,9 @@ def check_options(given: dict[str, Any]) -> None:
         raise SettingError(f"Speech: noise is (low, high) decibels; got {given['noise']}")
     if not 0 <= given["speed"] <= 0.5 or given["mask"] < 0 or given["deltas"] < 0:
         raise SettingError("Speech: speed lies between 0 and 0.5, and mask and deltas are at least 0")
+    for name, least in (("n_mels", 1), ("n_ceps", 1), ("deltas", 0), ("mask", 0)):
+        value = given[name]
+        if value is not None and (not isinstance(value, int) or value < least):
+            raise SettingError(f"Speech: {name} is a whole number of at least {least}; got {value!r}")
     if given["sample_rate"] is not None and given["sample_rate"] < 100:
         raise SettingError(f"Speech: sample_rate is samples a second, at least 100; got {given['sample_rate']}")

@@ -1,7 +1,7 @@
 """Tables: columns of any kind, learned from training rows, as vectors of numbers."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +19,7 @@ from .scaling import FILLS, Moments, Scaler, check_scaling, is_bins, unit_rows
 from .schema import Schema, keep_features, learn_schema, refuse_giant, refuse_overflow, summary
 
 BLOCK = 16_384  # rows worked on at a time: bounds memory, fixes rounding
+FAR = 1e5  # deviations from 0 at which unscaled 32-bit numbers have lost a hundredth of a deviation
 
 
 class Table(Codec):
@@ -27,7 +28,9 @@ class Table(Codec):
     Parameters
     ----------
     scaling : how numbers are scaled: "standard", "minmax", "log", "quantile", ("bins", n), "none", a range (low, high);
-        or a mapping from column to one of these (others are standardised). See `scaling.Scaler`.
+        or a mapping from column to one of these (others are standardised). See `scaling.Scaler`. None is what suits the
+        task: "none" for rows without answers and for naive Bayes, whose results are in the columns' own units, else
+        "standard".
     missing : "refuse", or what stands for a missing value: "mean", "median", "mode", "constant" (`fill_value`).
         A missing category takes the unknown slot, or the commonest category for "mode". With "log" the mean is that
         of the logarithms.
@@ -61,7 +64,7 @@ class Table(Codec):
     def __init__(
         self,
         *,
-        scaling: Any = "standard",
+        scaling: Any = None,
         missing: str = "refuse",
         fill_value: float = 0.0,
         missing_indicator: bool = False,
@@ -69,7 +72,7 @@ class Table(Codec):
         max_categories: int = 256,
         unit_rows: bool = False,
     ) -> None:
-        check_scaling(scaling)
+        check_scaling("standard" if scaling is None else scaling)
         if missing not in FILLS:
             raise SettingError(f"Table: missing={missing!r}; {did_you_mean(missing, FILLS)}")
         if categories not in ("onehot", "embedding"):
@@ -95,6 +98,7 @@ class Table(Codec):
         self.kept = keep_features(self.schema, moments)
         self.scaler = Scaler([kinds[i] for i in self.kept.tolist()]).fit(moments.narrowed(self.kept))
         refuse_overflow(self.schema, self.kept, self.scaler.center, self.scaler.scale)
+        self._refuse_lost_digits(moments.narrowed(self.kept), [kinds[i] for i in self.kept.tolist()])
         if self.options["missing"] == "constant":  # in the user's units, so that its logarithm is taken too
             self.fill = self.scaler.before(np.full((1, len(self.kept)), self.options["fill_value"]))[0]
         else:
@@ -103,6 +107,20 @@ class Table(Codec):
         if not self.n_numbers and not self.n_hot:
             raise DataError(f"no column of X varies over its {self.n_rows} rows; there is nothing to learn from")
         return self
+
+    def _refuse_lost_digits(self, moments: Moments, kinds: Sequence[Any]) -> None:
+        """Refuses unscaled numbers whose spread 32 bits cannot tell from their size: timestamps, large ids."""
+        spread = np.sqrt(moments.squares / np.maximum(moments.count, 1))
+        lost = (np.abs(moments.mean) > FAR * spread) & (spread > 0)
+        bad = [i for i, kind in enumerate(kinds) if kind == "none" and lost[i]]
+        if bad:
+            i = bad[0]
+            column, _ = self.schema.features[int(self.kept[i])]
+            raise DataError(
+                f"{self.schema.where(column)} of X lies around {moments.mean[i]:.6g} and varies by {spread[i]:.3g}, "
+                f"which unscaled 32-bit numbers cannot hold; subtract an offset, or give "
+                f"codec=pn.Table(scaling='standard')"
+            )
 
     def _measure(self, raw: Any) -> tuple[Moments, list[Any]]:
         """Moments of every feature, logarithms taken where they are asked for, and each feature's scaling."""
@@ -122,6 +140,7 @@ class Table(Codec):
 
     def _scaling_of_columns(self) -> list[Any]:
         scaling, names = self.options["scaling"], self.schema.names
+        scaling = "standard" if scaling is None else scaling
         if not isinstance(scaling, Mapping):
             return [scaling] * len(names)
         given = {str(k): v for k, v in scaling.items()}
@@ -130,6 +149,10 @@ class Table(Codec):
                 f"Table: scaling names the column {name!r}, which X has not; {did_you_mean(name, names)}"
             )
         return [given.get(name, "standard") for name in names]
+
+    def in_own_units(self) -> "Table":
+        """The same codec, its columns unscaled where nothing was said of their scaling."""
+        return Table(**{**self.options, "scaling": "none"}) if self.options["scaling"] is None else self
 
     def _index(self) -> None:
         """What `encode` and `prepare` look up: flagged columns, columns of categories, offsets of unit vectors."""

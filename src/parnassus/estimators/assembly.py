@@ -60,7 +60,7 @@ def objective_of(estimator: "Estimator", made: Any) -> Objective:
     """What a builder made as an objective: a plain module is taught by the target's loss."""
     if isinstance(made, Objective):
         if estimator.loss is not None:
-            raise SettingError(f"model {estimator.model!r} brings its own objective; leave loss=None")
+            raise SettingError(f"model {model_of(estimator)!r} brings its own objective; leave loss=None")
         return made
     assert estimator.target_ is not None
     target = estimator.target_

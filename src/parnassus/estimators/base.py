@@ -253,7 +253,7 @@ class Estimator(Settings):
         """The objective with fresh weights, on the device."""
         self.view_, make, self.facts_ = choose(self, self.view)
         with kept_random(device, self.seed, "weights"):
-            self.objective_ = objective_of(self, built(make, self.model))
+            self.objective_ = objective_of(self, built(make, model_of(self)))
             first_weights(self, self.objective_)
         self.objective_.to(device)
         self.codec_.to(device)

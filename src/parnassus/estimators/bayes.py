@@ -18,8 +18,8 @@ class NaiveBayes(Classifier):
 
     def _fit_codecs(self, train: Examples, target: Any) -> None:
         given = self.codec
-        if given is None and isinstance(codec_for(train.X), Table):
-            self.codec = Table(scaling="none")
+        chosen = codec_for(train.X) if given is None else given
+        self.codec = chosen.in_own_units() if isinstance(chosen, Table) else chosen
         try:
             super()._fit_codecs(train, target)
         finally:

@@ -38,7 +38,7 @@ class Classifier(Estimator):
     Source: Hifny A5.5, A6.7 and A7.7: probability at least one half, the largest score, a sigmoid for each label.
     """
 
-    default_models = {"image": "cnn", "speech": "tdnn"}
+    default_models = {"image": "cnn", "speech": "tdnn", "sequences": "gru"}
 
     def __init__(self, model: Any = None, *, class_weight: Any = None, threshold: Any = 0.5, **training: Any) -> None:
         super().__init__(model, **training)

@@ -1,5 +1,6 @@
 """Hidden Markov models of sequences: what states there are, how they follow each other, what they emit."""
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
@@ -11,8 +12,10 @@ from ..data.rows import Joined, Rows
 from ..data.rows import batches as batches_of
 from ..data.sequences import SequenceList, Sequences, Steps, split_by_lengths
 from ..errors import DataError, SettingError
+from ..evaluation.result import Evaluation
+from ..evaluation.unsupervised import evaluate_sequences
 from ..functional.chains import Chain, best_paths, expectations, recursions
-from ..objectives.baum_welch import BaumWelch, why_impossible
+from ..objectives.baum_welch import BaumWelch, refuse_impossible
 from ..train.phase import Batch
 from ..train.timetable import cuts_of
 from .assembly import device_under, prepare
@@ -151,10 +154,7 @@ class HMM(Unsupervised):
             return ready
         rows = Steps(*known_states(known, self.objective_.n_states), pad=-1, name="states")
         own = ready.rows.lengths  # type: ignore[attr-defined]
-        bad = (own != rows.lengths.to(own.device)).nonzero()[:, 0]
-        if len(bad):
-            i = int(bad[0])
-            raise DataError(f"y of sequence {i} has {int(rows.lengths[i])} states, and X has {int(own[i])} steps")
+        refuse_other_lengths(own, rows.lengths.to(own.device))
         self.data_["states"] = fingerprint(Steps(rows.values, rows.lengths))
         return Ready(Joined(ready.rows, rows), ready.watched, ready.held, ready.device, target=ready.target)
 
@@ -181,7 +181,7 @@ class HMM(Unsupervised):
         sequences, single = sequences_of(X, lengths)
         for logs, sizes, first in self._emitted(sequences):
             found, score = best_paths(*self.chain_[:2], logs, sizes, leave=self._leave)
-            self._refuse_impossible(logs, sizes, score, first)
+            refuse_impossible(self.chain_, logs, sizes, score, first=first)
             paths += [p.cpu().numpy() for p in found.split(sizes.tolist())]
             scores.append(score.cpu())
         each = torch.cat(scores).numpy()
@@ -197,7 +197,7 @@ class HMM(Unsupervised):
         sequences, single = sequences_of(X, lengths)
         for logs, sizes, first in self._emitted(sequences):
             found = expectations(*self.chain_[:2], logs, sizes, leave=self._leave)
-            self._refuse_impossible(logs, sizes, found.log_probs, first)
+            refuse_impossible(self.chain_, logs, sizes, found.log_probs, first=first)
             parts += [g.cpu().numpy() for g in found.gamma.split(sizes.tolist())]
         return parts[0] if single else parts
 
@@ -219,6 +219,43 @@ class HMM(Unsupervised):
         weight = np.ones(len(sequences)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
         frames = np.array([len(row) for row in sequences])
         return float((self.log_prob(sequences) * weight).sum() / (frames * weight).sum())
+
+    def bic(self, X: Any, *, lengths: Any = None) -> float:
+        """The Bayesian information criterion: parameters ln(frames) - 2 log-likelihood; less is better.
+
+        Source: Schwarz 1978.
+        """
+        sequences, _ = sequences_of(X, lengths)
+        size = np.log(sum(len(row) for row in sequences))
+        return float(fitted(self).objective_.n_parameters * size - 2 * self.log_prob(sequences).sum())
+
+    def aic(self, X: Any, *, lengths: Any = None) -> float:
+        """Akaike's information criterion: 2 parameters - 2 log-likelihood; less is better.
+
+        Source: Akaike 1974.
+        """
+        sequences, _ = sequences_of(X, lengths)
+        return float(2 * fitted(self).objective_.n_parameters - 2 * self.log_prob(sequences).sum())
+
+    def evaluate(
+        self, X: Any, y: Any = None, *, target: Any = None, sample_weight: Any = None, lengths: Any = None
+    ) -> Evaluation:
+        """The mean log p(x) a frame with its interval over sequences, beside one density for all frames; y is ignored.
+
+        Raises
+        ------
+        DataError : a sequence that no path explains, of which the mean would be that of nothing.
+        """
+        sequences, _ = sequences_of(X, lengths)
+        log_p = self.log_prob(sequences)
+        refuse_lost(log_p)
+        held: Any = self.codec_.encode(sequences)
+        sizes, frames = held.lengths.cpu().numpy(), held.values.cpu().numpy()
+        return evaluate_sequences(log_p, sizes, frames, weight=sample_weight, seed=self.seed)
+
+    def report(self, path: str | os.PathLike, X: Any = None, y: Any = None, **settings: Any) -> Evaluation:
+        """Write one HTML page on how likely sequences X (or the validation ones) are; see `Estimator.report`."""
+        return super().report(path, None if X is None else sequences_of(X, None)[0], **settings)
 
     def n_best(self, X: Any, *, n: int = 5) -> list[Decoded]:
         """The n most probable paths of one sequence, best first; fewer where fewer are possible."""
@@ -276,13 +313,6 @@ class HMM(Unsupervised):
                 yield logs, lengths, first
                 first += len(lengths)
 
-    def _refuse_impossible(self, logs: Tensor, lengths: Tensor, found: Tensor, first: int) -> None:
-        bad = (~found.isfinite()).nonzero()[:, 0]
-        if len(bad):
-            r = int(bad[0])
-            own = logs.split(lengths.tolist())[r]
-            raise DataError(f"sequence {first + r} {why_impossible(self.chain_, own)}")
-
 
 HMM.task = "hmm"  # by the rule it would be h_m_m
 
@@ -306,6 +336,16 @@ def sequences_of(X: Any, lengths: Any) -> tuple[SequenceList, bool]:
     return SequenceList(rows), False
 
 
+def refuse_lost(log_p: np.ndarray) -> None:
+    """Refuses sequences without a path, of which no mean can be taken."""
+    lost = np.flatnonzero(~np.isfinite(log_p))
+    if len(lost):
+        raise DataError(
+            f"sequence {lost[0]} has no path, so that the mean of log p is minus infinity; `decode` says at which "
+            "step; give a prior (or emission_prior), or leave the sequence out"
+        )
+
+
 def known_states(y: SequenceList, n_states: int) -> tuple[Tensor, Tensor]:
     """Known states end to end, -1 for unknown, and lengths."""
     for i, row in enumerate(y):
@@ -319,6 +359,14 @@ def known_states(y: SequenceList, n_states: int) -> tuple[Tensor, Tensor]:
             )
     lengths = torch.tensor([len(row) for row in y])
     return torch.from_numpy(np.concatenate([np.asarray(row, dtype=np.int64) for row in y])), lengths
+
+
+def refuse_other_lengths(steps: Tensor, states: Tensor) -> None:
+    """Refuses known states (n,) that are more or fewer than their sequences' steps."""
+    bad = (steps != states).nonzero()[:, 0]
+    if len(bad):
+        i = int(bad[0])
+        raise DataError(f"y of sequence {i} has {int(states[i])} states, and X has {int(steps[i])} steps")
 
 
 def drawn_path(chain: Chain, length: int, generator: torch.Generator, *, may_end: bool) -> Tensor:

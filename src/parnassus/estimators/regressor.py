@@ -29,7 +29,7 @@ class Regressor(Estimator):
     Attributes: `history_`, `n_features_in_`, `feature_names_in_`.
     """
 
-    default_models = {"image": "cnn", "speech": "tdnn"}
+    default_models = {"image": "cnn", "speech": "tdnn", "sequences": "gru"}
 
     def __init__(self, model: Any = None, **training: Any) -> None:
         super().__init__(model, **training)

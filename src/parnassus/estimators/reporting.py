@@ -48,7 +48,7 @@ def write_report(
     if len(audited) > AUDITED:
         audited = audited.take(np.arange(AUDITED))
     report = Report(
-        title=title or f"{estimator.task.capitalize()} on {data}",
+        title=title or f"{estimator.task.capitalize().replace('_', ' ')} on {data}",
         task=estimator.task,
         model=estimator.model_name,
         data=data,
@@ -156,6 +156,10 @@ def _look(estimator: "Estimator", raw: Any, i: int) -> dict[str, Any]:
     one = take_rows(raw, np.array([i]))
     if isinstance(estimator.codec_, Image):
         return {"picture": picture_uri(estimator.codec_, one)}
+    if estimator.codec_.kind == "sequences":
+        steps = np.asarray(one[0])
+        first = ", ".join(f"{v:.3g}" for v in steps.ravel()[:6])
+        return {"columns": {"steps": len(steps), "begins": first + (" ..." if steps.size > 6 else "")}}
     if estimator.codec_.kind == "text":
         text = str(one[0])
         return {"columns": {"text": text if len(text) <= LONGEST else text[:LONGEST] + " ..."}}

@@ -216,6 +216,9 @@ class SpeechRecognizer(Estimator):
         """
         named = {"beam": beam, "n_best": n_best, "language_model": language_model, "hot_words": hot_words}
         decoding |= {k: v for k, v in named.items() if v is not None}
+        for name, value in (("beam", beam), ("n_best", n_best)):
+            if value is not None and value <= 0:
+                raise SettingError(f"{name} is above 0; got {value!r}")
         objective: Any = fitted(self).objective_
         known = [name for name in inspect.signature(objective.transcribe).parameters if name != "batch"]
         for name in decoding.keys() - set(known):

@@ -68,17 +68,16 @@ class Unsupervised(Estimator):
 
     def _fit_codecs(self, train: Examples, target: Any) -> None:
         given = self.codec
-        if given is None:
-            self.codec = self._codec_for(train.X)
+        chosen = self._codec_for(train.X) if given is None else given
+        self.codec = chosen.in_own_units() if isinstance(chosen, Table) else chosen
         try:
             super()._fit_codecs(train, target)
         finally:
             self.codec = given
 
     def _codec_for(self, X: Any) -> Codec:
-        """The codec for raw rows where the user gave none: tables keep their columns' own units."""
-        codec = codec_for(X)
-        return Table(scaling="none") if isinstance(codec, Table) else codec
+        """The codec for raw rows where the user gave none."""
+        return codec_for(X)
 
     def _started(self, ready: Ready) -> Ready:
         """The same, the objective begun from rows spread over all of them where it wants that."""

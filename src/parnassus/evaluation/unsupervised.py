@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from .bootstrap import Bootstrap, Statistic, interval
 from .result import Evaluation, Metric
 
 Z = 1.959963984540054  # of a normal interval of 95 per cent
@@ -25,6 +26,41 @@ def evaluate_density(log_p: np.ndarray, x: np.ndarray) -> Evaluation:
     task: Any = "density"
     metric = mean_of("log_density", log_p, alone, higher_is_better=True)
     return Evaluation(task, [metric], len(log_p), "one Gaussian a column, fitted on these very rows")
+
+
+def evaluate_sequences(
+    log_p: np.ndarray, lengths: np.ndarray, frames: np.ndarray, *, weight: np.ndarray | None = None, seed: int = 0
+) -> Evaluation:
+    """The mean log-likelihood a frame of sequences, with a bootstrap interval over whole sequences.
+
+    Beside it is that of a model without time, fitted on these very frames, which is generous to it: independent
+    Gaussians for numbers, how often each symbol occurs for symbols. One sequence alone has no interval.
+
+    Parameters
+    ----------
+    log_p, lengths : of each sequence (n,).
+    frames : all of them end to end, (frames, features) numbers or (frames,) symbols.
+    weight : how much each sequence counts (n,).
+    """
+    counts = np.ones(len(lengths)) if weight is None else np.asarray(weight, dtype=np.float64)
+    each = np.repeat(counts, lengths)
+
+    def a_frame(weights: np.ndarray) -> dict[str, np.ndarray]:
+        return {"log_likelihood": (log_p @ weights) / (lengths @ weights)}
+
+    point, replicates = Bootstrap(counts, seed=seed).run([Statistic(a_frame)])
+    low, high = interval(replicates["log_likelihood"], 0.95) if len(lengths) > 1 else (None, None)
+    if frames.ndim == 1:
+        share = np.bincount(frames, each) / each.sum()
+        alone = float((share[share > 0] * np.log(share[share > 0])).sum())
+    else:
+        mean = np.average(frames, axis=0, weights=each)
+        variance = np.average(np.square(frames - mean), axis=0, weights=each)
+        alone = -0.5 * float(np.log(2 * np.pi * np.maximum(variance, 1e-12)).sum() + frames.shape[1])
+    task: Any = "hmm"
+    said = "how often each symbol occurs" if frames.ndim == 1 else "one Gaussian a feature for all frames"
+    metric = Metric("log_likelihood_a_frame", float(point["log_likelihood"]), low, high, alone, True)
+    return Evaluation(task, [metric], len(lengths), f"{said}, fitted on these very sequences")
 
 
 def evaluate_clusters(labels: np.ndarray, squares: np.ndarray | None, x: np.ndarray, *, seed: int) -> Evaluation:

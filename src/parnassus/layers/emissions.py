@@ -24,6 +24,11 @@ class Emissions(nn.Module):
 
     n_states: int
 
+    @property
+    def n_parameters(self) -> int:
+        """How many free numbers the densities have, for BIC and AIC."""
+        raise NotImplementedError
+
     def log_prob(self, x: Tensor) -> Tensor:
         """log b_k(x_t) (frames, K)."""
         raise NotImplementedError
@@ -66,6 +71,10 @@ class Categorical(Emissions):
         self.register_buffer("probabilities", torch.full((n_states, vocab_size), 1 / vocab_size, dtype=torch.float64))
 
     probabilities: Tensor
+
+    @property
+    def n_parameters(self) -> int:
+        return self.n_states * (self.vocab_size - 1)
 
     def log_prob(self, x: Tensor) -> Tensor:
         return self.probabilities.log().T[x]
@@ -137,6 +146,12 @@ class Gaussian(Emissions):
     centre: Tensor
     overall: Tensor
     least: Tensor
+
+    @property
+    def n_parameters(self) -> int:
+        k, d = self.n_states, self.n_features
+        spread = {"diagonal": k * d, "spherical": k, "full": k * d * (d + 1) // 2, "tied": d * (d + 1) // 2}
+        return k * d + spread[self.covariance]
 
     @property
     def by_feature(self) -> bool:
@@ -282,6 +297,10 @@ class Mixture(Emissions):
 
     weights: Tensor
 
+    @property
+    def n_parameters(self) -> int:
+        return self.gaussians.n_parameters + self.n_states * (self.n_mixtures - 1)
+
     def _parts(self, x: Tensor) -> Tensor:
         """log c_jm N(x; m_jm, S_jm) (frames, K, M)."""
         return self.gaussians.log_prob(x).view(len(x), self.n_states, self.n_mixtures) + self.weights.log()
@@ -294,7 +313,7 @@ class Mixture(Emissions):
         parts = x.new_zeros(len(x), self.n_states, self.n_mixtures, dtype=torch.float64)
         state = gamma.argmax(1)
         for k in range(self.n_states):
-            at = (state == k).nonzero()[:, 0]
+            at = ((state == k) & (gamma[:, k] > 0)).nonzero()[:, 0]
             parts[at, k, _dealt(x[at].double(), self.n_mixtures)] = gamma[at, k]
         self.gaussians.begin(x, parts.flatten(1))
         self.weights.fill_(1 / self.n_mixtures)

@@ -34,13 +34,7 @@ class MultinomialNB(ClassConditional):
     log_probabilities: Tensor
 
     def gather(self, x: Tensor, share: Tensor) -> list[Tensor]:
-        if (x < 0).any():
-            row, column = (int(i) for i in (x < 0).nonzero()[0])
-            raise DataError(
-                f"multinomial naive Bayes takes counts, and a row holds {float(x[row, column]):.6g} in feature "
-                f"{column}: counts are not negative; give counts with codec=pn.Table(scaling='none'), use "
-                f"pn.NaiveBayes, or choose 'gaussian_nb'"
-            )
+        refuse_negative(x)
         return [share.T @ x]
 
     def solve(self, counts: Tensor, sums: list[Tensor]) -> None:
@@ -52,7 +46,19 @@ class MultinomialNB(ClassConditional):
         self.log_probabilities.copy_(found)
 
     def log_likelihood(self, x: Tensor) -> Tensor:
+        refuse_negative(x)
         return x @ self.log_probabilities.T
+
+
+def refuse_negative(x: Tensor) -> None:
+    """Refuses counts below 0."""
+    if (x < 0).any():
+        row, column = (int(i) for i in (x < 0).nonzero()[0])
+        raise DataError(
+            f"multinomial naive Bayes takes counts, and a row holds {float(x[row, column]):.6g} in feature "
+            f"{column}: counts are not negative; give counts with codec=pn.Table(scaling='none'), use "
+            f"pn.NaiveBayes, or choose 'gaussian_nb'"
+        )
 
 
 class BernoulliNB(ClassConditional):

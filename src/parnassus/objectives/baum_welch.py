@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,6 +17,15 @@ Algorithm = Literal["baum_welch", "viterbi"]
 SLACK = 1e-8  # of the log likelihood: what rounding may take from it in a step
 RESEEDS = 3  # times that a state may be put elsewhere
 ROUNDS = 3  # of alignment and estimation, before EM, that the segmental start takes
+
+
+class Counted(NamedTuple):
+    """log p of each sequence (n,), weighted gamma and log b (frames, K), and the sums that an M step is made from."""
+
+    log_probs: Tensor
+    gamma: Tensor
+    logs: Tensor
+    sums: list[Tensor]
 
 
 class BaumWelch(Objective):
@@ -86,6 +95,7 @@ class BaumWelch(Objective):
         self.register_buffer("previous", torch.tensor(-math.inf, dtype=torch.float64))
         self.register_buffer("reseeded", torch.zeros(emissions.n_states, dtype=torch.int64))
         self.repairs: list[str] = []
+        self.quiet = False  # repairs are kept and not said: a chain that is one of many, whose owner speaks for all
         self._clear()
 
     start: Tensor
@@ -102,6 +112,12 @@ class BaumWelch(Objective):
     def chain(self) -> Chain:
         """The chain as it is."""
         return Chain(self.start, self.transitions, self.leave)
+
+    @property
+    def n_parameters(self) -> int:
+        """How many free numbers the model has, for BIC and AIC: transitions that are 0 are none."""
+        ways = (self.transitions > 0).sum(1) + ((self.leave > 0) if self.entry_exit else 0)
+        return int((self.start > 0).sum()) - 1 + int((ways - 1).sum()) + self.emissions.n_parameters
 
     def _clear(self) -> None:
         self._sums: list[Tensor] | None = None
@@ -146,20 +162,26 @@ class BaumWelch(Objective):
 
     def expect(self, batch: Batch) -> Tensor:
         """Minus the log likelihood a frame; adds up the expected counts."""
+        lengths = batch["lengths"]
+        found = self.counted(batch)
+        refuse_impossible(self.chain, found.logs, lengths, found.log_probs, first=self._seen)
+        self._sums = found.sums if self._sums is None else [a + b for a, b in zip(self._sums, found.sums, strict=True)]
+        if bool((found.gamma.sum(0) <= LEAST).any()):
+            self._remember_worst(unpadded(batch["x"], lengths), found.logs)
+        total = (found.log_probs * batch["weight"].double() if "weight" in batch else found.log_probs).sum()
+        self._likelihood += float(total)
+        frames = self.weight(batch)
+        self._frames, self._seen = self._frames + float(frames), self._seen + len(lengths)
+        return -total / frames
+
+    def counted(self, batch: Batch) -> Counted:
+        """What a batch adds: counts of first states, of transitions and of last states, and the emissions' sums."""
         logs, lengths = self.log_emissions(batch)
         weight = batch["weight"].double() if "weight" in batch else logs.new_ones(len(lengths))
         log_probs, gamma, xi = self._counts(logs, lengths, weight)
-        self._refuse_impossible(logs, lengths, log_probs)
-        x, ends = unpadded(batch["x"], lengths), lengths.cumsum(0)
-        sums = [gamma[ends - lengths].sum(0), xi, gamma[ends - 1].sum(0)]
-        sums += self.emissions.statistics(x, self._pooled(gamma))
-        self._sums = sums if self._sums is None else [a + b for a, b in zip(self._sums, sums, strict=True)]
-        if bool((gamma.sum(0) <= LEAST).any()):
-            self._remember_worst(x, logs)
-        self._likelihood += float((log_probs * weight).sum())
-        frames = self.weight(batch)
-        self._frames, self._seen = self._frames + float(frames), self._seen + len(lengths)
-        return -(log_probs * weight).sum() / frames
+        ends = lengths.cumsum(0)
+        own = self.emissions.statistics(unpadded(batch["x"], lengths), self._pooled(gamma))
+        return Counted(log_probs, gamma, logs, [gamma[ends - lengths].sum(0), xi, gamma[ends - 1].sum(0), *own])
 
     def _counts(self, logs: Tensor, lengths: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         if self.algorithm == "baum_welch":
@@ -232,30 +254,27 @@ class BaumWelch(Objective):
         """Warn of each state's repair once; all are kept in `repairs`."""
         known = {words.partition(":")[0] for words in self.repairs}
         for words in notes:
-            if words.partition(":")[0] not in known:
+            if words.partition(":")[0] not in known and not self.quiet:
                 warnings.warn(f"EM repaired {words}", DataWarning, stacklevel=2)
         self.repairs += notes
 
-    def _refuse_impossible(self, logs: Tensor, lengths: Tensor, log_probs: Tensor) -> None:
-        bad = (~log_probs.isfinite()).nonzero()[:, 0]
-        if not len(bad):
-            return
-        r = int(bad[0])
-        end = int(lengths[: r + 1].sum())
-        own = logs[end - int(lengths[r]) : end]
-        raise DataError(f"sequence {self._seen + r} {why_impossible(self.chain, own)}")
-
     # --- the start --------------------------------------------------------------------------------
 
-    def begin(self, batch: Batch) -> None:
-        """A first guess of each frame's state, known states held; then a few rounds of aligning and estimating."""
+    def begin(self, batch: Batch, others: Tensor | None = None) -> None:
+        """A first guess of each frame's state, known states held; then a few rounds of aligning and estimating.
+
+        `others` (frames, ...) belong to no state here, and count in what the floor and the prior are made from.
+        """
         x, lengths = unpadded(batch["x"], batch["lengths"]), batch["lengths"]
         known = unpadded(batch["states"], lengths) if "states" in batch else None
         placed = bool({"means", "probabilities"} & self.given.keys())
         ordered = bool((self.transitions.tril(-1) == 0).all()) and self.n_states > 1
         states = cut_evenly(lengths, self.n_states) if ordered or placed else grouped(x, self.n_states, known)
         states = states if known is None else torch.where(known >= 0, known, states)
-        self.emissions.begin(x, self._pooled(torch.nn.functional.one_hot(states, self.n_states).double()))
+        gamma = self._pooled(torch.nn.functional.one_hot(states, self.n_states).double())
+        if others is not None:
+            gamma = torch.nn.functional.pad(gamma, (0, 0, 0, len(others)))
+        self.emissions.begin(x if others is None else torch.cat([x, others]), gamma)
         self._take_given()
         for _ in range(ROUNDS if self.first_guess == "segmental" and not placed else 0):
             logs, _ = self.log_emissions(batch)
@@ -324,6 +343,14 @@ def grouped(x: Tensor, n_states: int, known: Tensor | None) -> Tensor:
         warnings.simplefilter("ignore")  # of fewer distinct frames than states
         found = KMeans(min(n_states, len(few)), n_init=3, random_state=seed).fit(few).predict(frames)
     return torch.from_numpy(found).long().to(x.device)
+
+
+def refuse_impossible(chain: Chain, logs: Tensor, lengths: Tensor, log_probs: Tensor, *, first: int) -> None:
+    """Refuses sequences without a path, the first of them by its number among all, the batch's own from `first` on."""
+    bad = (~log_probs.isfinite()).nonzero()[:, 0]
+    if len(bad):
+        own = logs.split(lengths.tolist())[int(bad[0])]
+        raise DataError(f"sequence {first + int(bad[0])} {why_impossible(chain, own)}")
 
 
 def why_impossible(chain: Chain, logs: Tensor) -> str:

@@ -104,9 +104,8 @@ class GaussianMixtureEM(EM):
         if self.given:
             given = torch.tensor(self.given, dtype=torch.float64, device=x.device)
             if given.shape != self.means.shape[1:]:
-                raise SettingError(
-                    f"means is (n_components, features) {tuple(self.means.shape[1:])}; got {given.shape}"
-                )
+                due = tuple(self.means.shape[1:])
+                raise SettingError(f"means is (n_components, features) {due}; got {tuple(given.shape)}")
             self.covariances[run] = self._fit_pooled(x, weight).expand_as(self.covariances[run])
             self.means[run], self.weights[run] = given - self.shift, 1 / k
             return
@@ -151,6 +150,10 @@ class GaussianMixtureEM(EM):
         counts, sums, extra = (torch.stack(p).sum(0) for p in zip(*parts, strict=True))
         return counts[None], sums[None], extra
 
+    def scored_weights(self) -> Tensor:
+        """What rows' shares weigh the components' densities by (runs, k); a posterior's need not sum to one."""
+        return self.weights
+
     # --- E step and M step ------------------------------------------------------------------------
 
     def add(self, batch: Batch) -> Tensor:
@@ -158,7 +161,7 @@ class GaussianMixtureEM(EM):
         if found is not None:
             return self.book(found)
         if self._sums is None:
-            self._scores = self.shape.scores(self.weights, self.means, self.covariances)
+            self._scores = self.shape.scores(self.scored_weights(), self.means, self.covariances)
         return super().add(batch)
 
     def _by_kernel(self, batch: Batch) -> list[Tensor] | None:
@@ -167,7 +170,7 @@ class GaussianMixtureEM(EM):
             return None
         variances = self.covariances if self.covariance_type == "diag" else self.covariances[..., None]
         x, share = batch["x"], self.shares(batch)
-        found = expected(x, self.shift, share, self.weights, self.means, variances.expand_as(self.means))
+        found = expected(x, self.shift, share, self.scored_weights(), self.means, variances.expand_as(self.means))
         if found is None:
             return None
         self._keep_worst(found.worst, x[found.rows].double() - self.shift)
@@ -188,19 +191,16 @@ class GaussianMixtureEM(EM):
         before, held = self._worst or (worst, rows)
         self._worst = torch.minimum(worst, before), torch.where((worst < before)[:, None], rows, held)
 
-    def _counts(self, sums: list[Tensor]) -> Tensor:
-        return sums[0].view(self.weights.shape)
-
     def allowance(self, sums: list[Tensor]) -> Tensor:
         """The floor is no part of the M step: it can cost reg_covar / 2 sum_k c_k tr(1 / old covariance_k) a row."""
         k, d = self.means.shape[1:]
-        counts = self._counts(sums)
+        counts = sums[0].view(self.weights.shape)
         share = counts / counts.sum(1, keepdim=True)
         return self.reg_covar / 2 * (share * self.shape.precision_traces(self.covariances, k, d)).sum(1)
 
     def maximise(self, sums: list[Tensor], kept: Tensor) -> Tensor:
         runs, k, d = self.means.shape
-        counts, moments, extra = self._counts(sums), sums[1].view(runs, k, -1), sums[2]
+        counts, moments, extra = sums[0].view(self.weights.shape), sums[1].view(runs, k, -1), sums[2]
         total = counts.sum(1, keepdim=True)
         empty = (counts <= NOTHING * total) & ~kept[:, None]
         safe = counts.clamp(min=1e-290)
