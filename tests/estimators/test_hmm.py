@@ -467,3 +467,45 @@ def test_a_report_is_written_of_given_sequences_and_of_held_out_ones(tmp_path):
     assert "Log likelihood a frame" in (tmp_path / "given.html").read_text()
     with pytest.raises(pn.SettingError, match="validation"):
         pn.HMM(n_states=2, epochs=2).fit(X).report(tmp_path / "none.html")
+
+
+def test_a_data_frame_is_one_sequence():
+    import pandas as pd
+
+    X = np.concatenate(drawn()[0])[:60]
+    frame = pd.DataFrame(X, columns=["a", "b"])
+    model = pn.HMM(n_states=2, epochs=3).fit(frame)
+    assert model.log_prob(frame) == pytest.approx(model.log_prob(X))
+    assert len(model.predict(frame)) == 60
+
+
+@pytest.mark.parametrize(
+    ("ask", "error", "message"),
+    [
+        (lambda m, X: m.n_best(X[0], n=0), pn.SettingError, "n is a whole number of at least 1; got 0"),
+        (lambda m, X: m.filter(X[0], lag=1.5), pn.SettingError, "lag is a whole number"),
+        (lambda m, X: m.sample(1, length=0), pn.SettingError, "length is a whole number of at least 1"),
+        (lambda m, X: m.decode(np.concatenate(X), lengths=[2.5] * 3), pn.DataError, "whole numbers of frames"),
+        (lambda m, X: pn.HMM(n_states=2).fit([X[0], X[1][:-1]], lengths=[3, 3]), pn.DataError, "leave lengths out"),
+        (
+            lambda m, X: pn.HMM(n_states=2, initial={"start": [0.9, 0.9]}).fit(X),
+            pn.SettingError,
+            "initial 'start' holds probabilities.*1.8",
+        ),
+        (
+            lambda m, X: pn.HMM(n_states=2, initial={"transitions": [[2, 1], [1, 2]]}).fit(X),
+            pn.SettingError,
+            "'transitions' holds probabilities.*3",
+        ),
+        (
+            lambda m, X: pn.HMM(n_states=2, initial={"covariances": -np.ones((2, 2))}).fit(X),
+            pn.SettingError,
+            "variances of 0 or less",
+        ),
+    ],
+)
+def test_what_means_nothing_is_refused_by_name(ask, error, message):
+    X, _ = drawn()
+    model = pn.HMM(n_states=2, epochs=1).fit(X)
+    with pytest.raises(error, match=message):
+        ask(model, X)

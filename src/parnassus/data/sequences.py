@@ -177,6 +177,9 @@ def split_by_lengths(X: Any, lengths: Sequence[int]) -> SequenceList:
     ------
     DataError : lengths that do not add up to the frames, or one below 1.
     """
+    odd = [n for n in lengths if int(n) != n]
+    if odd:
+        raise DataError(f"lengths are whole numbers of frames; got {odd[0]!r}")
     sizes = [int(n) for n in lengths]
     if sum(sizes) != len(X) or min(sizes, default=0) < 1:
         raise DataError(

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from numbers import Integral
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -259,6 +260,7 @@ class HMM(Unsupervised):
 
     def n_best(self, X: Any, *, n: int = 5) -> list[Decoded]:
         """The n most probable paths of one sequence, best first; fewer where fewer are possible."""
+        _whole(1, n=n)
         logs = self._one(X)
         start, step, leave = self.chain_.logs()
         found = recursions.n_best(start, step, logs, n=n, log_exit=leave if self._leave is not None else None)
@@ -266,8 +268,7 @@ class HMM(Unsupervised):
 
     def filter(self, X: Any, *, lag: int = 0) -> np.ndarray:
         """p(state | frames up to `lag` later) (time, n_states) of one sequence, as if it came in frame by frame."""
-        if lag < 0:
-            raise SettingError(f"lag is a number of frames, at least 0; got {lag}")
+        _whole(0, lag=lag)
         start, step, _ = self.chain_.logs()
         return recursions.filtered(start, step, self._one(X), lag=lag).numpy()
 
@@ -276,6 +277,7 @@ class HMM(Unsupervised):
 
         A chain with an exit state ends there, after `length` frames at the latest; others have `length` frames.
         """
+        _whole(1, n=n, length=length)
         generator = torch.Generator().manual_seed(seed)
         emissions = fitted(self).objective_.emissions
         values, states = [], []
@@ -325,7 +327,11 @@ def sequences_of(X: Any, lengths: Any) -> tuple[SequenceList, bool]:
         return X, False
     if isinstance(X, Tensor):
         X = X.numpy(force=True)
+    elif hasattr(X, "columns"):  # a data frame is one sequence, a column a feature
+        X = np.asarray(X)
     if lengths is not None:
+        if isinstance(X, list | tuple) and X and np.ndim(X[0]) > 0 and np.shape(X[0]) != np.shape(X[-1]):
+            raise DataError("X is a list of sequences already; leave lengths out, or put them end to end in one array")
         whole = np.asarray(X)
         return split_by_lengths(whole, np.asarray(lengths).tolist()), False
     if isinstance(X, np.ndarray) and X.dtype != object and X.ndim < 3:
@@ -334,6 +340,13 @@ def sequences_of(X: Any, lengths: Any) -> tuple[SequenceList, bool]:
     if rows and all(np.ndim(row) == 0 for row in rows):
         return SequenceList([np.asarray(rows)]), True
     return SequenceList(rows), False
+
+
+def _whole(least: int, **given: Any) -> None:
+    """Refuses what is no whole number of at least `least`."""
+    for name, value in given.items():
+        if not isinstance(value, Integral) or value < least:
+            raise SettingError(f"{name} is a whole number of at least {least}; got {value!r}")
 
 
 def refuse_lost(log_p: np.ndarray) -> None:

@@ -296,6 +296,7 @@ class BaumWelch(Objective):
             new = torch.as_tensor(value, dtype=held.dtype)
             if new.shape != held.shape:
                 raise SettingError(f"initial {key!r} has shape {tuple(new.shape)}; expected {tuple(held.shape)}")
+            refuse_no_probabilities(key, new, exits=self.entry_exit)
             self.given[key] = new
         self._take_given()
 
@@ -303,6 +304,25 @@ class BaumWelch(Objective):
         for name, held in self.state_dict().items():
             if name.rpartition(".")[2] in self.given:
                 held.copy_(self.given[name.rpartition(".")[2]])
+
+
+def refuse_no_probabilities(name: str, given: Tensor, *, exits: bool) -> None:
+    """Refuses first parameters that are not finite, and probabilities that are negative or do not sum to 1."""
+    if not bool(given.isfinite().all()):
+        raise SettingError(f"initial {name!r} holds NaN or infinity")
+    if name in ("start", "transitions", "leave", "weights", "probabilities"):
+        low, sums = float(given.min()), given.sum(-1)
+        whole = name == "leave" or bool((sums - 1).abs().max() < 1e-6)
+        rest = exits and name == "transitions" and bool((sums < 1 + 1e-6).all())  # what is missing leaves by the exit
+        if low < 0 or not (whole or (rest and bool((sums > 0).all()))):
+            worst = float(sums.flatten()[(sums - 1).abs().flatten().argmax()]) if name != "leave" else low
+            raise SettingError(
+                f"initial {name!r} holds probabilities, 0 or more that sum to 1; got a sum of {worst:.6g}"
+            )
+    if name in ("variances", "covariances") and bool(
+        (torch.diagonal(given, dim1=-2, dim2=-1) if given.ndim == 3 else given).min() <= 0
+    ):
+        raise SettingError(f"initial {name!r} holds variances of 0 or less")
 
 
 def unpadded(x: Tensor, lengths: Tensor) -> Tensor:
