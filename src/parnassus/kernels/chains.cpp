@@ -1,4 +1,4 @@
-// Forward-backward and Viterbi over sequences of different lengths, frames end to end, float64.
+// Forward-backward over sequences of different lengths, frames end to end, float64.
 // The twins are in parnassus.functional.chains.scans; both agree to rounding.
 
 #include <torch/csrc/stable/library.h>
@@ -6,17 +6,14 @@
 #include <torch/csrc/stable/tensor.h>
 
 #include <algorithm>
-#include <atomic>
-#include <bit>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <limits>
-#include <memory>
-#include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
+
+#include "lanes.h"
+#include "pieces.h"
 
 using torch::stable::Tensor;
 
@@ -52,84 +49,9 @@ struct Frames {
   std::vector<char> first;      // (frames,): whether a sequence begins there
 };
 
-#ifdef __AVX512F__
-constexpr int kLanes = 8;
-#else
-constexpr int kLanes = 4;
-#endif
-typedef double Lanes __attribute__((vector_size(kLanes * sizeof(double))));
-typedef int64_t Bits __attribute__((vector_size(kLanes * sizeof(int64_t))));
-
-static inline Lanes load(const double* at) {
-  Lanes held;
-  std::memcpy(&held, at, sizeof(held));
-  return held;
-}
-
-static inline void store(double* at, Lanes held) { std::memcpy(at, &held, sizeof(held)); }
-
-// exp(x) for x <= 0 to 3e-16: x = n ln 2 + r, a polynomial of r, and n put into the exponent's bits.
-// std::exp would keep a compiler from computing rows side by side.
-static inline Lanes exponential(Lanes x) {
-  const Lanes lowest = -708.0 - Lanes{};
-  const Lanes held = x > lowest ? x : lowest;
-  const Lanes shifted = held * 1.4426950408889634 + 6755399441055744.0;  // 1.5 * 2^52 rounds to a whole number
-  const Lanes n = shifted - 6755399441055744.0;
-  const Lanes r = (held - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;
-  Lanes p = r * (1.0 / 479001600) + 1.0 / 39916800;
-  p = p * r + 1.0 / 3628800;
-  p = p * r + 1.0 / 362880;
-  p = p * r + 1.0 / 40320;
-  p = p * r + 1.0 / 5040;
-  p = p * r + 1.0 / 720;
-  p = p * r + 1.0 / 120;
-  p = p * r + 1.0 / 24;
-  p = p * r + 1.0 / 6;
-  p = p * r + 0.5;
-  p = p * r + 1.0;
-  p = p * r + 1.0;
-  const Lanes whole = std::bit_cast<Lanes>(std::bit_cast<Bits>(p) + (std::bit_cast<Bits>(shifted) << 52));
-  return x < lowest ? Lanes{} : whole;
-}
-
 constexpr int64_t kFrames = 64;    // frames of a block: what the loops below run along
-constexpr int64_t kPiece = 4096;   // frames, whose sums are added in order: the same for any number of threads
 constexpr int64_t kAbreast = 4;    // sequences that advance together, so that none waits for its own last frame
 constexpr int64_t kGroups = 64;    // the most that sequences are dealt into
-
-// Pieces are handed out to n_threads threads: whoever is free takes the next. The end waits for pieces, not for threads,
-// so that on a busy machine one that starts late is not waited for. work(piece, thread).
-template <typename Work>
-static void share_out(int64_t n, int64_t n_threads, const Work& work) {
-  n_threads = std::min(n, n_threads);
-  struct Shared {
-    std::atomic<int64_t> next{0}, done{0};
-  };
-  const auto shared = std::make_shared<Shared>();
-  const Work* const task = &work;  // which is there until all pieces are done
-  const auto run = [shared, task, n](int64_t thread) {
-    for (int64_t p = shared->next.fetch_add(1); p < n; p = shared->next.fetch_add(1)) {
-      (*task)(p, thread);
-      shared->done.fetch_add(1);
-    }
-  };
-  for (int64_t thread = 1; thread < n_threads; ++thread) {
-    try {
-      std::thread(run, thread).detach();
-    } catch (const std::system_error&) {  // no more threads are to be had: those there are will do
-      break;
-    }
-  }
-  run(0);
-  while (shared->done.load() < n) std::this_thread::yield();
-}
-
-template <typename Work>
-static void over_pieces(int64_t n, int64_t n_threads, const Work& work) {
-  share_out((n + kPiece - 1) / kPiece, n_threads, [&](int64_t p, int64_t) {
-    work(p, p * kPiece, std::min(n, (p + 1) * kPiece));
-  });
-}
 
 static inline void pick(const double* own, int64_t stride, int64_t n, double* value) {
   if (stride == 1) std::copy_n(own, n, value);
@@ -474,88 +396,12 @@ void expectations(const Tensor& start, const Tensor& transition, const Tensor& l
   for (int64_t r = 0; r < n; ++r) write(log_probs)[r] = all[r].log_p;
 }
 
-template <int K>
-static void best_path(const double* start, const double* step, const double* leave, const double* logs, int64_t length,
-                      int64_t n_states, std::vector<int32_t>& from, int64_t* path, double* score) {
-  const int64_t k = K ? K : n_states;
-  std::vector<double> heap(K ? 0 : 3 * k);
-  double fixed[3 * (K ? K : 1)];
-  double* now = K ? fixed : heap.data();
-  double *best = now + k, *choice = now + 2 * k;  // a choice is kept as a double, so that lanes agree
-  from.resize(length * k);
-  for (int64_t j = 0; j < k; ++j) now[j] = start[j] + logs[j];
-  for (int64_t t = 1; t < length; ++t) {
-    for (int64_t j = 0; j < k; ++j) {
-      best[j] = now[0] + step[j];
-      choice[j] = 0;
-    }
-    for (int64_t i = 1; i < k; ++i) {
-      const double own = now[i], name = static_cast<double>(i);
-      const double* row = step + i * k;
-      for (int64_t j = 0; j < k; ++j) {
-        const double candidate = own + row[j];
-        const bool better = candidate > best[j];
-        best[j] = better ? candidate : best[j];
-        choice[j] = better ? name : choice[j];
-      }
-    }
-    for (int64_t j = 0; j < k; ++j) {
-      now[j] = best[j] + logs[t * k + j];
-      from[t * k + j] = static_cast<int32_t>(choice[j]);
-    }
-  }
-  int64_t end = 0;
-  for (int64_t j = 0; j < k; ++j) now[j] += leave[j];
-  for (int64_t j = 1; j < k; ++j) end = now[j] > now[end] ? j : end;
-  *score = now[end];
-  for (int64_t t = length - 1; t >= 0; --t) {
-    path[t] = end;
-    end = from[t * k + end];
-  }
-}
-
-using Best = void (*)(const double*, const double*, const double*, const double*, int64_t, int64_t,
-                      std::vector<int32_t>&, int64_t*, double*);
-
-static Best best_for(int64_t k) {
-  switch (k) {
-    case 2: return best_path<2>;
-    case 3: return best_path<3>;
-    case 4: return best_path<4>;
-    case 5: return best_path<5>;
-    case 6: return best_path<6>;
-    case 8: return best_path<8>;
-    case 16: return best_path<16>;
-    default: return best_path<0>;
-  }
-}
-
-// start, leave (k,), step (k, k) and logs (frames, k) are logarithms; paths: int64 (frames,); scores: (b,)
-void viterbi(const Tensor& start, const Tensor& step, const Tensor& leave, const Tensor& logs, const Tensor& lengths,
-             Tensor paths, Tensor scores) {
-  const auto read = [](const Tensor& t) { return static_cast<const double*>(t.const_data_ptr()); };
-  const int64_t k = start.size(0), n = lengths.size(0);
-  const int64_t* length = static_cast<const int64_t*>(lengths.const_data_ptr());
-  int64_t* path = static_cast<int64_t*>(paths.mutable_data_ptr());
-  double* score = static_cast<double*>(scores.mutable_data_ptr());
-  const Best best = best_for(k);
-  std::vector<int32_t> from;
-  int64_t at = 0;
-  for (int64_t r = 0; r < n; at += length[r], ++r) {
-    best(read(start), read(step), read(leave), read(logs) + at * k, length[r], k, from, path + at, score + r);
-  }
-}
-
 STABLE_TORCH_LIBRARY(parnassus_chains, m) {
   m.def(
       "expectations(Tensor start, Tensor transition, Tensor leave, Tensor logs, Tensor lengths, "
       "Tensor weight, Tensor(a!) gamma, Tensor(b!) xi, Tensor(c!) log_probs, int n_threads) -> ()");
-  m.def(
-      "viterbi(Tensor start, Tensor step, Tensor leave, Tensor logs, Tensor lengths, Tensor(a!) paths, "
-      "Tensor(b!) scores) -> ()");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(parnassus_chains, CPU, m) {
   m.impl("expectations", TORCH_BOX(&expectations));
-  m.impl("viterbi", TORCH_BOX(&viterbi));
 }

@@ -11,38 +11,22 @@
 #include <torch/headeronly/core/ScalarType.h>
 
 #include <algorithm>
-#include <atomic>
-#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <memory>
-#include <system_error>
-#include <thread>
 #include <vector>
+
+#include "lanes.h"
+#include "pieces.h"
 
 using torch::stable::Tensor;
 
-#ifdef __AVX512F__
-constexpr int kLanes = 8, kWide = 4;
-#else
-constexpr int kLanes = 4, kWide = 2;
-#endif
-typedef double Lanes __attribute__((vector_size(kLanes * sizeof(double))));
-typedef int64_t Bits __attribute__((vector_size(kLanes * sizeof(int64_t))));
+constexpr int kWide = kLanes / 2;
 
-constexpr int64_t kBlock = 128, kPiece = 4096;
+constexpr int64_t kBlock = 128;
 constexpr int64_t kVectors = kBlock / kLanes;
 constexpr int kTall = 4;  // densities of a tile
-
-static inline Lanes load(const double* at) {
-  Lanes held;
-  std::memcpy(&held, at, sizeof(held));
-  return held;
-}
-
-static inline void store(double* at, Lanes held) { std::memcpy(at, &held, sizeof(held)); }
 
 static inline double total(Lanes held) {
   double parts[kLanes];
@@ -50,30 +34,6 @@ static inline double total(Lanes held) {
   double sum = 0;
   for (int i = 0; i < kLanes; ++i) sum += parts[i];
   return sum;
-}
-
-// exp(x) for x <= 0 to 3e-16: x = n ln 2 + r, a polynomial of r, and n put into the exponent's bits.
-// std::exp would keep a compiler from computing rows side by side.
-static inline Lanes exponential(Lanes x) {
-  const Lanes lowest = -708.0 - Lanes{};
-  const Lanes held = x > lowest ? x : lowest;
-  const Lanes shifted = held * 1.4426950408889634 + 6755399441055744.0;  // 1.5 * 2^52 rounds to a whole number
-  const Lanes n = shifted - 6755399441055744.0;
-  const Lanes r = (held - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;
-  Lanes p = r * (1.0 / 479001600) + 1.0 / 39916800;
-  p = p * r + 1.0 / 3628800;
-  p = p * r + 1.0 / 362880;
-  p = p * r + 1.0 / 40320;
-  p = p * r + 1.0 / 5040;
-  p = p * r + 1.0 / 720;
-  p = p * r + 1.0 / 120;
-  p = p * r + 1.0 / 24;
-  p = p * r + 1.0 / 6;
-  p = p * r + 0.5;
-  p = p * r + 1.0;
-  p = p * r + 1.0;
-  const Lanes whole = std::bit_cast<Lanes>(std::bit_cast<Bits>(p) + (std::bit_cast<Bits>(shifted) << 52));
-  return x < lowest ? Lanes{} : whole;
 }
 
 // z (2 d, kBlock): rows about the origin and their squares, zeros where there is no row.
@@ -182,40 +142,6 @@ static void add_up(const std::vector<Sums>& pieces, int64_t k, int64_t f, double
     for (int64_t i = 0; i < k; ++i) counts[i] += own.counts[i];
     for (int64_t i = 0; i < k * f; ++i) products[i] += total(load(own.products.data() + i * kLanes));
   }
-}
-
-// Pieces are handed out to n_threads threads: whoever is free takes the next. The end waits for pieces, not for threads,
-// so that on a busy machine one that starts late is not waited for. work(piece, thread).
-template <typename Work>
-static void share_out(int64_t n, int64_t n_threads, const Work& work) {
-  n_threads = std::min(n, n_threads);
-  struct Shared {
-    std::atomic<int64_t> next{0}, done{0};
-  };
-  const auto shared = std::make_shared<Shared>();
-  const Work* const task = &work;  // which is there until all pieces are done
-  const auto run = [shared, task, n](int64_t thread) {
-    for (int64_t p = shared->next.fetch_add(1); p < n; p = shared->next.fetch_add(1)) {
-      (*task)(p, thread);
-      shared->done.fetch_add(1);
-    }
-  };
-  for (int64_t thread = 1; thread < n_threads; ++thread) {
-    try {
-      std::thread(run, thread).detach();
-    } catch (const std::system_error&) {  // no more threads are to be had: those there are will do
-      break;
-    }
-  }
-  run(0);
-  while (shared->done.load() < n) std::this_thread::yield();
-}
-
-template <typename Work>
-static void over_pieces(int64_t n, int64_t n_threads, const Work& work) {
-  share_out((n + kPiece - 1) / kPiece, n_threads, [&](int64_t p, int64_t) {
-    work(p, p * kPiece, std::min(n, (p + 1) * kPiece));
-  });
 }
 
 static const double* read(const Tensor& t) { return static_cast<const double*>(t.const_data_ptr()); }

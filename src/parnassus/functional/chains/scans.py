@@ -84,7 +84,7 @@ def best_paths(
     b = log_emissions.double()
     start, step = start.to(b).log(), transitions.to(b).log()
     end = torch.zeros_like(start) if leave is None else leave.to(b).log()
-    kernel = kernels.load("chains") if b.device.type == "cpu" else None
+    kernel = kernels.load("viterbi") if b.device.type == "cpu" else None
     if kernel is not None:
         paths, scores = torch.empty(len(b), dtype=torch.int64), b.new_empty(len(lengths))
         kernel.viterbi(start, step.contiguous(), end, b.contiguous(), lengths.contiguous(), paths, scores)
