@@ -90,8 +90,9 @@ def _why(error: Exception) -> str:
 def _built(name: str) -> Path:
     """The file of the built kernel, made where it is missing or damaged; a whole one needs no compiler."""
     source, flags = _SOURCES / f"{name}.cpp", _flags()
-    headers = [path.read_bytes() for path in sorted(_SOURCES.glob("*.h"))]  # any source may include any
-    parts = [source.read_bytes(), *headers, *(flag.encode() for flag in flags), _processor(), torch.__version__.encode()]
+    headers = sorted(_SOURCES.glob("*.h"))  # any source may include any
+    parts = [path.read_bytes() for path in (source, *headers)]
+    parts += [*(flag.encode() for flag in flags), _processor(), torch.__version__.encode()]
     path = cache_folder() / f"{name}-{hashlib.sha256(bytes(1).join(parts)).hexdigest()[:24]}.so"
     if not _intact(path):
         _build(source, flags, path)
