@@ -365,7 +365,7 @@ def test_a_killed_run_resumed_has_the_weights_of_one_that_was_not(shop):
     assert same(weights(shop / "runs/whole"), weights(shop / "runs/cut"))
 
 
-def test_an_interrupted_run_is_saved_and_measured(shop):
+def test_an_interrupted_run_is_saved_and_measured(shop, heard):
     process = begun(*LONG, "--epochs", "100000", "--out", "runs/cut", folder=shop)
     wait_for(shop / "runs/cut/checkpoint/last.safetensors", process)
     process.send_signal(signal.SIGINT)

@@ -484,7 +484,7 @@ def test_an_input_that_is_not_finite_is_named_by_its_row():
         trainer_for(supervised(net(10, 8, 2)), 128).fit(Dense(x=x, y=y))
 
 
-def test_interrupt_between_steps_keeps_the_best_and_the_random_state():
+def test_interrupt_between_steps_keeps_the_best_and_the_random_state(heard):
     x, y = toy(256)
     trainer = trainer_for(supervised(net(10, 8, 2)), 256, plan=Plan(epochs=50, batch_size=64))
     before = torch.get_rng_state()
@@ -503,7 +503,7 @@ def test_interrupt_between_steps_keeps_the_best_and_the_random_state():
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_the_second_interrupt_is_an_ordinary_one():
+def test_the_second_interrupt_is_an_ordinary_one(heard):
     import os
     import signal
 

@@ -96,7 +96,8 @@ def form_of(raw: Any) -> str | None:
     if isinstance(raw, Tensor):
         raw = raw.numpy(force=True)
     if hasattr(type(raw), "columns") or hasattr(type(raw), "schema"):
-        return "sounds" if sound_columns(raw) == list(map(str, raw.columns)) else "table"
+        named, n_columns = sound_columns(raw) if hasattr(raw, "columns") else ([], 0)
+        return "sounds" if named and len(named) == n_columns else "table"
     if isinstance(raw, np.ndarray) and raw.ndim > 2:
         return "sequences" if raw.ndim == 3 and raw.dtype.kind == "f" else "pictures"
     first = raw[0] if isinstance(raw, list | tuple | np.ndarray) and len(raw) else None
@@ -114,18 +115,21 @@ def form_of(raw: Any) -> str | None:
     return "table"
 
 
-def sound_columns(frame: Any) -> list[str]:
-    """The columns of a data frame that hold paths of sounds, by their first entries."""
+def sound_columns(frame: Any) -> tuple[list[Any], int]:
+    """The columns of a data frame that hold paths of sounds, by their first entries, and how many columns it has."""
+    names = list(getattr(frame, "column_names", None) or frame.columns)  # pyarrow's `columns` are its data
+    if len(set(names)) < len(names) or not len(frame):
+        return [], len(names)
     held = nw.from_native(frame, eager_only=True, pass_through=True)
-    if not isinstance(held, nw.DataFrame) or not len(held):
-        return []
-    return [name for name in held.columns if is_sound_path(held[name][0])]
+    if not isinstance(held, nw.DataFrame):
+        return [], len(names)
+    return [name for name in names if is_sound_path(held[name][0])], len(names)
 
 
 def codec_for(raw: Any) -> Codec:
     """An unfitted codec for raw data."""
     form = form_of(raw)
-    if form == "table" and hasattr(raw, "columns") and (named := sound_columns(raw)):
+    if form == "table" and hasattr(raw, "columns") and (named := sound_columns(raw)[0]):
         raise DataError(
             f"the column {named[0]!r} of X holds paths of sounds, and X has other columns; to learn from the sounds "
             f"alone give codec=pn.Speech(column={named[0]!r}), to learn from the others drop that column"

@@ -47,6 +47,7 @@ class Ready:
     target: Columns | None = None
 
 
+DESCENT = ("optimizer", "lr", "schedule", "clip_norm", "clip_value", "average")  # what only gradients need
 ENOUGH_STEPS = 2_000  # what `epochs=None` aims at
 FEW_EPOCHS, MANY_EPOCHS = 20, 200
 SMALL_PRODUCT = 1_000_000  # multiply-adds of a layer on a batch below which a second thread gives less than it may cost
@@ -151,7 +152,26 @@ def trainer_of(
         regularizers=regularizers,
     )
     settle_penalties(trainer)
+    if not trainer.optimizers:
+        refuse_idle_settings(estimator)
     return trainer
+
+
+def refuse_idle_settings(estimator: "Estimator") -> None:
+    """Refuses settings of gradient descent for a model that learns by a rule of its own."""
+
+    def worded(value: Any) -> Any:
+        return value.name if isinstance(value, Spec) and not value.options else value
+
+    usual = type(estimator)().get_params(deep=False)
+    given = {name: worded(getattr(estimator, name)) for name in DESCENT}
+    idle = [name for name in DESCENT if repr(given[name]) != repr(usual[name])]
+    if idle:
+        told = ", ".join(f"{name}={given[name]!r}" for name in idle)
+        raise SettingError(
+            f"{told} would change nothing: the model {worded(estimator.model)!r} learns by a rule of its own, "
+            f"not by gradients; leave {'it' if len(idle) == 1 else 'them'} out, or choose a model that does"
+        )
 
 
 def refuse_lone_rows(objective: nn.Module, plan: Plan, n_rows: int) -> None:
