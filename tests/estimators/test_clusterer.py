@@ -166,3 +166,26 @@ def test_the_global_random_state_plays_no_part():
         torch.manual_seed(99)
         two = pn.KMeans(n_clusters=6, seed=3).fit(X)
     np.testing.assert_array_equal(one.cluster_centers_, two.cluster_centers_)
+
+
+def test_groups_cut_from_noise_are_not_called_better():
+    noise = np.random.default_rng(0).normal(size=(600, 2)) @ [[3.0, 1.0], [0.0, 0.5]]
+    apart, spread = pn.KMeans(n_clusters=3, n_init=3).fit(noise[:300]).evaluate(noise[300:]).metrics
+    assert apart.value > 0.2  # any cloud can be cut
+    assert apart.verdict != "better"
+    assert spread.verdict != "better"
+    blobs = np.concatenate([noise / 20 + shift for shift in ([0, 0], [3, 0], [0, 3])])
+    apart, spread = pn.KMeans(n_clusters=3, n_init=3).fit(blobs[::2]).evaluate(blobs[1::2]).metrics
+    assert apart.verdict == spread.verdict == "better"
+
+
+def test_centers_start_where_init_says():
+    x = np.concatenate([np.zeros((20, 2)), np.ones((20, 2))]) + np.random.default_rng(0).normal(size=(40, 2)) / 20
+    given = np.array([[1.0, 1.0], [0.0, 0.0]])
+    est = pn.KMeans(n_clusters=2, init=given).fit(x)
+    assert (est.labels_[0], est.labels_[-1]) == (1, 0)
+    assert pn.KMeans(n_clusters=2, init="random").fit(x).inertia_ == pytest.approx(est.inertia_)
+    with pytest.raises(pn.SettingError, match="'k-means\\+\\+', 'random' or finite centers"):
+        pn.KMeans(n_clusters=2, init=[[np.nan, 0], [1, 1]]).fit(x)
+    with pytest.raises(pn.SettingError, match="no init 'randm'"):
+        pn.KMeans(n_clusters=2, init="randm").fit(x)

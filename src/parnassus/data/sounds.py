@@ -145,7 +145,7 @@ def as_floats(x: Any, where: str) -> np.ndarray:
     if x.dtype.kind in "iu":
         return (x / float(np.iinfo(x.dtype).max + 1)).astype(np.float32)
     loud = float(np.abs(x).max(initial=0))
-    if loud > 64:
+    if loud > 8:
         raise DataError(
             f"{where} holds floats up to {loud:g}, and float samples run from -1 to 1; of 16-bit numbers give "
             "x.astype('int16')"

@@ -9,7 +9,9 @@ from ..errors import SettingError
 from ..evaluation.result import Evaluation
 from ..evaluation.unsupervised import evaluate_clusters
 from ..objectives.clusters import Lloyd, MiniBatchKMeans
+from ..registry import Spec
 from ..train.trainer import Trainer
+from .assembly import model_of
 from .base import Estimator
 from .protocol import fitted
 from .training import Ready
@@ -24,6 +26,8 @@ class Clusterer(Unsupervised):
     ----------
     n_clusters : how many groups; None takes the model's own (8).
     n_init : how many starts are trained, side by side; the best is kept. None takes the model's own (1).
+    init : how centers start, where the model has them: "k-means++", "random" rows, or the centers themselves
+        (n_clusters, features). None takes the model's own.
     **training : the settings that all estimators share; see `Estimator`. `epochs` is the most iterations.
 
     Attributes: `cluster_centers_` (n_clusters, features), `labels_` (rows of the training), `inertia_`, `n_iter_`.
@@ -44,14 +48,22 @@ class Clusterer(Unsupervised):
         self.n_clusters, self.n_init = n_clusters, n_init
 
     def spec(self, role: str, given: Any) -> Any:
-        """A name or a Spec as a Spec of its own; a mixture's components are its clusters."""
-        if role != "model" or self.n_clusters is None:
+        """A name or a Spec as a Spec of its own; a mixture's components are its clusters, `init` starts the centers."""
+        if role == "initializer":
+            return None if self._starts_centers() else super().spec(role, given)
+        if role != "model":
             return super().spec(role, given)
         found = Estimator.spec(self, role, given)
-        values = {"n_clusters" if "n_clusters" in found.defaults(self.task) else "n_components": self.n_clusters} | {
-            name: getattr(self, name) for name in self.options if name != "n_clusters"
-        }
+        known = found.defaults(self.task)
+        counted = "n_clusters" if "n_clusters" in known else "n_components"
+        values: dict[str, Any] = {counted: self.n_clusters, "n_init": self.n_init}
+        if "centers" in known and self.init is not None:
+            values |= {"init": self.init} if isinstance(self.init, str) else {"centers": rows_of_centers(self.init)}
         return found.set_params(**{name: value for name, value in values.items() if value is not None})
+
+    def _starts_centers(self) -> bool:
+        given = model_of(self)
+        return isinstance(given, str | Spec) and "centers" in self.spec("model", given).defaults(self.task)
 
     def _conclude(self, ready: Ready, trainer: Trainer, seconds: float) -> Self:
         super()._conclude(ready, trainer, seconds)
@@ -124,6 +136,17 @@ class Clusterer(Unsupervised):
         return tags
 
     learned = (*Estimator.learned, "inertia_", "n_iter_")
+
+
+def rows_of_centers(given: Any) -> tuple[tuple[float, ...], ...]:
+    """First centers, an array (n_clusters, features), as an option holds them."""
+    try:
+        centers = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        centers = np.empty(0)
+    if centers.ndim != 2 or not np.isfinite(centers).all():
+        raise SettingError(f"init is 'k-means++', 'random' or finite centers (n_clusters, features); got {given!r}")
+    return tuple(map(tuple, centers.tolist()))
 
 
 class KMeans(Clusterer):

@@ -22,7 +22,7 @@ def first_weights(estimator: "Estimator", objective: Objective) -> None:
     if estimator.init is None:
         return
     chosen = estimator.spec("initializer", estimator.init)
-    if not initialize(objective, chosen):
+    if chosen is not None and not initialize(objective, chosen):
         raise SettingError(
             f"init={estimator.init!r} fills the weights of dense and convolutional layers, and {named(estimator)} has "
             f"none; leave init=None, or choose another model"

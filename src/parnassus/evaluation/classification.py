@@ -166,7 +166,8 @@ def _class_rows(
     n_pred = np.bincount(pred, minlength=len(classes))
     rows = []
     for i, name in enumerate(classes):
-        low, high = interval(replicates["f1_by_class"][i] if replicates else None, confidence)
+        resampled = replicates["f1_by_class"][i] if replicates and n_true[i] else None  # of no rows nothing is known
+        low, high = interval(resampled, confidence)
         rows.append(
             {
                 "name": str(name),

@@ -251,11 +251,10 @@ class BaumWelch(Objective):
         return self.prior * sum(p[p > 0].log().sum() for p in parts)  # type: ignore[return-value]
 
     def _report(self, notes: list[str]) -> None:
-        """Warn of each state's repair once; all are kept in `repairs`."""
-        known = {words.partition(":")[0] for words in self.repairs}
-        for words in notes:
-            if words.partition(":")[0] not in known and not self.quiet:
-                warnings.warn(f"EM repaired {words}", DataWarning, stacklevel=2)
+        """Warn once, when the first states are repaired; all repairs are kept in `repairs`."""
+        if notes and not self.repairs and not self.quiet:
+            more = f" (and {len(notes) - 1} more states: `repairs` says which)" if len(notes) > 1 else ""
+            warnings.warn(f"EM repaired {notes[0]}{more}", DataWarning, stacklevel=2)
         self.repairs += notes
 
     # --- the start --------------------------------------------------------------------------------
