@@ -3,7 +3,9 @@
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import torch
 
+from ..data.rows import Rows
 from ..data.sources import Columns
 from ..errors import SettingError
 from ..evaluation.result import Evaluation
@@ -68,12 +70,23 @@ class Clusterer(Unsupervised):
     def _conclude(self, ready: Ready, trainer: Trainer, seconds: float) -> Self:
         super()._conclude(ready, trainer, seconds)
         objective: Any = self.objective_
-        self.labels_ = self._asked(ready.rows, self._label)
         self.n_iter_ = len(self.history_)
         vars(self).pop("inertia_", None)
         if isinstance(objective, Lloyd | MiniBatchKMeans):
-            self.inertia_ = float(self._asked(ready.rows, lambda b: objective.inertia(b) * b.get("weight", 1)).sum())
+            self.labels_, self.inertia_ = self._nearest(ready.rows, objective)
+        else:
+            self.labels_ = self._asked(ready.rows, self._label)
         return self
+
+    def _nearest(self, rows: Rows, objective: Lloyd | MiniBatchKMeans) -> tuple[np.ndarray, float]:
+        """The nearest center of each row, and the sum of squared distances to them as rows count; in one pass."""
+
+        def both(batch: Any) -> torch.Tensor:
+            labels, squares = objective.nearest(batch)
+            return torch.stack([labels.double(), squares * batch.get("weight", 1)], 1)
+
+        found = self._asked(rows, both)
+        return found[:, 0].astype(np.int64), float(found[:, 1].sum())
 
     def _label(self, batch: Any) -> Any:
         objective: Any = self.objective_

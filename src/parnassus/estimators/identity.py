@@ -21,7 +21,7 @@ def fingerprint(rows: Rows) -> str:
     digest = hashlib.blake2b(str(len(rows)).encode(), digest_size=16)
     for name, tensor in sorted(rows.take(index).items()):
         digest.update(name.encode())
-        digest.update(np.ascontiguousarray(tensor.cpu().numpy()).tobytes())
+        digest.update(np.ascontiguousarray(tensor.cpu().numpy()).data)
     return digest.hexdigest()
 
 

@@ -176,7 +176,13 @@ class Lloyd(EM):
 
     def labels(self, batch: Batch) -> Tensor:
         """The nearest center of each row (n,)."""
-        return assign(batch["x"].double() - self.shift, self.centers[self.leader])[0]
+        return self.nearest(batch)[0]
+
+    def nearest(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The nearest center of each row (n,), and its squared distance (n,) float64."""
+        x, centers = batch["x"], self.centers[self.leader]
+        found = lloyd_round(x, self.shift, centers.new_ones(len(x)), centers)
+        return assign(x.double() - self.shift, centers) if found is None else (found.labels, found.distance)
 
     def distances(self, batch: Batch) -> Tensor:
         """The distance of each row to each center (n, k)."""
@@ -184,7 +190,7 @@ class Lloyd(EM):
 
     def inertia(self, batch: Batch) -> Tensor:
         """The squared distance of each row to its nearest center (n,)."""
-        return assign(batch["x"].double() - self.shift, self.centers[self.leader])[1]
+        return self.nearest(batch)[1]
 
     def outputs(self, batch: Batch) -> Tensor:
         return -self.distances(batch)
@@ -264,11 +270,15 @@ class MiniBatchKMeans(Objective):
 
     def labels(self, batch: Batch) -> Tensor:
         """The nearest center of each row (n,)."""
-        return assign(batch["x"].double(), self.centers)[0]
+        return self.nearest(batch)[0]
+
+    def nearest(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The nearest center of each row (n,), and its squared distance (n,) float64."""
+        return assign(batch["x"].double(), self.centers)
 
     def inertia(self, batch: Batch) -> Tensor:
         """The squared distance of each row to its nearest center (n,)."""
-        return assign(batch["x"].double(), self.centers)[1]
+        return self.nearest(batch)[1]
 
     def distances(self, batch: Batch) -> Tensor:
         """The distance of each row to each center (n, k)."""
