@@ -1,12 +1,14 @@
 """Overlaps and suppression: the inventory's fixture, a plain loop over pairs, and the kernel against its twin."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
 
 from parnassus import kernels
 from parnassus.errors import DataError
-from parnassus.functional.boxes import area, iou, nms, nms_twin
+from parnassus.functional.boxes import area, iou, matrix_nms, nms, nms_by_class, nms_twin, soft_nms
 
 
 def drawn(n: int, seed: int, *, grid: bool = False, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
@@ -93,3 +95,62 @@ def test_b37_overlaps_and_suppression_of_four_boxes() -> None:
 def test_the_kernel_is_what_runs_where_there_is_a_compiler() -> None:
     nms(*drawn(4, 0), 0.5)
     assert kernels.status()["nms"].startswith(("compiled", "twin: no C++ compiler", "off"))
+
+
+# --- by class, soft, in one matrix ----------------------------------------------------------------
+
+
+def test_classes_are_suppressed_one_by_one() -> None:
+    boxes, scores = drawn(200, 11, dtype=torch.float64)
+    labels = torch.arange(200) % 3
+    expected = []
+    for label in range(3):
+        own = (labels == label).nonzero()[:, 0]
+        expected += [int(own[i]) for i in greedy(boxes[own], scores[own], 0.4)]
+    kept = nms_by_class(boxes, scores, labels, iou_threshold=0.4)
+    assert sorted(kept.tolist()) == sorted(expected)
+    assert scores[kept].tolist() == sorted(scores[kept].tolist(), reverse=True)
+    assert nms_by_class(boxes[:0], scores[:0], labels[:0], iou_threshold=0.4).tolist() == []
+
+
+def softened(boxes: Tensor, scores: Tensor, sigma: float | None, threshold: float, least: float) -> list:
+    """Soft-NMS by its definition, a box at a time."""
+    left = {i: float(s) for i, s in enumerate(scores)}
+    found = []
+    while left:
+        best = max(left, key=lambda i: left[i])
+        if left[best] < least:
+            break
+        found.append((best, left.pop(best)))
+        for i in left:
+            overlap = float(iou(boxes[best : best + 1], boxes[i : i + 1]))
+            if sigma is None:
+                left[i] *= 1 - overlap if overlap > threshold else 1
+            else:
+                left[i] *= math.exp(-(overlap**2) / sigma)
+    return found
+
+
+@pytest.mark.parametrize("sigma", [None, 0.5])
+def test_soft_suppression_lowers_scores_as_its_definition_does(sigma: float | None) -> None:
+    boxes, scores = drawn(60, 13, dtype=torch.float64)
+    expected = softened(boxes, scores, sigma, 0.3, 0.05)
+    kept, lowered = soft_nms(boxes, scores, sigma=sigma, iou_threshold=0.3, least=0.05)
+    assert kept.tolist() == [i for i, _ in expected]
+    assert lowered.tolist() == pytest.approx([s for _, s in expected], rel=1e-12)
+
+
+@pytest.mark.parametrize("sigma", [None, 2.0])
+def test_matrix_suppression_is_its_formula(sigma: float | None) -> None:
+    boxes, scores = drawn(40, 17, dtype=torch.float64)
+    f = (lambda u: 1 - u) if sigma is None else (lambda u: math.exp(-sigma * u * u))
+    order = sorted(range(40), key=lambda i: -float(scores[i]))
+    overlap = iou(boxes, boxes)
+    expected = scores.clone()
+    for place, j in enumerate(order):
+        decays = []
+        for at, i in enumerate(order[:place]):
+            own = max((float(overlap[k, i]) for k in order[:at]), default=0.0)
+            decays.append(f(float(overlap[i, j])) / f(own))
+        expected[j] *= min(decays, default=1.0)
+    assert torch.allclose(matrix_nms(boxes, scores, sigma=sigma), expected, rtol=1e-10, atol=1e-12)

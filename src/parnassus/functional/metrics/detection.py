@@ -1,0 +1,251 @@
+"""How good detected boxes are: average precision as COCO and as VOC define it, mean average precision, recall."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+COCO_THRESHOLDS = np.linspace(0.5, 0.95, 10)
+AREAS = {"all": (0.0, 1e10), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
+RECALLS = np.linspace(0.0, 1.0, 101)
+
+
+class TrueBoxes(NamedTuple):
+    """The boxes of one picture: corners (m, 4), classes (m,), and which are crowds, or are left out of the count.
+
+    Whatever matches an ignored box is neither right nor wrong. A crowd is ignored too, and any number of detections
+    may match it. `area` (m,) is what sorts boxes into small, medium and large; None takes width times height.
+    """
+
+    boxes: Floats
+    labels: NDArray
+    crowd: Flags | None = None
+    ignored: Flags | None = None
+    area: Floats | None = None
+
+
+class FoundBoxes(NamedTuple):
+    """The boxes that a detector found in one picture: corners (n, 4), scores (n,), classes (n,)."""
+
+    boxes: Floats
+    scores: Floats
+    labels: NDArray
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Detections of one class over all pictures, by falling score: which are right at each of T thresholds.
+
+    scores, picture : (n,). correct, ignored : (T, n). n_truths : (pictures,), how many boxes are to be found in each.
+    """
+
+    scores: Floats
+    picture: NDArray[np.int64]
+    correct: Flags
+    ignored: Flags
+    n_truths: Floats
+
+
+def match_detections(
+    truths: Sequence[TrueBoxes],
+    found: Sequence[FoundBoxes],
+    label: object,
+    *,
+    thresholds: Sequence[float] | Floats = COCO_THRESHOLDS,
+    area: tuple[float, float] = AREAS["all"],
+    n_most: int = 100,
+) -> Matches:
+    """Which detections of a class are right, as COCO has it.
+
+    In each picture the `n_most` best are taken by falling score; each takes the box of its class that it overlaps most
+    among those that no better one took, if their IoU is at least the threshold. Boxes of another `area` are ignored,
+    and so are unmatched detections of another.
+
+    Source: Lin et al. 2014 and the evaluation code of COCO.
+    """
+    levels = np.asarray(thresholds, dtype=np.float64)
+    parts: list[tuple[Floats, Flags, Flags]] = []
+    n_truths = np.zeros(len(truths))
+    for i, (true, said) in enumerate(zip(truths, found, strict=True)):
+        scores, correct, ignored, n_truths[i] = _match_one(true, said, label, levels, area, n_most)
+        parts.append((scores, correct, ignored))
+    picture = np.repeat(np.arange(len(parts)), [len(p[0]) for p in parts])
+    scores = np.concatenate([np.zeros(0), *(p[0] for p in parts)])
+    order = np.argsort(-scores, kind="stable")
+    none = np.zeros((len(levels), 0), dtype=bool)
+    correct, ignored = (np.concatenate([none, *(p[k] for p in parts)], axis=1)[:, order] for k in (1, 2))
+    return Matches(scores[order], picture[order], correct, ignored, n_truths)
+
+
+def _match_one(
+    true: TrueBoxes, said: FoundBoxes, label: object, levels: Floats, area: tuple[float, float], n_most: int
+) -> tuple[Floats, Flags, Flags, float]:
+    """Scores (n,), right (T, n), ignored (T, n) of one picture, and how many boxes are to be found there."""
+    mine = np.asarray(true.labels) == label
+    boxes = np.asarray(true.boxes, dtype=np.float64).reshape(-1, 4)[mine]
+    crowd = np.zeros(len(boxes), dtype=bool) if true.crowd is None else np.asarray(true.crowd)[mine]
+    passed = crowd if true.ignored is None else crowd | np.asarray(true.ignored)[mine]
+    size = _areas(boxes) if true.area is None else np.asarray(true.area, dtype=np.float64)[mine]
+    passed = passed | (size < area[0]) | (size > area[1])
+    asked = np.asarray(said.labels) == label
+    scores = np.asarray(said.scores, dtype=np.float64)[asked]
+    order = np.argsort(-scores, kind="stable")[:n_most]
+    scores, seen = scores[order], np.asarray(said.boxes, dtype=np.float64).reshape(-1, 4)[asked][order]
+    overlap = _overlaps(seen, boxes, crowd)
+    correct = np.zeros((len(levels), len(seen)), dtype=bool)
+    ignored, taken = correct.copy(), np.zeros((len(levels), len(boxes)), dtype=bool)
+    rows = np.arange(len(levels))
+    for d in range(len(seen) if len(boxes) else 0):
+        open_ = (overlap[d] >= np.minimum(levels, 1 - 1e-10)[:, None]) & (~taken | crowd)
+        counted = open_ & ~passed
+        # a box that counts is preferred; of equal overlaps the last is taken
+        pool = np.where(counted.any(1)[:, None], counted, open_)
+        best = len(boxes) - 1 - np.where(pool, overlap[d], -1.0)[:, ::-1].argmax(1)
+        hit = pool.any(1)
+        taken[rows[hit], best[hit]] = True
+        ignored[:, d] = hit & passed[best]
+        correct[:, d] = hit & ~passed[best]
+    strange = (_areas(seen) < area[0]) | (_areas(seen) > area[1])
+    return scores, correct, ignored | (~correct & ~ignored & strange), float((~passed).sum())
+
+
+def match_detections_voc(
+    truths: Sequence[TrueBoxes], found: Sequence[FoundBoxes], label: object, *, threshold: float = 0.5
+) -> Matches:
+    """Which detections of a class are right, as PASCAL VOC has it.
+
+    Each detection, by falling score, looks at the one box of its class that it overlaps most, taken or not: the first
+    to come with an IoU of at least the threshold is right, later ones are wrong; boxes that are `ignored` (difficult)
+    make it neither. VOC counts pixels, so that its boxes are one wider and higher than corners as points are.
+
+    Source: Everingham et al. 2010, section 4.2.
+    """
+    n_truths = np.zeros(len(truths))
+    rows: list[tuple[float, int, bool, bool]] = []
+    for i, (true, said) in enumerate(zip(truths, found, strict=True)):
+        mine, asked = np.asarray(true.labels) == label, np.asarray(said.labels) == label
+        boxes = np.asarray(true.boxes, dtype=np.float64).reshape(-1, 4)[mine]
+        flags = (f for f in (true.crowd, true.ignored) if f is not None)
+        hard = np.zeros(len(boxes), dtype=bool)
+        for flag in flags:
+            hard = hard | np.asarray(flag)[mine]
+        n_truths[i] = (~hard).sum()
+        scores = np.asarray(said.scores, dtype=np.float64)[asked]
+        overlap = _overlaps(np.asarray(said.boxes, dtype=np.float64).reshape(-1, 4)[asked], boxes, np.zeros_like(hard))
+        taken = np.zeros(len(boxes), dtype=bool)
+        for d in np.argsort(-scores, kind="stable"):
+            best = int(overlap[d].argmax()) if len(boxes) else -1
+            hit = best >= 0 and overlap[d, best] >= threshold
+            passed = bool(hit and hard[best])
+            right = bool(hit and not passed and not taken[best])
+            if right:
+                taken[best] = True
+            rows.append((scores[d], i, right, passed))
+    rows.sort(key=lambda row: -row[0])
+    correct, ignored = (np.array([[row[k] for row in rows]], dtype=bool).reshape(1, -1) for k in (2, 3))
+    return Matches(
+        np.array([row[0] for row in rows]),
+        np.array([row[1] for row in rows], dtype=np.int64),
+        correct,
+        ignored,
+        n_truths,
+    )
+
+
+def precision_recall(matches: Matches, *, weight: Floats | None = None) -> tuple[Floats, Floats, Floats]:
+    """Precision and recall after each detection, (T, n) both, and the greatest recall (T,).
+
+    `weight` (pictures,) says how much each picture counts.
+    """
+    each = np.ones(len(matches.n_truths)) if weight is None else weight
+    count = each[matches.picture] * ~matches.ignored
+    right = np.cumsum(count * matches.correct, axis=1)
+    wrong = np.cumsum(count * ~matches.correct, axis=1)
+    wanted = float(each @ matches.n_truths)
+    recall = right / wanted if wanted else np.full_like(right, np.nan)
+    precision = right / (right + wrong + np.spacing(1))
+    last = recall[:, -1] if recall.shape[1] else np.zeros(len(recall)) if wanted else np.full(len(recall), np.nan)
+    return precision, recall, last
+
+
+def average_precision(matches: Matches, *, recalls: Floats = RECALLS, weight: Floats | None = None) -> Floats:
+    """The mean over `recalls` of the greatest precision at that recall or beyond, for each threshold: (T,).
+
+        AP = (1 / |R|) sum over r in R of max over r' >= r of p(r')
+
+    With the 101 recalls 0, 0.01, ..., 1 it is COCO's; `np.linspace(0, 1, 11)` makes it that of VOC until 2009. Where
+    nothing is to be found it is NaN.
+
+    Systems: detection-map
+    Source: Everingham et al. 2010; Lin et al. 2014; Martinez-Ramon, problem 4.4.
+    """
+    precision, recall, _ = precision_recall(matches, weight=weight)
+    if np.isnan(recall).any() or not (matches.n_truths if weight is None else matches.n_truths * weight).any():
+        return np.full(len(precision), np.nan)
+    envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    padded = np.concatenate([envelope, np.zeros((len(envelope), 1))], axis=1)
+    at = np.stack([np.searchsorted(row, recalls, side="left") for row in recall])
+    return np.take_along_axis(padded, at, axis=1).mean(1)
+
+
+def precision_area(matches: Matches, *, weight: Floats | None = None) -> Floats:
+    """The area under the curve of the greatest precision at each recall or beyond, (T,): VOC's AP since 2010."""
+    precision, recall, last = precision_recall(matches, weight=weight)
+    if np.isnan(last).any():
+        return last
+    envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    steps = np.diff(np.concatenate([np.zeros((len(recall), 1)), recall], axis=1), axis=1)
+    return (envelope * steps).sum(1)
+
+
+def coco_metrics(
+    truths: Sequence[TrueBoxes], found: Sequence[FoundBoxes], *, labels: Sequence[object] | None = None
+) -> dict[str, float]:
+    """COCO's twelve numbers: map, map_50, map_75, map_small, map_medium, map_large, and mean recalls mar_*.
+
+    `map` is the mean of the average precision over IoU thresholds 0.5, 0.55, ..., 0.95 and over classes; `mar_10` the
+    mean of the greatest recall with at most ten detections a picture and class. Where no class has anything to be found
+    the number is NaN (COCO's own code says -1).
+
+    Systems: detection-map
+    Source: Lin et al. 2014 and the evaluation code of COCO; Martinez-Ramon A4.27 and problem 4.4.
+    """
+    if labels is None:
+        labels = sorted({x for one in truths for x in np.asarray(one.labels).tolist()})
+    found_at = {
+        (name, n_most): [match_detections(truths, found, c, area=area, n_most=n_most) for c in labels]
+        for name, area in AREAS.items()
+        for n_most in ((1, 10, 100) if name == "all" else (100,))
+    }
+    shape = (len(labels), len(COCO_THRESHOLDS))
+    precision = {name: np.array([average_precision(m) for m in found_at[name, 100]]).reshape(shape) for name in AREAS}
+    recall = {key: np.array([precision_recall(m)[2] for m in matches]) for key, matches in found_at.items()}
+    numbers = {"map": _mean(precision["all"]), "map_50": _mean(precision["all"][:, 0])}
+    numbers["map_75"] = _mean(precision["all"][:, 5])
+    numbers |= {f"map_{name}": _mean(precision[name]) for name in ("small", "medium", "large")}
+    numbers |= {f"mar_{n}": _mean(recall["all", n]) for n in (1, 10, 100)}
+    return numbers | {f"mar_{name}": _mean(recall[name, 100]) for name in ("small", "medium", "large")}
+
+
+def _mean(values: Floats) -> float:
+    """The mean of what is defined; NaN where nothing is."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else float("nan")
+
+
+def _areas(boxes: Floats) -> Floats:
+    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+
+
+def _overlaps(seen: Floats, boxes: Floats, crowd: Flags) -> Floats:
+    """IoU (n, m); of a crowd the share of the detection that lies in it."""
+    low, high = np.maximum(seen[:, None, :2], boxes[None, :, :2]), np.minimum(seen[:, None, 2:], boxes[None, :, 2:])
+    shared = np.clip(high - low, 0, None).prod(-1)
+    own = np.broadcast_to(_areas(seen)[:, None], shared.shape)
+    whole = np.where(crowd[None], own, own + _areas(boxes)[None] - shared)
+    return np.divide(shared, whole, out=np.zeros_like(shared), where=whole > 0)
