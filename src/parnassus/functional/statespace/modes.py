@@ -1,0 +1,100 @@
+"""One linear system three ways: step by step, as a convolution with its kernel, and that by the fast transform."""
+
+import torch
+from torch import Tensor
+
+from ...errors import DataError
+from .scan import linear_scan
+
+
+def recurrent(
+    a: Tensor, b: Tensor, c: Tensor, x: Tensor, d: Tensor | None = None, h: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """h_k = Abar h_(k-1) + Bbar x_k, y_k = C h_k + D x_k: outputs (batch, time, n_outputs), the last state (batch, n).
+
+    x is (batch, time, n_inputs); a (n, n), b (n, n_inputs), c (n_outputs, n), d (n_outputs, n_inputs) are the discrete
+    system's. `h` is the state before the first step, 0 where not given. One state is kept, whatever the length.
+
+    Systems: ssm-recurrent-mode
+    Source: Hifny A12.4 and eq. 12.11.
+    """
+    h = x.new_zeros(len(x), a.shape[0]) if h is None else h
+    shown = []
+    for now in x.unbind(1):
+        h = h @ a.T + now @ b.T
+        shown.append(h @ c.T)
+    y = torch.stack(shown, 1)
+    return (y if d is None else y + x @ d.T), h
+
+
+def kernel(a: Tensor, b: Tensor, c: Tensor, length: int) -> Tensor:
+    """K = [C Bbar, C Abar Bbar, ..., C Abar^(length - 1) Bbar] (length, n_outputs, n_inputs).
+
+    Powers are doubled: with K_0 to K_(m - 1) and Abar^m at hand the next m are K_i with C Abar^m for C.
+
+    >>> kernel(torch.tensor([[0.5]]), torch.tensor([[1.0]]), torch.tensor([[2.0]]), 3).flatten().tolist()
+    [2.0, 1.0, 0.5]
+
+    Systems: ssm-conv-mode
+    Source: Hifny eqs. 12.12 and 12.13 (which print Abar Bbar under one bar).
+    """
+    if length < 1:
+        raise DataError(f"a kernel has at least one step; got length={length}")
+    rows, power = c[None], a  # rows: C Abar^i, (m, n_outputs, n)
+    while len(rows) < length:
+        rows, power = torch.cat([rows, rows @ power]), power @ power
+    return rows[:length] @ b
+
+
+def causal_convolution(x: Tensor, k: Tensor) -> Tensor:
+    """y_t = sum_(i <= t) k_i x_(t - i) of x (..., channels, time) with kernels k (channels, time): the slow twin."""
+    shown = [(x[..., : t + 1] * k[..., : t + 1].flip(-1)).sum(-1) for t in range(x.shape[-1])]
+    return torch.stack(shown, -1)
+
+
+def fft_convolution(x: Tensor, k: Tensor) -> Tensor:
+    """`causal_convolution` in O(L log L): the product of transforms, both padded with zeros to 2 L.
+
+    Without the zeros the product is the circular convolution, in which the end of a row runs into its beginning.
+
+    >>> fft_convolution(torch.tensor([1.0, 0.0, 2.0]), torch.tensor([1.0, 0.5, 0.25])).round(decimals=4).tolist()
+    [1.0, 0.5, 2.25]
+
+    Systems: fft-convolution
+    Source: Hifny eq. 12.14, which leaves the zeros out: B53's un-padded numbers are wrong.
+    """
+    length = x.shape[-1]
+    size = fast_size(2 * length)
+    product = torch.fft.rfft(x, n=size) * torch.fft.rfft(k[..., :length], n=size)
+    return torch.fft.irfft(product, n=size)[..., :length]
+
+
+def fast_size(n: int) -> int:
+    """The least number from n up that is 2^i, 3 2^i or 5 2^i: transforms of other sizes take longer.
+
+    >>> fast_size(1), fast_size(33), fast_size(41), fast_size(100)
+    (1, 40, 48, 128)
+    """
+    sizes = [odd << max(0, (-(-n // odd) - 1).bit_length()) for odd in (1, 3, 5)]
+    return min(sizes)
+
+
+def modes(a: Tensor, b: Tensor, c: Tensor, x: Tensor, d: Tensor | None = None) -> dict[str, Tensor]:
+    """The outputs (batch, time) of a system of one input and one output in every mode, by name; all are equal.
+
+    Parameters
+    ----------
+    a, b, c, d : the discrete system, (n, n), (n, 1), (1, n) and (1, 1).
+    x : (batch, time).
+    """
+    k = kernel(a, b, c, x.shape[1])[:, 0, 0]
+    values, vectors = torch.linalg.eig(a)
+    inputs = torch.linalg.solve(vectors, b.to(values.dtype))[:, 0]
+    states = linear_scan(values.expand(*x.shape, -1), x[..., None] * inputs)
+    skip = 0 if d is None else d[0, 0] * x
+    return {
+        "recurrent": recurrent(a, b, c, x[..., None], d)[0][..., 0],
+        "convolution": causal_convolution(x, k) + skip,
+        "fft": fft_convolution(x, k) + skip,
+        "scan": (states @ (c.to(values.dtype) @ vectors)[0]).real + skip,
+    }
