@@ -1,0 +1,88 @@
+"""Positions that are added to a row's vectors: learned, or fixed."""
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import DataError, SettingError, did_you_mean
+from ..functional.positions import binary, integer, sinusoidal
+
+POSITIONS = ("sinusoidal", "learned", "integer", "binary", "rotary", "alibi", "relative", "none")
+INSIDE = ("rotary", "alibi", "relative")  # those that live in attention itself
+
+
+class LearnedPositions(nn.Module):
+    """x (batch, time, width) plus a trainable row for each position, up to `n_positions`.
+
+    Systems: learned-position
+    Source: Gehring et al. 2017; Martinez-Ramon 6.2.7 and fig. 6.18 (BERT, ViT).
+    """
+
+    def __init__(self, n_positions: int, width: int, *, std: float = 0.02) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(n_positions, width))
+        nn.init.normal_(self.weight, std=std)
+
+    def forward(self, x: Tensor, start: int = 0) -> Tensor:
+        end = start + x.shape[1]
+        if end > len(self.weight):
+            raise DataError(
+                f"a row of {end} steps is longer than the {len(self.weight)} positions that were learned; "
+                f"cut it, or build the net with a longer context"
+            )
+        return x + self.weight[start:end]
+
+
+class FixedPositions(nn.Module):
+    """x (batch, time, width) plus sines and cosines, or plus bits or integers in its first columns. Nothing is learned.
+
+    The table grows with the longest row seen. Integers are divided by nothing: they are here as a contrast.
+    """
+
+    table: Tensor
+
+    def __init__(self, width: int, kind: str = "sinusoidal") -> None:
+        super().__init__()
+        self.width, self.kind = width, kind
+        self.register_buffer("table", self._table(64), persistent=False)
+
+    def _table(self, n: int) -> Tensor:
+        if self.kind == "sinusoidal":
+            return sinusoidal(n, self.width)
+        codes = binary(n) if self.kind == "binary" else integer(n)
+        if codes.shape[1] > self.width:
+            raise SettingError(f"{n} positions need {codes.shape[1]} bits, and the width is {self.width}; widen it")
+        # the lowest bit always stands in the last column, however long the table is
+        return torch.nn.functional.pad(codes, (self.width - codes.shape[1], 0))
+
+    def forward(self, x: Tensor, start: int = 0) -> Tensor:
+        end = start + x.shape[1]
+        if end > len(self.table):
+            self.table = self._table(max(end, 2 * len(self.table))).to(self.table)
+        return x + self.table[start:end].to(x.dtype)
+
+
+class NoPositions(nn.Module):
+    """x itself."""
+
+    def forward(self, x: Tensor, start: int = 0) -> Tensor:
+        return x
+
+
+def positions(kind: str, width: int, *, context: int = 512) -> nn.Module:
+    """The module that adds positions of this kind; those that live in attention add nothing here.
+
+    Parameters
+    ----------
+    kind : "sinusoidal", "learned" (of at most `context` positions), "integer", "binary", "rotary", "alibi", "relative"
+        or "none".
+    """
+    if kind not in POSITIONS:
+        raise SettingError(f"positions={kind!r}; {did_you_mean(kind, POSITIONS)}")
+    if kind == "learned":
+        return LearnedPositions(context, width)
+    return NoPositions() if kind in (*INSIDE, "none") else FixedPositions(width, kind)
+
+
+def inside(kind: str) -> str | None:
+    """What attention must be told of positions of this kind; None where nothing."""
+    return kind if kind in INSIDE else None
