@@ -14,8 +14,8 @@ FLOORS = [
     {"objectives", "sampling"},
     {"models", "hub"},
     {"insight", "evaluation"},
-    {"estimators", "labelling"},
-    {"ensembles"},
+    {"estimators"},
+    {"ensembles", "labelling"},
     {"checks", "recipes", "tune", "serve", "export"},
     {"cli"},
 ]

@@ -67,6 +67,7 @@ _PACKAGES = (
     "functional",
     "insight",
     "kernels",
+    "labelling",
     "layers",
     "models",
     "objectives",

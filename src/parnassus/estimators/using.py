@@ -37,6 +37,23 @@ def outputs_of(estimator: "Estimator", X: Any) -> Tensor:
     return torch.cat(parts)
 
 
+def hidden_of(estimator: "Estimator", X: Any) -> np.ndarray:
+    """What the model's last dense layer is given of raw rows, (rows, features) float32: its learned features.
+
+    Places in between (steps, patches) are averaged.
+    """
+    last = [m for m in fitted(estimator).objective_.modules() if isinstance(m, torch.nn.Linear)][-1:]
+    if not last:
+        raise SettingError(f"model {estimator.model_name!r} has no dense layer whose input could be its features")
+    seen: list[Tensor] = []
+    hook = last[0].register_forward_pre_hook(lambda _, given: seen.append(given[0].detach().float().cpu()))
+    try:
+        outputs_of(estimator, X)
+    finally:
+        hook.remove()
+    return np.concatenate([h.flatten(1, -2).mean(1).numpy() if h.ndim > 2 else h.numpy() for h in seen])
+
+
 def usable(estimator: "Estimator", X: Any, on_error: str) -> tuple[Any, np.ndarray]:
     """The rows of X that can be encoded, and a mask (rows,) of them; "raise" lets every error through.
 

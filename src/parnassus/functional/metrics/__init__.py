@@ -3,6 +3,7 @@
 `y_true` comes first, then predicted classes (`y_pred`), scores of any scale (`score`, `scores`) or probabilities.
 """
 
+from .agreement import cohens_kappa, coincidences, fleiss_kappa, krippendorff_alpha
 from .calibration import (
     Reliability,
     brier,
@@ -51,6 +52,8 @@ __all__ = [
     "best_threshold",
     "brier",
     "class_counts",
+    "cohens_kappa",
+    "coincidences",
     "confusion_matrix",
     "coordinate_thresholds",
     "cosine_similarity",
@@ -58,8 +61,10 @@ __all__ = [
     "exact_match",
     "expected_calibration_error",
     "f_beta",
+    "fleiss_kappa",
     "hamming_loss",
     "harmonic_f",
+    "krippendorff_alpha",
     "label_counts",
     "label_scores",
     "log_loss",

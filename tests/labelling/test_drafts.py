@@ -1,0 +1,83 @@
+"""Masks by clicks and drafted boxes, with what they cost to correct."""
+
+import numpy as np
+import pytest
+
+from parnassus.errors import DataError
+from parnassus.functional.regions import grow_region, mask_iou
+from parnassus.labelling import MaskDraft, box_corrections, clicks_to
+
+
+def scene(seed=0):
+    """A bright disk with a darker bar through it, on a noisy ground."""
+    rows, columns = np.indices((40, 50))
+    disk = (rows - 20) ** 2 + (columns - 25) ** 2 < 150
+    bar = disk & (np.abs(rows - 20) < 3)
+    picture = 0.1 + 0.8 * disk - 0.3 * bar
+    return picture + 0.02 * np.random.default_rng(seed).random((40, 50)), disk
+
+
+@pytest.mark.parametrize("diagonal", [False, True])
+def test_a_region_is_scikit_images_flood(diagonal):
+    segmentation = pytest.importorskip("skimage.segmentation", reason="scikit-image is not installed")
+    picture = np.random.default_rng(0).integers(0, 4, (30, 30)).astype(float)
+    for point in [(0, 0), (12, 17), (29, 3)]:
+        theirs = segmentation.flood(picture, point, tolerance=1, connectivity=2 if diagonal else 1)
+        assert (grow_region(picture, point, tolerance=1, diagonal=diagonal) == theirs).all()
+
+
+def test_a_region_of_colours_is_near_in_every_channel():
+    picture = np.zeros((1, 3, 3))
+    picture[0, 1] = [0, 0, 5]
+    assert grow_region(picture, (0, 0), tolerance=1).tolist() == [[True, False, False]]
+
+
+def test_overlap_of_masks():
+    assert mask_iou([[1, 1]], [[1, 0]]) == 0.5
+    assert mask_iou([[0]], [[0]]) == 1.0
+    with pytest.raises(DataError, match="one picture"):
+        mask_iou([[1]], [[1, 0]])
+
+
+def test_two_clicks_and_a_removal_make_a_mask():
+    picture, disk = scene()
+    draft = MaskDraft(picture).add(12, 25).add(28, 25)
+    assert mask_iou(draft.mask, disk) < 0.9  # the bar is missing
+    draft.add(20, 25)
+    assert mask_iou(draft.mask, disk) == 1.0
+    draft.add(0, 0).remove(0, 0)
+    assert mask_iou(draft.mask, disk) == 1.0
+    assert [kind for *_, kind in draft.clicks] == ["add", "add", "add", "add", "remove"]
+
+
+def test_clicks_are_counted_until_the_mask_is_right():
+    picture, disk = scene()
+    assert clicks_to(MaskDraft(picture), disk, iou=0.99) == 3
+    assert clicks_to(MaskDraft(picture), np.zeros_like(disk)) == 0
+    noise = np.random.default_rng(0).random((40, 50))
+    assert clicks_to(MaskDraft(noise, tolerance=0.0), disk, most=5) is None
+
+
+def test_a_segmenter_of_ones_own_drafts_masks():
+    picture, disk = scene()
+    assert clicks_to(MaskDraft(picture, segment=lambda image, point: disk), disk) == 1
+    with pytest.raises(DataError, match="segment gave a mask of shape"):
+        MaskDraft(picture, segment=lambda image, point: disk[:3]).add(0, 0)
+    with pytest.raises(DataError, match="outside the picture"):
+        MaskDraft(picture).add(40, 0)
+    assert MaskDraft(picture).paint(disk).mask is not None
+    with pytest.raises(DataError, match="the mask has shape"):
+        MaskDraft(picture).paint(disk[:2])
+
+
+def test_corrections_of_boxes_are_counted_by_overlap_and_label():
+    true = [[0, 0, 10, 10], [20, 20, 40, 40], [60, 60, 70, 70]]
+    drafted = [[0, 0, 10, 9], [22, 22, 46, 46], [80, 80, 90, 90], [1, 0, 10, 10]]
+    found = box_corrections(drafted, true)
+    assert (found.kept, found.moved, found.deleted, found.added) == (1, 1, 2, 1)
+    assert (found.actions, found.by_hand) == (4, 3)
+    wrong = box_corrections(drafted, true, labels=(["van", "car", "car", "van"], ["car", "car", "car"]))
+    assert (wrong.kept, wrong.moved) == (0, 2)
+    nothing = box_corrections([], true)
+    assert (nothing.added, nothing.actions) == (3, 3)
+    assert box_corrections(drafted, []).deleted == 4
