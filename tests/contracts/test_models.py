@@ -28,6 +28,11 @@ THIN = {"resnet": {"width": 0.125}, "vgg": {"width": 0.125, "head": 32, "norm": 
         "googlenet": {"width": 0.125, "dropout": 0.0}}  # fmt: skip
 
 
+# state-space nets, narrow so that four hundred steps take a second
+NARROW = {name: {"hidden": 24, "n_state": 6, "n_layers": 1} for name in ("s4", "s4d", "s5", "mamba", "bimamba")}
+NARROW["mamba2"] = {"hidden": 16, "n_state": 8, "n_layers": 1, "head": 8}
+NARROW["jamba"] = {"hidden": 16, "n_state": 4, "n_layers": 2, "attention_every": 2, "n_experts": 3, "feed": 16}
+
 # a tenth of a second a step, and no more steps are needed
 SLOW = ("xception", "densenet", "efficientnet_", "googlenet", "mobilenet_v1", "mobilenet_v2")
 
@@ -55,7 +60,7 @@ def test_every_builder_of_these_tasks_is_covered():
 
 
 def built(builder: Builder, seed: int = 0) -> nn.Module:
-    options = builder.defaults | THIN.get(inspect.unwrap(builder.make).__name__, {})
+    options = builder.defaults | THIN.get(inspect.unwrap(builder.make).__name__, {}) | NARROW.get(builder.name, {})
     with kept_random(torch.device("cpu"), seed):
         return builder.make(**{k: SMALLEST[k] for k in builder.facts}, **options)
 

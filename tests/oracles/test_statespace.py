@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from parnassus.functional import statespace as ss
+from parnassus.functional.experts import expert_gates
 
 
 def numbers(*values: float) -> Tensor:
@@ -74,3 +75,12 @@ def test_b56_the_bidirectional_form():
 
     x = numbers(1, 2, 3)
     near(run(x) + run(x.flip(0)).flip(0), 3.75, 6, 7.25)
+
+
+def test_b57_gates_of_experts():
+    logits = numbers(2, 1, 0, 1.5)[None]
+    gates, chosen, whole = expert_gates(logits, 2)
+    near(whole, 0.4739908463, 0.1743714876, 0.0641476854, 0.2874899807)
+    near(gates, 0.6224593312, 0.3775406688)
+    assert chosen.tolist() == [[0, 3]]
+    near(expert_gates(logits, 2, temperature=0.5)[2], 0.6572330228, 0.0889468173, 0.0120376427, 0.2417825172)
