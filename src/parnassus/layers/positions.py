@@ -1,5 +1,7 @@
 """Positions that are added to a row's vectors: learned, or fixed."""
 
+from typing import TypeAlias
+
 import torch
 from torch import Tensor, nn
 
@@ -8,6 +10,9 @@ from ..functional.positions import binary, integer, sinusoidal
 
 POSITIONS = ("sinusoidal", "learned", "integer", "binary", "rotary", "alibi", "relative", "none")
 INSIDE = ("rotary", "alibi", "relative")  # those that live in attention itself
+
+
+Positions: TypeAlias = "LearnedPositions | FixedPositions | NoPositions"
 
 
 class LearnedPositions(nn.Module):
@@ -30,6 +35,10 @@ class LearnedPositions(nn.Module):
                 f"cut it, or build the net with a longer context"
             )
         return x + self.weight[start:end]
+
+    def placed(self, x: Tensor, places: Tensor) -> Tensor:
+        """x plus the rows of these places (batch, time), which differ from row to row."""
+        return x + self.weight[places]
 
 
 class FixedPositions(nn.Module):
@@ -56,9 +65,17 @@ class FixedPositions(nn.Module):
 
     def forward(self, x: Tensor, start: int = 0) -> Tensor:
         end = start + x.shape[1]
-        if end > len(self.table):
-            self.table = self._table(max(end, 2 * len(self.table))).to(self.table)
+        self._grow(end)
         return x + self.table[start:end].to(x.dtype)
+
+    def placed(self, x: Tensor, places: Tensor) -> Tensor:
+        """x plus the rows of these places (batch, time), which differ from row to row."""
+        self._grow(int(places.max()) + 1)
+        return x + self.table[places].to(x.dtype)
+
+    def _grow(self, n: int) -> None:
+        if n > len(self.table):
+            self.table = self._table(max(n, 2 * len(self.table))).to(self.table)
 
 
 class NoPositions(nn.Module):
@@ -67,8 +84,12 @@ class NoPositions(nn.Module):
     def forward(self, x: Tensor, start: int = 0) -> Tensor:
         return x
 
+    def placed(self, x: Tensor, places: Tensor) -> Tensor:
+        """x itself."""
+        return x
 
-def positions(kind: str, width: int, *, context: int = 512) -> nn.Module:
+
+def positions(kind: str, width: int, *, context: int = 512) -> Positions:
     """The module that adds positions of this kind; those that live in attention add nothing here.
 
     Parameters
