@@ -2,7 +2,8 @@
 
 A file of a model family may define `KEYS`: for a model's name, tables of pairs (theirs, ours), one table for each
 foreign way to name its weights. In a pair `*` stands for any run of characters, the same on both sides, so that a
-table is read in both directions.
+table is read in both directions. `OPTIONS` may say, for a model's name, which key of a foreign configuration is which
+option here, and `ASSUMED` which values of other keys are the only ones that the model here computes.
 """
 
 import json
@@ -25,6 +26,7 @@ from .train.randomness import kept_random
 CONFIG, WEIGHTS, SHARDS = "config.json", "model.safetensors", "model.safetensors.index.json"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 THEIR_FACTS = {"num_labels": "n_outputs", "num_channels": "in_channels", "vocab_size": "vocab_size"}
+LANGUAGE = ("ForCausalLM", "LMHeadModel")
 SHOWN = 8
 
 Keys = Iterable[tuple[str, str]]
@@ -119,7 +121,7 @@ def translate(
     return found
 
 
-def load(folder: str | os.PathLike, spec: Spec | None = None, *, task: str = "classifier", **facts: Any) -> nn.Module:
+def load(folder: str | os.PathLike, spec: Spec | None = None, *, task: str | None = None, **facts: Any) -> nn.Module:
     """The module that a folder holds the weights of, in evaluation mode: its names may be ours or those of a table.
 
     Parameters
@@ -127,12 +129,16 @@ def load(folder: str | os.PathLike, spec: Spec | None = None, *, task: str = "cl
     folder : holds config.json and model.safetensors.
     spec : what to build, such as `pn.model("lenet", activation="relu")`; None takes the name that the configuration
         has as `model_type`, and the options that stand beside it.
-    task : whose builder of that name is meant.
+    task : whose builder of that name is meant; None is "language_model" where the configuration's `architectures` say
+        so (MambaForCausalLM), else "classifier".
     **facts : what the configuration does not say, such as `n_outputs=10`.
     """
     config, tensors = read(folder)
+    if task is None:
+        named = map(str, config.get("architectures") or ())
+        task = "language_model" if any(n.endswith(LANGUAGE) for n in named) else "classifier"
     if spec is None:
-        spec = _spec_of(config, Path(folder))
+        spec = _spec_of(config, Path(folder), task)
     builder, known = _builder_of(spec, task, config, facts)
     with kept_random(torch.device("cpu")):
         module = builder.make(**known, **spec.get_params(task=task))
@@ -150,23 +156,55 @@ def load(folder: str | os.PathLike, spec: Spec | None = None, *, task: str = "cl
 
 def tables_of(builder: Builder) -> tuple[Keys, ...]:
     """The tables that the file of a builder defines for its name."""
-    return tuple(getattr(sys.modules[builder.make.__module__], "KEYS", {}).get(builder.name, ()))
+    return tuple(_defined(builder, "KEYS"))
+
+
+def _defined(builder: Builder, table: str) -> Any:
+    return getattr(sys.modules[builder.make.__module__], table, {}).get(builder.name, ())
 
 
 def _in_our_names(tensors: Tensors, own: Mapping[str, Tensor], tables: tuple[Keys, ...]) -> Tensors:
-    """By the first table that knows a name; by none where the names are ours already."""
+    """By the first table that knows a name; by none where the names are ours already. Tied weights may come once."""
     fitting = next((t for t in tables if any(_renamed(n, [(_pattern(*p), p[1]) for p in t]) for n in tensors)), None)
-    return translate(tensors, fitting or [(name, name) for name in own], expected=own)
+    table = fitting or [(name, name) for name in own]
+    patterns = [(_pattern(*pair), pair[1]) for pair in table]
+    given = {_renamed(name, patterns) for name in tensors}
+    twins = {name: [other for other in own if other != name and _same(own[other], own[name])] for name in own}
+    absent = {name for name in own if name not in given and any(other in given for other in twins[name])}
+    ours = translate(tensors, table, expected=own.keys() - absent)
+    for name, others in twins.items():
+        apart = [other for other in others if {name, other} <= ours.keys() and not torch.equal(ours[name], ours[other])]
+        if apart:
+            raise DataError(
+                f"{name} and {apart[0]} are one tensor in this model, and differ in these weights; untie it"
+            )
+    return ours | {name: ours[next(other for other in twins[name] if other in ours)] for name in absent}
 
 
-def _spec_of(config: Mapping[str, Any], folder: Path) -> Spec:
+def _same(one: Tensor, other: Tensor) -> bool:
+    """Whether two names stand for one tensor."""
+    return one.data_ptr() == other.data_ptr() and one.shape == other.shape
+
+
+def _spec_of(config: Mapping[str, Any], folder: Path, task: str) -> Spec:
     name = config.get("model_type")
     if name not in model.names():
         raise DataError(
             f"{folder / CONFIG}: model_type is {name!r}, which is no model here; name one, such as pn.model('lenet')"
         )
     spec = model(name)
-    return spec.set_params(**{k: v for k, v in config.items() if k in spec.defaults()})
+    builders = spec.builders(task)
+    for key, allowed in {k: v for b in builders for k, v in dict(_defined(b, "ASSUMED")).items()}.items():
+        if key in config and config[key] not in allowed:
+            known = ", ".join(map(repr, allowed))
+            raise DataError(
+                f"{folder / CONFIG}: {key} is {config[key]!r}, and the model {name!r} here computes {known}"
+            )
+    theirs = {
+        ours: config[key] for b in builders for key, ours in dict(_defined(b, "OPTIONS")).items() if key in config
+    }
+    said = {k: v for k, v in config.items() if k in spec.defaults(task)} | theirs
+    return spec.set_params(**{k: v for k, v in said.items() if v != "auto"})
 
 
 def _builder_of(

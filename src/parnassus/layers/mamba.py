@@ -5,7 +5,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, pad, silu, softplus
+from torch.nn.functional import conv2d, pad, rms_norm, silu, softplus
 
 from ..errors import SettingError
 from ..functional.statespace import selective_scan, selective_step, ssd_chunked, ssd_step
@@ -191,7 +191,7 @@ class Mamba2(SequenceLayer):
         self.step_bias = nn.Parameter(steps + torch.log(-torch.expm1(-steps)))
         self.log_a = nn.Parameter(torch.arange(1, self.heads + 1).float().log())
         self.skip = nn.Parameter(torch.ones(self.heads))
-        self.norm = nn.RMSNorm(inner, eps=eps)
+        self.norm = nn.RMSNorm(inner, eps=eps)  # its weights; each group is normalised on its own
         self.leave = nn.Linear(inner, width, bias=bias)
 
     def _parts(self, mixed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -202,7 +202,8 @@ class Mamba2(SequenceLayer):
 
     def _left(self, y: Tensor, x: Tensor, z: Tensor) -> Tensor:
         y = (y + self.skip[:, None] * x).flatten(-2)
-        return self.leave(self.norm(y * silu(z)))
+        y = (y * silu(z)).unflatten(-1, (self.groups, -1))
+        return self.leave(rms_norm(y, y.shape[-1:], eps=self.norm.eps).flatten(-2) * self.norm.weight)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         z, mixed, step = self.enter(x).split(self.sizes, -1)
