@@ -15,6 +15,7 @@ import parnassus as pn
 from parnassus import store
 from parnassus.data.chunks import Chunks, Spilled
 from parnassus.data.codec import Codec, codec_kinds
+from parnassus.data.detection import Boxes, BoxTargets
 from parnassus.data.ordered import Ordered
 from parnassus.data.quantiles import Quantiles
 from parnassus.data.rows import Stream
@@ -111,6 +112,15 @@ TARGETS = {
         lambda: Transcripts(units="words"), ["one two", "two"] * 12, ["six"], ("six", "two")
     ),
     "counts": Sample(lambda: Numbers(link="log"), np.arange(N) % 7, [["x"]], ("numbers", "x")),
+    "boxes": Sample(
+        BoxTargets,
+        [
+            Boxes(np.array([[1.0, 2, 3 + i, 4]] * (i % 3)).reshape(-1, 4), np.array(["b", "a"][: i % 3]))
+            for i in range(N)
+        ],
+        [Boxes(np.ones((1, 4)), np.array(["c"]))],
+        ("picture 0", "'c'", "'a', 'b'"),
+    ),
 }
 inputs = pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
 targets = pytest.mark.parametrize("sample", TARGETS.values(), ids=TARGETS)
@@ -234,6 +244,12 @@ def test_answers_that_a_model_is_sure_of_come_back_as_they_were_given(sample):
         "quantiles": lambda: y.repeat_interleave(len(target.quantiles), 1),
         "ordinal": lambda: steps_to(y, target.facts()["n_outputs"]),
         "transcripts": lambda: y.tolist(),
+        "boxes": lambda: [
+            (boxes[:n], None, labels[:n])
+            for boxes, labels, n in zip(
+                *(taken(target, sample.raw)[k] for k in ("y", "y_labels", "y_lengths")), strict=True
+            )
+        ],
     }[target.loss_kind]()
     back = target.decode(outputs)
     if isinstance(sample.raw, np.ndarray):

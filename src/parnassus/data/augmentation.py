@@ -34,6 +34,7 @@ class Augmentation:
     perspective : share of the height and width by which corners wander inwards, at most.
     crop : the least share of the area that a random part, then stretched to the whole, keeps: 0.08 in Inception; its
         proportions are drawn from 3:4 to 4:3. None takes the whole picture.
+    jaccard_crop : how often a picture with boxes is cut to a random part that overlaps one of them by 0.1 to 0.9.
     fill : what lies outside the picture: "zeros" (black), "border" or "reflect".
     brightness, contrast, saturation : 0.4 draws a factor from 0.6 to 1.4; 0 < strength <= 1.
     hue : share of the colour wheel by which colours turn, at most 0.5.
@@ -59,6 +60,7 @@ class Augmentation:
     shear: float = 0.0
     perspective: float = 0.0
     crop: float | None = None
+    jaccard_crop: float = 0.0
     fill: str = "zeros"
     brightness: float = 0.0
     contrast: float = 0.0
@@ -92,7 +94,8 @@ class Augmentation:
     def moves(self) -> bool:
         """Whether positions change."""
         turned = self.flip or self.flip_vertical or self.crop is not None
-        return turned or any((self.rotate, self.shift, self.zoom, self.shear, self.perspective, self.elastic))
+        drawn = (self.rotate, self.shift, self.zoom, self.shear, self.perspective, self.elastic, self.jaccard_crop)
+        return turned or any(drawn)
 
     def matrices(self, n: int, size: tuple[int, int], device: torch.device) -> Tensor:
         """One drawn move for each of n pictures of (height, width), (n, 3, 3); see `functional.augmentation`."""
@@ -124,10 +127,16 @@ class Augmentation:
         Draws from the device's default generator, which the trainer seeds for each step. `axes` are the principal
         axes of colours that `pca` needs.
         """
+        if self.jaccard_crop:
+            raise SettingError("augment: jaccard_crop cuts around boxes, and these pictures have none; leave it out")
         if self.moves:
             matrix = self.matrices(len(x), (x.shape[2], x.shape[3]), x.device)
             field = self._field(x) if self.elastic else None
             x = geometry.warp(x, matrix, displacement=field, fill=self.fill)
+        return self.recoloured(x, axes=axes)
+
+    def recoloured(self, x: Tensor, *, axes: Tensor | None = None) -> Tensor:
+        """The same pictures with other colours, tones, blur and noise: all changes that move nothing."""
         for name in ("brightness", "contrast", "saturation"):
             if getattr(self, name):
                 x = getattr(colour, name)(x, 1 + either(len(x), getattr(self, name), x.device))
@@ -154,6 +163,7 @@ LIMITS = {
     "zoom": 10,
     "shear": 80,
     "perspective": 0.45,
+    "jaccard_crop": 1,
     "brightness": 1,
     "contrast": 1,
     "saturation": 1,

@@ -16,6 +16,7 @@ from ..functional.augmentation.colour import pca_axes
 from .answers import shown
 from .augmentation import augmentation
 from .codec import Codec, State
+from .moved_boxes import changed_with_boxes
 from .pictures import RESIZES, converted, look, open_picture, refuse_range, resized, unit_floats
 from .rows import Batch, Dense, Rows, Stream
 
@@ -218,7 +219,10 @@ class Image(Codec):
 
     def prepare(self, batch: Batch, view: str, *, training: bool = False) -> Batch:
         x = batch["x"].to(torch.float32, copy=True)
-        if training and self.augmentation:
+        if training and self.augmentation and "y_labels" in batch:  # whose y are boxes
+            batch = changed_with_boxes(self.augmentation, x.div_(255), batch, axes=self.axes)
+            x = batch["x"].mul_(255)
+        elif training and self.augmentation:
             x = self.augmentation(x.div_(255), axes=self.axes).mul_(255)
         x = x.sub_(self.mean).div_(self.std)
         if view != "image":

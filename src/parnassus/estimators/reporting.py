@@ -77,7 +77,10 @@ def write_report(
 
 
 def more_figures(estimator: "Estimator", examples: Examples) -> dict[str, str]:
-    """Title -> SVG of what this estimator's data call for: pictures as training changes them."""
+    """Title -> SVG of what this estimator's data call for: its own figures, pictures as training changes them."""
+    own = getattr(estimator, "figures", None)  # of tasks whose answers are drawn, such as boxes
+    if own is not None:
+        return own(examples)
     if not isinstance(estimator.codec_, Image) or estimator.codec_.augmentation is None:
         return {}
     from ..insight.pictures import augmented_pictures

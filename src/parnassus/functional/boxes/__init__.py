@@ -6,6 +6,7 @@ and y down.
 
 from .anchors import anchor_sizes, anchors_on_grid, default_scales
 from .formats import areas, centers_of, clipped, corners_of, corners_of_sizes, sizes_of
+from .losses import focal_box_loss, ssd_loss
 from .matching import BACKGROUND, IGNORED, hard_negatives, match_anchors, match_by_bands
 from .offsets import SSD_VARIANCES, decode_offsets, encode_offsets
 from .overlaps import area, diou, giou, iou, iou_rows
@@ -28,6 +29,7 @@ __all__ = [
     "default_scales",
     "diou",
     "encode_offsets",
+    "focal_box_loss",
     "giou",
     "hard_negatives",
     "iou",
@@ -42,4 +44,5 @@ __all__ = [
     "roi_align_twin",
     "sizes_of",
     "soft_nms",
+    "ssd_loss",
 ]

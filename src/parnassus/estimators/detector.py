@@ -1,0 +1,328 @@
+"""Pictures in, boxes out: what is in each picture, where, and how sure that is.
+
+The contract of a model of the task "detector": a builder whose facts are those of the view "image" and `n_outputs`, the
+number of classes; it returns a `Detection`, an objective with a method `detect(batch, threshold=, iou_threshold=,
+n_most=)` that gives a `Found` a picture.
+"""
+
+import os
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..data.annotations import annotated
+from ..data.codec import Codec, codec_for
+from ..data.detection import BAD_BOXES, Boxes, BoxTargets, all_checked, named, sizes_of
+from ..data.image import Image, is_stack, stacked
+from ..data.moved_boxes import refuse_unfollowed
+from ..data.rows import batches as batches_of
+from ..data.sources import Columns
+from ..errors import DataError, SettingError, did_you_mean
+from ..evaluation.detection import evaluate_detection, found_of, true_of
+from ..evaluation.result import Evaluation
+from ..functional.metrics.detection import match_detections
+from ..train.randomness import kept_random
+from ..train.timetable import cuts_of
+from .assembly import device_under, prepare
+from .base import Estimator
+from .intake import Examples, count_rows, examples_of, take_rows
+from .protocol import fitted
+from .training import threads_for
+from .using import spread, unusable
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TOGETHER = 32  # pictures that are looked at at a time
+LARGEST = 512  # pixels of the longer side that pictures are brought to unless told otherwise
+SURE, DOUBTFUL = 0.3, 0.01  # least scores of boxes that are answered, and of those that are judged
+
+
+class Detector(Estimator):
+    """What is in pictures, and where, as boxes.
+
+    Parameters
+    ----------
+    bad_boxes : "refuse" boxes outside their picture, inside out or without an area, or "repair" them: cut at the edge,
+        turn, leave out, with a warning that says how many. Boxes that hold NaN are refused always.
+    augment : random changes of training pictures, which the boxes follow, such as "shift-flip" or
+        {"jaccard_crop": 0.5, "brightness": 0.3}; see `pn.data.augmentation.Augmentation`.
+    **training : the settings that all estimators share; see `Estimator`. `codec` is `pn.Image(size=..., resize="pad")`
+        or "stretch"; None pads pictures to their common or median size, at most 512 pixels a side.
+
+    Attributes: `classes_`, `history_`.
+    """
+
+    default_models = {"image": "ssd"}
+
+    target_: BoxTargets
+
+    def __init__(self, model: Any = None, *, bad_boxes: str = "refuse", augment: Any = None, **training: Any) -> None:
+        super().__init__(model, **training)
+        self.bad_boxes, self.augment = bad_boxes, augment
+
+    def fit(
+        self, X: Any, y: Any = None, *, target: Columns | None = None, validation: Any = None, sample_weight: Any = None
+    ) -> Self:
+        """Learn from pictures X and the boxes in each, y.
+
+        Parameters
+        ----------
+        X : an array or list of pictures, or paths; the path of a COCO file, a table of boxes, or a folder with VOC's or
+            YOLO's files; a table of boxes with a column of paths.
+        y : for each picture a pair (boxes, labels), boxes being corners x1, y1, x2, y2 in pixels; a table with the
+            columns image, x1, y1, x2, y2, label; or the path of annotations, X being the folder of the pictures.
+        target : not used; a table's columns go by their names.
+        validation : a fraction to hold out, (X, y), or a path; watched by `patience`.
+        sample_weight : how much each picture counts (pictures,).
+
+        Raises
+        ------
+        DataError : the data break a contract; the message names the picture, the box and the remedy.
+        """
+        if isinstance(self.model, nn.Module):
+            raise SettingError("Detector takes a model's name or pn.model(...), such as 'ssd'; not a module")
+        if target is not None:
+            raise SettingError(
+                f"target={target!r}: boxes are no column; give them as y, or a table with x1, y1, x2, y2"
+            )
+        if self.bad_boxes not in BAD_BOXES:
+            raise SettingError(f"bad_boxes={self.bad_boxes!r}; {did_you_mean(self.bad_boxes, BAD_BOXES)}")
+        examples = self._examples(X, y, sample_weight)
+        if isinstance(validation, tuple):
+            weight = validation[2] if len(validation) > 2 else None
+            held = self._examples(validation[0], validation[1], weight)
+            validation = (held.X, held.y, held.weight)
+        elif isinstance(validation, str) or hasattr(validation, "suffix"):
+            held = self._examples(validation, None)
+            validation = (held.X, held.y)
+        return self._train(self._ready(examples, BoxTargets(), validation, None))
+
+    def _examples(self, X: Any, y: Any, sample_weight: Any = None, *, boxes: bool = True) -> Examples:
+        """Pictures and their checked boxes; without `boxes` the pictures alone."""
+        X, y = annotated(X, y)
+        n = count_rows(X)
+        if not n:
+            raise DataError("X holds no pictures; give at least one")
+        if is_stack(X):
+            stacked(X)  # refuses what is no stack of pictures
+        if not boxes:
+            return Examples(X)
+        if y is None:
+            raise DataError("there are no boxes; give y, or the path of annotations as X")
+        found = examples_of(X, all_checked(y, X, bad=self.bad_boxes), sample_weight=sample_weight, memory=self.memory)
+        return Examples(found.X, found.y, found.weight)
+
+    def _fit_codecs(self, train: Examples, target: Any) -> None:
+        given = self.codec
+        self.codec = self._codec_for(train.X)
+        try:
+            super()._fit_codecs(train, target)
+        finally:
+            self.codec = given
+
+    def _codec_for(self, X: Any) -> Codec:
+        codec = self.codec
+        if codec is None:
+            if codec_for(X).kind != "image":
+                raise DataError(
+                    f"X looks like {codec_for(X).kind}, and no pictures; give uint8 arrays, PIL images or paths, or "
+                    "for float pictures of one channel codec=pn.Image()"
+                )
+            memory = {} if self.memory is None else {"memory": self.memory}
+            codec = Image(size=self._size_for(X), resize="pad", **memory)  # type: ignore[arg-type]
+        if not isinstance(codec, Image):
+            raise SettingError(f"Detector takes codec=pn.Image(...); got {codec!r}")
+        options = dict(codec.options)
+        if self.augment is not None:
+            if options["augment"] is not None:
+                raise SettingError("augment is given to the Detector and to pn.Image; give it once")
+            options["augment"] = self.augment
+        made = Image(**options)
+        refuse_unfollowed(made.augmentation)
+        return made
+
+    def _size_for(self, X: Any) -> tuple[int, int] | None:
+        """The common or median size, brought to at most 512 a side; None where a stack may stay as it is."""
+        sizes = np.array(sizes_of(X))
+        height, width = np.median(sizes, axis=0)
+        shrunk = min(LARGEST / max(height, width), 1.0)
+        if shrunk == 1.0 and is_stack(X):
+            return None
+        return max(round(height * shrunk), 1), max(round(width * shrunk), 1)
+
+    # --- use --------------------------------------------------------------------------------------
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """The classes that training saw, sorted."""
+        return fitted(self).target_.classes
+
+    def predict(
+        self,
+        X: Any,
+        *,
+        threshold: float = SURE,
+        iou_threshold: float = 0.45,
+        n_most: int = 100,
+        on_error: str = "raise",
+    ) -> list[Any]:
+        """The boxes found in each picture, `Boxes` with corners in its own pixels, labels and scores, best first.
+
+        Parameters
+        ----------
+        threshold : the least score of a box.
+        iou_threshold : boxes of a class that overlap a better one by more are dropped.
+        n_most : the most boxes of a picture.
+        on_error : "raise", or "skip" pictures that cannot be read, for which None comes back.
+        """
+        for name, value in (("threshold", threshold), ("iou_threshold", iou_threshold)):
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+                raise SettingError(f"{name} is a number from 0 to 1; got {value!r}")
+        if isinstance(n_most, bool) or not isinstance(n_most, int) or n_most < 1:
+            raise SettingError(f"n_most is a whole number of at least 1; got {n_most!r}")
+        X = fitted(self)._examples(X, None, boxes=False).X
+        good = np.ones(len(X), dtype=bool)
+        if on_error == "skip":
+            self.skipped_ = dict(unusable(self, X, np.arange(len(X))))
+            good[list(self.skipped_)] = False
+            if not good.any():
+                raise DataError(f"no picture of X can be used; the first: {self.skipped_[0]}")
+            X = take_rows(X, np.flatnonzero(good))
+        elif on_error != "raise":
+            raise SettingError(f"on_error is 'raise' or 'skip'; got {on_error!r}")
+        found = self._detected(X, threshold=threshold, iou_threshold=iou_threshold, n_most=n_most)
+        return spread(self.target_.decode(found, sizes_of(X)), good)
+
+    def _detected(self, X: Any, **settings: Any) -> list[tuple[np.ndarray, ...]]:
+        """Corners in the frame, scores and class numbers of every picture."""
+        objective: Any = self.objective_
+        rows, device = self.codec_.encode(X), device_under(self.objective_)
+        objective.eval()
+        found: list[tuple[np.ndarray, ...]] = []
+        with torch.inference_mode(), threads_for(objective, TOGETHER), kept_random(device, self.seed, "use"):
+            for taken in batches_of(rows, torch.arange(len(rows)), cuts_of(len(rows), TOGETHER)):
+                for one in objective.detect(prepare(self, device, taken), **settings):
+                    found.append(tuple(part.cpu().numpy() for part in one))
+        return found
+
+    def draw(self, X: Any, y: Any = None, *, n_most: int = 16, threshold: float = SURE) -> "Figure":
+        """The first pictures of X with the boxes found in them; where y is given, true boxes are drawn dashed."""
+        from ..insight.boxes import draw_boxes
+
+        examples = fitted(self)._examples(X, y, boxes=y is not None)
+        first = examples.take(np.arange(min(n_most, len(examples))))
+        return draw_boxes(first.X, self.predict(first.X, threshold=threshold), first.y)
+
+    # --- how good it is ---------------------------------------------------------------------------
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, target: Columns | None = None) -> float:
+        """The mean average precision at IoU 0.5: 1 is perfect."""
+        return self.evaluate(X, y, target=target, sample_weight=sample_weight, n_bootstrap=0)["map_50"].value
+
+    def evaluate(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        target: Columns | None = None,
+        sample_weight: Any = None,
+        n_bootstrap: int = 200,
+    ) -> Evaluation:
+        """Mean average precision and recall as COCO has them, with intervals, beside a constant answer."""
+        if target is not None:
+            raise SettingError(f"target={target!r}: boxes are no column; give them as y")
+        examples = fitted(self)._examples(X, y, sample_weight)
+        for i, one in enumerate(examples.y):
+            self.target_.indices(one.labels[~one.uncounted], f"picture {i}")
+        return evaluate_detection(
+            examples.y,
+            self.predict(examples.X, threshold=DOUBTFUL),
+            classes=self.classes_.tolist(),
+            constant=self.constant_,
+            sample_weight=examples.weight,
+            seed=self.seed,
+            n_bootstrap=n_bootstrap,
+        )
+
+    def worst(self, examples: Examples, n: int) -> list[tuple[int, str, str, str, str, dict[str, str]]]:
+        """The pictures with most boxes missed or made up."""
+        return worst_pictures(examples, self.predict(examples.X), n)
+
+    def figures(self, examples: Examples) -> dict[str, str]:
+        """Pictures with found and true boxes, for the report."""
+        from ..insight.style import svg
+
+        return {"What was found in the first pictures.": svg(self.draw(examples.X, examples.y, n_most=8))}
+
+    def report(
+        self,
+        path: str | os.PathLike,
+        X: Any = None,
+        y: Any = None,
+        *,
+        target: Columns | None = None,
+        title: str | None = None,
+        data: str = "the data",
+        command: str | None = None,
+    ) -> Evaluation:
+        """Write one HTML page on how good the detector is on pictures X with boxes y, and return the numbers.
+
+        The validation pictures are taken where X is not given. The page needs no network.
+        """
+        from .reporting import held_or_given, write_report
+
+        given = fitted(self)._examples(X, y) if X is not None else None
+        examples, evaluated_on = held_or_given(self, given)
+        evaluation = self.evaluate(examples.X, examples.y, target=target, sample_weight=examples.weight)
+        write_report(
+            self,
+            path,
+            examples,
+            evaluation,
+            evaluated_on=evaluated_on,
+            data=data,
+            title=title,
+            command=command,
+            train=Examples(examples.X),  # the audit looks at pictures; boxes were checked when they came
+        )
+        return evaluation
+
+    @property
+    def constant_(self) -> Boxes:
+        """The baseline's answer, in shares of a picture: the mean box of the commonest class."""
+        target = fitted(self).target_
+        return Boxes(target.mean_box[None], target.classes[[int(target.counts.argmax())]])
+
+
+def worst_pictures(
+    examples: Examples, found: list[Boxes], n: int
+) -> list[tuple[int, str, str, str, str, dict[str, str]]]:
+    """Of the worst answered pictures: row, what is there, what was found, errors, their name, the picture."""
+    errors = np.array([n_wrong(true, said) for true, said in zip(examples.y, found, strict=True)])
+    order = [int(i) for i in np.argsort(-errors, kind="stable") if errors[i]][:n]
+    words = "boxes missed or made up"
+    return [
+        (i, words_of(examples.y[i]), words_of(found[i]), str(errors[i]), words, {"picture": named(examples.X, i)})
+        for i in order
+    ]
+
+
+def n_wrong(true: Boxes, said: Boxes) -> int:
+    """How many boxes of a picture were missed, and how many made up, at IoU 0.5."""
+    one, other = [true_of(true)], [found_of(said)]
+    wrong = 0
+    for label in {*true.labels.tolist(), *said.labels.tolist()}:
+        matches = match_detections(one, other, label, thresholds=[0.5])
+        right = int(matches.correct.sum())
+        wrong += int(matches.n_truths.sum()) - right + int((~matches.correct & ~matches.ignored).sum())
+    return wrong
+
+
+def words_of(boxes: Boxes) -> str:
+    """What is in a picture, counted: "2 cat, 1 dog"."""
+    counts = Counter(str(label) for label in boxes.labels[~boxes.uncounted].tolist())
+    return ", ".join(f"{n} {name}" for name, n in sorted(counts.items())) or "nothing"

@@ -1,0 +1,142 @@
+"""How good detected boxes are: COCO's numbers with intervals over pictures, beside a constant answer."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..data.detection import Boxes
+from ..errors import DataError
+from ..functional.metrics.detection import (
+    COCO_THRESHOLDS,
+    FoundBoxes,
+    Matches,
+    TrueBoxes,
+    average_precision,
+    coco_metrics,
+    match_detections,
+    precision_recall,
+)
+from ..functional.metrics.inputs import Floats, row_weights
+from .bootstrap import Bootstrap, Numbers, Statistic, interval
+from .result import Evaluation, Metric
+
+HEADLINES = ("map_50", "map", "map_75", "mar_100")
+
+
+def evaluate_detection(
+    truths: Sequence[Boxes],
+    found: Sequence[Boxes],
+    *,
+    classes: Sequence[Any],
+    constant: Boxes | None = None,
+    sample_weight: ArrayLike | None = None,
+    seed: int = 0,
+    n_bootstrap: int = 200,
+    confidence: float = 0.95,
+) -> Evaluation:
+    """Mean average precision at IoU 0.5, over 0.5 to 0.95, and at 0.75, and mean recall, with bootstrap intervals.
+
+    Numbers are COCO's (and equal pycocotools' where pictures weigh the same); a resample draws whole pictures. The
+    baseline says `constant`, the same boxes in every picture (as shares of it). Precision and recall by class are at
+    the IoU 0.5 and at the score that gives the best F1.
+
+    Systems: detection-map
+    """
+    if len(truths) != len(found):
+        raise DataError(f"{len(truths)} pictures with true boxes and {len(found)} with found ones; give one for each")
+    if not any((~one.uncounted).any() for one in truths):
+        raise DataError("no picture has a true box, so precision means nothing; give some that have")
+    true, said = [true_of(one) for one in truths], [found_of(one) for one in found]
+    at = {c: i for i, c in enumerate(classes)}
+    matches = {c: match_detections(true, said, c) for c in classes}
+    n_found = sum(len(m.scores) for m in matches.values())
+    passes = max(1, 10 * n_found // max(len(truths), 1))
+    bootstrap = Bootstrap(row_weights(sample_weight, len(truths)), n_bootstrap, seed)
+    point, replicates = bootstrap.run([Statistic(lambda w: _numbers(list(matches.values()), w), passes)])
+    trivial = {} if constant is None else _baseline(truths, constant, list(at), bootstrap.weight)
+    metrics = []
+    for name in HEADLINES:
+        low, high = interval(replicates.get(name), confidence)
+        metrics.append(Metric(name, float(point[name]), low, high, trivial.get(name), True))
+    more = coco_metrics(true, said, labels=list(classes)) if sample_weight is None else {}
+    metrics += [Metric(k, v, None, None, None, True) for k, v in more.items() if k not in HEADLINES and v == v]
+    task: Any = "detection"
+    return Evaluation(
+        task,
+        metrics,
+        len(truths),
+        "the same boxes in every picture: the mean box of the commonest class",
+        classes=[str(c) for c in classes],
+        by_class=[class_row(str(c), m, bootstrap.weight) for c, m in matches.items()],
+        confidence=confidence,
+        notes=_notes(truths, found),
+        replicates={m.name: replicates[m.name] for m in metrics if m.name in replicates},
+        rows=bootstrap.fingerprint(np.concatenate([np.zeros((0, 4)), *(one.boxes for one in truths)])),
+    )
+
+
+def true_of(one: Boxes) -> TrueBoxes:
+    """True boxes as the metrics take them."""
+    return TrueBoxes(one.boxes, one.labels, crowd=one.crowd, ignored=one.ignored)
+
+
+def found_of(one: Boxes) -> FoundBoxes:
+    """Found boxes as the metrics take them."""
+    scores = np.ones(len(one)) if one.scores is None else one.scores
+    return FoundBoxes(one.boxes, scores, one.labels)
+
+
+def _numbers(matches: Sequence[Matches], weights: Floats) -> Numbers:
+    """COCO's headlines for each column of picture weights."""
+    columns = []
+    for weight in weights.T:
+        precision = np.array([average_precision(m, weight=weight) for m in matches])
+        recall = np.array([precision_recall(m, weight=weight)[2] for m in matches])
+        columns.append([_mean(precision[:, 0]), _mean(precision), _mean(precision[:, 5]), _mean(recall)])
+    table = np.array(columns).reshape(-1, len(HEADLINES))
+    return {name: table[:, k] for k, name in enumerate(HEADLINES)}
+
+
+def _mean(values: Floats) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else float("nan")
+
+
+def _baseline(truths: Sequence[Boxes], constant: Boxes, classes: list[Any], weight: Floats) -> dict[str, float]:
+    """The same numbers for a constant answer."""
+    answers = []
+    for one in truths:
+        height, width = one.size or (1, 1)
+        boxes = constant.boxes * np.array([width, height, width, height])
+        answers.append(FoundBoxes(boxes, np.ones(len(boxes)), constant.labels))
+    matches = [match_detections([true_of(one) for one in truths], answers, c) for c in classes]
+    found = _numbers(matches, weight[:, None])
+    return {name: float(values[0]) for name, values in found.items()}
+
+
+def class_row(name: str, matches: Matches, weight: Floats) -> dict[str, Any]:
+    """One line of the table by class."""
+    level = int(np.flatnonzero(np.isclose(COCO_THRESHOLDS, 0.5))[0])
+    precision, recall, _ = precision_recall(matches, weight=weight)
+    f1 = np.nan_to_num(2 * precision[level] * recall[level] / np.maximum(precision[level] + recall[level], 1e-12))
+    best = int(f1.argmax()) if len(f1) else None
+    return {
+        "name": name,
+        "n_rows": float(weight @ matches.n_truths),
+        "n_predicted": len(matches.scores),
+        "threshold": None if best is None else float(matches.scores[best]),
+        "precision": None if best is None else float(precision[level, best]),
+        "recall": None if best is None else float(recall[level, best]),
+        "f1": None if best is None else float(f1[best]),
+        "map_50": float(average_precision(matches, weight=weight)[level]),
+    }
+
+
+def _notes(truths: Sequence[Boxes], found: Sequence[Boxes]) -> list[str]:
+    n_true, n_passed = sum(len(one) for one in truths), sum(int(one.uncounted.sum()) for one in truths)
+    notes = [f"{n_true - n_passed:,} true boxes in {len(truths):,} pictures, and {sum(map(len, found)):,} found ones."]
+    if n_passed:
+        notes.append(f"{n_passed:,} boxes are crowds or difficult; what matches them is neither right nor wrong.")
+    return notes
