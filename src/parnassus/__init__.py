@@ -14,6 +14,8 @@ _PUBLIC = {
     "Clusterer": "estimators.clusterer",
     "KMeans": "estimators.clusterer",
     "Density": "estimators.density",
+    "Detector": "estimators.detector",
+    "Boxes": "data.detection",
     "GaussianMixture": "estimators.density",
     "NaiveBayes": "estimators.bayes",
     "Conformal": "estimators.conformal",
