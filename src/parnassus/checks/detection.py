@@ -1,0 +1,101 @@
+"""Boxes and average precision against COCO's own code and transformers, and published sizes of detectors."""
+
+import contextlib
+import io
+import math
+
+import numpy as np
+import torch
+
+from ..functional import boxes as fb
+from ..functional.metrics.detection import FoundBoxes, TrueBoxes, coco_metrics
+from ..imports import imported
+from ..registry import model
+from ..train.randomness import kept_random
+from . import check
+
+
+def _scenes() -> tuple[list[TrueBoxes], list[FoundBoxes]]:
+    """Twenty pictures with boxes of all sizes, crowds among them, and what a poor detector says of them."""
+    rng = np.random.default_rng(0)
+    truths, found = [], []
+    for _ in range(20):
+        m = int(rng.integers(1, 9))
+        low, size = rng.uniform(0, 300, (m, 2)), np.exp(rng.uniform(2, 5.3, (m, 2)))
+        boxes, labels = np.concatenate([low, low + size], 1), rng.integers(0, 3, m)
+        truths.append(TrueBoxes(boxes, labels, crowd=rng.random(m) < 0.1))
+        moved = np.repeat(boxes + rng.normal(0, 0.08, (m, 4)) * np.tile(size, 2), 2, axis=0)
+        moved[:, 2:] = np.maximum(moved[:, 2:], moved[:, :2] + 1)
+        found.append(FoundBoxes(moved, rng.random(2 * m), np.repeat(labels, 2)))
+    return truths, found
+
+
+@check("detection-map", oracle="pycocotools", tolerance=1e-6)
+def coco_metrics_against_pycocotools() -> float:
+    """All twelve numbers of COCO on random scenes with crowds, against the evaluation code of COCO."""
+    coco_of = imported("pycocotools.coco").COCO
+    judge_of = imported("pycocotools.cocoeval").COCOeval
+    truths, found = _scenes()
+    notes = [
+        {
+            "id": 100 * i + k + 1,
+            "image_id": i,
+            "category_id": int(t.labels[k]),
+            "area": float(np.prod(b[2:] - b[:2])),
+            "bbox": [*b[:2], *(b[2:] - b[:2])],
+            "iscrowd": int(t.crowd[k]) if t.crowd is not None else 0,
+        }
+        for i, t in enumerate(truths)
+        for k, b in enumerate(t.boxes)
+    ]
+    said = [
+        {"image_id": i, "category_id": int(c), "score": float(s), "bbox": [*b[:2], *(b[2:] - b[:2])]}
+        for i, one in enumerate(found)
+        for b, s, c in zip(*one, strict=True)
+    ]
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = coco_of()
+        coco.dataset = {
+            "images": [{"id": i} for i in range(len(truths))],
+            "annotations": notes,
+            "categories": [{"id": c} for c in range(3)],
+        }
+        coco.createIndex()
+        run = judge_of(coco, coco.loadRes(said), "bbox")
+        run.evaluate()
+        run.accumulate()
+        run.summarize()
+    return max(abs(a - b) for a, b in zip(coco_metrics(truths, found).values(), run.stats, strict=True))
+
+
+@check("box-iou", oracle="transformers", tolerance=1e-12)
+def overlaps_against_transformers() -> float:
+    """IoU and generalised IoU of every pair of 30 and 20 boxes, against transformers' for DETR."""
+    from transformers.loss.loss_for_object_detection import box_iou, generalized_box_iou
+
+    g = torch.Generator().manual_seed(0)
+    corner = torch.rand(50, 2, generator=g, dtype=torch.float64)
+    boxes = torch.cat([corner, corner + 0.1 + torch.rand(50, 2, generator=g, dtype=torch.float64)], 1)
+    a, b = boxes[:30], boxes[30:]
+    plain = (fb.iou(a, b) - box_iou(a, b)[0]).abs().max()
+    return float(torch.maximum(plain, (fb.giou(a[:, None], b[None]) - generalized_box_iou(a, b)).abs().max()))
+
+
+@check("box-formats", "box-offset-codec", oracle="(book)", tolerance=1e-6)
+def offsets_of_a_worked_example() -> float:
+    """Centre (6, 4), size (12, 8), from the anchor (5, 5), (10, 10): (1, -1, 0.9116078, -1.1157178) by variances."""
+    anchor, truth = (fb.corners_of(torch.tensor(b, dtype=torch.float64)) for b in ([5.0, 5, 10, 10], [6.0, 4, 12, 8]))
+    code = fb.encode_offsets(truth, anchor, variances=fb.SSD_VARIANCES)
+    wanted = torch.tensor([1, -1, 5 * math.log(1.2), 5 * math.log(0.8)], dtype=torch.float64)
+    return float((code - wanted).abs().max())
+
+
+@check("ssd", "anchor-boxes", oracle="(published)", tolerance=0)
+def ssd300_has_8732_boxes_and_35641826_parameters() -> float:
+    """SSD300 on VGG-16 with 90 classes: its default boxes and its parameters."""
+    (builder,) = model.builders("ssd", "detector")
+    with kept_random(torch.device("cpu"), 0):
+        facts = {"in_channels": 3, "image_size": (300, 300), "n_outputs": 90}
+        made = builder.make(**facts, **dict(builder.defaults) | {"backbone": "vgg16"})
+    n = sum(p.numel() for p in made.parameters())
+    return float(abs(len(made.anchors) - 8732) + abs(n - 35_641_826))
