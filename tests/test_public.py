@@ -13,7 +13,7 @@ FROZEN = {
     "Clusterer", "Density", "KMeans", "GaussianMixture", "NaiveBayes",
     "__version__", "Classifier", "Regressor", "load", "keep_memory", "optimize", "find_rate", "summary", "drift",
     "cross_validate", "bias_variance", "SelectColumns", "project", "learning_curve", "validation_curve", "compare",
-    "choose_sequence_model",
+    "choose_sequence_model", "sample", "fit_variational",
     "Table", "Image", "HMM", "Text", "Sequences", "Speech", "SpeechRecognizer", "Detector", "Boxes",
     "Conformal", "model", "optimizer", "schedule", "loss", "initializer", "regularizer",
     "ParnassusError", "DataError", "SettingError", "FileError", "MissingExtra", "Diverged", "DataWarning", "NotFitted",

@@ -32,6 +32,8 @@ _PUBLIC = {
     "optimize": "estimators.descent",
     "find_rate": "estimators.rates",
     "summary": "estimators.summary",
+    "sample": "sampling.run",
+    "fit_variational": "sampling.variational",
     "drift": "evaluation.drift",
     "cross_validate": "estimators.selection",
     "learning_curve": "estimators.selection",

@@ -1,1 +1,30 @@
-"""Draws from log-densities: chains, variational fits and their diagnostics."""
+"""Draws from any log density, and whether they can be believed; densities fitted to it."""
+
+from .chains import Chains
+from .diagnostics import (
+    autocorrelation,
+    bulk_ess,
+    energy_fraction,
+    mcse,
+    mean_ess,
+    split_rhat,
+    tail_ess,
+)
+from .pareto import pareto_shape
+from .run import sample
+from .variational import Variational, fit_variational
+
+__all__ = [
+    "Chains",
+    "Variational",
+    "autocorrelation",
+    "bulk_ess",
+    "energy_fraction",
+    "fit_variational",
+    "mcse",
+    "mean_ess",
+    "pareto_shape",
+    "sample",
+    "split_rhat",
+    "tail_ess",
+]

@@ -1,0 +1,59 @@
+"""Bayes' rule and what follows from it where it can be written down: conjugate posteriors, linear models, processes."""
+
+from .conjugate import (
+    BetaPosterior,
+    GammaPosterior,
+    NormalInverseGamma,
+    NormalPosterior,
+    bernoulli_posterior,
+    categorical_posterior,
+    normal_inverse_gamma,
+    normal_posterior,
+    poisson_posterior,
+)
+from .linear import LinearPosterior, evidence_maximum, linear_posterior
+from .processes import (
+    GaussianProcess,
+    gaussian_process,
+    linear_kernel,
+    matern_kernel,
+    periodic_kernel,
+    rbf_kernel,
+)
+from .rule import grid_posterior, log_posterior_density, posterior_table
+from .variational import (
+    BackpropStep,
+    bayes_by_backprop_gradients,
+    kl_of_normals,
+    mean_field_of_gaussian,
+    normal_elbo,
+)
+
+__all__ = [
+    "BackpropStep",
+    "BetaPosterior",
+    "GammaPosterior",
+    "GaussianProcess",
+    "LinearPosterior",
+    "NormalInverseGamma",
+    "NormalPosterior",
+    "bayes_by_backprop_gradients",
+    "bernoulli_posterior",
+    "categorical_posterior",
+    "evidence_maximum",
+    "gaussian_process",
+    "grid_posterior",
+    "kl_of_normals",
+    "linear_kernel",
+    "linear_posterior",
+    "log_posterior_density",
+    "matern_kernel",
+    "mean_field_of_gaussian",
+    "normal_elbo",
+    "normal_inverse_gamma",
+    "normal_posterior",
+    "periodic_kernel",
+    "poisson_posterior",
+    "posterior_table",
+    "rbf_kernel",
+]

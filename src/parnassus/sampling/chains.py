@@ -1,0 +1,136 @@
+"""What a sampler drew: draws by parameter, what each says, and whether the chains can be believed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from . import diagnostics
+
+AGREE, FEW = 1.01, 100  # R-hat above which chains disagree, and effective draws a chain needs
+COLUMNS = ("mean", "sd", "5%", "95%", "mcse", "bulk ess", "tail ess", "R-hat")
+
+
+@dataclass(frozen=True)
+class Chains:
+    """Draws of several chains after warm-up.
+
+    Attributes
+    ----------
+    draws : name -> (chains, draws, *shape); a plain start is called "theta".
+    log_p, acceptance, energy, divergent, n_steps : (chains, draws): log density, how likely each move was to be taken,
+        its energy, whether its path left the surface, and how many gradients it took.
+    settings : what warm-up learned, such as the step.
+    method, seed : as asked.
+    """
+
+    draws: dict[str, np.ndarray]
+    log_p: np.ndarray
+    acceptance: np.ndarray
+    energy: np.ndarray
+    divergent: np.ndarray
+    n_steps: np.ndarray
+    settings: dict[str, float]
+    method: str
+    seed: int
+    n_warmup: int
+    state: dict[str, Any] = field(repr=False)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """All chains' draws of a parameter end to end, (chains * draws, *shape)."""
+        found = self.draws[name]
+        return found.reshape(-1, *found.shape[2:])
+
+    @property
+    def n_chains(self) -> int:
+        """How many chains there are."""
+        return int(self.log_p.shape[0])
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Every number by name, such as "theta[2]", its draws (chains, draws)."""
+        found = {}
+        for name, values in self.draws.items():
+            shape = values.shape[2:]
+            for place in np.ndindex(*shape):
+                label = f"{name}[{','.join(map(str, place))}]" if shape else name
+                found[label] = values[(slice(None), slice(None), *place)]
+        return found
+
+    def summary(self) -> dict[str, dict[str, float]]:
+        """Of every number: mean, sd, the 5 % and 95 % quantiles, the mean's standard error, effective sizes, R-hat.
+
+        Systems: mcmc-diagnostics
+        """
+        return {name: _summary(values) for name, values in self.columns().items()}
+
+    @property
+    def problems(self) -> list[str]:
+        """What makes the draws doubtful, in words; empty where nothing does."""
+        summary = self.summary()
+        found = []
+        worst = max(summary, key=lambda k: np.nan_to_num(summary[k]["R-hat"], nan=np.inf))
+        rhat = summary[worst]["R-hat"]
+        if not rhat <= AGREE:
+            text = f"R-hat of {worst} is {rhat:.3f}" if np.isfinite(rhat) else f"{worst} never moved"
+            found.append(f"the chains do not agree: {text} (at most {AGREE}); run longer, or start elsewhere")
+        fewest = min(summary, key=lambda k: min(summary[k]["bulk ess"], summary[k]["tail ess"]))
+        least = min(summary[fewest]["bulk ess"], summary[fewest]["tail ess"])
+        if least < FEW * self.n_chains:
+            found.append(f"{fewest} has {least:.0f} effective draws; its quantiles need {FEW} a chain: draw more")
+        n = int(self.divergent.sum())
+        if n:
+            found.append(
+                f"{n} of {self.divergent.size} paths diverged: the density bends faster than the step follows; "
+                f"raise target, or sample other parameters (centre and scale them)"
+            )
+        if self.method in ("hmc", "nuts") and self.energy.shape[1] >= 4:
+            fraction = diagnostics.energy_fraction(self.energy)
+            if np.nanmin(fraction) < 0.3:
+                found.append(f"energies move slowly (fraction {np.nanmin(fraction):.2f}, at least .3): heavy tails")
+        if self.acceptance.mean() < 1e-3:
+            found.append("nearly every move was refused; give a smaller step or scale")
+        return found
+
+    def __str__(self) -> str:
+        rows: list[tuple[str, ...]] = [("", *COLUMNS)]
+        for name, values in self.summary().items():
+            rows.append((name, *(_number(k, values[k]) for k in COLUMNS)))
+        widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
+        lines = [
+            "  ".join([f"{r[0]:<{widths[0]}}", *(f"{c:>{w}}" for c, w in zip(r[1:], widths[1:], strict=True))])
+            for r in rows
+        ]
+        chains, draws = self.log_p.shape
+        lines.append(f"{chains} chains of {draws} draws by {self.method}, acceptance {self.acceptance.mean():.2f}")
+        lines += [f"! {problem}" for problem in self.problems]
+        return "\n".join(lines)
+
+    def expectation(self, function: Callable[[dict[str, np.ndarray]], Any]) -> tuple[np.ndarray, np.ndarray]:
+        """The mean over all draws of a function of one draw (a dict of arrays), and its standard deviation."""
+        values = np.array([
+            function({k: v[c, i] for k, v in self.draws.items()})
+            for c in range(self.n_chains)
+            for i in range(self.log_p.shape[1])
+        ])  # fmt: skip
+        return values.mean(0), values.std(0)
+
+
+def _summary(values: np.ndarray) -> dict[str, float]:
+    low, high = np.quantile(values, (0.05, 0.95))
+    return {
+        "mean": float(values.mean()),
+        "sd": float(values.std(ddof=1)),
+        "5%": float(low),
+        "95%": float(high),
+        "mcse": diagnostics.mcse(values),
+        "bulk ess": diagnostics.bulk_ess(values),
+        "tail ess": diagnostics.tail_ess(values),
+        "R-hat": diagnostics.split_rhat(values),
+    }
+
+
+def _number(name: str, value: float) -> str:
+    if "ess" in name:
+        return f"{value:.0f}"
+    return f"{value:.3f}" if name == "R-hat" else f"{value:.4g}"

@@ -1,0 +1,125 @@
+"""`pn.sample`: chains of draws from any log density."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import DataError, SettingError, did_you_mean
+from .adaptation import windows
+from .chains import Chains
+from .density import Density
+from .nuts import NoUTurn
+from .transitions import Hamiltonian, HessianWalk, Info, Langevin, RandomWalk, State, Transition
+
+METHODS: dict[str, type[Transition]] = {
+    "mh": RandomWalk,
+    "hessian_mh": HessianWalk,
+    "mala": Langevin,
+    "hmc": Hamiltonian,
+    "nuts": NoUTurn,
+}
+
+
+def sample(
+    log_density: Callable[[Any], Tensor],
+    start: Any,
+    *,
+    method: str = "nuts",
+    n_draws: int = 1000,
+    n_warmup: int | None = None,
+    n_chains: int = 4,
+    n_thin: int = 1,
+    gradient: Callable[[Tensor], Any] | None = None,
+    jitter: float = 0.1,
+    seed: int = 0,
+    **options: Any,
+) -> Chains:
+    """Draw from a density known up to a constant, by several chains at once; `print` shows what they say.
+
+    Parameters
+    ----------
+    log_density : the logarithm of the density at many points: takes a tensor (n, d), or a dict from name to (n, *shape)
+        if `start` is a dict, and gives (n,). Sample the logarithm of what must be positive, and add its Jacobian.
+    start : one point (d,), or a dict of named parameters; each chain starts at it plus `jitter` times a normal number.
+    method : "nuts", "hmc" (jittered paths, all chains in step: the fastest here), "mala", "mh" (random walk), or
+        "hessian_mh" (a walk shaped by the curvature; ten parameters at most).
+    n_draws, n_warmup : kept draws a chain, and steps before them that tune the step and the spread; as many as n_draws
+        if not given. `n_thin` keeps every n_thin-th draw.
+    gradient : takes (n, d) and gives (log density (n,), its gradient (n, d)) in place of autograd.
+    **options : the method's own: step, target (acceptance to tune for), path, n_steps, max_depth, scale, adapt.
+
+    Raises
+    ------
+    DataError : the density is no number at a start, or gives another shape; the message names the parameter.
+
+    Systems: metropolis-hastings, hamiltonian-monte-carlo
+    Source: Martinez-Ramon 9.3.1 and 9.3.2, which leave out warm-up, chains and their diagnosis (F9-28).
+    """
+    if method not in METHODS:
+        raise SettingError(f"no method {method!r}; {did_you_mean(method, METHODS)}")
+    warm = n_draws if n_warmup is None else n_warmup
+    if n_draws < 4 or warm < 0 or n_chains < 1 or n_thin < 1:
+        raise SettingError(
+            f"n_draws is 4 or more, n_warmup 0 or more, n_chains and n_thin 1 or more; got {n_draws}, {warm}, "
+            f"{n_chains}, {n_thin}"
+        )
+    density = Density(log_density, start, gradient=gradient)
+    generator = torch.Generator().manual_seed(seed)
+    try:
+        transition = METHODS[method](density, generator, **options)
+    except TypeError as error:
+        raise SettingError(f"method {method!r}: {str(error).split('__init__() ')[-1]}") from None
+    points = density.start + jitter * torch.randn(n_chains, density.size, generator=generator, dtype=torch.float64)
+    if transition.needs_gradient:
+        density.check_start(points)
+    elif not bool(density.value(points).isfinite().all()):
+        raise DataError("the log density is not finite at the start of a chain; start where it is")
+    state = _warmed(transition, transition.begin(points), warm)
+    return _drawn(transition, state, n_draws, n_thin, method=method, seed=seed, n_warmup=warm)
+
+
+def _warmed(transition: Transition, state: State, n_warmup: int) -> State:
+    ends = set(windows(n_warmup))
+    first = min(ends, default=0)
+    for i in range(1, n_warmup + 1):
+        state, info = transition.move(state)
+        transition.adapt(state, info)
+        if i in ends:
+            if i == first:
+                transition.spread = type(transition.spread)()  # what the way to the mode looked like
+            else:
+                transition.learn()
+    transition.settle()
+    return state
+
+
+def _drawn(transition: Transition, state: State, n_draws: int, n_thin: int, **facts: Any) -> Chains:
+    points, infos, logs = [], [], []
+    for i in range(n_draws * n_thin):
+        state, info = transition.move(state)
+        if i % n_thin == n_thin - 1:
+            points.append(state.points)
+            logs.append(state.log_p)
+            infos.append(info)
+    whole = torch.stack(points, 1)
+
+    def column(name: str) -> np.ndarray:
+        return torch.stack([getattr(info, name) for info in infos], 1).numpy()
+
+    return Chains(
+        draws={k: v.numpy() for k, v in transition.density.sites(whole).items()},
+        log_p=torch.stack(logs, 1).numpy(),
+        acceptance=column("acceptance"),
+        energy=column("energy"),
+        divergent=column("divergent"),
+        n_steps=column("n_steps"),
+        settings=transition.settings(),
+        state={"points": state.points.numpy()},
+        **facts,
+    )
+
+
+__all__ = ["METHODS", "Info", "sample"]
