@@ -13,7 +13,11 @@ from parnassus.estimators.detector import Detector
 
 SIZE = 32
 TRAINING = {"epochs": 40, "batch_size": 16, "lr": 5e-3, "progress": False}
-MODELS = {"ssd": pn.model("ssd", widths=(16, 24, 32), anchor_scale=2.5)}
+MODELS = {
+    "ssd": pn.model("ssd", widths=(16, 24, 32), anchor_scale=2.5),
+    "retinanet": pn.model("retinanet", widths=(16, 24, 32), depth=1, anchor_scale=2.0),
+    "fcos": pn.model("fcos", widths=(16, 24, 32), depth=1),
+}
 every_model = pytest.mark.parametrize("name", MODELS)
 
 

@@ -103,7 +103,20 @@ def test_ssd300_has_the_published_number_of_boxes_and_parameters():
     assert sum(p.numel() for p in net.parameters()) == 35_641_826
 
 
-NETS = {"ssd": {"widths": (8, 8, 8)}}
+@pytest.mark.usefixtures("draws")
+@pytest.mark.parametrize(("name", "published"), [("retinanet", 34_014_999), ("fcos", 32_269_600)])
+def test_nets_on_resnet50_have_the_published_number_of_parameters(name, published):
+    """Published of the same nets with 91 classes, whose batch normalisation is frozen and not counted."""
+    net = made(name, backbone="resnet50", depth=4, n_outputs=91)
+    frozen = sum(p.numel() for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d) for p in m.parameters())
+    assert sum(p.numel() for p in net.parameters()) - frozen == published
+
+
+NETS = {
+    "ssd": {"widths": (8, 8, 8)},
+    "retinanet": {"widths": (8, 8, 8), "depth": 1},
+    "fcos": {"widths": (8, 8, 8), "depth": 1},
+}
 
 
 @pytest.mark.usefixtures("draws")
