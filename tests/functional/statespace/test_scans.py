@@ -119,6 +119,18 @@ def test_float32_goes_through_either_and_what_is_no_number_stays_none(switch, mo
     torch.testing.assert_close(ss.selective_scan(*far), ss.selective_loop(*far), rtol=1e-5, atol=1e-4)
 
 
+def test_states_of_half_precision_are_kept_in_float32_and_any_number_of_them():
+    inputs = given(1, 30, 2, 3, dtype=torch.float32)
+    half = [x.bfloat16() for x in inputs]
+    y, last = ss.selective_scan(*half)
+    wanted, end = ss.selective_loop(*(x.float() for x in half))
+    assert (y.dtype, last.dtype) == (torch.bfloat16, torch.float32)
+    torch.testing.assert_close(last, end, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(y, wanted.bfloat16())
+    many = given(1, 3, 1, 300, dtype=torch.float32)  # more than the compiled loop takes
+    torch.testing.assert_close(ss.selective_scan(*many), ss.selective_loop(*many), rtol=1e-4, atol=1e-5)
+
+
 def test_the_summed_form_is_the_recurrence():
     a, b, c, x = drawn(9, 2).sigmoid(), drawn(9, 2, seed=1), drawn(9, 2, seed=2), drawn(9, seed=3)
     torch.testing.assert_close(ss.summed_form(a, b, c, x), ss.discrete_scan(a, b, c, x))

@@ -4,6 +4,7 @@ Shapes: inputs u and steps delta (batch, time, channels), each channel with n st
 (batch, time, n), shared by all channels; states h (batch, channels, n).
 """
 
+import functools
 from typing import Any
 
 import torch
@@ -77,20 +78,22 @@ def selective_scan(
 
         h_t = exp(delta_t A) h_(t-1) + delta_t u_t B_t,   y_t = C_t h_t
 
-    float32 on a processor goes through the compiled loop where there is one.
+    float32 on a processor goes through the compiled loop where there is one; states of half precision are kept in
+    float32.
 
     Systems: s6-selective-ssm
     Source: Gu and Dao 2023; Hifny section 12.3.
     """
     _check(u, delta, a, b, c)
+    kind = functools.reduce(torch.promote_types, (x.dtype for x in (u, delta, a, b, c)), torch.float32)
     h = u.new_zeros(len(u), *a.shape) if h is None else h
-    given = u, delta, a, b, c, h
-    operators = (
-        kernels.load("scan") if all(x.dtype == torch.float32 and x.device.type == "cpu" for x in given) else None
-    )
-    if operators is None or a.shape[1] > _sizes(operators)[2]:
-        return ChunkedScan.apply(*given)
-    return CompiledScan.apply(*given)
+    given = [x.to(kind) for x in (u, delta, a, b, c, h)]
+    compiled = kernels.load("scan") if kind == torch.float32 and u.device.type == "cpu" else None
+    if compiled is None or a.shape[1] > _sizes(compiled)[2]:
+        y, last = ChunkedScan.apply(*given)
+    else:
+        y, last = CompiledScan.apply(*given)
+    return y.to(u.dtype), last
 
 
 def _check(u: Tensor, delta: Tensor, a: Tensor, b: Tensor, c: Tensor) -> None:
