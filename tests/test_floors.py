@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "src" / "parnassus"
 FLOORS = [
     {"errors", "version"},
-    {"registry", "kernels", "byhand", "systems", "memory", "imports"},
+    {"registry", "kernels", "byhand", "systems", "memory", "imports", "layouts"},
     {"functional"},
     {"layers", "data", "train", "store"},
     {"objectives", "sampling"},

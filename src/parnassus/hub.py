@@ -1,25 +1,26 @@
 """Folders in the layout of Hugging Face, `config.json` beside `model.safetensors`, read and written. No download.
 
 A file of a model family may define `KEYS`: for a model's name, tables of pairs (theirs, ours), one table for each
-foreign way to name its weights. In a pair `*` stands for any run of characters, the same on both sides, so that a
-table is read in both directions. `OPTIONS` may say, for a model's name, which key of a foreign configuration is which
-option here, and `ASSUMED` which values of other keys are the only ones that the model here computes.
+foreign way to name its weights (see `layouts`). `OPTIONS` may say, for a model's name, which key of a foreign
+configuration is which option here, and `ASSUMED` which values of other keys are the only ones that the model here
+computes. Nets with heads (BERT, GPT-2, ViT) register a `Layout` instead, which is read and written.
 """
 
 import json
 import os
-import re
 import sys
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from .errors import DataError, FileError, SettingError
+from .errors import DataError, FileError, SettingError, did_you_mean
+from .layouts import LAYOUTS, Keys, Layout, Tensors, few, parted, pattern, renamed, translate, whole
 from .registry import Builder, Spec, model
 from .train.randomness import kept_random
 
@@ -27,10 +28,8 @@ CONFIG, WEIGHTS, SHARDS = "config.json", "model.safetensors", "model.safetensors
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 THEIR_FACTS = {"num_labels": "n_outputs", "num_channels": "in_channels", "vocab_size": "vocab_size"}
 LANGUAGE = ("ForCausalLM", "LMHeadModel")
-SHOWN = 8
 
-Keys = Iterable[tuple[str, str]]
-Tensors = dict[str, Tensor]
+__all__ = ["load", "read", "save_pretrained", "translate", "write"]
 
 
 def read(folder: str | os.PathLike) -> tuple[dict[str, Any], Tensors]:
@@ -72,56 +71,14 @@ def write(folder: str | os.PathLike, config: Mapping[str, Any], tensors: Mapping
         raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
 
 
-def translate(
-    tensors: Mapping[str, Tensor],
-    keys: Keys,
+def load(
+    folder: str | os.PathLike,
+    spec: Spec | None = None,
     *,
-    to: Literal["ours", "theirs"] = "ours",
-    expected: Iterable[str] | None = None,
-) -> Tensors:
-    """The same tensors under the other side's names.
-
-    Parameters
-    ----------
-    tensors : by name.
-    keys : pairs (theirs, ours); `*` stands for any run of characters.
-    to : whose names come back.
-    expected : the names that must come back, all of them and no others.
-
-    Raises
-    ------
-    DataError : a name that no pair knows, that two names turn into, or that is missing; both sides are shown.
-
-    >>> list(translate({"net.0.weight": torch.zeros(1)}, [("net.*", "*")]))
-    ['0.weight']
-    >>> list(translate({"0.weight": torch.zeros(1)}, [("net.*", "*")], to="theirs"))
-    ['net.0.weight']
-    """
-    if to not in ("ours", "theirs"):
-        raise SettingError(f"to is 'ours' or 'theirs'; got {to!r}")
-    pairs = [(theirs, ours) if to == "ours" else (ours, theirs) for theirs, ours in keys]
-    patterns = [(_pattern(before, after), after) for before, after in pairs]
-    found: Tensors = {}
-    left_over = []
-    for name, tensor in tensors.items():
-        renamed = _renamed(name, patterns)
-        if renamed is None or renamed in found:
-            left_over.append(name if renamed is None else f"{name} (a second {renamed})")
-        else:
-            found[renamed] = tensor
-    missing = sorted(set(expected) - found.keys()) if expected is not None else []
-    surplus = sorted(found.keys() - set(expected)) if expected is not None else []
-    if left_over or missing or surplus:
-        parts = {"without a place": left_over, "missing": missing, "not expected": surplus}
-        said = "; ".join(f"{words}: {_few(names)}" for words, names in parts.items() if names)
-        raise DataError(
-            f"the names of the weights do not fit: {said}. Given: {_few(tensors)}. Table: "
-            f"{_few(f'{a} -> {b}' for a, b in pairs)}; give the table of this layout, or the right model"
-        )
-    return found
-
-
-def load(folder: str | os.PathLike, spec: Spec | None = None, *, task: str | None = None, **facts: Any) -> nn.Module:
+    task: str | None = None,
+    head: str | None = None,
+    **facts: Any,
+) -> nn.Module:
     """The module that a folder holds the weights of, in evaluation mode: its names may be ours or those of a table.
 
     Parameters
@@ -131,9 +88,16 @@ def load(folder: str | os.PathLike, spec: Spec | None = None, *, task: str | Non
         has as `model_type`, and the options that stand beside it.
     task : whose builder of that name is meant; None is "language_model" where the configuration's `architectures` say
         so (MambaForCausalLM), else "classifier".
+    head : for BERT, DistilBERT and ViT another head than the folder's ("none", "sequence", "token", "span", ...), whose
+        own weights start anew; a warning says which.
     **facts : what the configuration does not say, such as `n_outputs=10`.
     """
     config, tensors = read(folder)
+    layout = LAYOUTS.get(str(config.get("model_type"))) if model.names() and spec is None else None
+    if layout is not None:
+        return _headed(Path(folder), layout, config, tensors, head, facts)
+    if head is not None:
+        raise SettingError(f"head={head!r}: the layouts with heads are {', '.join(sorted(LAYOUTS))}; leave it out")
     if task is None:
         named = map(str, config.get("architectures") or ())
         task = "language_model" if any(n.endswith(LANGUAGE) for n in named) else "classifier"
@@ -144,13 +108,69 @@ def load(folder: str | os.PathLike, spec: Spec | None = None, *, task: str | Non
         module = builder.make(**known, **spec.get_params(task=task))
     own = module.state_dict()
     ours = _in_our_names(tensors, own, tables_of(builder))
+    _check_shapes(folder, ours, own, repr(spec))
+    module.load_state_dict(ours)
+    return module.eval()
+
+
+def save_pretrained(module: nn.Module, folder: str | os.PathLike) -> None:
+    """Write a BERT, DistilBERT, GPT-2 or ViT as a folder that `load`, and transformers' from_pretrained, can read."""
+    known = [layout for layout in LAYOUTS.values() if model.names() and isinstance(module, layout.kinds)]
+    layout = next((one for one in known if one.head_of(module)), None)
+    if layout is None:
+        names = ", ".join(sorted(LAYOUTS))
+        raise SettingError(f"a {type(module).__name__} has no foreign layout here ({names} have); keep it by pn's save")
+    head = layout.head_of(module)
+    table, config = list(layout.keys(head)), layout.config_of(module)
+    theirs = translate(parted(module.state_dict(), table), table, to="theirs")
+    config["architectures"] = [next(name for name, ours in layout.heads.items() if ours == head)]
+    if head == "none":
+        theirs = {name.removeprefix(layout.prefix): tensor for name, tensor in theirs.items()}
+    write(folder, config | {"model_type": layout.model_type}, theirs)
+
+
+def _check_shapes(folder: str | os.PathLike, ours: Tensors, own: Mapping[str, Tensor], what: str) -> None:
     for name, tensor in ours.items():
         if tensor.shape != own[name].shape:
             raise DataError(
-                f"{folder}: {name} is {tuple(tensor.shape)}, and {spec!r} has {tuple(own[name].shape)} "
+                f"{folder}: {name} is {tuple(tensor.shape)}, and {what} has {tuple(own[name].shape)} "
                 f"there; give the options or facts that these weights were trained with"
             )
-    module.load_state_dict(ours)
+
+
+def _headed(
+    folder: Path,
+    layout: Layout,
+    config: Mapping[str, Any],
+    tensors: Tensors,
+    head: str | None,
+    facts: Mapping[str, Any],
+) -> nn.Module:
+    """A net by its layout, with the folder's head or another."""
+    theirs = (config.get("architectures") or [next(iter(layout.heads))])[0]
+    if theirs not in layout.heads and head is None:
+        raise DataError(f"{folder / CONFIG}: no {theirs} here, but {', '.join(layout.heads)}; or name a head")
+    for key, allowed in layout.assumed.items():
+        if key in config and config[key] not in allowed:
+            raise DataError(
+                f"{folder / CONFIG}: {key} is {config[key]!r}; here it is {' or '.join(map(repr, allowed))}"
+            )
+    head = layout.heads[theirs] if head is None else head
+    if head not in layout.heads.values():
+        raise SettingError(f"{layout.model_type!r} has no head {head!r}; {did_you_mean(head, layout.heads.values())}")
+    with kept_random(torch.device("cpu")):
+        module: nn.Module = layout.make(config, head, facts)
+    own, table = module.state_dict(), list(layout.keys(head))
+    named, spare = layout.sorted_out(tensors, head)
+    ours = whole(translate(named, table))
+    new = sorted(name for name in own.keys() - ours.keys() if name.startswith(layout.headed))
+    anew = new if head != layout.heads.get(theirs) else []
+    translate(ours, [(name, name) for name in {*own, *ours}], expected=own.keys() - set(anew))
+    for words, names in (("are not used", spare), ("start anew", anew)):
+        if names:
+            warnings.warn(f"{folder}: {few(names)} {words}", stacklevel=3)
+    _check_shapes(folder, ours, own, f"this {layout.model_type} with head {head!r}")
+    module.load_state_dict(ours, strict=not anew)
     return module.eval()
 
 
@@ -165,10 +185,10 @@ def _defined(builder: Builder, table: str) -> Any:
 
 def _in_our_names(tensors: Tensors, own: Mapping[str, Tensor], tables: tuple[Keys, ...]) -> Tensors:
     """By the first table that knows a name; by none where the names are ours already. Tied weights may come once."""
-    fitting = next((t for t in tables if any(_renamed(n, [(_pattern(*p), p[1]) for p in t]) for n in tensors)), None)
+    fitting = next((t for t in tables if any(renamed(n, [(pattern(*p), p[1]) for p in t]) for n in tensors)), None)
     table = fitting or [(name, name) for name in own]
-    patterns = [(_pattern(*pair), pair[1]) for pair in table]
-    given = {_renamed(name, patterns) for name in tensors}
+    patterns = [(pattern(*pair), pair[1]) for pair in table]
+    given = {renamed(name, patterns) for name in tensors}
     twins = {name: [other for other in own if other != name and _same(own[other], own[name])] for name in own}
     absent = {name for name in own if name not in given and any(other in given for other in twins[name])}
     ours = translate(tensors, table, expected=own.keys() - absent)
@@ -235,14 +255,14 @@ def _weight_files(folder: Path) -> list[Path]:
         absent = [name for name in names if name not in outside and not (folder / name).exists()]
         if outside or absent or not names:
             raise FileError(
-                f"{folder / SHARDS}: {_few(outside or absent) or 'it'} names no file of this folder; "
+                f"{folder / SHARDS}: {few(outside or absent) or 'it'} names no file of this folder; "
                 f"fetch the folder again"
             )
         return [folder / name for name in names]
     pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES)
     if pickles:
         raise FileError(
-            f"{folder}: {_few(pickles)} is a pickle, which can run code when it is opened, and is not read here; "
+            f"{folder}: {few(pickles)} is a pickle, which can run code when it is opened, and is not read here; "
             f"convert it where you trust it: safetensors.torch.save_file(torch.load(path, weights_only=True), "
             f"{WEIGHTS!r})"
         )
@@ -259,24 +279,3 @@ def _json(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise FileError(f"{path}: holds a {type(found).__name__}; expected a JSON object")
     return found
-
-
-def _pattern(before: str, after: str) -> re.Pattern[str]:
-    if before.count("*") != after.count("*"):
-        raise SettingError(f"the pair ({before!r}, {after!r}) has different numbers of *")
-    return re.compile("(.+)".join(map(re.escape, before.split("*"))))
-
-
-def _renamed(name: str, patterns: Iterable[tuple[re.Pattern[str], str]]) -> str | None:
-    for pattern, after in patterns:
-        match = pattern.fullmatch(name)
-        if match:
-            parts = after.split("*")
-            return parts[0] + "".join(a + b for a, b in zip(match.groups(), parts[1:], strict=True))
-    return None
-
-
-def _few(names: Iterable[str]) -> str:
-    names = list(names)
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

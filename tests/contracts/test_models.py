@@ -25,7 +25,7 @@ THIN = {"resnet": {"width": 0.125}, "vgg": {"width": 0.125, "head": 32, "norm": 
         "mobilenet_v1": {"width": 0.25}, "mobilenet_v2": {"width": 0.25, "dropout": 0.0},
         "xception": {"width": 0.05, "dropout": 0.0}, "densenet": {"growth": 4},
         "efficientnet_": {"width": 0.25, "dropout": 0.0, "drop_path": 0.0},
-        "googlenet": {"width": 0.125, "dropout": 0.0}}  # fmt: skip
+        "googlenet": {"width": 0.125, "dropout": 0.0}, "vit_": {"n_layers": 1}}  # fmt: skip
 
 
 # state-space nets, narrow so that four hundred steps take a second

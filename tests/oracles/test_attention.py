@@ -8,6 +8,8 @@ from torch import Tensor
 
 from parnassus.functional import attention, positions, residual
 from parnassus.layers.attention import MultiHeadAttention
+from parnassus.models.gpt import residual_scale
+from parnassus.models.vit import n_patches
 
 
 def numbers(*values: float) -> Tensor:
@@ -226,6 +228,14 @@ def test_martinez_ramon_b42_the_books_slopes_with_queries_in_columns():
     near(found[3], x @ a @ delta.T, 1e-12)
     assert not torch.allclose(a.sum(1), torch.ones(5).double())
     near(a.sum(0), torch.ones(5).double(), 1e-12)
+
+
+def test_martinez_ramon_b34_and_b35_arithmetic():
+    assert residual_scale(12) == pytest.approx(0.204124, abs=1e-6)
+    assert residual_scale(48) == pytest.approx(0.102062, abs=1e-6)
+    counts = [n_patches((side, side), p) for side, p in ((224, 16), (224, 14), (384, 16), (512, 16), (518, 14))]
+    assert counts == [196, 256, 576, 1024, 1369]
+    assert n_patches((64, 64), 1) ** 2 == 16_777_216
 
 
 # --- Jaiswal ---------------------------------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ class FeedForward(nn.Module):
         if hidden < 1:
             raise SettingError(f"a feed-forward layer has at least one unit; got {hidden}")
         self.inner, self.outer = nn.Linear(width, hidden), nn.Linear(hidden, width)
-        self.activation, self.dropout = activation_of(activation), dropped(dropout)
+        self.kind, self.activation, self.dropout = activation, activation_of(activation), dropped(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.outer(self.dropout(self.activation(self.inner(x))))

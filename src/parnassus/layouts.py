@@ -1,0 +1,190 @@
+"""Weights under other people's names: tables of keys, and what a model's file tells the hub of a foreign layout.
+
+A table is pairs (theirs, ours); in a pair `*` stands for any run of characters, the same on both sides, so that a table
+is read in both directions. Behind our name `[i]` marks part i of a matrix that is one here, `^T` one that is turned.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from .errors import DataError, SettingError
+
+SHOWN = 8
+
+Keys = Iterable[tuple[str, str]]
+Tensors = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One `model_type` of the foreign layout.
+
+    Attributes
+    ----------
+    model_type : as config.json has it.
+    heads : our name of a head by the name of their class, the class of a bare body first.
+    make : our module from (configuration, head, facts); facts are what the caller says beside it.
+    config_of : the configuration that their class would be built from, of our module.
+    head_of : our name of the head of our module.
+    keys : the table of a head.
+    kinds : our classes.
+    prefix : before the names of a body; files of bare bodies lack it.
+    older : (expression, replacement) for names in older files.
+    unused : expressions of names that hold nothing learned, or a second time. spare : of what has no place here.
+    headed : what our names of heads' weights begin with.
+    assumed : the values of other keys of the configuration that our module computes.
+    """
+
+    model_type: str
+    heads: Mapping[str, str]
+    make: Callable[[Mapping[str, Any], str, Mapping[str, Any]], Any]
+    config_of: Callable[[Any], dict[str, Any]]
+    head_of: Callable[[Any], str]
+    keys: Callable[[str], Keys]
+    kinds: tuple[type, ...]
+    prefix: str = ""
+    older: tuple[tuple[str, str], ...] = ()
+    unused: tuple[str, ...] = ()
+    spare: tuple[str, ...] = ()
+    headed: tuple[str, ...] = ("head",)
+    assumed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    def sorted_out(self, tensors: Mapping[str, Tensor], head: str) -> "tuple[Tensors, list[str]]":
+        """The tensors under names that a table may know, and the names of those that belong to other heads."""
+        for before, after in self.older:
+            tensors = {re.sub(before, after, name): tensor for name, tensor in tensors.items()}
+        outside = [pattern(theirs, theirs) for h in self.heads.values() for theirs, _ in self.keys(h)]
+        if self.prefix and not any(name.startswith(self.prefix) for name in tensors):
+            added = {name: f"{self.prefix}{name}" for name in tensors}
+            tensors = {
+                longer if any(p.fullmatch(longer) for p in outside) else name: tensors[name]
+                for name, longer in added.items()
+            }
+        tensors = {n: t for n, t in tensors.items() if not any(re.fullmatch(p, n) for p in self.unused)}
+        own = [pattern(theirs, theirs) for theirs, _ in self.keys(head)]
+        elsewhere = [*outside, *map(re.compile, self.spare)]
+        spare = sorted(
+            name
+            for name in tensors
+            if not any(p.fullmatch(name) for p in own) and any(p.fullmatch(name) for p in elsewhere)
+        )
+        return {name: tensor for name, tensor in tensors.items() if name not in spare}, spare
+
+
+LAYOUTS: dict[str, Layout] = {}
+
+
+def register(layout: Layout) -> Layout:
+    """Enter a layout under its model_type."""
+    LAYOUTS[layout.model_type] = layout
+    return layout
+
+
+# --- Names ----------------------------------------------------------------------------------------------------------
+
+
+def translate(
+    tensors: Mapping[str, Tensor],
+    keys: Keys,
+    *,
+    to: Literal["ours", "theirs"] = "ours",
+    expected: Iterable[str] | None = None,
+) -> Tensors:
+    """The same tensors under the other side's names.
+
+    Parameters
+    ----------
+    tensors : by name.
+    keys : pairs (theirs, ours); `*` stands for any run of characters.
+    to : whose names come back.
+    expected : the names that must come back, all of them and no others.
+
+    Raises
+    ------
+    DataError : a name that no pair knows, that two names turn into, or that is missing; both sides are shown.
+
+    >>> list(translate({"net.0.weight": torch.zeros(1)}, [("net.*", "*")]))
+    ['0.weight']
+    >>> list(translate({"0.weight": torch.zeros(1)}, [("net.*", "*")], to="theirs"))
+    ['net.0.weight']
+    """
+    if to not in ("ours", "theirs"):
+        raise SettingError(f"to is 'ours' or 'theirs'; got {to!r}")
+    pairs = [(theirs, ours) if to == "ours" else (ours, theirs) for theirs, ours in keys]
+    patterns = [(pattern(before, after), after) for before, after in pairs]
+    found: Tensors = {}
+    left_over = []
+    for name, tensor in tensors.items():
+        other = renamed(name, patterns)
+        if other is None or other in found:
+            left_over.append(name if other is None else f"{name} (a second {other})")
+        else:
+            found[other] = tensor
+    missing = sorted(set(expected) - found.keys()) if expected is not None else []
+    surplus = sorted(found.keys() - set(expected)) if expected is not None else []
+    if left_over or missing or surplus:
+        parts = {"without a place": left_over, "missing": missing, "not expected": surplus}
+        said = "; ".join(f"{words}: {few(names)}" for words, names in parts.items() if names)
+        raise DataError(
+            f"the names of the weights do not fit: {said}. Given: {few(tensors)}. Table: "
+            f"{few(f'{a} -> {b}' for a, b in pairs)}; give the table of this layout, or the right model"
+        )
+    return found
+
+
+def whole(tensors: Mapping[str, Tensor]) -> Tensors:
+    """Tensors under marked names of ours, put together: parts `[i]` below each other, `^T` turned."""
+    found: Tensors = {}
+    parts: dict[str, dict[int, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.endswith("^T"):
+            found[name[:-2]] = tensor.T
+        elif match := re.fullmatch(r"(.*)\[(\d+)\]", name):
+            parts.setdefault(match[1], {})[int(match[2])] = tensor
+        else:
+            found[name] = tensor
+    return found | {name: torch.cat([held[i] for i in sorted(held)]) for name, held in parts.items()}
+
+
+def parted(tensors: Mapping[str, Tensor], keys: Keys) -> Tensors:
+    """Tensors of ours under the marked names of a table: the way back from `whole`."""
+    marked = [(re.sub(r"(\[\d+\]|\^T)$", "", ours), ours) for _, ours in keys]
+    found: Tensors = {}
+    for name, tensor in tensors.items():
+        given = [after for before, after in marked if pattern(before, before).fullmatch(name)]
+        if given and given[0].endswith("^T"):
+            found[f"{name}^T"] = tensor.T
+        elif given and given[0].endswith("]"):
+            found |= {f"{name}[{i}]": part for i, part in enumerate(tensor.chunk(len(given)))}
+        else:
+            found[name] = tensor
+    return found
+
+
+def pattern(before: str, after: str) -> re.Pattern[str]:
+    """What matches the names of one side of a pair."""
+    if before.count("*") != after.count("*"):
+        raise SettingError(f"the pair ({before!r}, {after!r}) has different numbers of *")
+    return re.compile("(.+)".join(map(re.escape, before.split("*"))))
+
+
+def renamed(name: str, patterns: Iterable[tuple[re.Pattern[str], str]]) -> str | None:
+    """The name on the other side, by the first pattern that knows it; None where none does."""
+    for before, after in patterns:
+        match = before.fullmatch(name)
+        if match:
+            parts = after.split("*")
+            return parts[0] + "".join(a + b for a, b in zip(match.groups(), parts[1:], strict=True))
+    return None
+
+
+def few(names: Iterable[str]) -> str:
+    """The first names, and how many more there are."""
+    names = list(names)
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
