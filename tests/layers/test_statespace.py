@@ -55,6 +55,15 @@ def test_steps_in_constant_memory_are_the_whole_pass(name, time):
 
 
 @every_layer
+def test_a_row_may_be_read_in_pieces(name):
+    layer, x = LAYERS[name]().double().eval(), torch.randn(2, 11, 6, dtype=torch.float64)
+    first, state = layer.run(x[:, :2], layer.begin(x))
+    second, state = layer.run(x[:, 2:8], state)
+    third, _ = layer.run(x[:, 8:], state)
+    torch.testing.assert_close(torch.cat([first, second, third], 1), layer(x), rtol=1e-8, atol=1e-9)
+
+
+@every_layer
 def test_slopes_of_the_whole_pass_are_those_of_the_steps(name):
     layer, x = LAYERS[name]().double().eval(), torch.randn(2, 7, 6, dtype=torch.float64, requires_grad=True)
     leaves = [x, *layer.parameters()]

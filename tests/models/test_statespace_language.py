@@ -7,7 +7,7 @@ import torch
 
 import parnassus as pn
 from parnassus import hub
-from parnassus.models.statespace_language import mamba2_language_model, mamba_language_model
+from parnassus.models.statespace_language import jamba_language_model, mamba2_language_model, mamba_language_model
 
 pytestmark = pytest.mark.usefixtures("draws")
 
@@ -98,9 +98,9 @@ def test_mambapys_stack_gives_the_same_logits_and_slopes():
         torch.testing.assert_close(p.grad, slopes[name], rtol=1e-3, atol=1e-6)
 
 
-@pytest.mark.parametrize("make", [mamba_language_model, mamba2_language_model])
+@pytest.mark.parametrize("make", [mamba_language_model, mamba2_language_model, jamba_language_model])
 def test_one_id_at_a_time_gives_the_logits_of_the_whole_row(make):
-    model = make(vocab_size=50, hidden=32, n_layers=2, n_state=4).double()
+    model = make(vocab_size=50, hidden=32, n_layers=2, n_state=4).double().eval()
     states, shown = model.begin(IDS), []
     for now in IDS.unbind(1):
         logits, states = model.step(now, states)

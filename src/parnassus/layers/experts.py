@@ -40,6 +40,9 @@ class FeedForward(SequenceLayer):
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         return self(x), ()
 
+    def run(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        return self(x), ()
+
 
 class Experts(SequenceLayer):
     """Each token's k best of n_experts feed-forward layers, weighted by their gates.
@@ -119,6 +122,9 @@ class Experts(SequenceLayer):
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         return self._routed(x), ()
+
+    def run(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        return self(x), ()
 
 
 class WithLoss(torch.autograd.Function):

@@ -2,9 +2,9 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
 
 from ..errors import SettingError
+from ..functional.attention import causal_mask
 from .attention import MultiHeadAttention
 from .experts import Experts, FeedForward
 from .mamba import Mamba
@@ -29,10 +29,14 @@ class CausalAttention(SequenceLayer):
         return empty, empty
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        q, k, v = self.inner.projected(x[:, None])
+        y, state = self.run(x[:, None], state)
+        return y[:, 0], state
+
+    def run(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        q, k, v = self.inner.projected(x)
         k, v = torch.cat([state[0], k], 2), torch.cat([state[1], v], 2)
-        z = scaled_dot_product_attention(q, k, v, enable_gqa=self.inner.n_groups != self.inner.n_heads)
-        return self.inner.out(z.transpose(1, 2).flatten(2))[:, 0], (k, v)
+        below = causal_mask(x.shape[1], k.shape[2], device=x.device)[None, None]
+        return self.inner.attended(q, k, v, mask=below, causal=False), (k, v)
 
 
 class Jamba(SequenceLayer):
@@ -57,6 +61,10 @@ class Jamba(SequenceLayer):
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         y, state = self.mixer.step(x, state)
         return self.tokens.step(y, ())[0], state
+
+    def run(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        y, state = self.mixer.run(x, state)
+        return self.tokens(y), state
 
 
 def jamba_layers(

@@ -5,7 +5,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, pad, rms_norm, silu, softplus
+from torch.nn.functional import conv2d, rms_norm, silu, softplus
 
 from ..errors import SettingError
 from ..functional.statespace import selective_scan, selective_step, ssd_chunked, ssd_step
@@ -23,10 +23,13 @@ class CausalConvolution(SequenceLayer):
         self.bias = nn.Parameter(torch.empty(channels).uniform_(-bound, bound)) if bias else None
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        ready = pad(x, (0, 0, self.weight.shape[2] - 1, 0))
+        return self.run(x, self.begin(x))[0]
+
+    def run(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        seen = torch.cat([state[0], x], 1)
         # a picture one pixel high, channels last in memory, as x is: torch's fast way, without copies
-        shown = conv2d(ready.mT[:, :, None], self.weight[:, :, None], self.bias, groups=x.shape[2])
-        return shown[:, :, 0].mT
+        shown = conv2d(seen.mT[:, :, None], self.weight[:, :, None], self.bias, groups=x.shape[2])
+        return shown[:, :, 0].mT, (seen[:, x.shape[1] :],)
 
     def begin(self, x: Tensor) -> State:
         return (x.new_zeros(len(x), self.weight.shape[2] - 1, self.weight.shape[0]),)
@@ -93,9 +96,12 @@ class S6(SequenceLayer):
         return softplus(self.of_step(parts[0])), parts[1], parts[2]
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        return self.run(x, self.begin(x))[0]
+
+    def run(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         delta, b, c = self.selected(x)
-        y, _ = selective_scan(x, delta, -self.log_a.exp(), b, c)
-        return torch.addcmul(y, x, self.skip)
+        y, h = selective_scan(x, delta, -self.log_a.exp(), b, c, state[0])
+        return torch.addcmul(y, x, self.skip), (h,)
 
     def begin(self, x: Tensor) -> State:
         return (x.new_zeros(len(x), *self.log_a.shape),)
@@ -138,8 +144,13 @@ class Mamba(SequenceLayer):
         self.leave = nn.Linear(inner, width, bias=bias)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        return self.run(x, self.begin(x))[0]
+
+    def run(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         a, z = self.enter(x).chunk(2, -1)
-        return self.leave(self.ssm(silu(self.conv(a))) * silu(z))
+        a, seen = self.conv.run(a, state[:1])
+        y, h = self.ssm.run(silu(a), state[1:])
+        return self.leave(y * silu(z)), (*seen, *h)
 
     def begin(self, x: Tensor) -> State:
         return *self.conv.begin(x), *self.ssm.begin(x)
@@ -206,11 +217,15 @@ class Mamba2(SequenceLayer):
         return self.leave(rms_norm(y, y.shape[-1:], eps=self.norm.eps).flatten(-2) * self.norm.weight)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        return self.run(x, self.begin(x))[0]
+
+    def run(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         z, mixed, step = self.enter(x).split(self.sizes, -1)
-        x, b, c = self._parts(self.conv(mixed))
+        mixed, seen = self.conv.run(mixed, state[:1])
+        x, b, c = self._parts(mixed)
         delta = softplus(step + self.step_bias)
-        y, _ = ssd_chunked(x, delta, -self.log_a.exp(), b, c, chunk=min(self.chunk, x.shape[1]))
-        return self._left(y, x, z)
+        y, h = ssd_chunked(x, delta, -self.log_a.exp(), b, c, state[1], chunk=min(self.chunk, x.shape[1]))
+        return self._left(y, x, z), (*seen, h)
 
     def begin(self, x: Tensor) -> State:
         return *self.conv.begin(x), x.new_zeros(len(x), self.heads, self.head, self.n_state)

@@ -47,6 +47,17 @@ class SequenceLayer(nn.Module, ABC):
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """The output (batch, width) of one column x (batch, width), and the next state."""
 
+    def run(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Outputs (batch, time, width) of columns that follow a state, and the state after the last; without padding.
+
+        A loop over steps, where a layer has nothing better.
+        """
+        shown = []
+        for now in x.unbind(1):
+            y, state = self.step(now, state)
+            shown.append(y)
+        return torch.stack(shown, 1), state
+
 
 def masked(x: Tensor, lengths: Tensor | None) -> Tensor:
     """x with zeros behind the lengths: a transform smears rounding errors of large numbers over all columns."""
@@ -206,6 +217,11 @@ class S5(SequenceLayer):
         """What is seen of states (..., n_state): 2 Re C h (..., width)."""
         return 2 * (h @ as_complex(self.c).T).real
 
+    def run(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        h, a_bar, b_bar = state
+        states = linear_scan(a_bar, x.to(b_bar.dtype) @ b_bar.T, h)
+        return self.shown(states) + self.skip * x, (states[:, -1], a_bar, b_bar)
+
     def begin(self, x: Tensor) -> State:
         a_bar, b_bar = self.discrete()
         return a_bar.new_zeros(len(x), len(a_bar)), a_bar, b_bar
@@ -239,6 +255,10 @@ class Mixed(SequenceLayer):
         y, state = self.inner.step(x, state)
         return self._mixed(y), state
 
+    def run(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        y, state = self.inner.run(x, state)
+        return self._mixed(y), state
+
 
 class Residual(SequenceLayer):
     """x + dropout(inner(norm(x)))."""
@@ -255,4 +275,8 @@ class Residual(SequenceLayer):
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         y, state = self.inner.step(self.norm(x), state)
+        return x + self.dropout(y), state
+
+    def run(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        y, state = self.inner.run(self.norm(x), state)
         return x + self.dropout(y), state

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from ..errors import DataError, SettingError
+from ..layers.jamba import jamba_layers
 from ..layers.mamba import Mamba, Mamba2
 from ..layers.statespace import Residual, SequenceLayer, State
 from ..registry import model
@@ -22,7 +23,7 @@ class StateSpaceLanguageModel(nn.Module):
     def __init__(self, layers: Sequence[SequenceLayer], *, vocab_size: int, width: int, tied: bool, eps: float) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, width)
-        self.layers = nn.ModuleList(Residual(nn.RMSNorm(width, eps=eps), layer) for layer in layers)
+        self.layers = nn.ModuleList(layers)
         self.norm = nn.RMSNorm(width, eps=eps)
         self.head = nn.Linear(width, vocab_size, bias=False)
         nn.init.normal_(self.embedding.weight, std=0.02)
@@ -48,6 +49,14 @@ class StateSpaceLanguageModel(nn.Module):
             after.append(state)
         return linear(self.norm(h), self.head.weight), after
 
+    def run(self, x: Tensor, states: Sequence[State]) -> tuple[Tensor, list[State]]:
+        """Logits (batch, time, vocab_size) of ids x (batch, time) that follow states, and the states after them."""
+        h, after = self.embedding(x), []
+        for layer, state in zip(self.layers, states, strict=True):
+            h, state = layer.run(h, state)  # type: ignore[operator]
+            after.append(state)
+        return linear(self.norm(h), self.head.weight), after
+
     @torch.no_grad()
     def generate(self, x: Tensor, n: int, *, temperature: float = 0.0, seed: int = 0) -> Tensor:
         """x (batch, time) and n more ids: the likeliest at temperature 0, else drawn from softmax(logits / T).
@@ -58,11 +67,9 @@ class StateSpaceLanguageModel(nn.Module):
             raise DataError(f"generate takes ids (batch, time) with at least one; got {tuple(x.shape)}")
         if temperature < 0 or n < 0:
             raise SettingError(f"temperature and n are at least 0; got {temperature} and {n}")
-        generator, states = torch.Generator(x.device).manual_seed(seed), self.begin(x)
-        logits = self.embedding.weight.new_zeros(len(x), self.embedding.num_embeddings)
-        for now in x.unbind(1):
-            logits, states = self.step(now, states)
-        found = [x]
+        generator = torch.Generator(x.device).manual_seed(seed)
+        whole, states = self.run(x, self.begin(x))
+        logits, found = whole[:, -1], [x]
         for i in range(n):
             if i:
                 logits, states = self.step(found[-1][:, 0], states)
@@ -94,7 +101,9 @@ def mamba_language_model(
         Mamba(hidden, n_state=n_state, expand=expand, conv=conv, rank=rank, bias=bias, conv_bias=conv_bias)
         for _ in range(n_layers)
     ]
-    return StateSpaceLanguageModel(layers, vocab_size=vocab_size, width=hidden, tied=tied, eps=eps)
+    return StateSpaceLanguageModel(
+        _normed(layers, hidden, eps), vocab_size=vocab_size, width=hidden, tied=tied, eps=eps
+    )
 
 
 @model.register("language_model", name="mamba2")
@@ -121,7 +130,42 @@ def mamba2_language_model(
         )
         for _ in range(n_layers)
     ]  # fmt: skip
+    return StateSpaceLanguageModel(
+        _normed(layers, hidden, eps), vocab_size=vocab_size, width=hidden, tied=tied, eps=eps
+    )
+
+
+@model.register("language_model", name="jamba")
+def jamba_language_model(
+    *,
+    vocab_size: int,
+    hidden: int = 256,
+    n_layers: int = 8,
+    attention_every: int = 8,
+    expert_every: int = 2,
+    n_heads: int = 4,
+    n_groups: int | None = None,
+    n_experts: int = 4,
+    top_k: int = 2,
+    capacity: float | None = None,
+    balance: float = 0.01,
+    n_state: int = 16,
+    feed: int | None = None,
+    tied: bool = False,
+    eps: float = 1e-6,
+) -> nn.Module:
+    """Jamba over ids: Mamba layers, attention in one of eight, experts in every second."""
+    layers = jamba_layers(
+        hidden, n_layers, attention_every=attention_every, expert_every=expert_every, n_heads=n_heads,
+        n_groups=n_groups, n_experts=n_experts, top_k=top_k, capacity=capacity, balance=balance, n_state=n_state,
+        feed=feed,
+    )  # fmt: skip
     return StateSpaceLanguageModel(layers, vocab_size=vocab_size, width=hidden, tied=tied, eps=eps)
+
+
+def _normed(layers: Sequence[SequenceLayer], width: int, eps: float) -> list[SequenceLayer]:
+    """Residual layers with an RMS norm before each."""
+    return [Residual(nn.RMSNorm(width, eps=eps), layer) for layer in layers]
 
 
 _SHARED = [

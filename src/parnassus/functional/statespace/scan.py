@@ -88,6 +88,7 @@ def linear_scan(a: Tensor, b: Tensor, h: Tensor | None = None) -> Tensor:
     >>> linear_scan(torch.full((1, 4), 0.5), torch.ones(1, 4)).tolist()
     [[1.0, 1.5, 1.75, 1.875]]
     """
+    a = a.expand_as(b)
     if h is not None:
         b = torch.cat([b[:, :1] + a[:, :1] * h[:, None], b[:, 1:]], 1)
-    return LinearScan.apply(a.expand_as(b), b)
+    return LinearScan.apply(a, b)
