@@ -17,6 +17,7 @@ MODELS = {
     "ssd": pn.model("ssd", widths=(16, 24, 32), anchor_scale=2.5),
     "retinanet": pn.model("retinanet", widths=(16, 24, 32), depth=1, anchor_scale=2.0),
     "fcos": pn.model("fcos", widths=(16, 24, 32), depth=1),
+    "faster_rcnn": pn.model("faster_rcnn", widths=(16, 24), hidden=32, anchor_scale=2.5, n_regions=16),
 }
 every_model = pytest.mark.parametrize("name", MODELS)
 
@@ -58,7 +59,7 @@ def trained():
 
     def get(name="ssd"):
         if name not in made:
-            made[name] = detector(name).fit(X, Y)
+            made[name] = detector(name, epochs=20 if name == "faster_rcnn" else 40).fit(X, Y)
         return made[name]
 
     return get

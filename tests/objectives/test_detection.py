@@ -8,7 +8,9 @@ from torch.nn import functional as F
 
 import parnassus as pn
 from parnassus.functional import boxes as fb
+from parnassus.objectives.anchor_free import FCOS, centrality
 from parnassus.objectives.detection import chosen, picked
+from parnassus.objectives.proposals import drawn
 
 F64 = torch.float64
 
@@ -103,11 +105,18 @@ def test_ssd300_has_the_published_number_of_boxes_and_parameters():
     assert sum(p.numel() for p in net.parameters()) == 35_641_826
 
 
+PUBLISHED = [
+    ("retinanet", {"depth": 4, "n_outputs": 91}, 34_014_999),
+    ("fcos", {"depth": 4, "n_outputs": 91}, 32_269_600),
+    ("faster_rcnn", {"hidden": 1024, "n_outputs": 90}, 41_755_286),
+]
+
+
 @pytest.mark.usefixtures("draws")
-@pytest.mark.parametrize(("name", "published"), [("retinanet", 34_014_999), ("fcos", 32_269_600)])
-def test_nets_on_resnet50_have_the_published_number_of_parameters(name, published):
-    """Published of the same nets with 91 classes, whose batch normalisation is frozen and not counted."""
-    net = made(name, backbone="resnet50", depth=4, n_outputs=91)
+@pytest.mark.parametrize(("name", "options", "published"), PUBLISHED)
+def test_nets_on_resnet50_have_the_published_number_of_parameters(name, options, published):
+    """Published of the same nets for 91 numbers of COCO, whose batch normalisation is frozen and not counted."""
+    net = made(name, backbone="resnet50", **options)
     frozen = sum(p.numel() for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d) for p in m.parameters())
     assert sum(p.numel() for p in net.parameters()) - frozen == published
 
@@ -116,6 +125,7 @@ NETS = {
     "ssd": {"widths": (8, 8, 8)},
     "retinanet": {"widths": (8, 8, 8), "depth": 1},
     "fcos": {"widths": (8, 8, 8), "depth": 1},
+    "faster_rcnn": {"widths": (8, 8), "hidden": 8},
 }
 
 
@@ -152,3 +162,31 @@ def test_smooth_l1_and_huber_are_one_at_delta_one():
     from parnassus.functional.losses import huber
 
     assert torch.allclose(huber(e), F.smooth_l1_loss(e, torch.zeros_like(e), reduction="none"))
+
+
+def test_what_is_drawn_is_of_the_asked_and_no_more():
+    of = torch.rand(4, 30, generator=torch.Generator().manual_seed(0)) < 0.5
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        some, other = drawn(of, 5), drawn(of, torch.tensor([0, 3, 99, 1]))
+    assert not (some & ~of).any()
+    assert some.sum(1).tolist() == [5] * 4
+    assert other.sum(1).tolist() == [0, 3, int(of[2].sum()), 1]
+
+
+@pytest.mark.usefixtures("draws")
+def test_regions_are_looked_at_on_the_map_that_suits_their_size_as_roi_align_does():
+    objective = made("faster_rcnn", widths=(8, 8, 8), hidden=8, image_size=(128, 128)).eval()
+    maps = objective.maps(torch.randn(2, 3, 128, 128, generator=torch.Generator().manual_seed(0)))
+    small, large = torch.tensor([[4.0, 4, 30, 34]]), torch.tensor([[0.0, 0, 128, 126]])
+    found = objective.looked_at(maps, [small, large])
+    first = fb.roi_align_twin(maps[0], small, torch.tensor([0]), scale=1 / 4)
+    second = fb.roi_align_twin(maps[1], large, torch.tensor([1]), scale=1 / 8)
+    assert torch.allclose(found, torch.cat([first, second]), atol=1e-5)
+
+
+def test_centrality_and_boxes_of_points_by_hand():
+    points, boxes = torch.tensor([[4.0, 5.0]]), torch.tensor([[0.0, 0, 10, 10]])
+    assert centrality(points, boxes).item() == pytest.approx(math.sqrt(4 / 6))
+    objective = FCOS(torch.nn.Identity(), points, torch.tensor([2.0]), torch.tensor([[0.0, 9]]), (20, 20), radius=1.5)
+    assert objective.boxes_at(torch.tensor([[[1.0, 2, 3, 4]]])).tolist() == [[[2, 1, 10, 13]]]

@@ -16,6 +16,7 @@ from ..functional.metrics.detection import (
     average_precision,
     coco_metrics,
     match_detections,
+    precision_at,
     precision_recall,
 )
 from ..functional.metrics.inputs import Floats, row_weights
@@ -92,8 +93,9 @@ def _numbers(matches: Sequence[Matches], weights: Floats) -> Numbers:
     """COCO's headlines for each column of picture weights."""
     columns = []
     for weight in weights.T:
-        precision = np.array([average_precision(m, weight=weight) for m in matches])
-        recall = np.array([precision_recall(m, weight=weight)[2] for m in matches])
+        curves = [precision_recall(m, weight=weight) for m in matches]
+        precision = np.array([last if np.isnan(last).any() else precision_at(p, r) for p, r, last in curves])
+        recall = np.array([last for *_, last in curves])
         columns.append([_mean(precision[:, 0]), _mean(precision), _mean(precision[:, 5]), _mean(recall)])
     table = np.array(columns).reshape(-1, len(HEADLINES))
     return {name: table[:, k] for k, name in enumerate(HEADLINES)}

@@ -184,9 +184,12 @@ def average_precision(matches: Matches, *, recalls: Floats = RECALLS, weight: Fl
     Systems: detection-map
     Source: Everingham et al. 2010; Lin et al. 2014; Martinez-Ramon, problem 4.4.
     """
-    precision, recall, _ = precision_recall(matches, weight=weight)
-    if np.isnan(recall).any() or not (matches.n_truths if weight is None else matches.n_truths * weight).any():
-        return np.full(len(precision), np.nan)
+    precision, recall, last = precision_recall(matches, weight=weight)
+    return last if np.isnan(last).any() else precision_at(precision, recall, recalls)
+
+
+def precision_at(precision: Floats, recall: Floats, recalls: Floats = RECALLS) -> Floats:
+    """The mean over `recalls` of the greatest precision at that recall or beyond, (T,), from curves (T, n)."""
     envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
     padded = np.concatenate([envelope, np.zeros((len(envelope), 1))], axis=1)
     at = np.stack([np.searchsorted(row, recalls, side="left") for row in recall])
