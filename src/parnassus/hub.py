@@ -93,7 +93,7 @@ def load(
     **facts : what the configuration does not say, such as `n_outputs=10`.
     """
     config, tensors = read(folder)
-    layout = LAYOUTS.get(str(config.get("model_type"))) if model.names() and spec is None else None
+    layout = _layouts().get(str(config.get("model_type"))) if spec is None else None
     if layout is not None:
         return _headed(Path(folder), layout, config, tensors, head, facts)
     if head is not None:
@@ -115,7 +115,7 @@ def load(
 
 def save_pretrained(module: nn.Module, folder: str | os.PathLike) -> None:
     """Write a BERT, DistilBERT, GPT-2 or ViT as a folder that `load`, and transformers' from_pretrained, can read."""
-    known = [layout for layout in LAYOUTS.values() if model.names() and isinstance(module, layout.kinds)]
+    known = [layout for layout in _layouts().values() if isinstance(module, layout.kinds)]
     layout = next((one for one in known if one.head_of(module)), None)
     if layout is None:
         names = ", ".join(sorted(LAYOUTS))
@@ -127,6 +127,12 @@ def save_pretrained(module: nn.Module, folder: str | os.PathLike) -> None:
     if head == "none":
         theirs = {name.removeprefix(layout.prefix): tensor for name, tensor in theirs.items()}
     write(folder, config | {"model_type": layout.model_type}, theirs)
+
+
+def _layouts() -> dict[str, Layout]:
+    """All layouts; those who register them are imported with the models."""
+    model.names()
+    return LAYOUTS
 
 
 def _check_shapes(folder: str | os.PathLike, ours: Tensors, own: Mapping[str, Tensor], what: str) -> None:

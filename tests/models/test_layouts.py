@@ -1,6 +1,8 @@
 """BERT, DistilBERT, GPT-2 and ViT against transformers: random weights, saved, loaded, equal numbers, saved back."""
 
 import json
+import subprocess
+import sys
 import warnings
 
 import pytest
@@ -272,6 +274,16 @@ def test_what_cannot_be_computed_here_is_refused(tmp_path, change, words):
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(pn.DataError, match=words):
         hub.load(tmp_path)
+
+
+def test_a_net_made_without_the_registry_is_written_too(tmp_path):
+    code = f"""
+from parnassus import hub
+from parnassus.models.gpt import GPT
+hub.save_pretrained(GPT(9, width=8, n_layers=1, n_heads=2), {str(tmp_path / "a")!r})
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert isinstance(hub.load(tmp_path / "a"), GPT)
 
 
 def test_heads_that_a_layout_has_not_are_refused(tmp_path):

@@ -1,0 +1,147 @@
+"""Attention and Transformers against torch and transformers with the same weights, and against published sizes."""
+
+import tempfile
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .. import hub
+from ..functional import attention
+from ..layers.attention import MultiHeadAttention
+from ..layers.transformer import EncoderLayer
+from ..models.bert import bert_of
+from ..models.gpt import gpt2
+from ..models.transformer import Transformer
+from ..models.vit import ViT
+from ..train.randomness import kept_random
+from . import check
+
+
+def _drawn(*shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+
+
+def _gap(one: Tensor, other: Tensor) -> float:
+    return float((one - other).abs().max().detach())
+
+
+def _count(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+@check("multi-head-attention", "self-attention", "attention-masks", oracle="torch", tolerance=1e-5)
+def multi_head_attention_with_torchs_weights() -> float:
+    """Outputs and weights by head, causal, against torch.nn.MultiheadAttention."""
+    with kept_random(torch.device("cpu"), 0):
+        ours, theirs = MultiHeadAttention(16, 4), nn.MultiheadAttention(16, 4, batch_first=True)
+    with torch.no_grad():
+        ours.qkv.weight.copy_(theirs.in_proj_weight)
+        ours.out.load_state_dict(theirs.out_proj.state_dict())
+    x, mask = _drawn(2, 6, 16), ~attention.causal_mask(6)
+    return _gap(ours(x, causal=True), theirs(x, x, x, attn_mask=mask)[0])
+
+
+@check("scaled-dot-product-attention", oracle="torch", tolerance=1e-5)
+def scaled_dot_product_against_torch() -> float:
+    """softmax(q k' / sqrt d) v against torch.nn.functional.scaled_dot_product_attention."""
+    q, k, v = _drawn(3, 2, 4, 7, 8)
+    return _gap(attention.scaled_dot_product(q, k, v).z, nn.functional.scaled_dot_product_attention(q, k, v))
+
+
+@check("nadaraya-watson", oracle="statsmodels", tolerance=1e-6)
+def kernel_regression_against_statsmodels() -> float:
+    """Nadaraya-Watson with a Gaussian kernel against KernelReg of local constants."""
+    import warnings
+
+    from statsmodels.nonparametric.kernel_regression import KernelReg
+
+    x, y = _drawn(2, 30).double()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        peer = KernelReg(y.numpy(), x.numpy(), "c", reg_type="lc", bw=[0.4])
+        wanted = torch.from_numpy(peer.fit(x.numpy())[0])
+    return _gap(attention.nadaraya_watson(x, x, y, bandwidth=0.4), wanted)
+
+
+@check("self-attention-backward", oracle="torch", tolerance=1e-10)
+def slopes_of_self_attention_against_autograd() -> float:
+    """The hand-derived slopes by x and by the three matrices against torch's autograd, in float64."""
+    x, slope = _drawn(2, 5, 4).double()
+    ws = [w.requires_grad_() for w in _drawn(3, 4, 4).double()]
+    wanted = torch.autograd.grad(attention.self_attention(x, *ws).z, ws, slope)
+    found = attention.self_attention_backward(slope, x, *(w.detach() for w in ws))[1:]
+    return max(_gap(a, b) for a, b in zip(found, wanted, strict=True))
+
+
+@check("transformer-encoder-layer", "add-norm-post", "pre-norm-block", oracle="torch", tolerance=1e-5)
+def encoder_layers_with_torchs_weights() -> float:
+    """Layers with norms after and before against torch.nn.TransformerEncoderLayer."""
+    worst, x = 0.0, _drawn(2, 6, 16)
+    for norm in ("post", "pre"):
+        with kept_random(torch.device("cpu"), 0):
+            theirs = nn.TransformerEncoderLayer(16, 4, 32, 0.0, norm_first=norm == "pre", batch_first=True)
+            ours = EncoderLayer(16, 4, hidden=32, norm=norm)
+        with torch.no_grad():
+            ours.attention.qkv.weight.copy_(theirs.self_attn.in_proj_weight)
+        ours.attention.out.load_state_dict(theirs.self_attn.out_proj.state_dict())
+        ours.feed_forward.inner.load_state_dict(theirs.linear1.state_dict())
+        ours.feed_forward.outer.load_state_dict(theirs.linear2.state_dict())
+        worst = max(worst, _gap(ours(x), theirs(x)))
+    return worst
+
+
+@check("transformer", "gpt2", "bert", "vit", oracle="(published)", tolerance=0)
+def published_numbers_of_parameters() -> float:
+    """The base Transformer with 37,000 ids, GPT-2's four sizes, both BERTs, ViT-B/16: the largest difference."""
+    with torch.device("meta"):
+        found = [_count(Transformer(37_000, 37_000, final_norm=False, tied="all"))]
+        found += [_count(gpt2(size)) for size in ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl")]
+        found += [_count(bert_of(size)) for size in ("bert-base", "bert-large")]
+        found += [_count(ViT(in_channels=3, image_size=(224, 224), n_outputs=1000))]
+    wanted = [63_082_496, 124_439_808, 354_823_168, 774_030_080, 1_557_611_200, 109_482_240, 335_141_888, 86_567_656]
+    return max(abs(a - b) for a, b in zip(found, wanted, strict=True))
+
+
+def _theirs(name: str, config: str, **sizes: Any) -> tuple[Any, nn.Module]:
+    """A net of transformers with random weights, and ours that read its folder."""
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    with kept_random(torch.device("cpu"), 0), tempfile.TemporaryDirectory() as folder:
+        theirs = getattr(transformers, name)(getattr(transformers, config)(**sizes)).eval()
+        theirs.save_pretrained(folder)
+        return theirs, hub.load(folder)
+
+
+IDS = {"vocab_size": 40, "bos_token_id": None, "eos_token_id": None}
+
+
+@check("gpt2", oracle="transformers", tolerance=1e-5)
+def gpt2_logits_against_transformers() -> float:
+    """GPT2LMHeadModel with random weights, saved, loaded here: equal logits."""
+    theirs, ours = _theirs("GPT2LMHeadModel", "GPT2Config", n_embd=16, n_layer=2, n_head=4, n_positions=12, **IDS)
+    ids = torch.arange(20).view(2, 10)
+    with torch.no_grad():
+        return _gap(ours(ids), theirs(ids).logits)
+
+
+@check("bert", "masked-language-modelling", oracle="transformers", tolerance=1e-5)
+def bert_logits_against_transformers() -> float:
+    """BertForMaskedLM with random weights, saved, loaded here: equal logits."""
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 24}
+    theirs, ours = _theirs("BertForMaskedLM", "BertConfig", vocab_size=40, **sizes)
+    ids = torch.arange(20).view(2, 10)
+    with torch.no_grad():
+        return _gap(ours(ids), theirs(ids).logits)
+
+
+@check("vit", oracle="transformers", tolerance=1e-5)
+def vit_logits_against_transformers() -> float:
+    """ViTForImageClassification with random weights, saved, loaded here: equal logits."""
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 24}
+    theirs, ours = _theirs("ViTForImageClassification", "ViTConfig", image_size=8, patch_size=4, **sizes)
+    x = _drawn(2, 3, 8, 8)
+    with torch.no_grad():
+        return _gap(ours(x), theirs(x).logits)
