@@ -285,3 +285,11 @@ def test_a_jpeg_in_memory_is_a_picture():
     file = io.BytesIO()
     Pillow.fromarray(COLOUR[0]).save(file, "JPEG")
     assert Image().fit([Pillow.open(file)]).shape == (3, 6, 5)
+
+
+def test_a_stack_of_another_mode_teaches_a_fitted_codec_nothing():
+    grey = np.arange(2 * 8 * 8, dtype=np.uint8).reshape(2, 8, 8)
+    codec = Image(size=8).fit(grey)
+    seen = codec.encode(grey[..., None].repeat(3, 3)).take(torch.arange(2))["x"]
+    assert codec.shape == (1, 8, 8)
+    assert torch.equal(seen, codec.encode(grey).take(torch.arange(2))["x"])

@@ -176,18 +176,22 @@ class Image(Codec):
                 f"resize them, or fit with "
                 "codec=pn.Image(size=(height, width), mode='RGB'), which takes any"
             )
-        return self._remade(pixels)
+        return self._as_fitted(pixels)
 
     def _remade(self, pixels: np.ndarray) -> np.ndarray:
-        """A stack in the size and mode of the settings."""
-        if pixels.shape[3] not in (1, 3, 4):
-            raise DataError(
-                f"pictures of {pixels.shape[3]} channels cannot change their size or mode; do it before, and give none"
-            )
+        """A stack in the size and mode of the settings, which are learned from it where they are left open."""
         height, width = self.options["size"] or pixels.shape[1:3]
         mode = self.options["mode"]
         mode = ("L" if pixels.shape[3] == 1 else "RGB") if mode == "auto" else mode
         self.shape = (1 if mode == "L" else 3, height, width)
+        return self._as_fitted(pixels)
+
+    def _as_fitted(self, pixels: np.ndarray) -> np.ndarray:
+        """A stack in the size and mode that were learned."""
+        if pixels.shape[3] not in (1, 3, 4):
+            raise DataError(
+                f"pictures of {pixels.shape[3]} channels cannot change their size or mode; do it before, and give none"
+            )
         return self._pixels(list(pixels if pixels.dtype == np.uint8 else np.rint(pixels).astype(np.uint8)))
 
     def _size_of(self, n_pictures: int) -> int:
