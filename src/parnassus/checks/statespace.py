@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..functional import statespace as ss
 from ..functional.experts import expert_gates
+from ..layers.jamba import jamba_layers
 from ..layers.mamba import Bidirectional, CausalConvolution, Mamba, Mamba2
 from ..layers.statespace import S4, S4D, as_complex
 from ..models.statespace_language import KEYS, mamba_language_model
@@ -204,3 +205,25 @@ def the_books_gates() -> float:
     gates, _, _ = expert_gates(torch.tensor([[2.0, 1.0, 0.0, 1.5]], dtype=torch.float64), 2)
     e = math.exp(0.5)
     return largest((gates[0], torch.tensor([e / (1 + e), 1 / (1 + e)], dtype=torch.float64)))
+
+
+@check("jamba-block", "mixture-of-experts", oracle="transformers", tolerance=1e-4)
+def experts_of_jamba_against_transformers() -> float:
+    """A token's two of four gated experts, weighted by their softmax, against JambaSparseMoeBlock."""
+    from transformers.models.jamba.modeling_jamba import JambaConfig, JambaSparseMoeBlock
+
+    config = JambaConfig(hidden_size=12, intermediate_size=20, num_experts=4, num_experts_per_tok=2)
+    with kept_random(torch.device("cpu"), 0):
+        theirs, x = JambaSparseMoeBlock(config).eval(), torch.randn(2, 9, 12)
+        for p in theirs.parameters():
+            nn.init.normal_(p, std=0.3)
+        (layer,) = jamba_layers(12, 1, expert_every=1, feed=20)
+    ours = layer.tokens.inner.eval()
+    state: dict[str, Tensor] = {"router.weight": theirs.router.weight}
+    for i in range(4):
+        gate, up = theirs.experts.gate_up_proj[i].chunk(2)
+        state |= {f"experts.{i}.gate.weight": gate, f"experts.{i}.up.weight": up}
+        state[f"experts.{i}.down.weight"] = theirs.experts.down_proj[i]
+    ours.load_state_dict(state)
+    with torch.no_grad():
+        return largest((ours(x), theirs(x)))
