@@ -71,6 +71,21 @@ def test_steps_with_a_cache_give_what_reading_at_once_gives(settings):
     assert reading.length == 10
 
 
+@pytest.mark.parametrize("lengths", [None, torch.tensor([4, 2])])
+def test_steps_without_modules_give_what_modules_give(lengths):
+    net, ids = GPT(9, **SMALL, eps=1e-3, activation="relu").eval(), torch.randint(9, (2, 4))
+    for p in net.parameters():
+        torch.nn.init.normal_(p, std=0.3)
+    answers = []
+    for plain in (True, False):
+        _, reading = net.read(ids, lengths)
+        assert reading.weights is not None
+        reading.weights = reading.weights if plain else None
+        answers.append(torch.stack([net.step(ids[:, t], reading) for t in range(4)]))
+    torch.testing.assert_close(*answers)
+    assert net.train().read(ids)[1].length == 4
+
+
 @pytest.mark.parametrize("settings", KINDS)
 def test_prompts_of_different_lengths_go_on_as_if_alone(settings):
     net, ids, more = GPT(9, **SMALL, **settings).eval(), torch.randint(9, (3, 5)), torch.randint(9, (3, 4))
