@@ -10,6 +10,7 @@ from PIL import Image as Pictures
 
 import parnassus as pn
 from parnassus.data.annotations import annotated
+from parnassus.data.coco import write_coco
 from parnassus.data.detection import Boxes, BoxTargets, Placement, all_checked, boxes_of
 from parnassus.data.moved_boxes import changed_with_boxes, moved_boxes
 from parnassus.data.scenes import digit_scenes
@@ -78,6 +79,18 @@ def test_coco_files_that_contradict_themselves_are_refused(tmp_path, change, wor
     with pytest.raises((DataError, FileError)) as caught:
         annotated(written(tmp_path / "c.json", COCO | change), None)
     assert all(word in str(caught.value) for word in words), caught.value
+
+
+def test_what_is_written_as_coco_is_read_back(tmp_path):
+    pictures(tmp_path, "a.png", "b.png")
+    boxes = [
+        Boxes(np.array([[1.0, 2, 9, 8], [0, 0, 4, 4]]), np.array(["dog", "cat"]), crowd=np.array([False, True])),
+        Boxes(np.zeros((0, 4)), np.zeros(0, dtype=object)),
+    ]
+    path = write_coco(tmp_path / "test.json", [tmp_path / "a.png", tmp_path / "b.png"], boxes)
+    X, y = annotated(path, None)
+    assert names(X) == ["a.png", "b.png"]
+    assert y == boxes
 
 
 def test_files_that_are_no_annotations_are_refused(tmp_path):

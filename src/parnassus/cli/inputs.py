@@ -86,6 +86,10 @@ def write_rows(examples: "Examples", folder: Path) -> Path | None:
         X.assign(**dict(zip(names, np.asarray(y).reshape(len(X), -1).T, strict=True))).to_csv(path, index=False)
         return path
     if isinstance(X, list) and X and all(isinstance(x, Path) for x in X):
+        if isinstance(y, list) and y and hasattr(y[0], "boxes"):
+            from ..data.coco import write_coco
+
+            return write_coco(folder / "test.json", X, y)
         path = folder / "test.txt"
         lines = [f"{x.resolve()}\t{label}\n" for x, label in zip(X, np.asarray(y).tolist(), strict=True)]
         path.write_text("".join(lines), encoding="utf-8")

@@ -3,7 +3,6 @@
 Whatever form they come in, they leave as a list of pictures (or the array given) and a list of `Boxes`, one a picture.
 """
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +11,11 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from ..errors import DataError, FileError, did_you_mean
+from ..errors import DataError, FileError
 from .answers import shown
+from .coco import boxes_of_rows, found_picture, read_coco
 from .detection import Boxes, boxes_of, named
-from .image import is_stack
-from .sources import PICTURES, TABLES, open_source, pictures_in
+from .sources import TABLES, open_source, pictures_in
 from .voc import read_voc
 from .yolo import read_yolo
 
@@ -98,78 +97,6 @@ def read_annotations(path: Path, *, pictures: Path | None = None) -> Annotated:
     return found, None
 
 
-# --- COCO -----------------------------------------------------------------------------------------
-
-
-def read_coco(path: Path, pictures: Path | None = None) -> Annotated:
-    """The pictures and boxes of a COCO file; labels are the names of its categories, boxes x, y, width, height.
-
-    Pictures are looked for in `pictures`, beside the file, in a folder `images` or one named as the file is.
-    """
-    try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise FileError(f"{path} is no JSON file ({error}); look whether it was written to the end") from error
-    if not isinstance(tree, dict) or not {"images", "annotations", "categories"} <= tree.keys():
-        held = sorted(tree)[:6] if isinstance(tree, dict) else type(tree).__name__
-        raise DataError(f"{path}: a COCO file holds images, annotations and categories; this one has {held}")
-    try:
-        images = {one["id"]: one["file_name"] for one in tree["images"]}
-        names = {one["id"]: str(one["name"]) for one in tree["categories"]}
-    except (KeyError, TypeError) as error:
-        raise DataError(f"{path}: an image or a category lacks {error}; COCO needs id, file_name and name") from error
-    for what, entries, by_id in (("image", tree["images"], images), ("category", tree["categories"], names)):
-        if len(by_id) < len(entries):
-            raise DataError(f"{path}: several entries share the id of one {what}; ids must differ")
-    rows: dict[Any, list[tuple[list[float], str, bool]]] = {key: [] for key in images}
-    for note in tree["annotations"]:
-        rows_of_image, row = _coco_row(path, note, rows, names)
-        rows_of_image.append(row)
-    if not images:
-        raise DataError(f"{path} names no images; nothing can be learned from it")
-    files = [found_picture(name, _coco_folders(path, pictures), path) for name in images.values()]
-    return files, [boxes_of_rows([(b, c) for b, c, _ in r], crowd=[k for *_, k in r]) for r in rows.values()]
-
-
-def _coco_row(path: Path, note: Any, rows: dict[Any, list], names: dict[Any, str]) -> tuple[list, tuple]:
-    """Where a row belongs, and the row: corners, label, whether it is a crowd."""
-    where = f"{path}: annotation {note.get('id', '?') if isinstance(note, dict) else note}"
-    try:
-        image, category, box = note["image_id"], note["category_id"], note["bbox"]
-    except (KeyError, TypeError) as error:
-        raise DataError(f"{where} lacks {error}; COCO needs image_id, category_id and bbox") from error
-    if image not in rows:
-        raise DataError(f"{where} is of image {image!r}, which the file does not name; remove it or add the image")
-    if category not in names:
-        raise DataError(f"{where} is of category {category!r}; the file has {shown(sorted(names))}")
-    try:
-        x, y, w, h = (float(v) for v in box)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{where} has the box {box!r}; COCO boxes are four numbers x, y, width, height") from error
-    return rows[image], ([x, y, x + w, y + h], names[category], bool(note.get("iscrowd", 0)))
-
-
-def _coco_folders(path: Path, pictures: Path | None) -> list[Path]:
-    if pictures is not None:
-        return [pictures]
-    parent = path.parent
-    return [parent, parent / "images", parent / path.stem, parent.parent / "images", parent.parent / path.stem]
-
-
-def found_picture(name: str, folders: Sequence[Path], named_by: Path) -> Path:
-    """The file of a picture, in the first folder that has it."""
-    for folder in folders:
-        if (folder / name).is_file():
-            return folder / name
-    near = [p.name for p in folders[0].iterdir() if p.suffix.lower() in PICTURES] if folders[0].is_dir() else []
-    looked = " and ".join(str(f) for f in folders if f.is_dir()) or str(folders[0])
-    hint = f"; {did_you_mean(name, near[:1000])}" if near else ""
-    raise FileError(
-        f"{named_by} has boxes for {name!r}, and there is no such picture in {looked}; give its folder as X and the "
-        f"boxes as y{hint}"
-    )
-
-
 # --- tables ---------------------------------------------------------------------------------------
 
 
@@ -214,15 +141,3 @@ def _column(frame: Any, key: str, names: Sequence[str]) -> str:
             f"a table of boxes needs a column {key!r} (or {', '.join(names[1:])}); it has {shown(frame.columns)}"
         )
     return there[0]
-
-
-def boxes_of_rows(rows: Sequence[tuple[list[float], Any]], **flags: Sequence[bool]) -> Boxes:
-    """Boxes from (corners, label) pairs."""
-    corners = np.array([row[0] for row in rows], dtype=np.float64).reshape(-1, 4)
-    labels = np.array([row[1] for row in rows]) if rows else np.zeros(0, dtype=object)
-    return Boxes(corners, labels, **{k: np.array(v, dtype=bool) for k, v in flags.items()})  # type: ignore[arg-type]
-
-
-def is_annotated(X: Any) -> bool:
-    """Whether X alone may bring boxes: a path, or a table."""
-    return isinstance(X, str | os.PathLike) or (not is_stack(X) and is_frame(X))

@@ -75,13 +75,27 @@ def open_source(path: Any, target: Columns | None = None, *, memory: int | None 
         return open_arrays(path, target)
     if suffix in (".txt", ".lst"):
         return open_list(path)
+    found = open_single(path, suffix)
+    if found is not None:
+        return found
+    more = [".npz", ".json (boxes of COCO)", ".txt (paths of pictures or sounds)", "a folder of pictures or sounds"]
+    known = ", ".join([*TABLES, *more])
+    raise FileError(f"{path}: files that end in {suffix or 'nothing'!r} are not read; give one of {known}")
+
+
+def open_single(path: Path, suffix: str) -> Source | None:
+    """One picture or sound, or the pictures and boxes of one COCO file; None for other files."""
+    if suffix == ".json":
+        from .coco import read_coco  # which knows files by this module
+
+        files, boxes = read_coco(path)
+        return Source(files, boxes, str(path), "boxes", fingerprint=fingerprint(path))
     if suffix in PICTURES:
         return Source([path], None, str(path), "pictures", fingerprint=fingerprint(path))
     if suffix in SOUNDS:
         check_sounds([path])
         return Source([path], None, str(path), "sounds", fingerprint=fingerprint(path))
-    known = ", ".join([*TABLES, ".npz", ".txt (paths of pictures or sounds)", "a folder of pictures or sounds"])
-    raise FileError(f"{path}: files that end in {suffix or 'nothing'!r} are not read; give one of {known}")
+    return None
 
 
 # --- tables ---------------------------------------------------------------------------------------
