@@ -15,7 +15,7 @@ FROZEN = {
     "cross_validate", "bias_variance", "SelectColumns", "project", "learning_curve", "validation_curve", "compare",
     "choose_sequence_model", "sample", "fit_variational",
     "Table", "Image", "HMM", "Text", "Sequences", "Speech", "SpeechRecognizer", "Detector", "Boxes",
-    "Conformal", "model", "optimizer", "schedule", "loss", "initializer", "regularizer",
+    "Conformal", "model", "optimizer", "schedule", "loss", "initializer", "regularizer", "inference",
     "ParnassusError", "DataError", "SettingError", "FileError", "MissingExtra", "Diverged", "DataWarning", "NotFitted",
     "byhand", "data", "evaluation", "functional", "insight", "kernels", "labelling", "layers", "models", "objectives",
     "sampling", "train",
@@ -81,6 +81,7 @@ NAMES = {
         "logistic_normal",
         "yilmaz_poli",
     },
+    "inference": {"map", "vi", "mc_dropout", "laplace", "hmc", "nuts", "mh"},
     "regularizer": {
         "l0",
         "l1",

@@ -54,6 +54,7 @@ _PUBLIC = {
     "loss": "registry",
     "initializer": "registry",
     "regularizer": "registry",
+    "inference": "registry",
     "ParnassusError": "errors",
     "DataError": "errors",
     "SettingError": "errors",

@@ -231,7 +231,8 @@ schedule = Registry("schedule", f"{__package__}.train")
 loss = Registry("loss", f"{__package__}.functional")
 initializer = Registry("initializer", f"{__package__}.layers")
 regularizer = Registry("regularizer", f"{__package__}.train")
-REGISTRIES = {r.kind: r for r in (model, optimizer, schedule, loss, initializer, regularizer)}
+inference = Registry("inference", f"{__package__}.objectives")
+REGISTRIES = {r.kind: r for r in (model, optimizer, schedule, loss, initializer, regularizer, inference)}
 
 
 def registry_of(kind: str) -> Registry:

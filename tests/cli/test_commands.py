@@ -19,7 +19,7 @@ SHARED = """
     codec.augment codec.standardize codec.dtype codec.n-symbols
     codec.max-length codec.weighting codec.features codec.convention codec.sample-rate codec.n-mels codec.n-ceps
     codec.deltas codec.normalize codec.channels codec.hold codec.mask codec.noise codec.speed codec.column codec.folder
-    model.hidden model.activation model.dropout model.norm init regularizers
+    model.hidden model.activation model.dropout model.norm init regularizers inference
 """
 WITHOUT_MODEL = {name for name in SHARED.split() if not name.startswith("model.")}
 SURFACE = {
@@ -34,6 +34,9 @@ SURFACE = {
     "train speech-recognizer --model ctc": WITHOUT_MODEL
     | {"units", "lower", "strip"}
     | {f"model.{name}" for name in ("encoder", "hidden", "n-layers", "subsample", "dropout", "n-heads")},
+    "train detector --model ssd": WITHOUT_MODEL
+    | {"augment", "bad-boxes"}
+    | {f"model.{name}" for name in ("alpha", "anchor-scale", "backbone", "negatives", "ratios", "threshold", "widths")},
     "compare": {"data", "models", "target", "drop", "task", "folds", "groups", "metric", "seed", "json"},
     "evaluate": {"RUN", "data", "target", "report", "json"},
     "predict": {"RUN", "data", "text", "out", "proba", "on-error", "json"},

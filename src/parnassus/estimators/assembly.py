@@ -2,7 +2,7 @@
 
 import copy
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import nn
 from ..data.codec import Codec, codec_for
 from ..data.facts import choose_view
 from ..data.rows import Batch, Dense, Joined, Rows
+from ..data.rows import batches as batches_of
 from ..data.targets import Target
 from ..errors import SettingError
 from ..functional.losses import Loss
@@ -19,10 +20,14 @@ from ..objectives.supervised import Supervised
 from ..registry import Spec
 from ..train.phase import Objective
 from ..train.randomness import kept_random
+from ..train.timetable import cuts_of
 from .intake import Examples
 
 if TYPE_CHECKING:
     from .base import Estimator
+    from .training import Ready
+
+PASSED = 1024  # rows that a pass over the training rows takes at a time
 
 
 def codec_of(estimator: "Estimator", X: Any) -> Codec:
@@ -59,14 +64,22 @@ def choose(estimator: "Estimator", view: str | None) -> tuple[str, Callable[[], 
 def objective_of(estimator: "Estimator", made: Any) -> Objective:
     """What a builder made as an objective: a plain module is taught by the target's loss."""
     if isinstance(made, Objective):
+        if estimator.inference is not None:
+            raise SettingError(
+                f"inference={estimator.inference!r} is of the weights of a net, and model {model_of(estimator)!r} "
+                f"learns by an objective of its own; leave inference=None, or choose another model"
+            )
         if estimator.loss is not None:
             raise SettingError(f"model {model_of(estimator)!r} brings its own objective; leave loss=None")
         return made
     assert estimator.target_ is not None
     target = estimator.target_
-    return Supervised(
+    taught = Supervised(
         made, loss_of(estimator, target), kind=target.loss_kind, n_outputs=target.facts().get("n_outputs")
     )
+    if estimator.inference is None:
+        return taught
+    return estimator.spec("inference", estimator.inference).make(taught, seed=int(estimator.seed))
 
 
 def loss_of(estimator: "Estimator", target: Target) -> Loss:
@@ -98,6 +111,12 @@ def prepare(estimator: "Estimator", device: torch.device, batch: Batch, *, train
     if estimator.target_ is not None:
         batch = estimator.target_.cut(batch)
     return estimator.codec_.prepare(batch, estimator.view_, training=training)
+
+
+def passes(estimator: "Estimator", ready: "Ready") -> Iterator[Batch]:
+    """The training rows in order, prepared, a piece at a time."""
+    for taken in batches_of(ready.rows, torch.arange(len(ready.rows)), cuts_of(len(ready.rows), PASSED)):
+        yield prepare(estimator, ready.device, taken)
 
 
 def device_under(module: nn.Module) -> torch.device:

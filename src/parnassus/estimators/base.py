@@ -19,7 +19,7 @@ from ..errors import SettingError, did_you_mean
 from ..evaluation.result import Evaluation
 from ..registry import Spec
 from ..train.phase import Objective
-from ..train.randomness import kept_random, seed_of
+from ..train.randomness import kept_random
 from ..train.regularizers import Regularizer
 from ..train.trainer import Trainer
 from .assembly import (
@@ -31,15 +31,16 @@ from .assembly import (
     model_of,
     name_features,
     objective_of,
+    passes,
     placed,
     prepare,
     rows_of,
 )
-from .identity import fingerprint, row_keys_of, versions
+from .identity import fingerprint, identity_of, row_keys_of, versions
 from .intake import Examples, hold_out, warn_of_leaks
 from .protocol import Settings, fitted, not_fitted_error, unfitted_on_error
 from .regularization import first_weights, regularized
-from .training import Ready, check_settings, device_of, record_of, resume_from, threads_for, trainer_of
+from .training import Ready, check_settings, device_of, one_pass, record_of, resume_from, threads_for, trainer_of
 from .using import asked
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Estimator(Settings):
     patience : epochs without improvement on the validation rows after which training ends and the best weights return.
     monitor : what patience watches: "loss", or "accuracy" where it is measured.
     average : the decay of a moving average of the weights, such as 0.999, which is then what is evaluated and kept.
+    inference : None learns one set of weights; "vi", "laplace", `pn.inference("hmc", n_draws=100)` a distribution.
     precision : "float32", or "bfloat16" for matrix products in half the bits (autocast).
     codec : how X becomes numbers, such as `pn.Table(missing="median")`; None learns it from X.
     view : which of the codec's shapes the model takes, where the first that fits is not meant.
@@ -121,6 +123,7 @@ class Estimator(Settings):
         patience: int | None = None,
         monitor: str = "loss",
         average: float | None = None,
+        inference: Any = None,
         precision: str = "float32",
         codec: Codec | None = None,
         view: str | None = None,
@@ -140,7 +143,8 @@ class Estimator(Settings):
         self.optimizer, self.lr, self.schedule, self.loss = optimizer, lr, schedule, loss
         self.clip_norm, self.clip_value, self.patience, self.monitor = clip_norm, clip_value, patience, monitor
         self.init, self.regularizers = init, regularizers
-        self.average, self.precision, self.codec, self.view = average, precision, codec, view
+        self.average, self.inference, self.precision = average, inference, precision
+        self.codec, self.view = codec, view
         self.memory, self.device, self.seed, self.out = memory, device, seed, out
         self.checkpoint_every, self.resume, self.progress = checkpoint_every, resume, progress
 
@@ -173,9 +177,8 @@ class Estimator(Settings):
         device = device_of(self.device)
         self._build(device)
         check_module(self, rows)
-        self.data_, self._row_keys = {"fingerprint": fingerprint(rows), "n_rows": len(rows)}, row_keys_of(rows)
-        self.data_ |= {"model": self.model_name, "loss": repr(self.loss), "view": self.view_}
-        self.data_ |= {"init": repr(self.init)} if self.init is not None else {}
+        self.objective_.n_training = len(rows)
+        self.data_, self._row_keys = identity_of(self, rows), row_keys_of(rows)
         name = getattr(examples.source, "target", None) or examples.target
         return Ready(rows, watched, held, device, target=name)
 
@@ -196,6 +199,7 @@ class Estimator(Settings):
                     record=record_of(self, self.data_),
                     validation=placed(ready.watched, ready.device) if ready.watched is not None else None,
                 )
+                self.objective_.conclude(partial(passes, self, ready))
         return self._conclude(ready, trainer, time.perf_counter() - started)
 
     def _conclude(self, ready: Ready, trainer: Trainer, seconds: float) -> Self:
@@ -220,11 +224,9 @@ class Estimator(Settings):
             self.n_steps_, self._optimizer_state = 0, {}
         rows = rows_of(self, examples)
         device = device_under(self.objective_)
-        own = self.get_params(deep=False) | {"epochs": 1, "patience": None}
-        once = type(self)(**own | {"seed": seed_of(self.seed, self.n_steps_)})
         with regularized(self, self.objective_) as held_back:
             batches = partial(prepare, self, device)
-            trainer = trainer_of(once, self.objective_, batches, len(rows), device, regularizers=held_back)
+            trainer = trainer_of(one_pass(self), self.objective_, batches, len(rows), device, regularizers=held_back)
             for name, state in self._optimizer_state.items():
                 trainer.optimizers[name].load_state_dict(state)
             trainer.fit(rows)

@@ -19,6 +19,7 @@ from .heads import goal_of
 from .intake import Examples, examples_of
 from .protocol import fitted
 from .training import Ready
+from .uncertainty import Uncertainty, of_classes
 from .using import asked, outputs_of, spread, usable
 
 
@@ -205,6 +206,10 @@ class Classifier(Estimator):
         from .calibration import logits_of, mapped
 
         return mapped(self.calibration_["map"], logits_of(outputs.double().numpy()))
+
+    def uncertainty(self, X: Any) -> Uncertainty:
+        """Entropies of rows after a fit with `inference`: total, of the data, and what is due to the weights."""
+        return of_classes(self, usable(self, X, "raise")[0])
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Scores before the decision: (rows,) for two classes, else (rows, classes)."""

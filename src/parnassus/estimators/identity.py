@@ -3,12 +3,16 @@
 import hashlib
 import importlib.metadata
 import platform
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from ..data.rows import Dense, Joined, Ragged, Rows
 from ..version import __version__
+
+if TYPE_CHECKING:
+    from .base import Estimator
 
 SAMPLED, WHOLE = 4096, 32_000_000  # rows; bytes of encoded data up to which every row is read
 KEYED, MIXER = 1_000_000, np.uint64(0x9E3779B97F4A7C15)  # rows that are known again; an odd number of mixed bits
@@ -23,6 +27,15 @@ def fingerprint(rows: Rows) -> str:
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(tensor.cpu().numpy()).data)
     return digest.hexdigest()
+
+
+def identity_of(estimator: "Estimator", rows: Rows) -> dict[str, Any]:
+    """What a checkpoint must have been made of to be taken up: the rows, the net, its loss and its first weights."""
+    found = {"fingerprint": fingerprint(rows), "n_rows": len(rows), "model": estimator.model_name}
+    found |= {"loss": repr(estimator.loss), "view": estimator.view_}
+    for name in ("init", "inference"):
+        found |= {name: repr(getattr(estimator, name))} if getattr(estimator, name) is not None else {}
+    return found
 
 
 def row_keys_of(rows: Rows, most: int = KEYED) -> torch.Tensor | None:

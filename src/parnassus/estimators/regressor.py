@@ -11,11 +11,13 @@ from ..errors import SettingError
 from ..evaluation.regression import evaluate_regression
 from ..evaluation.result import Evaluation
 from ..functional.metrics import r2
+from ..objectives.posterior import Posterior
 from .base import Estimator
 from .heads import goal_of
 from .intake import examples_of
 from .protocol import fitted
 from .training import Ready
+from .uncertainty import Uncertainty, of_numbers, samples_of
 from .using import asked, outputs_of, spread, usable
 
 
@@ -71,10 +73,22 @@ class Regressor(Estimator):
         """The target codec, unfitted: numbers as they are where the loss takes their logarithms, else standardised."""
         return cast(Numbers, goal_of(self, None))
 
-    def predict(self, X: Any, *, on_error: str = "raise") -> np.ndarray:
-        """(rows,) or (rows, outputs) float64; NaN for rows that `on_error="skip"` passed over."""
+    def predict(self, X: Any, *, on_error: str = "raise", return_std: bool = False) -> Any:
+        """(rows,) or (rows, outputs) float64; NaN for rows that `on_error="skip"` passed over.
+
+        With `return_std`, after a fit with `inference`, also the standard deviation of a new answer, noise included.
+        """
         X, good = usable(self, X, on_error)
-        return spread(self.target_.decode(outputs_of(self, X)), good)
+        found = spread(self.target_.decode(outputs_of(self, X)), good)
+        return (found, spread(of_numbers(self, X).total, good)) if return_std else found
+
+    def predict_samples(self, X: Any, n: int = 100, *, seed: int = 0) -> np.ndarray:
+        """n answers a row as new data would show them, noise included, after a fit with `inference`: (n, rows, ...)."""
+        return samples_of(self, usable(self, X, "raise")[0], n, seed)
+
+    def uncertainty(self, X: Any) -> Uncertainty:
+        """Standard deviations of rows after a fit with `inference`: total, of the noise, of the weights."""
+        return of_numbers(self, usable(self, X, "raise")[0])
 
     def predict_quantiles(self, X: Any, *, on_error: str = "raise") -> np.ndarray:
         """The learned quantiles of rows, ascending: (rows, quantiles), or (rows, outputs, quantiles).
@@ -93,7 +107,17 @@ class Regressor(Estimator):
 
         `level` is the share they should hold: 0.8 lies between the quantiles 0.1 and 0.9, which must have been learned;
         None takes the outermost two. How many answers really lie inside is for `pn.Conformal` to guarantee.
+        After a fit with `inference` the ends are those of the predictive distribution, for 0.95 if no level is given.
         """
+        objective = fitted(self).objective_
+        if isinstance(objective, Posterior):
+            share = 0.95 if level is None else level
+            if not 0 < share < 1:
+                raise SettingError(f"level is a share between 0 and 1; got {level!r}")
+            X, good = usable(self, X, on_error)
+            drawn = samples_of(self, X, max(1000, 10 * objective.n_draws), self.seed)
+            ends = np.quantile(drawn, [(1 - share) / 2, (1 + share) / 2], axis=0)
+            return spread(np.moveaxis(ends, 0, -1), good)
         found = self.predict_quantiles(X, on_error=on_error)
         return found[..., list(self.target_.ends(level))]
 

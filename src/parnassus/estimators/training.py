@@ -23,6 +23,7 @@ from ..registry import Spec, plain
 from ..train.checkpoint import Checkpoint
 from ..train.phase import Objective
 from ..train.plan import Plan
+from ..train.randomness import seed_of
 from ..train.record import Log, Progress, Record, Several
 from ..train.regularizers import Regularizer
 from ..train.trainer import Trainer
@@ -155,6 +156,14 @@ def trainer_of(
     if not trainer.optimizers:
         refuse_idle_settings(estimator)
     return trainer
+
+
+def one_pass(estimator: "Estimator") -> "Estimator":
+    """An unfitted copy whose training is one pass over some rows, with draws of its own."""
+    if estimator.inference is not None:
+        raise SettingError("inference weighs a prior against all rows, which partial_fit has not; use fit")
+    own = estimator.get_params(deep=False) | {"epochs": 1, "patience": None}
+    return type(estimator)(**own | {"seed": seed_of(estimator.seed, estimator.n_steps_)})
 
 
 def refuse_idle_settings(estimator: "Estimator") -> None:

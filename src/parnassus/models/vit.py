@@ -181,7 +181,7 @@ class ViT(nn.Module):
         return self.place if grid == self.grid else resized_grid(self.place, self.grid, grid)
 
 
-@model.sizes("classifier", "regressor", size=tuple(SIZES))
+@model.sizes("classifier", "regressor", size=("ti", "s", "b", "l", "h"))
 def vit_(
     *,
     in_channels: int,

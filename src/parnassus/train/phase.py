@@ -54,6 +54,7 @@ class Objective(nn.Module):
     full_batch = False
     probabilistic = True  # whether outputs are logits or the like, of which a target makes probabilities
     epochs: int | None = None  # how many are enough, where the rule ends by itself: one for the normal equation
+    n_training = 0  # rows of the training, told before it begins
     finished = False  # whether the rule has come to its end (EM that no longer gains); read at each epoch's end
 
     def phases(self) -> Sequence[Phase]:
@@ -70,6 +71,9 @@ class Objective(nn.Module):
 
     def begin(self, batch: Batch) -> None:
         """Start from data: batch is up to 10,000 rows, prepared."""
+
+    def conclude(self, batches: Callable[[], Iterable[Batch]]) -> None:
+        """What is left to do once training ended; each call of `batches` goes over the training rows, prepared."""
 
     def evaluate(self, batch: Batch) -> dict[str, Tensor]:
         """Means over the batch, by name; `loss` is what early stopping watches unless told otherwise."""

@@ -1,0 +1,100 @@
+"""How unsure an answer is: what the data leave open, and what the weights do."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+
+from ..data.rows import batches as batches_of
+from ..errors import SettingError
+from ..objectives.posterior import Posterior
+from ..train.randomness import kept_random
+from ..train.timetable import cuts_of
+from .assembly import device_under
+from .protocol import fitted
+from .training import threads_for
+from .using import EVALUATED
+
+if TYPE_CHECKING:
+    from .base import Estimator
+
+
+class Uncertainty(NamedTuple):
+    """Of each row, (rows,) or (rows, outputs).
+
+    Of numbers, standard deviations in the units of y: `aleatoric` of the noise, `epistemic` of what the draws of the
+    weights say, and `total`, whose square is the sum of both squares. Of classes, entropies in nats: `total` of the
+    mean probability, `aleatoric` the mean entropy of the draws, and `epistemic` their difference.
+
+    Systems: mc-predictive
+    Source: Martinez-Ramon 9.3 and 9.3.4 (oracles B9.11 and B9.16).
+    """
+
+    total: np.ndarray
+    aleatoric: np.ndarray
+    epistemic: np.ndarray
+
+
+def posterior_of(estimator: "Estimator") -> Posterior:
+    """The fitted posterior; an estimator without one is told how to get it."""
+    objective = fitted(estimator).objective_
+    if not isinstance(objective, Posterior):
+        raise SettingError(
+            f"{type(estimator).__name__} was fitted with one set of weights, which says nothing of its uncertainty; "
+            f"fit it with inference='vi', 'laplace', 'mc_dropout' or 'hmc', or wrap it in pn.Conformal"
+        )
+    return objective
+
+
+def draws_of(estimator: "Estimator", X: Any) -> torch.Tensor:
+    """What each draw of the weights says of raw rows, (draws, rows, outputs) on the CPU, as the target decodes it."""
+    objective, codec = posterior_of(estimator), estimator.codec_
+    rows, device = codec.encode(X), device_under(objective)
+    objective.eval()
+    parts = []
+    with torch.inference_mode(), threads_for(objective, EVALUATED), kept_random(device, estimator.seed, "use"):
+        for taken in batches_of(rows, torch.arange(len(rows)), cuts_of(len(rows), EVALUATED)):
+            batch = codec.prepare({k: t.to(device) for k, t in taken.items()}, estimator.view_)
+            parts.append(objective.draws(batch).float().cpu())
+    return torch.cat(parts, 1)
+
+
+def numbers_of(estimator: "Estimator", X: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Each draw's numbers in the units of y, (draws, rows[, outputs]), and the noise's standard deviation there."""
+    said = draws_of(estimator, X)
+    decode = estimator.target_.decode
+    values = np.stack([decode(one) for one in said])
+    ends = decode(torch.stack([torch.zeros(said.shape[-1]), torch.ones(said.shape[-1])]))
+    return values, np.abs(ends[1] - ends[0]) * posterior_of(estimator).noise
+
+
+def of_numbers(estimator: "Estimator", X: Any) -> Uncertainty:
+    """The standard deviations of a regressor's rows."""
+    values, noise = numbers_of(estimator, X)
+    epistemic = values.std(0)
+    aleatoric = np.broadcast_to(noise, epistemic.shape).copy()
+    return Uncertainty(np.sqrt(epistemic**2 + aleatoric**2), aleatoric, epistemic)
+
+
+def of_classes(estimator: "Estimator", X: Any) -> Uncertainty:
+    """The entropies of a classifier's rows."""
+    said = draws_of(estimator, X)
+    target = estimator.target_
+    if target.loss_kind == "multilabel":
+        raise SettingError("entropies are of one class a row; with several labels see predict_proba")
+    each = np.stack([target.probabilities(one) for one in said])
+    total, aleatoric = _entropy(each.mean(0)), _entropy(each).mean(0)
+    return Uncertainty(total, aleatoric, np.maximum(total - aleatoric, 0.0))
+
+
+def samples_of(estimator: "Estimator", X: Any, n: int, seed: int) -> np.ndarray:
+    """n answers a row as new data would show them, noise included: (n, rows[, outputs])."""
+    values, noise = numbers_of(estimator, X)
+    rng = np.random.default_rng(seed)
+    chosen = np.resize(np.arange(len(values)), n)  # every draw alike
+    drawn = values[chosen]
+    return drawn + noise * rng.normal(size=drawn.shape)
+
+
+def _entropy(p: np.ndarray) -> np.ndarray:
+    return -(p * np.log(np.where(p > 0, p, 1.0))).sum(-1)

@@ -1,0 +1,367 @@
+"""Engines that learn a distribution over a net's weights, by name: `pn.inference("vi", prior_std=0.5)`."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..errors import DataError, SettingError
+from ..functional.bayes import kl_of_normals
+from ..registry import inference
+from ..sampling import Chains, sample
+from ..train.phase import Batch, Phase
+from .posterior import Batches, Posterior
+from .supervised import Supervised
+
+SHORT_PATHS = {"hmc": {"max_steps": 64}, "nuts": {"max_depth": 6}, "mh": {}}
+SMALL_LAYER = 3000  # weights of a last layer whose covariance is kept whole
+
+
+class Map(Posterior):
+    """The likeliest weights under the prior: one net, and with numbers its noise."""
+
+    def draws(self, batch: Batch) -> Tensor:
+        return self.inner.outputs(batch)[None]
+
+
+class MeanField(Posterior):
+    """Bayes by backpropagation: every weight is N(mu, softplus(rho)^2), learned by the evidence lower bound.
+
+    The net's own weights are mu. A step draws one set of weights for the whole batch.
+    """
+
+    def __init__(self, inner: Supervised, *, first_std: float, kl_weight: float, **common: object) -> None:
+        super().__init__(inner, **common)  # type: ignore[arg-type]
+        if not first_std > 0 or not kl_weight >= 0:
+            raise SettingError(f"first_std is above 0 and kl_weight not negative; got {first_std} and {kl_weight}")
+        start = math.log(math.expm1(first_std))
+        self.names = [name for name, _ in self.model.named_parameters()]
+        self.rho = nn.ParameterList([nn.Parameter(torch.full_like(p, start)) for p in self.model.parameters()])
+        self.kl_weight = kl_weight
+
+    def spreads(self) -> list[Tensor]:
+        """The standard deviation of every weight, parameter by parameter."""
+        return [F.softplus(rho) for rho in self.rho]
+
+    def kl(self) -> Tensor:
+        """KL(q || prior) over all weights."""
+        parts = zip(self.weights().values(), self.spreads(), strict=True)
+        each = [kl_of_normals(mu.flatten(), s.flatten(), 0.0, self.prior_std) for mu, s in parts]
+        return torch.stack(each).sum()
+
+    def bound(self, batch: Batch) -> Tensor:
+        """Minus the evidence lower bound a row, by one draw."""
+        drawn = {
+            name: mu + s * torch.randn_like(mu)
+            for (name, mu), s in zip(self.weights().items(), self.spreads(), strict=True)
+        }
+        nll = self.nll(self.said(drawn, batch), batch, self.log_noise)
+        return nll + self.kl_weight * self.kl() / max(self.n_training, 1)
+
+    def phases(self) -> Sequence[Phase]:
+        return [Phase("fit", self.bound, self.moved())]
+
+    def draws(self, batch: Batch) -> Tensor:
+        found, spreads = [], self.spreads()
+        for i in range(self.n_draws):
+            noise = torch.Generator().manual_seed(self.seed + i)
+            drawn = {
+                name: mu + s * torch.randn(mu.shape, generator=noise).to(mu)
+                for (name, mu), s in zip(self.weights().items(), spreads, strict=True)
+            }
+            found.append(self.said(drawn, batch))
+        return torch.stack(found)
+
+
+class Dropped(Posterior):
+    """Dropout left on: each draw is the net with other units away."""
+
+    def __init__(self, inner: Supervised, **common: object) -> None:
+        super().__init__(inner, **common)  # type: ignore[arg-type]
+        self.gates = [m for m in inner.modules() if isinstance(m, nn.modules.dropout._DropoutNd) and m.p > 0]
+        if not self.gates:
+            raise SettingError(
+                "inference='mc_dropout' draws by the net's dropout, and this net has none; "
+                "give it some, such as pn.model('mlp', dropout=0.1)"
+            )
+
+    def draws(self, batch: Batch) -> Tensor:
+        for gate in self.gates:
+            gate.train()
+        try:
+            found = []
+            for i in range(self.n_draws):
+                torch.manual_seed(self.seed + i)  # the caller gives the global state back
+                found.append(self.inner.outputs(batch))
+            return torch.stack(found)
+        finally:
+            for gate in self.gates:
+                gate.eval()
+
+
+class LastLayer(Posterior):
+    """Laplace's approximation of the last dense layer: normal around the likeliest weights, by their curvature.
+
+    The curvature is the Gauss-Newton matrix over all training rows plus the prior's precision. It is kept whole up to
+    3,000 weights, beyond that as a Kronecker product of inputs and outputs.
+
+    Source: MacKay 1992; Ritter et al. 2018; Daxberger et al. 2021.
+    """
+
+    def __init__(self, inner: Supervised, **common: object) -> None:
+        super().__init__(inner, **common)  # type: ignore[arg-type]
+        layers = [m for m in self.model.modules() if isinstance(m, nn.Linear)]
+        if not layers:
+            raise SettingError("inference='laplace' is of the last dense layer, and this net has none")
+        self.last = layers[-1]
+        size = self.last.out_features * (self.last.in_features + (self.last.bias is not None))
+        self.register_buffer("shifts", torch.zeros(self.n_draws, size))
+        self.register_buffer("concluded", torch.tensor(False))
+
+    shifts: Tensor
+    concluded: Tensor
+
+    @property
+    def ready(self) -> bool:
+        return bool(self.concluded)
+
+    def _seen(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The last layer's inputs, with a one for the bias, and the net's outputs."""
+        kept: list[Tensor] = []
+        hook = self.last.register_forward_pre_hook(lambda _, given: kept.append(given[0]))
+        try:
+            outputs = self.inner.outputs(batch)
+        finally:
+            hook.remove()
+        phi = kept[-1]
+        if phi.ndim != 2 or outputs.shape != (len(phi), self.last.out_features):
+            raise SettingError(
+                "inference='laplace' needs a net that ends in its last dense layer, one output row a row"
+            )
+        if self.last.bias is not None:
+            phi = torch.cat((phi, phi.new_ones(len(phi), 1)), 1)
+        return phi, outputs
+
+    def conclude(self, batches: Batches) -> None:
+        self.eval()
+        k, width = self.last.out_features, self.shifts.shape[1] // self.last.out_features
+        whole = self.shifts.shape[1] <= SMALL_LAYER
+        curvature = torch.zeros(k * width, k * width, dtype=torch.float64) if whole else None
+        inner, outer, n = torch.zeros(width, width).double(), torch.zeros(k, k).double(), 0.0
+        with torch.no_grad():
+            for batch in batches():
+                phi, outputs = self._seen(batch)
+                bends = self._bends(outputs).double()
+                weight = batch["weight"].double() if "weight" in batch else torch.ones(len(phi)).double()
+                phi = phi.double()
+                bends = bends * weight[:, None, None]
+                if curvature is not None:
+                    curvature += torch.einsum("nab,ni,nj->aibj", bends, phi, phi).reshape(k * width, k * width)
+                inner += (phi * weight[:, None]).T @ phi
+                outer += bends.sum(0)
+                n += float(weight.sum())
+        noise = torch.Generator().manual_seed(self.seed)
+        prior = 1 / self.prior_std**2
+        if curvature is not None:
+            factor = torch.linalg.cholesky(curvature + prior * torch.eye(k * width).double())
+            eps = torch.randn(k * width, self.n_draws, generator=noise, dtype=torch.float64)
+            shifts = torch.linalg.solve_triangular(factor.T, eps, upper=True).T
+        else:
+            shifts = _kronecker_draws(inner / n, outer, prior, self.n_draws, noise)
+        self.shifts.copy_(shifts)
+        self.concluded.fill_(True)
+
+    def _bends(self, outputs: Tensor) -> Tensor:
+        """Second derivatives of minus the log-likelihood by the outputs, (rows, outputs, outputs)."""
+        if self.kind == "numbers":
+            return torch.eye(outputs.shape[1]).expand(len(outputs), -1, -1) * torch.exp(-2 * self.log_noise)
+        if self.kind == "labels":
+            p = outputs.softmax(1)
+            return torch.diag_embed(p) - p[:, :, None] * p[:, None]
+        p = outputs.sigmoid()
+        return torch.diag_embed(p * (1 - p))
+
+    def draws(self, batch: Batch) -> Tensor:
+        phi, outputs = self._seen(batch)
+        moved = self.shifts.reshape(self.n_draws, self.last.out_features, -1)
+        return outputs + torch.einsum("sow,nw->sno", moved, phi)
+
+
+def _kronecker_draws(inner: Tensor, outer: Tensor, prior: float, n: int, noise: torch.Generator) -> Tensor:
+    """Draws (n, outputs * inputs) of a normal whose precision is outer (x) inner + prior, by both spectra."""
+    a, u = torch.linalg.eigh(inner)
+    b, v = torch.linalg.eigh(outer)
+    spread = (b.clamp(min=0)[:, None] * a.clamp(min=0)[None] + prior).rsqrt()
+    eps = torch.randn(n, len(b), len(a), generator=noise, dtype=torch.float64) * spread
+    return (v @ eps @ u.T).flatten(1)
+
+
+class Sampled(Posterior):
+    """Draws of all weights by a Markov chain that starts at the likeliest ones.
+
+    Every step goes over all training rows: this is for small nets and thousands of rows. `chains` tells how it went.
+    """
+
+    chains: Chains | None = None
+
+    def __init__(self, inner: Supervised, *, method: str, n_warmup: int, n_chains: int, **common: object) -> None:
+        super().__init__(inner, **common)  # type: ignore[arg-type]
+        if any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in inner.modules()):
+            raise SettingError(f"inference={method!r} has no answer to batch norm; choose norm='layer' or None")
+        self.method, self.n_warmup, self.n_chains = method, n_warmup, n_chains
+        self.per_chain = max(4, math.ceil(self.n_draws / n_chains))
+        size = sum(p.numel() for p in self.weights().values())
+        self.register_buffer("kept", torch.zeros(self.per_chain * n_chains, size))
+        self.register_buffer("kept_noise", torch.zeros(self.per_chain * n_chains))
+        self.register_buffer("concluded", torch.tensor(False))
+
+    kept: Tensor
+    kept_noise: Tensor
+    concluded: Tensor
+
+    @property
+    def ready(self) -> bool:
+        return bool(self.concluded)
+
+    @property
+    def noise(self) -> float:
+        return float(self.kept_noise.exp().square().mean().sqrt()) if self.ready and self.kind == "numbers" else 0.0
+
+    def _unflat(self, flat: Tensor) -> dict[str, Tensor]:
+        weights = self.weights()
+        parts = flat.split([p.numel() for p in weights.values()])
+        return {name: part.view_as(p) for (name, p), part in zip(weights.items(), parts, strict=True)}
+
+    def conclude(self, batches: Batches) -> None:
+        parts = list(batches())
+        batch = {k: torch.cat([p[k] for p in parts]) for k in parts[0]}
+        self.eval()
+        n = float(batch["weight"].sum()) if "weight" in batch else len(batch["y"])
+        size = self.kept.shape[1]
+        start = torch.cat([p.detach().flatten() for p in self.weights().values()])
+        if self.learns_noise:
+            start = torch.cat((start, self.log_noise.detach()[None]))
+
+        def one(theta: Tensor) -> Tensor:
+            log_noise = theta[size] if self.learns_noise else self.log_noise
+            nll = self.nll(self.said(self._unflat(theta[:size]), batch), batch, log_noise)
+            prior = -theta[:size].square().sum() / (2 * self.prior_std**2)
+            return -n * nll + prior - (0.5 * log_noise.square() if self.learns_noise else 0.0)
+
+        def density(points: Tensor) -> Tensor:
+            return torch.func.vmap(one)(points.float()).double()
+
+        options: dict[str, Any] = SHORT_PATHS[self.method]
+        thin = 5 if self.method == "mh" else 1
+        found = sample(
+            density, start, method=self.method, n_draws=self.per_chain, n_warmup=self.n_warmup, n_chains=self.n_chains,
+            n_thin=thin, jitter=0.01, seed=self.seed, **options,
+        )  # fmt: skip
+        flat = torch.from_numpy(found["theta"]).float()
+        self.kept.copy_(flat[:, :size])
+        self.kept_noise.copy_(flat[:, size] if self.learns_noise else self.log_noise.expand(len(flat)))
+        if not bool(self.kept.isfinite().all()):
+            raise DataError("the chains left the finite numbers; give a smaller prior_std, or inference='vi'")
+        self.chains = found
+        self.concluded.fill_(True)
+
+    def draws(self, batch: Batch) -> Tensor:
+        return torch.stack([self.said(self._unflat(flat), batch) for flat in self.kept])
+
+
+@inference.register("classifier", "regressor", name="map")
+def map_inference(inner: Supervised, seed: int, *, prior_std: float = 1.0, noise: float | None = None) -> Posterior:
+    """The likeliest weights under a Gaussian prior: weight decay by another name, with the noise of numbers learned.
+
+    Systems: map-estimation
+    """
+    return Map(inner, prior_std=prior_std, noise=noise, n_draws=2, seed=seed)
+
+
+@inference.register("classifier", "regressor", name="vi")
+def mean_field_inference(
+    inner: Supervised,
+    seed: int,
+    *,
+    prior_std: float = 1.0,
+    noise: float | None = None,
+    n_draws: int = 50,
+    first_std: float = 0.05,
+    kl_weight: float = 1.0,
+) -> Posterior:
+    """Bayes by backpropagation: independent normal weights, by the evidence lower bound with one draw a step.
+
+    Systems: bayes-by-backprop, bayesian-neural-network
+    """
+    common = {"prior_std": prior_std, "noise": noise, "n_draws": n_draws, "seed": seed}
+    return MeanField(inner, first_std=first_std, kl_weight=kl_weight, **common)
+
+
+@inference.register("classifier", "regressor", name="mc_dropout")
+def dropout_inference(
+    inner: Supervised, seed: int, *, prior_std: float = 1.0, noise: float | None = None, n_draws: int = 50
+) -> Posterior:
+    """Dropout left on in use: as many passes as draws. Source: Gal and Ghahramani 2016."""
+    return Dropped(inner, prior_std=prior_std, noise=noise, n_draws=n_draws, seed=seed)
+
+
+@inference.register("classifier", "regressor", name="laplace")
+def laplace_inference(
+    inner: Supervised, seed: int, *, prior_std: float = 1.0, noise: float | None = None, n_draws: int = 100
+) -> Posterior:
+    """Laplace's approximation of the last dense layer, after ordinary training under the prior."""
+    return LastLayer(inner, prior_std=prior_std, noise=noise, n_draws=n_draws, seed=seed)
+
+
+@inference.register("classifier", "regressor", name="hmc")
+def hamiltonian_inference(
+    inner: Supervised,
+    seed: int,
+    *,
+    prior_std: float = 1.0,
+    noise: float | None = None,
+    n_draws: int = 200,
+    n_warmup: int = 300,
+    n_chains: int = 4,
+) -> Posterior:
+    """Hamiltonian Monte Carlo over all weights, from the likeliest ones on; for small nets.
+
+    Systems: bayesian-neural-network
+    """
+    common = {"prior_std": prior_std, "noise": noise, "n_draws": n_draws, "seed": seed}
+    return Sampled(inner, method="hmc", n_warmup=n_warmup, n_chains=n_chains, **common)
+
+
+@inference.register("classifier", "regressor", name="nuts")
+def no_u_turn_inference(
+    inner: Supervised,
+    seed: int,
+    *,
+    prior_std: float = 1.0,
+    noise: float | None = None,
+    n_draws: int = 200,
+    n_warmup: int = 300,
+    n_chains: int = 4,
+) -> Posterior:
+    """The no-U-turn sampler over all weights, from the likeliest ones on; for small nets."""
+    common = {"prior_std": prior_std, "noise": noise, "n_draws": n_draws, "seed": seed}
+    return Sampled(inner, method="nuts", n_warmup=n_warmup, n_chains=n_chains, **common)
+
+
+@inference.register("classifier", "regressor", name="mh")
+def metropolis_inference(
+    inner: Supervised,
+    seed: int,
+    *,
+    prior_std: float = 1.0,
+    noise: float | None = None,
+    n_draws: int = 200,
+    n_warmup: int = 3000,
+    n_chains: int = 4,
+) -> Posterior:
+    """A random walk by Metropolis and Hastings over all weights: slow, and only for a handful of them."""
+    common = {"prior_std": prior_std, "noise": noise, "n_draws": n_draws, "seed": seed}
+    return Sampled(inner, method="mh", n_warmup=n_warmup, n_chains=n_chains, **common)

@@ -1,0 +1,144 @@
+"""Nets whose weights are uncertain: several draws of them answer together.
+
+An engine is an objective around a supervised one. While it trains it lowers minus the log posterior a row; `conclude`
+may then draw weights. In use, `draws` gives what each draw of the weights says, and `outputs` their mean in the terms
+of the target: of numbers the mean, of classes the logits of the mean probability.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from ..errors import SettingError
+from ..functional.criteria import Elementwise, SoftmaxCrossEntropy
+from ..functional.losses import binary_cross_entropy, squared_error
+from ..functional.probability import LOG_2PI
+from ..train.phase import Batch, Objective, Phase
+from .supervised import Supervised
+
+LEAST_NOISE = 1e-6  # standard deviation of the noise, in standardised numbers
+
+
+class Posterior(Objective):
+    """What all engines share: the likelihood, the Gaussian prior, and answers by several draws.
+
+    Parameters
+    ----------
+    inner : the supervised objective; its loss must be a likelihood: cross-entropy, or the squared error of numbers,
+        which gets a noise of its own.
+    prior_std : of every weight, N(0, prior_std^2).
+    noise : standard deviation of numbers around the net, standardised as they are; None learns it.
+    n_draws : weights that answer together.
+    """
+
+    def __init__(self, inner: Supervised, *, prior_std: float, noise: float | None, n_draws: int, seed: int) -> None:
+        super().__init__()
+        if inner.kind not in ("binary", "labels", "multilabel", "numbers"):
+            raise SettingError(f"inference serves classes, labels and numbers, not a target of kind {inner.kind!r}")
+        if not _is_likelihood(inner):
+            raise SettingError("inference takes a likelihood: leave loss=None (cross-entropy, or squared error)")
+        if not prior_std > 0 or n_draws < 2 or (noise is not None and not noise > 0):
+            raise SettingError(
+                f"prior_std and noise are above 0, n_draws is 2 or more; got {prior_std}, {noise} and {n_draws}"
+            )
+        self.inner, self.prior_std, self.n_draws, self.seed = inner, prior_std, n_draws, seed
+        self.loss, self.kind, self.n_outputs = inner.loss, inner.kind, inner.n_outputs
+        self.learns_noise = inner.kind == "numbers" and noise is None
+        start = torch.tensor(math.log(0.5 if noise is None else noise))
+        if self.learns_noise:
+            self.log_noise = nn.Parameter(start)
+        else:
+            self.register_buffer("log_noise", start)
+
+    log_noise: Tensor
+
+    @property
+    def model(self) -> nn.Module:
+        """The net."""
+        return self.inner.model
+
+    @property
+    def noise(self) -> float:
+        """The standard deviation of numbers around the net, standardised; 0 for classes."""
+        return math.exp(float(self.log_noise.detach())) if self.kind == "numbers" else 0.0
+
+    def weights(self) -> dict[str, Tensor]:
+        """The net's parameters by name."""
+        return dict(self.model.named_parameters())
+
+    # --- the density ------------------------------------------------------------------------------
+
+    def nll(self, outputs: Tensor, batch: Batch, log_noise: Tensor) -> Tensor:
+        """Minus the mean log-likelihood of the rows; sums over a row's numbers and labels."""
+        y, weight = batch["y"], batch.get("weight")
+        if self.kind != "numbers":
+            return self.loss(outputs, y, weight) * (y.shape[1] if self.kind == "multilabel" else 1)
+        squares = (outputs - y).square().flatten(1).sum(1)
+        mean = squares.mean() if weight is None else (squares * weight).sum() / weight.sum()
+        return 0.5 * mean * (-2 * log_noise).exp() + y[0].numel() * (log_noise + 0.5 * LOG_2PI)
+
+    def said(self, weights: dict[str, Tensor], batch: Batch) -> Tensor:
+        """What the net says with these weights."""
+        beside = [batch[name] for name in ("lengths", "columns") if name in batch]
+        return functional_call(self.model, weights, (batch["x"], *beside))
+
+    def penalty(self) -> Tensor:
+        """Minus the log prior of the weights, up to a constant."""
+        return sum((w.square().sum() for w in self.weights().values()), torch.zeros(())) / (2 * self.prior_std**2)
+
+    def map_loss(self, batch: Batch) -> Tensor:
+        """Minus the log posterior a row."""
+        return self.nll(self.inner.outputs(batch), batch, self.log_noise) + self.penalty() / max(self.n_training, 1)
+
+    def phases(self) -> Sequence[Phase]:
+        return [Phase("fit", self.map_loss, self.moved())]
+
+    def moved(self) -> list[nn.Parameter]:
+        """What training moves."""
+        return [p for p in self.parameters() if p.requires_grad]
+
+    def weight(self, batch: Batch) -> float | Tensor:
+        return self.inner.weight(batch)
+
+    def evaluate(self, batch: Batch) -> dict[str, Tensor]:
+        """The mean negative log-likelihood of held-out rows, without the prior."""
+        return {"loss": self.nll(self.inner.outputs(batch), batch, self.log_noise)}
+
+    # --- answers ----------------------------------------------------------------------------------
+
+    @property
+    def ready(self) -> bool:
+        """Whether there are draws yet."""
+        return True
+
+    def draws(self, batch: Batch) -> Tensor:
+        """What each draw of the weights says, (draws, rows, outputs)."""
+        raise NotImplementedError
+
+    def outputs(self, batch: Batch) -> Tensor:
+        if self.training or not self.ready:
+            return self.inner.outputs(batch)
+        return pooled(self.draws(batch), self.kind)
+
+
+def pooled(draws: Tensor, kind: str) -> Tensor:
+    """One answer (rows, outputs) of many (draws, rows, outputs): means of numbers, or logits of mean probabilities."""
+    if kind == "numbers":
+        return draws.mean(0)
+    if kind == "labels":
+        return draws.log_softmax(-1).logsumexp(0) - math.log(len(draws))
+    positive = nn.functional.logsigmoid(draws).logsumexp(0)
+    return positive - nn.functional.logsigmoid(-draws).logsumexp(0)
+
+
+def _is_likelihood(inner: Supervised) -> bool:
+    if isinstance(inner.loss, SoftmaxCrossEntropy):
+        return not inner.loss.label_smoothing
+    likelihood = squared_error if inner.kind == "numbers" else binary_cross_entropy
+    return isinstance(inner.loss, Elementwise) and inner.loss.equation is likelihood
+
+
+Batches = Callable[[], Iterable[Batch]]

@@ -1,0 +1,174 @@
+"""Nets with uncertain weights: fixtures, coverage, splits of uncertainty, files, and refusals."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+
+import parnassus as pn
+from parnassus.errors import SettingError
+from parnassus.functional.bayes import linear_posterior
+from parnassus.objectives.posterior import pooled
+
+ENGINES = ["map", "vi", "mc_dropout", "laplace", "hmc", "nuts", "mh"]
+SHORT = {"hmc": {"n_warmup": 30, "n_draws": 20}, "nuts": {"n_warmup": 20, "n_draws": 16}, "mh": {"n_warmup": 50}}
+
+
+def engine(name, **options):
+    return pn.inference(name, **SHORT.get(name, {}) | options)
+
+
+def gapped(n=120, noise=0.1, seed=0):
+    rng = np.random.default_rng(seed)
+    x = np.concatenate([rng.uniform(-0.2, 0.2, n // 2), rng.uniform(0.6, 1.0, n // 2)])
+    return x[:, None], x + 0.3 * np.sin(2 * np.pi * x) + 0.3 * np.sin(4 * np.pi * x) + noise * rng.normal(size=n)
+
+
+def net(**options):
+    return pn.model("mlp", **{"hidden": (16,), "activation": "tanh"} | options)
+
+
+def test_b9_10_parameters_of_the_books_nets():
+    X, y = gapped(40)
+    for hidden, expected in (((5,), 16), ((10,) * 5, 471)):
+        fitted = pn.Regressor(net(hidden=hidden), inference="map", epochs=1).fit(X, y)
+        assert sum(p.numel() for p in fitted.objective_.model.parameters()) == expected
+
+
+def test_b9_16_two_deviations_are_not_95_per_cent():
+    from parnassus.functional.probability import mass_within
+
+    assert mass_within(2) == pytest.approx(0.9545, abs=1e-4)
+    assert mass_within(1.959964) == pytest.approx(0.95, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_every_engine_answers_numbers_and_comes_back_from_a_file(tmp_path, name):
+    X, y = gapped()
+    model = net(dropout=0.1) if name == "mc_dropout" else net()
+    fitted = pn.Regressor(model, inference=engine(name), epochs=30, lr=0.02).fit(X, y)
+    mean, std = fitted.predict(X[:7], return_std=True)
+    parts = fitted.uncertainty(X[:7])
+    np.testing.assert_allclose(std, parts.total)
+    np.testing.assert_allclose(parts.total**2, parts.aleatoric**2 + parts.epistemic**2)
+    assert (parts.aleatoric > 0).all()
+    assert (parts.epistemic > 0).all() == (name != "map")
+    again = pn.load(fitted.save(tmp_path / "net.parnassus") and tmp_path / "net.parnassus")
+    np.testing.assert_array_equal(again.predict(X[:7]), mean)
+    np.testing.assert_array_equal(again.uncertainty(X[:7]).total, std)
+    np.testing.assert_array_equal(again.predict_interval(X[:7]), fitted.predict_interval(X[:7]))
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_every_engine_answers_classes(name):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 2))
+    y = np.array(["in", "out", "far"])[np.digitize((X**2).sum(1), [0.7, 2.5])]
+    model = net(dropout=0.1) if name == "mc_dropout" else net()
+    fitted = pn.Classifier(model, inference=engine(name), epochs=60, lr=0.02).fit(X, y)
+    assert fitted.score(X, y) > (0.6 if name == "vi" else 0.8)  # its prior weighs much on 120 rows
+    assert fitted.predict_proba(X).sum(1) == pytest.approx(np.ones(120), abs=1e-5)
+    parts = fitted.uncertainty(X)
+    np.testing.assert_allclose(parts.total, parts.aleatoric + parts.epistemic, atol=1e-6)
+    assert (parts.total <= np.log(3) + 1e-6).all()
+    two = pn.Classifier(model, inference=engine(name), epochs=5).fit(X, y == "in")
+    assert two.predict_proba(X[:3]).shape == (3, 2)
+
+
+def test_answers_are_means_of_probabilities_and_not_of_logits():
+    draws = torch.randn(5, 3, 4, generator=torch.Generator().manual_seed(0)) * 3
+    expected = draws.softmax(-1).mean(0)
+    torch.testing.assert_close(pooled(draws, "labels").softmax(-1), expected)
+    torch.testing.assert_close(pooled(draws, "binary").sigmoid(), draws.sigmoid().mean(0))
+    torch.testing.assert_close(pooled(draws, "numbers"), draws.mean(0))
+
+
+def linear_data():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 2)).astype(np.float32)
+    X = (X - X.mean(0)) / X.std(0)
+    y = X @ [0.8, -0.5] + 0.5 * rng.normal(size=60)
+    return X, ((y - y.mean()) / y.std()).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", ["vi", "laplace", "hmc", "nuts", "mh"])
+def test_a_linear_net_has_the_exact_posterior(name):
+    X, y = linear_data()
+    options = {"noise": 0.6, "prior_std": 1.0, "n_draws": 400}
+    options |= {"n_warmup": 150} if name in ("hmc", "nuts", "mh") else {}
+    fitted = pn.Regressor(net(hidden=()), inference=pn.inference(name, **options), epochs=300, lr=0.01).fit(X, y)
+    design = torch.from_numpy(np.column_stack([X, np.ones(60)])).double()
+    exact = linear_posterior(design, torch.from_numpy(y).double(), noise=0.36, precision=1.0)
+    mean, epistemic, total = exact.predict(design[:10])
+    found = fitted.uncertainty(X[:10])
+    np.testing.assert_allclose(fitted.predict(X[:10]), mean, atol=0.06)
+    np.testing.assert_allclose(found.epistemic, epistemic.sqrt(), rtol=0.35 if name in ("vi", "mh") else 0.2)
+    np.testing.assert_allclose(found.total, total.sqrt(), rtol=0.05)
+
+
+def test_b9_11_intervals_hold_what_they_say_and_widen_in_the_gap():
+    X, y = gapped(300)
+    fitted = pn.Regressor(net(), inference=pn.inference("hmc", n_draws=100, n_warmup=150), epochs=150, lr=0.02).fit(
+        X, y
+    )
+    new, answers = gapped(600, seed=1)
+    low, high = fitted.predict_interval(new, level=0.95).T
+    assert 0.90 <= ((answers >= low) & (answers <= high)).mean() <= 0.98
+    epistemic = fitted.uncertainty(np.array([[0.0], [0.4], [0.8], [1.6]])).epistemic
+    assert min(epistemic[1], epistemic[3]) > 1.5 * max(epistemic[0], epistemic[2])
+    assert fitted.objective_.chains.acceptance.mean() > 0.5
+
+
+def test_new_answers_spread_as_the_noise_and_the_weights_do():
+    X, y = gapped(200)
+    fitted = pn.Regressor(net(), inference="laplace", epochs=60, lr=0.02).fit(X, y)
+    drawn = fitted.predict_samples(X[:5], 4000)
+    assert drawn.shape == (4000, 5)
+    np.testing.assert_allclose(drawn.std(0), fitted.uncertainty(X[:5]).total, rtol=0.06)
+    two = pn.Regressor(net(), inference="laplace", epochs=5).fit(X, np.column_stack([y, 10 * y]))
+    mean, std = two.predict(X[:3], return_std=True)
+    assert mean.shape == std.shape == (3, 2)
+    assert (std[:, 1] > 3 * std[:, 0]).all()
+
+
+def test_a_kronecker_factor_is_near_the_whole_curvature(monkeypatch):
+    from parnassus.objectives import inference
+
+    X, y = linear_data()
+    labels = np.digitize(y, [-0.5, 0.5])
+    whole = pn.Classifier(net(), inference=pn.inference("laplace", n_draws=400), epochs=40).fit(X, labels)
+    monkeypatch.setattr(inference, "SMALL_LAYER", 1)
+    product = pn.Classifier(net(), inference=pn.inference("laplace", n_draws=400), epochs=40).fit(X, labels)
+    assert not torch.equal(whole.objective_.shifts, product.objective_.shifts)
+    np.testing.assert_allclose(whole.predict_proba(X), product.predict_proba(X), atol=0.06)
+
+
+def test_the_same_seed_gives_the_same_posterior_and_settings_travel():
+    X, y = gapped(60)
+    one = pn.Regressor(net(), inference=pn.inference("vi", prior_std=0.7), epochs=5, seed=3)
+    assert clone(one).inference == one.inference
+    a, b = one.fit(X, y).predict(X, return_std=True), clone(one).fit(X, y).predict(X, return_std=True)
+    np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(("make", "words"), [
+    (lambda: pn.Regressor(net(), inference="mc_dropout"), "has none"),
+    (lambda: pn.Regressor(net(), inference="vj"), "unknown inference 'vj'"),
+    (lambda: pn.Regressor(net(), inference="vi", loss="huber"), "takes a likelihood"),
+    (lambda: pn.Regressor(net(), inference=pn.inference("vi", prior_std=0.0)), "prior_std and noise are above 0"),
+    (lambda: pn.Regressor(net(norm="batch"), inference="hmc"), "no answer to batch norm"),
+    (lambda: pn.Clusterer("kmeans", inference="vi"), "inference"),
+])  # fmt: skip
+def test_engines_that_cannot_be_are_refused(make, words):
+    X, y = gapped(40)
+    with pytest.raises(SettingError, match=words):
+        make().set_params(epochs=1).fit(X, y)
+
+
+def test_one_set_of_weights_is_said_to_know_no_uncertainty():
+    X, y = gapped(40)
+    plain = pn.Regressor(net(), epochs=1).fit(X, y)
+    with pytest.raises(SettingError, match="inference='vi'"):
+        plain.uncertainty(X)
+    with pytest.raises(SettingError, match="partial_fit"):
+        pn.Regressor(net(), inference="vi").partial_fit(X, y)
