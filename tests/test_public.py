@@ -41,7 +41,7 @@ MODELS = {
     ("kmeans", "clusterer"), ("minibatch_kmeans", "clusterer"), ("gmm", "clusterer"), ("gmm", "density"),
     ("ppca", "density"), ("factor_analysis", "density"),
     ("multinomial_nb", "classifier"), ("bernoulli_nb", "classifier"), ("gaussian_nb", "classifier"),
-    ("ssd", "detector"),
+    *((name, "detector") for name in ("ssd", "retinanet", "fcos", "faster_rcnn")),
     ("gmm_nb", "classifier"), ("lda", "classifier"), ("qda", "classifier"),
     ("resnet_mlp", "classifier"), ("resnet_mlp", "regressor"), ("wide_deep", "classifier"), ("wide_deep", "regressor"),
     ("entity_embedding", "classifier"), ("entity_embedding", "regressor"),

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ..functional import boxes as fb
+from ..functional.haar import SHAPES, haar_features
 from ..functional.metrics.detection import FoundBoxes, TrueBoxes, coco_metrics
 from ..imports import imported
 from ..registry import model
@@ -99,3 +100,33 @@ def ssd300_has_8732_boxes_and_35641826_parameters() -> float:
         made = builder.make(**facts, **dict(builder.defaults) | {"backbone": "vgg16"})
     n = sum(p.numel() for p in made.parameters())
     return float(abs(len(made.anchors) - 8732) + abs(n - 35_641_826))
+
+
+@check("viola-jones", oracle="(published)", tolerance=0)
+def haar_features_of_a_window_of_24() -> float:
+    """162,336 features in a window of 24 pixels, 43,200, 43,200, 27,600, 27,600 and 20,736 by shape."""
+    counts = [len(haar_features(24, shapes=[name])) for name in SHAPES]
+    return float(sum(abs(a - b) for a, b in zip(counts, [43_200, 43_200, 27_600, 27_600, 20_736], strict=True)))
+
+
+@check("faster-rcnn", oracle="(published)", tolerance=0)
+def parameters_of_nets_on_resnet50() -> float:
+    """Faster R-CNN, RetinaNet and FCOS on ResNet-50 for COCO: 41,755,286, 34,014,999 and 32,269,600 parameters.
+
+    The published nets freeze their batch normalisation, which is not counted.
+    """
+    published = (
+        ("faster_rcnn", 90, {"hidden": 1024}, 41_755_286),
+        ("retinanet", 91, {"depth": 4}, 34_014_999),
+        ("fcos", 91, {"depth": 4}, 32_269_600),
+    )
+    away = 0
+    for name, n_outputs, options, wanted in published:
+        (builder,) = model.builders(name, "detector")
+        facts = {"in_channels": 3, "image_size": (64, 64), "n_outputs": n_outputs}
+        with kept_random(torch.device("cpu"), 0):
+            made = builder.make(**facts, **dict(builder.defaults) | {"backbone": "resnet50"} | options)
+        norms = [m for m in made.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+        frozen = sum(p.numel() for m in norms for p in m.parameters())
+        away += abs(sum(p.numel() for p in made.parameters()) - frozen - wanted)
+    return float(away)
