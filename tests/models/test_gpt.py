@@ -120,6 +120,17 @@ def test_logits_made_in_parts_give_the_same_loss_and_slopes(monkeypatch):
     torch.testing.assert_close(torch.autograd.grad(parts, net.tokens.weight), slopes)
 
 
+@pytest.mark.parametrize("bad", [9, -1])
+def test_ids_that_the_vocabulary_has_not_are_named(bad):
+    net, ids = GPT(9, **SMALL).eval(), torch.tensor([[1, bad]])
+    with pytest.raises(pn.DataError, match=f"id {bad} is outside this vocabulary of 9"):
+        net(ids)
+    with pytest.raises(pn.DataError, match=f"id {bad} is outside"):
+        net.read(ids)
+    with pytest.raises(pn.DataError, match="whole numbers"):
+        net(ids.float())
+
+
 def test_prompts_that_do_not_fit_are_refused():
     net = GPT(9, **SMALL).eval()
     with pytest.raises(pn.DataError, match="context of 12"):

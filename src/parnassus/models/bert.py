@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from ..errors import DataError, SettingError, did_you_mean
 from ..functional.attention import padding_mask
+from ..layers.embedding import looked_up
 from ..layers.positions import LearnedPositions
 from ..layers.transformer import Encoder, EncoderLayer, activation_of, dropped
 
@@ -77,9 +78,9 @@ class BERT(nn.Module):
 
     def forward(self, ids: Tensor, lengths: Tensor | None = None, *, segments: Tensor | None = None) -> Tensor:
         """The last layer's vectors; `lengths` (batch,) end the rows, `segments` (batch, time) are 0 unless given."""
-        h = self.place(self.tokens(ids))
+        h = self.place(looked_up(self.tokens, ids))
         if self.segments is not None:
-            h = h + (self.segments.weight[0] if segments is None else self.segments(segments))
+            h = h + (self.segments.weight[0] if segments is None else looked_up(self.segments, segments))
         elif segments is not None:
             raise SettingError("this net has no segments (n_segments=0); leave them out")
         h = self.dropout(self.norm(h))

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from ..errors import DataError, SettingError
 from ..layers.attention import KeyValueCache
+from ..layers.embedding import looked_up
 from ..layers.positions import LearnedPositions, Positions, inside, positions
 from ..layers.transformer import Encoder, EncoderLayer, dropped
 
@@ -138,7 +139,7 @@ class GPT(nn.Module):
 
     def states(self, ids: Tensor) -> Tensor:
         """What the last norm gives at every place: (batch, time, width)."""
-        return self.blocks(self.dropout(self.place(self.tokens(ids))), causal=True)
+        return self.blocks(self.dropout(self.place(looked_up(self.tokens, ids))), causal=True)
 
     def logits(self, states: Tensor) -> Tensor:
         """Scores of every id (..., vocab_size)."""
@@ -200,7 +201,7 @@ class GPT(nn.Module):
             return self._further(ids[:, None], reading)
         assert isinstance(self.place, LearnedPositions)
         at = reading.length
-        h = self.tokens.weight[ids]
+        h = looked_up(self.tokens, ids)
         h = h + self.place.weight[at if reading.starts is None else at - reading.starts]
         for weights, cache in zip(reading.weights, reading.caches, strict=True):
             h = _stepped(h, weights, cache, first.feed_forward.activation, self.eps)
@@ -217,7 +218,7 @@ class GPT(nn.Module):
         return [[t for m in row for t in (m.weight, m.bias)] for row in modules]  # type: ignore[misc]
 
     def _further(self, ids: Tensor, reading: Reading) -> Tensor:
-        h, at = self.tokens(ids), reading.length
+        h, at = looked_up(self.tokens, ids), reading.length
         if reading.starts is None:
             h = self.place(h, at)
         else:

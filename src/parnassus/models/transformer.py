@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ..errors import SettingError, did_you_mean
 from ..functional.attention import padding_mask
 from ..layers.attention import KeyValueCache
+from ..layers.embedding import looked_up
 from ..layers.positions import inside, positions
 from ..layers.recurrent import last_of
 from ..layers.transformer import Decoder, DecoderLayer, Encoder, EncoderLayer, dropped
@@ -199,12 +200,12 @@ class Transformer(nn.Module):
     def encode(self, source: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """The memory (batch, n, width), and who may be looked at in it."""
         mask = None if lengths is None else padding_mask(lengths, source.shape[1])
-        h = self.dropout(self.source_place(self.sources(source) * math.sqrt(self.width)))
+        h = self.dropout(self.source_place(looked_up(self.sources, source) * math.sqrt(self.width)))
         return self.encoder(h, mask=mask), mask
 
     def decode(self, target: Tensor, memory: Tensor, mask: Tensor | None = None) -> Tensor:
         """Logits (batch, m, n_targets) of what follows each id of the target."""
-        h = self.dropout(self.target_place(self.targets(target) * math.sqrt(self.width)))
+        h = self.dropout(self.target_place(looked_up(self.targets, target) * math.sqrt(self.width)))
         return self.head(self.decoder(h, memory, memory_mask=mask))
 
     def begin(self, memory: Tensor, mask: Tensor | None = None, *, n_steps: int, n_beams: int = 1) -> Writing:
