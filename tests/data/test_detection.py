@@ -299,6 +299,8 @@ def test_mirrored_boxes_lie_mirrored_and_those_outside_are_gone():
     assert after["y_lengths"].tolist() == [1]
     assert after["y_labels"][0, 0] == 1
     assert after["y"][0, 0].tolist() == [10, 1, 28, 9]
+    half = geometry.crop(torch.tensor([[6.0, 0, 24, 20]]), size=(20, 30))  # one centre at 5, the other at 24.5
+    assert moved_boxes(batch, half, (20, 30))["y_lengths"].tolist() == [0]
 
 
 def test_a_bright_square_stays_in_its_box_whatever_is_done_to_the_picture():

@@ -37,6 +37,7 @@ def test_the_loss_is_equation_one_in_loops(alpha, ratio):
     scores, offsets = torch.randn(3, 20, 4, generator=g, dtype=F64), torch.randn(3, 20, 4, generator=g, dtype=F64)
     goals, classes = 2 * torch.randn(3, 20, 4, generator=g, dtype=F64), torch.zeros(3, 20, dtype=torch.long)
     classes[0, :3], classes[0, 3:6], classes[1, 4] = torch.tensor([1, 2, 3]), -1, 2
+    scores[0, 3:6, 0] = -9.0  # of those left out, who would be the hardest negatives of all
     ours = fb.ssd_loss(scores, offsets, classes, goals, alpha=alpha, ratio=ratio)
     assert float(ours) == pytest.approx(loss_slowly(scores, offsets, classes, goals, alpha, ratio), rel=1e-12)
 

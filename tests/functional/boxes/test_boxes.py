@@ -98,6 +98,12 @@ def test_matching_forces_the_best_anchor_of_every_box_then_takes_the_threshold(s
     assert set(range(5)) <= set(found[0].tolist())  # no box is without an anchor
 
 
+def test_an_anchor_answers_when_its_overlap_exceeds_the_threshold_and_not_when_it_equals_it():
+    anchors = torch.tensor([[0.0, 0, 10, 10], [0.0, 0, 10, 5.1], [0.0, 0, 10, 5], [0.0, 0, 10, 4.9]])
+    found = fb.match_anchors(anchors, torch.tensor([[[0.0, 0, 10, 10]]]), torch.tensor([1]))
+    assert found.tolist() == [[0, 0, -1, -1]]
+
+
 def test_anchors_between_two_thresholds_are_ignored():
     anchors = torch.tensor([[0.0, 0, 10, 10], [0.0, 0, 10, 4.5], [0.0, 0, 10, 3], [30.0, 30, 40, 40]])
     found = fb.match_anchors(anchors, torch.tensor([[[0.0, 0, 10, 10]]]), torch.tensor([1]), threshold=0.5, low=0.4)
