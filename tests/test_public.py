@@ -17,8 +17,8 @@ FROZEN = {
     "Table", "Image", "HMM", "Text", "Sequences", "Speech", "SpeechRecognizer", "Detector", "Boxes",
     "Conformal", "model", "optimizer", "schedule", "loss", "initializer", "regularizer", "inference",
     "ParnassusError", "DataError", "SettingError", "FileError", "MissingExtra", "Diverged", "DataWarning", "NotFitted",
-    "byhand", "data", "evaluation", "functional", "insight", "kernels", "labelling", "layers", "models", "objectives",
-    "sampling", "train",
+    "byhand", "data", "evaluation", "functional", "hub", "insight", "kernels", "labelling", "layers", "models",
+    "objectives", "sampling", "train",
 }  # fmt: skip
 MODELS = {
     ("perceptron", "classifier"), ("adaline", "classifier"), ("lms", "regressor"),

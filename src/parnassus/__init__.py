@@ -70,6 +70,7 @@ _PACKAGES = (
     "data",
     "evaluation",
     "functional",
+    "hub",
     "insight",
     "kernels",
     "labelling",
