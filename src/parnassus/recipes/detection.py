@@ -16,7 +16,7 @@ def scattered_digits(size: Size) -> Table:
 
     Systems: object-detection
     """
-    n_train, n_test, epochs = (60, 8, 1) if size == "tiny" else (1500, 300, 25)
+    n_train, n_test, epochs = (60, 8, 1) if size == "tiny" else (1500, 200, 25)
     train, test = digit_scenes(n_train), digit_scenes(n_test, split="test", seed=1)
     rows = []
     for name, options in MODELS:
