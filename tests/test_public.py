@@ -34,6 +34,7 @@ MODELS = {
             *(f"resnet{n}" for n in (18, 20, 32, 34, 44, 50, 56, 101, 110, 152)),
             *(f"vgg{n}" for n in (11, 13, 16, 19)),
             *(f"densenet{n}" for n in (121, 169, 201)), *(f"efficientnet_b{n}" for n in range(8)),
+            "transformer", *(f"vit_{n}" for n in ("ti", "s", "b", "l", "h")),
         )
     ),
     ("lenet", "classifier"), ("lenet", "regressor"), ("cnn", "classifier"), ("cnn", "regressor"),
