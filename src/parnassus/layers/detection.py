@@ -9,6 +9,8 @@ from torch.nn import functional as F
 
 from .vision import convolution
 
+PAPER_WIDTH = 256  # channels of the towers whose first weights the papers give
+
 
 class SmallMaps(nn.Module):
     """A compact convolutional net that gives maps at strides first, 2 first, 4 first, ...: x -> list of maps.
@@ -92,7 +94,14 @@ def tower(width: int, depth: int, *, groups: int = 0) -> nn.Module:
     parts: list[nn.Module] = []
     for _ in range(depth):
         parts += [nn.Conv2d(width, width, 3, padding=1), *([nn.GroupNorm(groups, width)] if groups else []), nn.ReLU()]
-    return started_flat(nn.Sequential(*parts))
+    made = nn.Sequential(*parts)
+    if width >= PAPER_WIDTH:
+        return started_flat(made)
+    for part in made:
+        if isinstance(part, nn.Conv2d):  # through narrow layers so small weights would let nothing pass for long
+            nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
+            nn.init.zeros_(part.bias)  # type: ignore[arg-type]
+    return made
 
 
 def started_flat(module: nn.Module) -> nn.Module:
