@@ -1,0 +1,109 @@
+"""Bayesian inference against scikit-learn and arviz, and against posteriors that can be written down."""
+
+import numpy as np
+import torch
+
+from ..functional import bayes
+from ..functional.mcmc import leapfrog, transition_matrix
+from ..sampling import bulk_ess, fit_variational, sample, split_rhat, tail_ess
+from . import check
+
+
+@check("gaussian-process", oracle="scikit-learn", tolerance=1e-8)
+def a_process_at_new_points() -> float:
+    """Mean and covariance of a Gaussian process at 7 points, from 15 noisy ones."""
+    from sklearn.gaussian_process import GaussianProcessRegressor, kernels
+
+    rng = np.random.default_rng(0)
+    x, new = rng.uniform(-2, 2, (15, 1)), np.linspace(-3, 3, 7)[:, None]
+    y = np.sin(2 * x[:, 0])
+    theirs = GaussianProcessRegressor(kernels.RBF(0.7), alpha=0.05, optimizer=None).fit(x, y)
+    mean, covariance = theirs.predict(new, return_cov=True)
+    tensors = [torch.from_numpy(v) for v in (x, y, new)]
+    ours = bayes.gaussian_process(*tensors, kernel=lambda a, b: bayes.rbf_kernel(a, b, scale=0.7), noise=0.05)
+    return float(max(np.abs(ours.mean.numpy() - mean).max(), np.abs(ours.covariance.numpy() - covariance).max()))
+
+
+@check("conjugate-gaussian", "bayes-rule", oracle="scipy", tolerance=1e-10)
+def the_evidence_of_a_conjugate_family() -> float:
+    """The log evidence of three numbers with a Gaussian prior on their mean, as one multivariate density."""
+    from scipy.stats import multivariate_normal
+
+    y = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
+    found = bayes.normal_posterior(y, noise=1.0)
+    joint = multivariate_normal(np.zeros(3), np.eye(3) + np.ones((3, 3)))
+    return max(abs(found.log_evidence - float(joint.logpdf(y.numpy()))), abs(found.mean - 1.5))
+
+
+@check("metropolis-hastings", oracle="(closed form)", tolerance=1e-12)
+def the_law_of_a_chain_of_three_states() -> float:
+    """The stationary law of a Metropolis-Hastings chain with a proposal that is not symmetric."""
+    p = torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64)
+    q = torch.tensor([[0.1, 0.7, 0.2], [0.3, 0.2, 0.5], [0.6, 0.3, 0.1]], dtype=torch.float64)
+    return float((torch.linalg.matrix_power(transition_matrix(p, q), 300)[0] - p).abs().max())
+
+
+@check("hamiltonian-monte-carlo", oracle="(closed form)", tolerance=1e-10)
+def a_path_runs_back() -> float:
+    """Ten leapfrog steps, the momentum turned round, and ten more: the start."""
+    start = torch.tensor([1.0, -0.5], dtype=torch.float64)
+    theta, p = leapfrog(lambda t: -(t**3), start, 0 * start, step=0.2, n_steps=10)
+    back, turned = leapfrog(lambda t: -(t**3), theta, -p, step=0.2, n_steps=10)
+    return float(torch.stack([(back - start).abs().max(), turned.abs().max()]).max())
+
+
+@check("nuts", "hamiltonian-monte-carlo", oracle="(closed form)", tolerance=4.5)
+def draws_of_a_correlated_normal() -> float:
+    """How many standard errors the means of 4 x 400 draws by NUTS and by HMC are off, at most."""
+    precision = torch.linalg.inv(torch.tensor([[1.0, 0.9], [0.9, 1.0]], dtype=torch.float64))
+    worst = 0.0
+    for method in ("nuts", "hmc"):
+        found = sample(
+            lambda t: -0.5 * ((t @ precision) * t).sum(-1), torch.zeros(2), method=method, n_draws=400, n_warmup=200
+        )
+        worst = max(worst, *(abs(v["mean"]) / v["mcse"] for v in found.summary().values()))
+    return worst
+
+
+@check("mcmc-diagnostics", oracle="arviz", tolerance=1e-8)
+def diagnostics_of_sticky_chains() -> float:
+    """R-hat and effective sizes of four autocorrelated chains, relative to arviz's."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # arviz tells of its own next version
+        import arviz
+
+        x = np.random.default_rng(0).normal(size=(4, 300))
+        for t in range(1, 300):
+            x[:, t] += 0.8 * x[:, t - 1]
+        theirs = [float(arviz.rhat(x)), float(arviz.ess(x)), float(arviz.ess(x, method="tail"))]
+    ours = [split_rhat(x), bulk_ess(x), tail_ess(x)]
+    return max(abs(a / b - 1) for a, b in zip(ours, theirs, strict=True))
+
+
+@check("variational-inference", oracle="(closed form)", tolerance=0.08)
+def a_mean_field_of_a_correlated_normal() -> float:
+    """The variances of the best independent normal, 0.19 each, relative."""
+    precision = torch.linalg.inv(torch.tensor([[1.0, 0.9], [0.9, 1.0]], dtype=torch.float64))
+    found = fit_variational(lambda t: -0.5 * ((t @ precision) * t).sum(-1), torch.ones(2))
+    return float(np.abs(np.diag(found.covariance) / 0.19 - 1).max())
+
+
+@check("bayesian-neural-network", "mc-predictive", oracle="(closed form)", tolerance=0.25)
+def a_net_without_hidden_layer() -> float:
+    """The spread of a linear net's answers by Hamiltonian Monte Carlo, relative to the exact posterior's."""
+    from ..estimators.regressor import Regressor
+    from ..registry import inference, model
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 2)).astype(np.float32)
+    x = (x - x.mean(0)) / x.std(0)
+    y = x @ [0.8, -0.5] + 0.5 * rng.normal(size=60)
+    y = ((y - y.mean()) / y.std()).astype(np.float32)
+    chains = inference("hmc", noise=0.6, n_draws=400, n_warmup=150)
+    net = Regressor(model("mlp", hidden=()), inference=chains, epochs=200, lr=0.01).fit(x, y)
+    design = torch.from_numpy(np.column_stack([x, np.ones(60)])).double()
+    exact = bayes.linear_posterior(design, torch.from_numpy(y).double(), noise=0.36, precision=1.0)
+    spread = exact.predict(design[:8])[1].sqrt().numpy()
+    return float(np.abs(net.uncertainty(x[:8]).epistemic / spread - 1).max())
