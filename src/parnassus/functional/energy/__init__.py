@@ -1,0 +1,44 @@
+"""Machines with an energy: Hopfield nets, Boltzmann machines, and restricted ones."""
+
+from .boltzmann import (
+    boltzmann_energy,
+    boltzmann_gradient,
+    boltzmann_law,
+    energy_gap,
+    gibbs_sweeps,
+    unit_probability,
+)
+from .hopfield import hebbian_weights, hopfield_energy, modern_recall, recall
+from .restricted import (
+    Machine,
+    contrastive_slopes,
+    estimated_log_partition,
+    exact_log_partition,
+    free_energy,
+    hidden_probability,
+    joint_energy,
+    pseudo_likelihood,
+    visible_mean,
+)
+
+__all__ = [
+    "Machine",
+    "boltzmann_energy",
+    "boltzmann_gradient",
+    "boltzmann_law",
+    "contrastive_slopes",
+    "energy_gap",
+    "estimated_log_partition",
+    "exact_log_partition",
+    "free_energy",
+    "gibbs_sweeps",
+    "hebbian_weights",
+    "hidden_probability",
+    "hopfield_energy",
+    "joint_energy",
+    "modern_recall",
+    "pseudo_likelihood",
+    "recall",
+    "unit_probability",
+    "visible_mean",
+]
