@@ -16,6 +16,7 @@ SHARED = """
     checkpoint-every resume progress optimizer.lr optimizer.betas optimizer.eps optimizer.weight-decay schedule.warmup
     codec.size codec.resize codec.mode codec.memory codec.scaling codec.missing codec.fill-value codec.missing-indicator
     codec.categories codec.max-categories codec.unit-rows codec.unit codec.lower codec.min-count codec.max-words
+    codec.clean codec.language codec.n-grams
     codec.augment codec.standardize codec.dtype codec.n-symbols
     codec.max-length codec.weighting codec.features codec.convention codec.sample-rate codec.n-mels codec.n-ceps
     codec.deltas codec.normalize codec.channels codec.hold codec.mask codec.noise codec.speed codec.column codec.folder

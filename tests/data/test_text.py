@@ -162,3 +162,34 @@ def test_a_bag_of_words_tells_two_topics_apart():
     x = everything(codec, texts)["x"].double().numpy()
     w = np.linalg.lstsq(x[:40], 2.0 * y[:40] - 1, rcond=None)[0]
     assert ((x[40:] @ w > 0) == y[40:]).mean() >= 0.95
+
+
+@pytest.mark.parametrize("weighting", ["count", "tfidf"])
+def test_runs_of_words_are_counted_as_scikit_learn_counts_them(weighting):
+    texts = ["the red dog saw the red cat", "dog cat", "a red dog", "cat"]
+    codec = Text(n_grams=3, weighting=weighting).fit(texts)
+    bag = everything(codec, [*texts, "the red zebra saw the dog", "red"])["x"]
+    peer = CountVectorizer if weighting == "count" else TfidfVectorizer
+    theirs = peer(ngram_range=(1, 3), token_pattern=r"\w+").fit(texts)
+    rows = torch.tensor(theirs.transform([*texts, "the red zebra saw the dog", "red"]).toarray())
+    order = [codec.vector_names.index(name) for name in theirs.get_feature_names_out()]
+    if weighting == "count":
+        assert torch.equal(bag[:, order].double(), rows.double())
+    else:  # the unknown word counts in our rows' length
+        torch.testing.assert_close(bag[:4, order].double(), rows[:4])
+
+
+def test_texts_are_cleaned_before_they_are_cut_and_the_steps_travel():
+    codec = Text(clean=("html", "stop_words")).fit(["<b>The</b> good film", "a bad film"])
+    assert codec.words == ["bad", "film", "good"]
+    again = Text.from_state(codec.state())
+    assert torch.equal(everything(again, ["The <i>bad</i>"])["x"], everything(codec, ["bad"])["x"])
+    with pytest.raises(SettingError, match="did you mean 'html'"):
+        Text(clean=("htm",))
+
+
+def test_a_text_can_be_subwords():
+    codec = Text(unit="byte_bpe", max_words=300).fit(TEXTS)
+    batch = everything(codec, TEXTS, "tokens")
+    assert codec.decode(batch["x"]) == TEXTS
+    assert codec.vocab_size <= 300
