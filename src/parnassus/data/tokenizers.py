@@ -133,7 +133,8 @@ class Tokenizer:
             return _wordpiece(texts, size, self.min_count)
         shared: dict[str, Any] = {"vocab_size": size, "special_tokens": specials, "show_progress": False}
         if self.unit == "unigram":
-            made, trainer = Rust(models.Unigram()), trainers.UnigramTrainer(unk_token=RESERVED[1], **shared)
+            made = Rust(models.Unigram())
+            trainer: Any = trainers.UnigramTrainer(unk_token=RESERVED[1], **shared)
         else:
             made = Rust(models.BPE(unk_token=None if self.unit == "byte_bpe" else RESERVED[1]))
             alphabet = pre_tokenizers.ByteLevel.alphabet() if self.unit == "byte_bpe" else []
