@@ -1,5 +1,6 @@
 """N-gram models: the inventories' numbers, a slow twin, nltk and KenLM."""
 
+import contextlib
 import math
 from collections import Counter
 from itertools import pairwise
@@ -18,6 +19,9 @@ from parnassus.functional.ngram_smoothing import (
     ngram_model,
 )
 from parnassus.functional.ngrams import NGrams
+
+with contextlib.suppress(ImportError):  # its import draws from the global random state, which tests must leave alone
+    import nltk.lm  # noqa: F401
 
 PIZZA = ["I like pizza", "I like pasta", "I eat pizza"]
 WORDS = ["I", "like", "pizza", "pasta", "eat"]

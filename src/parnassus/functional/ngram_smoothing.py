@@ -153,8 +153,8 @@ def _interpolated(levels: list[Level], adjusted: list[Floats], discount: Discoun
         if fell_back:
             fallbacks.append(k)
         if k == 1:
-            whole = max(float(a.sum()), 1e-300)
-            lower = (a - taken) / whole + taken.sum() / whole * lower
+            everything = max(float(a.sum()), 1e-300)
+            lower = (a - taken) / everything + taken.sum() / everything * lower
         else:
             context, n = contexts_of(level, n_ids), len(levels[k - 2].codes)
             whole = totals(level, a, n_ids, n)
