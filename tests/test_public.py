@@ -10,7 +10,7 @@ import parnassus as pn
 
 FROZEN = {
     "Bagging", "Voting", "Stacking", "AdaBoost", "GradientBoosting", "Snapshot", "SWA",
-    "Clusterer", "Density", "KMeans", "GaussianMixture", "NaiveBayes",
+    "Clusterer", "Density", "KMeans", "GaussianMixture", "NaiveBayes", "RBM", "DBN",
     "__version__", "Classifier", "Regressor", "load", "keep_memory", "optimize", "find_rate", "summary", "drift",
     "cross_validate", "bias_variance", "SelectColumns", "project", "learning_curve", "validation_curve", "compare",
     "choose_sequence_model", "sample", "fit_variational",
@@ -40,6 +40,7 @@ MODELS = {
     ("lenet", "classifier"), ("lenet", "regressor"), ("cnn", "classifier"), ("cnn", "regressor"),
     ("polynomial", "regressor"),
     ("kmeans", "clusterer"), ("minibatch_kmeans", "clusterer"), ("gmm", "clusterer"), ("gmm", "density"),
+    ("rbm", "density"), ("gaussian_rbm", "density"), ("dbn", "classifier"),
     ("ppca", "density"), ("factor_analysis", "density"),
     ("multinomial_nb", "classifier"), ("bernoulli_nb", "classifier"), ("gaussian_nb", "classifier"),
     *((name, "detector") for name in ("ssd", "retinanet", "fcos", "faster_rcnn")),

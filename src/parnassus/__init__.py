@@ -18,6 +18,8 @@ _PUBLIC = {
     "Boxes": "data.detection",
     "GaussianMixture": "estimators.density",
     "NaiveBayes": "estimators.bayes",
+    "RBM": "estimators.energy",
+    "DBN": "estimators.energy",
     "Conformal": "estimators.conformal",
     "HMM": "estimators.hmm",
     "SpeechRecognizer": "estimators.speech_recognizer",

@@ -82,6 +82,8 @@ def batch_of(builder: Builder, task: str, n: int = 8, seed: int = 0) -> dict[str
         batch["x"] -= 3
     if builder.name == "multinomial_nb":  # which takes counts
         batch["x"] = batch["x"].abs()
+    if builder.name == "dbn":  # whose units take numbers from 0 to 1
+        batch["x"] = (3 * batch["x"]).sigmoid()
     if "cardinalities" in builder.facts:
         batch["columns"] = torch.stack([torch.randint(0, c, (n,), generator=g) for c in SMALLEST["cardinalities"]], 1)
     batch["y"] = torch.arange(n) % 3 if task == "classifier" else torch.randn(n, 3, generator=g)
@@ -172,6 +174,7 @@ def test_it_learns_eight_rows_by_heart(builder, task):
         batch["y"] = torch.arange(8) % 3 if task == "classifier" else batch["x"][:, :3].float()
     elif task == "classifier":
         batch["x"][:, ..., :3] += 6 * torch.eye(3)[batch["y"]].view(8, *[1] * (batch["x"].ndim - 2), 3)
+        batch["x"] = batch["x"].clamp(0, 1) if builder.name == "dbn" else batch["x"]
     else:
         batch["y"] = batch["x"].flatten(1)[:, :3] @ torch.tensor([[1.0, 0.0, 1.0], [0.0, -1.0, 0.5], [0.2, 0.0, 1.0]])
     family = inspect.unwrap(builder.make).__name__

@@ -175,6 +175,7 @@ def trainer_of(objective, n=N, optimizer="adam", **plan):
 
 # plain supervised nets, as resnet20 is: what is theirs alone is tested in test_models.py
 ZOO = {"xception", "alexnet", "zfnet", "googlenet", "mobilenet_v1", "mobilenet_v2"}
+ZOO |= {"dbn"}  # contrastive steps draw for every row: weighted rows are other draws; see test_energy.py
 ZOO |= {"transformer", "s4", "s4d", "s5", "mamba", "mamba2", "bimamba", "jamba"}
 
 

@@ -1,0 +1,51 @@
+"""Machines with an energy against scikit-learn's, and against laws written out state by state."""
+
+import numpy as np
+import torch
+
+from ..functional import energy
+from . import check
+
+
+@check("rbm", oracle="scikit-learn", tolerance=1e-10)
+def free_energies_and_hidden_units() -> float:
+    """Free energies and hidden probabilities with the weights of scikit-learn's machine."""
+    from sklearn.neural_network import BernoulliRBM
+
+    rng = np.random.default_rng(0)
+    theirs = BernoulliRBM(5, n_iter=2, random_state=0).fit(rng.random((40, 8)).round())
+    parts = theirs.components_.T, theirs.intercept_visible_, theirs.intercept_hidden_
+    ours = energy.Machine(*(torch.from_numpy(part) for part in parts))
+    v = rng.random((6, 8)).round()
+    rows = torch.from_numpy(v)
+    gaps = [
+        energy.free_energy(rows, ours).numpy() - theirs._free_energy(v),
+        energy.hidden_probability(rows, ours).numpy() - theirs.transform(v),
+    ]
+    return float(max(np.abs(gap).max() for gap in gaps))
+
+
+@check("boltzmann-machine", "gibbs-sampling", oracle="(closed form)", tolerance=0.02)
+def sweeps_against_the_law() -> float:
+    """The shares of 16 states after sweeps of 20,000 machines of four units, against exp(-E) / Z."""
+    draw = np.triu(np.random.default_rng(0).normal(size=(4, 4)), 1)
+    w = torch.from_numpy(draw + draw.T)
+    b = torch.from_numpy(np.random.default_rng(1).normal(size=4))
+    _, law = energy.boltzmann_law(w, b)
+    start = torch.zeros(20_000, 4, dtype=torch.float64)
+    drawn = energy.gibbs_sweeps(start, w, b, n_sweeps=15, generator=torch.Generator().manual_seed(0))
+    number = (drawn @ torch.tensor([8.0, 4.0, 2.0, 1.0], dtype=torch.float64)).long()
+    return float((torch.bincount(number, minlength=16) / 20_000 - law).abs().max())
+
+
+@check("contrastive-divergence", oracle="(closed form)", tolerance=1e-5)
+def slopes_of_the_exact_law() -> float:
+    """Contrastive slopes with rows of the machine's own law, against the likelihood's gradient (oracle B7.3)."""
+    w = torch.tensor([[1.0, -1.0], [0.5, 2.0], [-0.5, 0.0]], dtype=torch.float64)
+    machine = energy.Machine(w, torch.tensor([0.1, -0.2, 0.3]).double(), torch.tensor([0.0, -0.5]).double())
+    states = torch.tensor([[i >> 2 & 1, i >> 1 & 1, i & 1] for i in range(8)], dtype=torch.float64)
+    times = ((-energy.free_energy(states, machine)).softmax(0) * 2_000_000).round().long()
+    data = torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 1.0]], dtype=torch.float64)
+    by_w, _, _ = energy.contrastive_slopes(data, states.repeat_interleave(times, 0), machine)
+    expected = torch.tensor([[0.081119, 0.002591], [-0.062775, -0.056911], [0.082402, 0.035272]], dtype=torch.float64)
+    return float((by_w + expected).abs().max())

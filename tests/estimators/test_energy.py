@@ -1,0 +1,208 @@
+"""Boltzmann machines and belief nets as estimators, against exact likelihoods, scikit-learn and the book's example."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import shift
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import BernoulliRBM
+from sklearn.pipeline import make_pipeline
+
+import parnassus as pn
+from parnassus.errors import DataError, SettingError
+from parnassus.functional.energy import Machine, contrastive_slopes, exact_log_partition, free_energy
+from parnassus.objectives.energy import BeliefNet, ContrastiveDivergence, Restricted
+
+
+def digits():
+    """Scikit-learn's digits, the pixels that tell something."""
+    X, y = load_digits(return_X_y=True)
+    return X[:, (X > 0).mean(0) > 0.3], y
+
+
+def stripes(n=400, seed=0):
+    """Rows of 4 x 3 units: whole rows or whole columns are on, a little disturbed."""
+    rng = np.random.default_rng(seed)
+    pictures = np.where(
+        (rng.random(n) < 0.5)[:, None, None], rng.random((n, 4, 1)) < 0.5, rng.random((n, 1, 3)) < 0.5
+    ) ^ (rng.random((n, 4, 3)) < 0.02)
+    return pictures.reshape(n, 12).astype(np.float32)
+
+
+@pytest.mark.parametrize("gaussian", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_slopes_without_autograd_are_the_equations(draws, gaussian, weighted):
+    net = Restricted(5, 3, gaussian=gaussian).double()
+    v, again = torch.rand(8, 5).double(), torch.rand(6, 5).double()
+    weight = torch.rand(8).double() if weighted else None
+    for _ in range(2):  # the second time in room that is there
+        net.slopes(v, again, weight)
+    expected = contrastive_slopes(v, again, net.machine, weight=weight)
+    for parameter, slope in zip((net.w, net.b, net.c), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, slope, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("n_chains", [0, 20])
+def test_training_raises_the_exact_likelihood(n_chains):
+    X = stripes()
+    machine = pn.RBM(pn.model("rbm", n_components=10, n_chains=n_chains), epochs=150, batch_size=20).fit(X)
+    independent = np.clip(X.mean(0), 0.01, 0.99)
+    alone = (X * np.log(independent) + (1 - X) * np.log(1 - independent)).sum(1).mean()
+    assert machine.score(X) > alone + 1.5
+    net = machine.objective_.net
+    rows = torch.from_numpy(X).double()
+    exact = Machine(*(p.detach().double() for p in (net.w, net.b, net.c)))
+    expected = float((-free_energy(rows, exact)).mean()) - exact_log_partition(exact)
+    assert machine.score(X) == pytest.approx(expected, abs=1e-6)
+    assert machine.objective_.log_partition()[1] == 0.0
+
+
+def test_rows_drawn_look_like_the_rows_learned():
+    X = stripes(600)
+    machine = pn.RBM(n_components=12, epochs=200, batch_size=20).fit(X)
+    drawn = machine.sample(400, seed=1)
+    assert set(np.unique(drawn)) <= {0.0, 1.0}
+    assert np.abs(drawn.mean(0) - X.mean(0)).max() < 0.2
+    np.testing.assert_array_equal(drawn, machine.sample(400, seed=1))
+    whole = drawn.reshape(-1, 4, 3)
+    striped = [(p == p[:, :1]).all() or (p == p[:1]).all() for p in whole]
+    random = (np.random.default_rng(0).random((400, 4, 3)) < 0.5).astype(int)
+    assert np.mean(striped) > np.mean([(p == p[:, :1]).all() or (p == p[:1]).all() for p in random]) + 0.2
+
+
+def test_log_densities_of_many_units_are_estimated_once_and_saved(tmp_path):
+    X = (digits()[0][:300] > 7).astype(np.float32)
+    machine = pn.RBM(n_components=20, epochs=5, codec=pn.Table(scaling="none")).fit(X)
+    value, error = machine.objective_.log_partition()
+    assert 0 < error < 1
+    scores = machine.score_samples(X[:5])
+    again = pn.load(machine.save(tmp_path / "m.parnassus") and tmp_path / "m.parnassus")
+    np.testing.assert_array_equal(again.score_samples(X[:5]), scores)
+    assert again.objective_.log_partition() == (value, error)
+
+
+def test_it_is_a_transformer_in_a_pipeline():
+    X, y = digits()
+    features = pn.RBM(n_components=60, epochs=15)
+    ours = make_pipeline(features, LogisticRegression(max_iter=3000)).fit(X[:900], y[:900]).score(X[900:], y[900:])
+    theirs = make_pipeline(
+        BernoulliRBM(60, learning_rate=0.06, n_iter=15, random_state=0), LogisticRegression(max_iter=3000)
+    )
+    assert ours > theirs.fit(X[:900] / 16, y[:900]).score(X[900:] / 16, y[900:]) - 0.05
+    assert pn.RBM(n_components=7, epochs=1).fit(X).transform(X[:3]).shape == (3, 7)
+
+
+def test_b7_5_features_of_shifted_digits_and_a_second_machine_that_hurts():
+    X, y = load_digits(return_X_y=True)
+    pictures = X[:700].reshape(-1, 8, 8)
+    moves = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
+    rows = np.concatenate([np.stack([shift(p, m, order=0) for p in pictures]) for m in moves]).reshape(-1, 64) / 16
+    labels = np.tile(y[:700], 5)
+    order = np.random.default_rng(0).permutation(len(rows))
+    train, test = order[700:], order[:700]
+
+    def judged(features):
+        return (
+            LogisticRegression(C=1000, max_iter=2000)
+            .fit(features[train], labels[train])
+            .score(features[test], labels[test])
+        )
+
+    settings = {"epochs": 10, "batch_size": 10, "lr": 0.06, "optimizer": "sgd", "codec": pn.Table(scaling="none")}
+    first = pn.RBM(n_components=100, **settings).fit(rows[train])
+    one = first.transform(rows)
+    two = pn.RBM(n_components=100, **settings).fit(one[train]).transform(one)
+    raw, single, double = judged(rows), judged(one), judged(two)
+    assert single > raw + 0.05
+    assert single > double - 0.01  # the book: depth helps; its data say that the second machine does not
+
+
+def test_a_gaussian_machine_describes_numbers_in_their_own_units():
+    rng = np.random.default_rng(0)
+    X = np.where(rng.random(600)[:, None] < 0.5, [10.0, -3.0], [14.0, 3.0]) + rng.normal(size=(600, 2))
+    machine = pn.RBM("gaussian_rbm", n_components=8, epochs=120).fit(X)
+    drawn = machine.sample(800)
+    np.testing.assert_allclose(drawn.mean(0), X.mean(0), atol=0.9)
+    grid = np.stack(np.meshgrid(np.linspace(-10, 34, 221), np.linspace(-24, 24, 241)), -1).reshape(-1, 2)
+    cell = (44 / 220) * (48 / 240)
+    assert np.exp(machine.score_samples(grid)).sum() * cell == pytest.approx(1, abs=0.01)
+    again = machine.objective_.reconstruct({"x": torch.from_numpy(X).float()})
+    assert np.corrcoef(again[:, 0], X[:, 0])[0, 1] > 0.6
+
+
+def test_a_belief_net_trains_its_layers_in_turn_and_classifies():
+    X, y = digits()
+    net = pn.DBN(pn.model("dbn", hidden=(64, 32)), epochs=30).fit(X[:900], y[:900])
+    assert net.score(X[900:], y[900:]) > 0.85
+    names = [set(record) & {"layer0", "layer1", "fit"} for record in net.history_]
+    assert names[0] == {"layer0"}
+    assert names[-1] == {"fit"}
+    assert {"layer1"} in names
+    assert net.objective_.draw(3, torch.Generator().manual_seed(0), n_sweeps=20).shape == (3, X.shape[1])
+
+
+def test_layers_stay_as_pretrained_where_only_the_top_is_tuned():
+    X, y = digits()
+    settings = {"hidden": (20,), "pretraining": 0.5}
+    nets = [
+        pn.DBN(pn.model("dbn", fine_tuning=fine, **settings), epochs=4).fit(X[:300], y[:300]) for fine in (False, True)
+    ]
+    half = pn.DBN(pn.model("dbn", fine_tuning=False, **settings), epochs=4).fit(X[:300], y[:300])
+    torch.testing.assert_close(nets[0].objective_.machines[0].w, half.objective_.machines[0].w, rtol=0, atol=0)
+    assert not torch.equal(nets[0].objective_.machines[0].w, nets[1].objective_.machines[0].w)
+
+
+@pytest.mark.parametrize(("make", "error", "words"), [
+    (lambda X: pn.Density("rbm", epochs=1).fit(X), DataError, "minmax"),
+    (lambda X: pn.Classifier("dbn", epochs=1).fit(X, X[:, 0] > 0), DataError, "minmax"),
+    (lambda X: pn.RBM(n_components=0, epochs=1).fit(X), SettingError, "hidden units"),
+    (lambda X: pn.DBN(pn.model("dbn", hidden=()), epochs=1).fit(X, X[:, 0] > 0), SettingError, "layers of hidden"),
+    (lambda X: pn.DBN(pn.model("dbn", pretraining=1.0), epochs=1).fit(X, X[:, 0] > 0), SettingError, "share"),
+])  # fmt: skip
+def test_bad_input_is_refused(make, error, words):
+    with pytest.raises(error, match=words):
+        make(np.random.default_rng(0).normal(size=(40, 3)))
+
+
+def test_objectives_say_how_many_numbers_are_free(draws):
+    assert ContrastiveDivergence(64, 100).n_parameters == 6564  # B7.5
+    assert sum(p.numel() for p in BeliefNet(
+        64, (100, 100), 10, pretraining=0.5, fine_tuning=True, n_steps=1
+    ).parameters()) == 6564 + 10200 + 1010  # fmt: skip
+
+
+@pytest.mark.parametrize("make", [
+    lambda **s: pn.RBM(pn.model("rbm", n_components=6, n_chains=5), **s),
+    lambda **s: pn.DBN(pn.model("dbn", hidden=(8, 6)), **s),
+])  # fmt: skip
+def test_a_run_that_was_cut_short_goes_on_to_the_same_weights(tmp_path, make):
+    X = stripes(60)
+    y = X[:, :3].sum(1) > 1.5
+    settings = {"epochs": 6, "batch_size": 20}
+    whole = make(**settings).fit(X, y)
+    out = str(tmp_path / "run")
+
+    class Cut(Exception):
+        pass
+
+    net = make(**settings, out=out, checkpoint_every=1)
+    from parnassus.train import trainer
+
+    step, taken = trainer.Trainer.train_step, []
+
+    def cut(self, window):
+        step(self, window)
+        taken.append(1)
+        if len(taken) == 10:
+            raise Cut
+
+    trainer.Trainer.train_step = cut
+    try:
+        with pytest.raises(Cut):
+            net.fit(X, y)
+    finally:
+        trainer.Trainer.train_step = step
+    again = make(**settings, out=out, resume=True).fit(X, y)
+    for one, other in zip(whole.objective_.state_dict().values(), again.objective_.state_dict().values(), strict=True):
+        assert torch.equal(one.nan_to_num(), other.nan_to_num())
