@@ -60,7 +60,8 @@ def test_the_published_prior_of_the_anaesthetists():
 def test_the_log_likelihood_never_falls():
     _, answers = made_up()
     history = dawid_skene(*answers, smoothing=0).log_likelihood
-    assert len(history) > 3 and (np.diff(history) > -1e-9).all()
+    assert len(history) > 3
+    assert (np.diff(history) > -1e-9).all()
 
 
 def test_steps_equal_loops_over_answers():
@@ -78,11 +79,13 @@ def test_an_annotator_who_guesses_is_found_out_and_the_truth_recovered_better_th
     by_vote = votes(answers[0], answers[2], 400, 3).argmax(1)
     assert (found.posterior.argmax(1) == truth).mean() > (by_vote == truth).mean() + 0.1
     diagonal = np.einsum("akk->ak", found.confusion).mean(1)
-    assert diagonal.argmax() == 0 and diagonal[0] > max(diagonal[1:]) + 0.25
+    assert diagonal.argmax() == 0
+    assert diagonal[0] > max(diagonal[1:]) + 0.25
 
 
 def test_an_annotator_never_asked_is_taken_to_guess():
     item, annotator, label = np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([0, 0, 1])
     found = dawid_skene(item, annotator, label, (2, 3, 2), smoothing=0)
-    assert np.isfinite(found.posterior).all() and np.isfinite(found.confusion).all()
+    assert np.isfinite(found.posterior).all()
+    assert np.isfinite(found.confusion).all()
     assert found.confusion[2].tolist() == [[0.5, 0.5], [0.5, 0.5]]
