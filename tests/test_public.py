@@ -10,11 +10,11 @@ import parnassus as pn
 
 FROZEN = {
     "Bagging", "Voting", "Stacking", "AdaBoost", "GradientBoosting", "Snapshot", "SWA",
-    "Clusterer", "Density", "KMeans", "GaussianMixture", "NaiveBayes", "RBM", "DBN",
+    "Autoencoder", "Clusterer", "Density", "KMeans", "GaussianMixture", "NaiveBayes", "RBM", "DBN",
     "__version__", "Classifier", "Regressor", "load", "keep_memory", "optimize", "find_rate", "summary", "drift",
     "cross_validate", "bias_variance", "SelectColumns", "project", "learning_curve", "validation_curve", "compare",
     "choose_sequence_model", "sample", "fit_variational",
-    "Table", "Image", "HMM", "Text", "Sequences", "Speech", "SpeechRecognizer", "Detector", "Boxes",
+    "Table", "Image", "HMM", "Forecaster", "Text", "Sequences", "Speech", "SpeechRecognizer", "Detector", "Boxes",
     "Conformal", "model", "optimizer", "schedule", "loss", "initializer", "regularizer", "inference",
     "ParnassusError", "DataError", "SettingError", "FileError", "MissingExtra", "Diverged", "DataWarning", "NotFitted",
     "byhand", "data", "evaluation", "functional", "hub", "insight", "kernels", "labelling", "layers", "models",

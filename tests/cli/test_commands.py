@@ -26,6 +26,7 @@ WITHOUT_MODEL = {name for name in SHARED.split() if not name.startswith("model."
 SURFACE = {
     "train clusterer --model kmeans": WITHOUT_MODEL
     | {"n-clusters", "n-init", *(f"model.{name}" for name in ("n-clusters", "n-init", "tol", "init", "centers"))},
+    "train autoencoder --model linear_ae": WITHOUT_MODEL | {"quantile", "model.n-latent"},
     "train density --model gmm": WITHOUT_MODEL
     | {"n-components", "covariance-type", "n-init", "tol", "reg-covar", "model.init", "model.means"}
     | {"model.weights", "model.concentration"}
@@ -38,6 +39,11 @@ SURFACE = {
     "train detector --model ssd": WITHOUT_MODEL
     | {"augment", "bad-boxes"}
     | {f"model.{name}" for name in ("alpha", "anchor-scale", "backbone", "negatives", "ratios", "threshold", "widths")},
+    "train forecaster --model gru": WITHOUT_MODEL
+    | {"horizon", "history", "season", "strategy", "distribution", "quantiles", "scaling", "transform", "calendar"}
+    | {"time", "series", "past", "known", "frequency", "missing", "duplicates"}
+    | {f"model.{name}" for name in ("hidden", "reset", "n-layers", "bidirectional", "merge", "pooling", "dropout")}
+    | {"model.zoneout", "model.embedding"},
     "compare": {"data", "models", "target", "drop", "task", "folds", "groups", "metric", "seed", "json"},
     "evaluate": {"RUN", "data", "target", "report", "json"},
     "predict": {"RUN", "data", "text", "out", "proba", "on-error", "json"},

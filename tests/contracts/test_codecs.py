@@ -16,10 +16,13 @@ from parnassus import store
 from parnassus.data.chunks import Chunks, Spilled
 from parnassus.data.codec import Codec, codec_kinds
 from parnassus.data.detection import Boxes, BoxTargets
+from parnassus.data.holed import HoledTable
 from parnassus.data.ordered import Ordered
 from parnassus.data.quantiles import Quantiles
 from parnassus.data.rows import Stream
 from parnassus.data.sequences import SequenceList
+from parnassus.data.series import Reading, read_panel
+from parnassus.data.series_windows import SeriesWindows, training_spans
 from parnassus.data.targets import Labels, Multilabel, Numbers, Target
 from parnassus.data.transcripts import Transcripts
 from parnassus.estimators.intake import take_rows
@@ -43,6 +46,7 @@ SOUNDS = [RNG.uniform(-0.5, 0.5, 800 + 37 * (i * 7 % N)) for i in range(N)]
 STEPS = RNG.normal(2, 3, (N, 4, 2))
 RAGGED = [RNG.normal(2, 3, (1 + i % 5, 2)) for i in range(N)]
 SYMBOLS = SequenceList(RNG.integers(0, 5, 1 + i % 4) for i in range(N))
+PANEL = read_panel(RNG.normal(5, 2, (16, 2)), Reading())
 SHADES = RNG.random((N, 5, 4)).astype(np.float32)
 
 
@@ -67,6 +71,7 @@ SAMPLES = {
     "table to be embedded": Sample(
         lambda: pn.Table(categories="embedding"), FRAME, FRAME[FRAME.columns[::-1]], ("order", "size")
     ),
+    "table with holes": Sample(HoledTable, NUMBERS, NUMBERS[:, :2], ("2", "3"), NUMBERS, 1e-5),
     "coloured pictures": Sample(pn.Image, PIXELS, PIXELS[:, :4], ("(3, 5, 4)", "(3, 4, 4)"), PIXELS),
     "grey pictures": Sample(pn.Image, PIXELS[..., 0], PIXELS, ("(1, 5, 4)", "(3, 5, 4)"), PIXELS[..., 0]),
     "pictures of fractions": Sample(
@@ -87,6 +92,12 @@ SAMPLES = {
     ),
     "symbols": Sample(
         lambda: pn.data.sequences.Sequences(n_symbols=5), SYMBOLS, SequenceList([np.array([9])]), ("9", "0 to 4")
+    ),
+    "windows of series": Sample(
+        SeriesWindows,
+        training_spans(PANEL, history=3, horizon=2),
+        training_spans(PANEL, history=4, horizon=2),
+        ("3", "4"),
     ),
     "rare words": Sample(lambda: pn.Text(weighting="tfidf", min_count=2), TEXTS, "text", ("list", "single string")),
 }

@@ -63,6 +63,9 @@ def choose(estimator: "Estimator", view: str | None) -> tuple[str, Callable[[], 
 
 def objective_of(estimator: "Estimator", made: Any) -> Objective:
     """What a builder made as an objective: a plain module is taught by the target's loss."""
+    around = getattr(estimator, "objective_around", None)  # of tasks whose answers are no target beside the inputs
+    if around is not None:
+        return around(made)
     if isinstance(made, Objective):
         if estimator.inference is not None:
             raise SettingError(
@@ -129,7 +132,7 @@ def name_features(estimator: "Estimator") -> None:
     """What scikit-learn wants to know of a table's columns."""
     vars(estimator).pop("feature_names_in_", None)
     vars(estimator).pop("n_features_in_", None)
-    if estimator.codec_.kind == "table":
+    if estimator.codec_.kind in ("table", "holed_table"):
         estimator.n_features_in_ = estimator.codec_.n_columns  # type: ignore[attr-defined]
         names = estimator.codec_.feature_names  # type: ignore[attr-defined]
         if names is not None:

@@ -1,0 +1,267 @@
+"""Rows as short codes and back: what is odd, what is missing, and, of variational ones, new rows."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data.codec import form_of
+from ..data.holed import HoledTable
+from ..data.image import Image
+from ..data.sources import Columns
+from ..errors import DataError, SettingError
+from ..evaluation.result import Evaluation
+from ..evaluation.unsupervised import mean_of
+from ..objectives.autoencoder import Autoencoding, observed_of, row_means
+from ..objectives.vae import Variational
+from ..train.phase import Batch
+from ..train.randomness import kept_random, seed_device, seed_of
+from .assembly import device_under
+from .base import Estimator
+from .intake import Examples
+from .protocol import fitted
+from .unsupervised import Unsupervised
+from .using import spread, usable
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+N_MEANT = 32  # draws that a filled-in value is the mean of
+N_WEIGHED = 64  # draws of a bound of the likelihood
+
+
+class Autoencoder(Unsupervised):
+    """Rows as codes and back: compression, odd rows, missing values, and with "vae" likelihoods and new rows.
+
+    Parameters
+    ----------
+    quantile : the share of training rows whose score lies below `threshold_`; 1 is their largest score.
+    **training : the settings that all estimators share; see `Estimator`.
+
+    Columns of a table are standardised unless a `codec` says otherwise, and missing values are taken: they are told to
+    a VAE's encoder and scored by nobody. Pictures run from 0 to 1. Scores, errors and likelihoods are in these units.
+
+    Systems: reconstruction-anomaly, beta-vae-imputation
+    Source: Martinez-Ramon examples 7.4.1 and 7.9.1.
+    """
+
+    default_models = {"table": "vae", "holed_table": "vae", "image": "vae", "text": "vae", "sequences": "lstm_ae"}
+
+    def __init__(self, model: Any = None, *, quantile: float = 1.0, **training: Any) -> None:
+        super().__init__(model, **training)
+        self.quantile = quantile
+
+    def _fit_codecs(self, train: Examples, target: Any) -> None:
+        if isinstance(self.quantile, bool) or not isinstance(self.quantile, int | float) or not 0 < self.quantile <= 1:
+            raise SettingError(f"quantile is a share of the training rows in (0, 1]; got {self.quantile!r}")
+        given = self.codec
+        if given is None and form_of(train.X) == "table":
+            self.codec = HoledTable()
+        try:
+            Estimator._fit_codecs(self, train, target)
+        finally:
+            self.codec = given
+        if isinstance(self.codec_, Image):
+            self.codec_.mean, self.codec_.std = torch.zeros(1, 1, 1), torch.full((1, 1, 1), 255.0)
+
+    # --- codes ------------------------------------------------------------------------------------
+
+    @property
+    def _coder(self) -> Autoencoding:
+        objective = fitted(self).objective_
+        assert isinstance(objective, Autoencoding)
+        return objective
+
+    def _variational(self, wish: str) -> Variational:
+        if not isinstance(self._coder, Variational):
+            raise SettingError(
+                f"{self.model_name} cannot {wish}: its codes have no distribution; fit Autoencoder('vae')"
+            )
+        return self._coder
+
+    def _given(self, ask: Callable[[Tensor], Tensor], codes: Any, seed: int | None = None) -> Tensor:
+        """What `ask` makes of codes."""
+        z = torch.as_tensor(np.asarray(codes), dtype=torch.float32, device=device_under(self._coder))
+        if z.ndim != 2:
+            raise DataError(f"codes are (rows, numbers in a code), as `encode` gives them; got shape {tuple(z.shape)}")
+        with torch.inference_mode(), kept_random(z.device, self.seed if seed is None else seed, "use"):
+            try:
+                return ask(z).cpu()
+            except RuntimeError as error:
+                raise DataError(f"codes of shape {tuple(z.shape)} do not fit this model: {error}") from error
+
+    def _said(self, x: Tensor) -> Any:
+        """Model's rows in the user's terms."""
+        decode = getattr(self.codec_, "decode", None)
+        return x.numpy() if decode is None else decode(x)
+
+    def encode(self, X: Any) -> np.ndarray:
+        """The code of each row (rows, numbers in a code); of a VAE the mean of q(z | x)."""
+        return self._asked(self._rows(X), self._coder.codes)
+
+    def transform(self, X: Any) -> np.ndarray:
+        """`encode` under scikit-learn's name."""
+        return self.encode(X)
+
+    def fit_transform(self, X: Any, y: Any = None) -> np.ndarray:
+        """`fit(X)`, and the codes of these rows."""
+        return self.fit(X).encode(X)
+
+    def decode(self, codes: Any) -> Any:
+        """Rows in the user's terms from codes (rows, numbers in a code)."""
+        self._coder.eval()
+        return self._said(self._given(self._coder.decoded, codes))
+
+    def reconstruct(self, X: Any) -> Any:
+        """Rows by way of their codes, in the user's terms."""
+        return self._said(torch.from_numpy(self._asked(self._rows(X), self._coder.rebuilt)))
+
+    @property
+    def compression_(self) -> float:
+        """How many numbers of a row stand for one of its code, as the rows of fit were shaped."""
+        steps = getattr(self.codec_, "n_steps", 1) or 1
+        n_in = float(np.prod(self.facts_.get("image_size", (1,)))) * self.facts_.get("in_channels", 1)
+        n_in *= self.facts_.get("in_features", 1) * (self.facts_["step_features"] * steps if self._in_steps else 1)
+        return n_in / self._coder.n_code
+
+    @property
+    def _in_steps(self) -> bool:
+        return "step_features" in self.facts_
+
+    # --- odd rows ---------------------------------------------------------------------------------
+
+    def anomaly_score(self, X: Any) -> np.ndarray:
+        """How badly each row is described (rows,): its mean error; of a VAE, minus the lower bound of ln p(x)."""
+        return self._asked(self._rows(X), self._coder.scores)
+
+    def predict(self, X: Any, *, on_error: str = "raise") -> np.ndarray:
+        """`anomaly_score`; NaN for rows that `on_error="skip"` passed over."""
+        X, good = usable(self, X, on_error)
+        return spread(self.anomaly_score(X), good)
+
+    @property
+    def threshold_(self) -> float:
+        """The score above which a row is odd: the training rows' at `quantile`."""
+        return self._coder.threshold(float(self.quantile))
+
+    def is_anomaly(self, X: Any) -> np.ndarray:
+        """Whether each row is described worse than the training rows were, at `quantile` of them (rows,) bool."""
+        return self.anomaly_score(X) > self.threshold_
+
+    # --- missing values ---------------------------------------------------------------------------
+
+    def impute(self, X: Any, *, n_draws: int | None = None, seed: int | None = None) -> Any:
+        """Rows with their holes filled and nothing else changed: an array or frame like X.
+
+        Parameters
+        ----------
+        n_draws : None fills in means; a number gives a list of so many tables, each filled with a draw.
+        seed : of the draws; None takes the estimator's own.
+        """
+        if not isinstance(fitted(self).codec_, HoledTable):
+            raise SettingError("impute fills the holes of tables; fit on a table, and leave codec=None")
+        if n_draws is not None and n_draws < 1:
+            raise SettingError(f"impute draws 1 table or more; got n_draws={n_draws!r}")
+        rows, wanted = self._rows(X), n_draws or (N_MEANT if isinstance(self._coder, Variational) else 1)
+        made = []
+        for i in range(wanted):
+            with_seed = (self.seed if seed is None else seed, i)
+            made.append(torch.from_numpy(self._asked(rows, self._seeded(self._coder.imputed, *with_seed))))
+        if n_draws is None:
+            return filled(X, self._said(torch.stack(made).mean(0)))
+        return [filled(X, self._said(one)) for one in made]
+
+    @staticmethod
+    def _seeded(ask: Callable[[Batch], Tensor], *seed: int) -> Callable[[Batch], Tensor]:
+        """`ask` whose first batch starts draws of its own."""
+        begun: list[bool] = []
+
+        def asked(batch: Batch) -> Tensor:
+            if not begun:
+                begun.append(True)
+                seed_device(batch["x"].device, seed_of("impute", *seed))
+            return ask(batch)
+
+        return asked
+
+    # --- new rows ---------------------------------------------------------------------------------
+
+    def sample(self, n: int = 1, *, of: Literal["rows", "means"] = "rows", seed: int | None = None) -> Any:
+        """Rows drawn from a VAE, in the user's terms: z of N(0, I), then x given z, or its mean (of="means")."""
+        vae = self._variational("sample")
+        if isinstance(n, bool) or n < 1:
+            raise SettingError(f"sample draws 1 row or more; got n={n!r}")
+        if of not in ("rows", "means"):
+            raise SettingError(f"sample gives of='rows' or of='means'; got {of!r}")
+        vae.eval()
+        generator = torch.Generator().manual_seed(self.seed if seed is None else seed)
+        z = torch.randn(n, vae.n_code, generator=generator)
+        return self._said(self._given(vae.sampled if of == "rows" else vae.decoded, z, seed))
+
+    def interpolate(self, a: Any, b: Any, *, n_steps: int = 8) -> Any:
+        """Rows on the straight line between the codes of two rows, ends included, in the user's terms."""
+        if n_steps < 2:
+            raise SettingError(f"interpolate takes 2 steps or more, the ends among them; got n_steps={n_steps!r}")
+        first, last = self.encode(a), self.encode(b)
+        if len(first) != 1 or len(last) != 1:
+            raise DataError(f"interpolate goes from one row to another; got {len(first)} and {len(last)}: give X[:1]")
+        share = np.linspace(0, 1, n_steps, dtype=first.dtype)[:, None]
+        return self.decode(first * (1 - share) + last * share)
+
+    def arithmetic(self, plus: Any, minus: Any, to: Any) -> Any:
+        """Rows `to` moved by the mean code of rows `plus` less that of rows `minus`, in the user's terms.
+
+        Systems: latent-arithmetic
+        """
+        return self.decode(self.encode(to) + self.encode(plus).mean(0) - self.encode(minus).mean(0))
+
+    # --- how good ---------------------------------------------------------------------------------
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, target: Columns | None = None) -> float:
+        """Of a VAE the mean lower bound of ln p(x), importance-weighted over 64 draws; else minus the mean error."""
+        examples = self._examples(X, target=target, sample_weight=sample_weight)
+        rows, coder = self._rows(examples.X), self._coder
+        if isinstance(coder, Variational):
+            values = self._asked(rows, lambda batch: coder.log_density(batch, N_WEIGHED))
+        else:
+            values = -self._asked(rows, coder.scores)
+        return float(np.average(values, weights=examples.weight))
+
+    def evaluate(
+        self, X: Any, y: Any = None, *, target: Columns | None = None, sample_weight: Any = None
+    ) -> Evaluation:
+        """The mean squared error of rows' reconstruction with its interval, beside that of their own mean row."""
+        rows, coder = self._rows(self._examples(X, target=target).X), self._coder
+        errors = self._asked(
+            rows, lambda batch: row_means((coder.rebuilt(batch) - batch["x"]).square(), observed_of(batch))
+        )
+        task: Any = "autoencoder"
+        if self._in_steps:
+            centre: Tensor | float = 0.0  # sequences are standardised, and of different lengths
+        else:
+            centre = torch.from_numpy(self._asked(rows, lambda batch: batch["x"]).mean(0))
+        alone = self._asked(rows, lambda batch: row_means((batch["x"] - centre).square(), observed_of(batch)))
+        metric = mean_of("reconstruction_error", errors, float(alone.mean()), higher_is_better=False)
+        return Evaluation(task, [metric], len(errors), "the mean of these very rows for each of them")
+
+    def plot(self, X: Any, *, n: int = 10) -> "Figure":
+        """Pictures above and what their codes give back below."""
+        from ..insight.generated import plot_pairs
+
+        if not isinstance(fitted(self).codec_, Image):
+            raise SettingError("plot shows pictures beside their reconstructions; these rows are no pictures")
+        return plot_pairs(np.asarray(X[:n]), self.reconstruct(X[:n]))
+
+
+def filled(X: Any, made: Any) -> Any:
+    """A copy of X whose holes hold what was made; everything else is X's own."""
+    if hasattr(X, "isna"):
+        given = made if hasattr(made, "columns") else type(X)(made, columns=X.columns)
+        columns = {c: X[c].where(X[c].notna(), given[c].set_axis(X.index)) for c in X.columns}
+        return type(X)(columns, index=X.index)
+    own = np.array(X, dtype=np.float64) if not isinstance(X, np.ndarray) or X.dtype == object else X.copy()
+    hole = np.isnan(own)
+    own[hole] = np.asarray(made)[hole]
+    return own
