@@ -38,6 +38,7 @@ TITLES = {
     "mar_medium": "Mean recall of medium boxes",
     "mar_small": "Mean recall of small boxes",
     "mape": "Mean absolute percentage error",
+    "mase": "Mean absolute scaled error",
     "mse": "Mean squared error",
     "msle": "Mean squared log error",
     "precision": "Precision",
@@ -49,10 +50,12 @@ TITLES = {
     "recall_macro": "Recall (macro)",
     "recall_micro": "Recall (micro)",
     "rmse": "Root mean squared error",
+    "pinball": "Pinball loss",
     "roc_auc": "ROC AUC",
+    "smape": "Symmetric percentage error",
 }
 OF_PROBABILITIES = {"log_loss", "brier", "expected_calibration_error"}
-UNBOUNDED = {"log_loss", "mae", "mse", "msle", "rank_error", "rmse"}
+UNBOUNDED = {"log_loss", "mae", "mse", "msle", "pinball", "rank_error", "rmse"}
 LOWER_IS_BETTER = {
     "brier",
     "expected_calibration_error",

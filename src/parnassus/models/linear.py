@@ -27,6 +27,13 @@ def linear(*, in_features: int, n_outputs: int, solver: Solver = "normal", l2: f
     return MLP((in_features, n_outputs))
 
 
+@model.register("forecaster")
+def ridge(*, in_features: int, n_outputs: int, l2: float = 1.0) -> LeastSquares:
+    """Linear regression on lags and what is known ahead, its weights held back by an l2 penalty (ridge)."""
+    _not_negative("ridge", l2)
+    return LeastSquares(in_features, n_outputs, l2=l2)
+
+
 @model.register("classifier", name="linear")
 def linear_classifier(*, in_features: int, n_outputs: int, l2: float = 0.0) -> LeastSquares:
     """The linear MMSE classifier: least squares on +1 and -1 by the normal equation; the sign says the class."""

@@ -107,7 +107,7 @@ def _net(
     return RecurrentNet(body, n_outputs, pooling=pooling, dropout=dropout)
 
 
-@sequence_model("classifier", "regressor")
+@sequence_model("classifier", "regressor", "forecaster")
 def rnn(
     *,
     step_features: int,
@@ -148,7 +148,7 @@ def rnn(
     )
 
 
-@sequence_model("classifier", "regressor")
+@sequence_model("classifier", "regressor", "forecaster")
 def lstm(
     *,
     step_features: int,
@@ -183,7 +183,7 @@ def lstm(
     )
 
 
-@sequence_model("classifier", "regressor")
+@sequence_model("classifier", "regressor", "forecaster")
 def gru(
     *,
     step_features: int,

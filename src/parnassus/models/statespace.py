@@ -60,7 +60,7 @@ def _checked(name: str, pooling: str, dropout: float, **counts: int) -> None:
         raise SettingError(f"model {name!r}: pooling={pooling!r}; {did_you_mean(pooling, POOLINGS)}")
 
 
-@sequence_model("classifier", "regressor")
+@sequence_model("classifier", "regressor", "forecaster")
 def s4(
     *,
     step_features: int,
@@ -81,7 +81,7 @@ def s4(
     return StateSpaceNet(layers, nn.LayerNorm(hidden), **given, pooling=pooling, dropout=dropout)
 
 
-@sequence_model("classifier", "regressor")
+@sequence_model("classifier", "regressor", "forecaster")
 def s4d(
     *,
     step_features: int,
@@ -126,7 +126,7 @@ def s5(
     return StateSpaceNet(layers, nn.LayerNorm(hidden), **given, pooling=pooling, dropout=dropout)
 
 
-@sequence_model("classifier", "regressor")
+@sequence_model("classifier", "regressor", "forecaster")
 def mamba(
     *,
     step_features: int,

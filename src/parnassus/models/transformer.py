@@ -63,7 +63,7 @@ class TransformerNet(nn.Module):
         return pooled(h, lengths, self.pooling)
 
 
-@sequence_model("classifier", "regressor")
+@sequence_model("classifier", "regressor", "forecaster")
 def transformer(
     *,
     step_features: int,

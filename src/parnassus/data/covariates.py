@@ -1,0 +1,64 @@
+"""Covariates of the steps that are forecast."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError, SettingError, did_you_mean
+from .grids import stamps_of
+from .series import Panel, Track, as_pandas, numbers_in, where_of
+
+
+def known_ahead(panel: Panel, given: Any, horizon: int) -> list[np.ndarray]:
+    """The covariates of the next `horizon` steps of each series, (horizon, covariates) each, as `predict` was given.
+
+    `given` is a frame with the columns of `known`, and those of time and series where there are any; every series
+    needs every step.
+    """
+    names, reading = list(panel.reading.known), panel.reading
+    if not names:
+        if given is not None:
+            raise SettingError("known= is given, and fit named no covariates that are known ahead (known=)")
+        return [np.zeros((horizon, 0))] * len(panel.tracks)
+    if given is None:
+        raise DataError(
+            f"the next {horizon} steps of {', '.join(map(repr, names))} are needed: fit was told that they are known "
+            "ahead; give them as predict(..., known=frame)"
+        )
+    frame = as_pandas(given, reading)
+    for name in [*names, *([reading.series] if reading.series else [])]:
+        if name not in frame.columns:
+            raise DataError(f"known= has no column {name!r}; {did_you_mean(name, frame.columns)}")
+    time = reading.time if reading.time in frame.columns else frame.attrs.get("time")
+    return [_of_track(panel, track, frame, time, horizon) for track in panel.tracks]
+
+
+def _of_track(panel: Panel, track: Track, frame: Any, time: str | None, horizon: int) -> np.ndarray:
+    names, reading, where = panel.reading.known, panel.reading, where_of(track.name)
+    part = frame if reading.series is None else frame[frame[reading.series].astype(str) == _series_of(panel, track)]
+    values = np.stack([numbers_in(part[n].to_numpy(), f"known=, column {n!r}") for n in names], 1)
+    if time is not None:
+        due = panel.grid.after(track.stamps[-1], horizon)
+        place = {stamp: i for i, stamp in enumerate(stamps_of(part[time], "known=")[0])}
+        lost = [stamp for stamp in due if stamp not in place]
+        if lost:
+            raise DataError(
+                f"known= has no row for {where} at {lost[0]}, one of {len(lost)} it lacks; the forecast covers "
+                f"{due[0]} to {due[-1]}"
+            )
+        values = values[[place[stamp] for stamp in due]]
+    elif len(values) < horizon:
+        raise DataError(f"known= has {len(values)} rows for {where}, and {horizon} steps are forecast; give one a step")
+    values = values[:horizon]
+    if not np.isfinite(values).all():
+        raise DataError(f"known= holds NaN or infinity for {where}; a forecast needs every number")
+    return values
+
+
+def _series_of(panel: Panel, track: Track) -> str:
+    """The id of a track's series, without the target's name that stands behind it where there are several."""
+    targets: Sequence[str] = panel.reading.target or ()
+    if len(targets) < 2:
+        return track.name
+    return next(track.name[: -len(t) - 1] for t in targets if track.name.endswith(f" {t}"))

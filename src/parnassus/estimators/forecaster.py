@@ -1,0 +1,307 @@
+"""What comes next in one or many series."""
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from ..data.covariates import known_ahead
+from ..data.series import Panel, Reading, read_panel
+from ..data.series_windows import SeriesWindows
+from ..data.sources import Columns
+from ..errors import DataError, SettingError
+from ..evaluation.result import Evaluation
+from ..functional.quantiles import check_quantiles
+from ..objectives.forecasting import Forecasts, Head, head_of
+from ..train.phase import Objective
+from .backtesting import Backtest, Judged, backtest, judge, summarised
+from .base import Estimator
+from .outlooks import Said, Wanted, outlooks
+from .protocol import fitted
+from .series_learning import check, learn
+from .series_tables import as_given, packed, unpacked
+from .training import check_settings
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Forecaster(Estimator):
+    """The next steps of series, as numbers, quantiles or paths.
+
+    Parameters
+    ----------
+    horizon : how many steps ahead.
+    history : how many steps a net sees; None takes two seasons or horizons, whichever is longer, as far as there are.
+    season : steps of a season; None takes what such steps usually have (12 months, 24 hours, 7 days), 1 for arrays.
+    strategy : "direct" says all steps at once; "recursive" one step on another, for any horizon.
+    distribution : what a net learns of each step: "point", "quantiles", "gaussian", "student_t".
+    quantiles : the levels that distribution="quantiles" learns.
+    scaling : of a net's windows: "window" by their own mean and spread, "series" by the training part's, "none".
+    transform : "none", or "log" for series above 0 whose swings grow with them.
+    calendar : periods of the calendar that a net sees, such as ("hour", "weekday"); None takes what the steps call for.
+    time : the column of times; None takes an index of dates, or the only column of dates.
+    series : the column that tells series apart.
+    past : columns of covariates that are known until now.
+    known : columns of covariates that are known ahead, and given to `predict`.
+    frequency : the step of time as a pandas offset, such as "D", "h", "MS"; None finds it.
+    missing : NaN and steps that are not there: "refuse", or filled "linear", "last", "seasonal", "zero".
+    duplicates : rows of one time: "refuse", or joined by "mean", "sum", "first", "last".
+    **training : the settings that all estimators share; see `Estimator`.
+
+    Attributes: `history_`, `n_series_`, `season_`, `checked_` (mean absolute errors of the model and of seasonal naive
+    on the steps held out, or None), `errors_` (scaled errors of windows, held-out ones where there are any).
+
+    The series are kept, and saved with the model: a forecast goes on from their end.
+
+    Systems: forecasting, global-forecasting, lstm-forecaster, rnn-window-forecaster
+    Source: Baker 6.2.1 and A162; Hifny 10.7; Martinez-Ramon 5.3.1, 5.7.1 (with a linear head: F40).
+    """
+
+    default_models = {"series": "gru"}
+
+    panel_: Panel
+    head_: Head
+    errors_: np.ndarray
+    checked_: dict[str, float] | None
+    validation_: Any
+    codec_: SeriesWindows
+
+    def __init__(
+        self,
+        model: Any = None,
+        *,
+        horizon: int = 12,
+        history: int | None = None,
+        season: int | None = None,
+        strategy: str = "direct",
+        distribution: str = "point",
+        quantiles: tuple[float, ...] = (0.1, 0.5, 0.9),
+        scaling: str = "window",
+        transform: str = "none",
+        calendar: tuple[str, ...] | None = None,
+        time: str | None = None,
+        series: str | None = None,
+        past: tuple[str, ...] | str = (),
+        known: tuple[str, ...] | str = (),
+        frequency: str | None = None,
+        missing: str = "refuse",
+        duplicates: str = "refuse",
+        **training: Any,
+    ) -> None:
+        super().__init__(model, **training)
+        self.horizon, self.history, self.season, self.strategy = horizon, history, season, strategy
+        self.distribution, self.quantiles, self.scaling, self.transform = distribution, quantiles, scaling, transform
+        self.calendar, self.time, self.series, self.past, self.known = calendar, time, series, past, known
+        self.frequency, self.missing, self.duplicates = frequency, missing, duplicates
+
+    # --- fit --------------------------------------------------------------------------------------
+
+    def fit(
+        self, X: Any, y: Any = None, *, target: Columns | None = None, validation: Any = None, sample_weight: Any = None
+    ) -> Self:
+        """Learn from series X, each oldest first.
+
+        Parameters
+        ----------
+        X : a 1-D array; (time, series); a list or dict of arrays; a Series, a frame, or a path to a CSV or Parquet.
+        y : None: what comes next is cut out of X.
+        target : the column of a frame to forecast, or several, each a series of its own.
+        validation : the fraction of the steps at the end that is held out, and watched by `patience`. The default net
+            holds out some even for None, to be checked against seasonal naive.
+        sample_weight : None.
+
+        Raises
+        ------
+        DataError : the data break a contract; the message names the series, the time and the remedy.
+        """
+        if y is not None or sample_weight is not None:
+            raise SettingError("a forecaster learns from series alone: give them as X, without y and sample_weight")
+        check_settings(self)
+        check(self)
+        targets = (target,) if isinstance(target, str) else tuple(map(str, target)) if target is not None else None
+        reading = Reading(
+            target=targets,
+            time=self.time,
+            series=self.series,
+            past=(self.past,) if isinstance(self.past, str) else tuple(self.past),
+            known=(self.known,) if isinstance(self.known, str) else tuple(self.known),
+            frequency=self.frequency,
+            season=self.season,
+            missing=self.missing,
+            duplicates=self.duplicates,
+        )
+        learn(self, read_panel(X, reading), validation)
+        self.target_name_ = target
+        return self
+
+    def objective_around(self, made: Any) -> Objective:
+        """What a builder made as an objective: a net says what the distribution asks for."""
+        loss = self.spec("loss", self.loss or "squared_error").make(task="numbers")
+        self.head_ = head_of(self.distribution, self.quantiles, loss)
+        if self.loss is not None and self.distribution != "point":
+            raise SettingError(f"distribution={self.distribution!r} brings its own loss; leave loss=None")
+        if not isinstance(made, Objective):
+            return Forecasts(made, self.head_)
+        if self.distribution != "point":
+            raise SettingError(
+                f"the model {self.model!r} learns no distribution={self.distribution!r}; leave distribution='point': "
+                "its quantiles are those of its errors"
+            )
+        if self.loss is not None or self.inference is not None:
+            raise SettingError(f"the model {self.model!r} brings its own objective; leave loss and inference alone")
+        return made
+
+    # --- use --------------------------------------------------------------------------------------
+
+    def predict(
+        self, horizon: int | None = None, *, X: Any = None, known: Any = None, quantiles: Sequence[float] | None = None
+    ) -> Any:
+        """The steps after the series of `fit`, or after those of X, in the form that the series came in.
+
+        Parameters
+        ----------
+        horizon : how many steps; None takes the estimator's.
+        X : other series, or the same ones with newer steps, to go on from.
+        known : the covariates that are known ahead, a frame with a row for each step.
+        quantiles : levels such as (0.1, 0.9), a column each, in place of the mean.
+        """
+        panel = self._panel(X)
+        steps = self._steps(horizon)
+        levels = () if quantiles is None else check_quantiles(quantiles)
+        found = outlooks(self, panel, known_ahead(panel, known, steps), Wanted(steps, levels, 0, self.seed))
+        if quantiles is None:
+            return as_given(panel, [said.mean for said in found])
+        return as_given(panel, [_levels(said) for said in found], columns=[f"{q:g}" for q in levels])
+
+    def predict_samples(
+        self,
+        n: int = 100,
+        horizon: int | None = None,
+        *,
+        X: Any = None,
+        known: Any = None,
+        seed: int | None = None,
+    ) -> np.ndarray:
+        """n courses that the steps ahead may take: (n, horizon), or (n, series, horizon) for several series.
+
+        Steps of one course belong together for "recursive", for models of single series, and for "point", which adds
+        whole errors; the direct heads draw each step by itself.
+        """
+        if isinstance(n, bool) or n < 1:
+            raise SettingError(f"n is how many courses to draw, at least 1; got {n!r}")
+        panel, steps = self._panel(X), self._steps(horizon)
+        wanted = Wanted(steps, (), n, self.seed if seed is None else seed)
+        found = outlooks(self, panel, known_ahead(panel, known, steps), wanted)
+        paths = np.stack([np.asarray(said.paths) for said in found], 1)
+        return paths[:, 0] if panel.form == "array" or len(found) == 1 else paths
+
+    def _panel(self, X: Any) -> Panel:
+        own = fitted(self).panel_
+        if X is None:
+            return own
+        panel = read_panel(X, own.reading)
+        if panel.grid.offset != own.grid.offset:
+            raise DataError(f"the steps of X are {panel.grid.words} apart, and those of fit {own.grid.words}")
+        panel.season = own.season
+        return panel
+
+    def _steps(self, horizon: int | None) -> int:
+        steps = self.horizon if horizon is None else horizon
+        if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
+            raise SettingError(f"horizon is a whole number of at least 1; got {steps!r}")
+        return int(steps)
+
+    def residuals(self) -> Any:
+        """Errors of one-step forecasts inside the series of fit, truth minus forecast: where there is a forecast.
+
+        An array for an array (its last steps), else a frame with series, time and residual.
+        """
+        from .residuals import residuals_of
+
+        return residuals_of(fitted(self))
+
+    # --- how good it is ---------------------------------------------------------------------------
+
+    def backtest(self, n_folds: int = 5, *, step: int | None = None, refit_every: int = 1) -> Backtest:
+        """Forecasts from `n_folds` origins, each by a model fitted on what came before, judged on what came after.
+
+        Parameters
+        ----------
+        step : steps between origins; None takes the horizon, so that no step is judged twice.
+        refit_every : fit anew at every so many origins; a later origin than 1 uses the model fitted before it.
+
+        Systems: forecasting
+        Source: Tashman 2000; Baker 6.2.1 (backtest errors), Martinez-Ramon problem 5.1 (error by horizon).
+        """
+        for name, value in (("n_folds", n_folds), ("step", step or 1), ("refit_every", refit_every)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise SettingError(f"{name} is a whole number of at least 1; got {value!r}")
+        return backtest(fitted(self), n_folds, step or int(self.horizon), refit_every)
+
+    def _judged(self, X: Any, target: Columns | None) -> Judged:
+        """Forecasts after the series of fit beside X, which goes on from them."""
+        from .residuals import followed
+
+        past, ahead, future = followed(fitted(self), X)
+        return judge(self, past, ahead, future)
+
+    def judged_levels(self) -> tuple[float, ...]:
+        """The quantiles that an evaluation looks at: 0.1 to 0.9, or the outermost that were learned."""
+        if self.distribution != "quantiles":
+            return (0.1, 0.5, 0.9)
+        low, high = max(0.1, self.quantiles[0]), min(0.9, self.quantiles[-1])
+        return (low, float(np.clip(0.5, low, high)), high) if low < 0.5 < high else tuple(sorted({low, high}))
+
+    def evaluate(
+        self, X: Any, y: Any = None, *, target: Columns | None = None, sample_weight: Any = None
+    ) -> Evaluation:
+        """Errors on the steps X that follow those of fit, beside seasonal naive's."""
+        return summarised([self._judged(X, target)], self.judged_levels()).evaluation
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, target: Columns | None = None) -> float:
+        """1 minus the mean absolute error over that of seasonal naive, on the steps that follow: above 0 beats it."""
+        found = self.evaluate(X, target=target)["mae"]
+        assert found.baseline is not None
+        if found.baseline == 0:
+            return 1.0 if found.value == 0 else float("-inf")
+        return 1 - found.value / found.baseline
+
+    def plot(self, *, n_past: int | None = None, known: Any = None, which: str | None = None) -> "Figure":
+        """The end of a series and the fan of its forecast; `which` names the series."""
+        from .residuals import fan_of
+
+        return fan_of(fitted(self), n_past=n_past, known=known, which=which)
+
+    def report(self, path: str | os.PathLike, X: Any = None, y: Any = None, **words: Any) -> Evaluation:
+        """Write one HTML page: errors on X, the steps that follow, or of a backtest; the fan, and the residuals."""
+        from .residuals import write_forecast_report
+
+        return write_forecast_report(fitted(self), path, X, **words)
+
+    @property
+    def season_(self) -> int:
+        """Steps of a season."""
+        return fitted(self).panel_.season
+
+    @property
+    def n_series_(self) -> int:
+        """How many series were learned from."""
+        return len(fitted(self).panel_.tracks)
+
+    @property
+    def series_state_(self) -> dict[str, Any]:
+        """The series as a file holds them."""
+        return packed(self.panel_)
+
+    @series_state_.setter
+    def series_state_(self, state: dict[str, Any]) -> None:
+        self.panel_ = unpacked(state)
+
+    learned = (*Estimator.learned, "series_state_", "errors_", "checked_", "validation_")
+
+
+def _levels(said: Said) -> np.ndarray:
+    assert said.quantiles is not None
+    return said.quantiles

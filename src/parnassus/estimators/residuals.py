@@ -1,0 +1,168 @@
+"""What a forecaster got wrong inside its series, steps that follow them, pictures and the page of it."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from ..data.covariates import known_ahead
+from ..data.series import Panel, where_of
+from ..data.series_windows import training_spans
+from ..errors import DataError, FileError, SettingError, did_you_mean
+from ..evaluation.result import Evaluation
+from ..objectives.local_forecasting import Local
+from .backtesting import judge, summarised
+from .identity import versions
+from .outlooks import NONE, Wanted, answers, outlooks
+from .reporting import changed_params
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from .forecaster import Forecaster
+
+Arrays = list[np.ndarray]
+
+
+def one_step_errors(self: "Forecaster") -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each series the steps (n,) that have a one-step forecast, and truth minus forecast there (n,)."""
+    codec, panel = self.codec_, self.panel_
+    if isinstance(self.objective_, Local):
+        found = []
+        for track in panel.tracks:
+            y = codec.values(track.y, track.name)
+            known = track.known if track.known.size else NONE
+            said = codec.back(self.objective_.fitted(y, self.objective_.of(track.name), known))
+            at = np.flatnonzero(np.isfinite(said))
+            found.append((at, track.y[at] - said[at]))
+        return found
+    spans = training_spans(panel, history=codec.history, horizon=codec.horizon)
+    outputs, center, spread = answers(self, spans)
+    said = codec.back(self.head_.mean(outputs) * spread + center)[:, 0]
+    found = []
+    for i, track in enumerate(panel.tracks):
+        own = spans.places[:, 0] == i
+        at = spans.places[own, 1]
+        found.append((at, track.y[at] - said[own]))
+    return found
+
+
+def residuals_of(self: "Forecaster") -> Any:
+    """Errors of one-step forecasts: an array for an array, else a frame."""
+    found = one_step_errors(self)
+    if self.panel_.form == "array":
+        return found[0][1]
+    import pandas as pd
+
+    parts = []
+    for track, (at, error) in zip(self.panel_.tracks, found, strict=True):
+        stamps = at if track.stamps is None else self.panel_.grid.shown(track.stamps[at])
+        parts.append(pd.DataFrame({"series": track.name, "time": stamps, "residual": error}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def followed(self: "Forecaster", X: Any) -> tuple[Panel, Arrays, Arrays]:
+    """The series of fit, and covariates and values of X, whose steps come right after them."""
+    from ..data.series import read_panel
+
+    own = self.panel_
+    later = read_panel(X, own.reading)
+    if sorted(later.names) != sorted(own.names):
+        odd = sorted(set(later.names) ^ set(own.names))
+        raise DataError(f"X and the series of fit differ: {', '.join(map(repr, odd[:5]))} are in one of them only")
+    by_name = {t.name: t for t in later.tracks}
+    steps = min(int(self.horizon), later.n_steps)
+    ahead, future = [], []
+    for track in own.tracks:
+        new = by_name[track.name]
+        if track.stamps is not None and new.stamps is not None and own.reading.time is not None:
+            due = own.grid.after(track.stamps[-1], 1)[0]
+            if new.stamps[0] != due:
+                raise DataError(
+                    f"X begins at {new.stamps[0]} for {where_of(track.name)}, and the step after fit's is {due}: "
+                    "give the steps that follow"
+                )
+        future.append(new.y[:steps])
+        ahead.append(new.known[:steps] if new.known.size else np.zeros((steps, 0)))
+    return own, ahead, future
+
+
+# --- pictures -------------------------------------------------------------------------------------
+
+
+def fan_of(self: "Forecaster", *, n_past: int | None, known: Any, which: str | None) -> "Figure":
+    """The end of one series, its forecast, and shares of its likely courses."""
+    from ..insight.forecasts import forecast_fan
+
+    names = self.panel_.names
+    if which is not None and which not in names:
+        raise SettingError(f"no series {which!r}; {did_you_mean(which, names)}")
+    i, steps = names.index(which) if which is not None else 0, int(self.horizon)
+    low, middle, high = (self.judged_levels()[0], 0.5, self.judged_levels()[-1])
+    levels = tuple(sorted({low, 0.5 * (low + middle), 0.5 * (high + middle), high}))
+    ahead = known_ahead(self.panel_, known, steps)
+    said = outlooks(self, self.panel_, ahead, Wanted(steps, levels, 0, self.seed))[i]
+    track, grid = self.panel_.tracks[i], self.panel_.grid
+    n = min(len(track), n_past or max(3 * steps, 4 * self.panel_.season, 24))
+    stamps = None if track.stamps is None else grid.shown(track.stamps[-n:])
+    last = track.stamps[-1] if track.stamps is not None else float(len(track) - 1)
+    after = grid.shown(grid.after(last, steps))
+    before = np.arange(len(track) - n, len(track)) if stamps is None else stamps
+    return forecast_fan(
+        track.y[-n:],
+        said.mean,
+        times=before,
+        times_ahead=after,
+        quantiles=said.quantiles,
+        levels=levels,
+        name=track.name,
+    )
+
+
+def write_forecast_report(
+    self: "Forecaster", path: str | os.PathLike, X: Any = None, *, title: str | None = None, data: str = "the series",
+    command: str | None = None, known: Any = None,
+) -> Evaluation:  # fmt: skip
+    """Write the page, and return its numbers: on X, the steps that follow, or of a backtest in up to 3 folds."""
+    from ..insight.forecasts import residual_diagnostics
+    from ..insight.report import Report, render_report
+    from ..insight.style import svg
+
+    if X is not None:
+        past, ahead, future = followed(self, X)
+        found = summarised([judge(self, past, ahead, future)], self.judged_levels())
+        judged_on = f"{found.evaluation.n_rows:,} steps that follow those of the training"
+    else:
+        folds = max(1, min(3, self.panel_.n_steps // (3 * int(self.horizon))))
+        found = self.backtest(folds)
+        judged_on = f"{folds} origins of a backtest, fitted anew at each"
+    errors = one_step_errors(self)[0][1]
+    figures = {"Residuals of one-step forecasts.": svg(residual_diagnostics(errors, season=self.panel_.season))}
+    if not self.panel_.reading.known or known is not None:
+        figures = {"The forecast.": svg(fan_of(self, n_past=None, known=known, which=None)), **figures}
+    report = Report(
+        title=title or f"Forecast of {data}",
+        task=self.task,
+        model=self.model_name,
+        data=data,
+        n_rows={"training": sum(len(t) for t in self.panel_.tracks), "evaluated": found.evaluation.n_rows},
+        evaluation=cast(Any, found.evaluation),
+        evaluated_on=judged_on,
+        parameters=changed_params(self) | {"seed": self.seed},
+        history=self.history_,
+        best_epoch=self.best_epoch_,
+        n_parameters=sum(p.numel() for p in self.objective_.parameters()),
+        seconds=self.seconds_,
+        figures=figures,
+        environment=versions(),
+        command=command or f"estimator = pn.{self!r}",
+        created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(render_report(report), encoding="utf-8")
+    except OSError as error:
+        raise FileError(f"{path}: the report cannot be written: {error.strerror or error}") from error
+    return found.evaluation

@@ -1,0 +1,177 @@
+"""What a forecaster does with series that are read: parts for training, a codec, a rule or a net, and its errors."""
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..data.calendar import calendar_periods
+from ..data.series import Panel
+from ..data.series_windows import SeriesWindows, Spans, training_spans
+from ..errors import DataError, DataWarning, SettingError
+from ..functional.forecasting import seasonal_naive
+from ..functional.quantiles import check_quantiles
+from ..objectives.forecasting import DISTRIBUTIONS, head_of
+from ..objectives.local_forecasting import Local
+from .identity import identity_of, versions
+from .outlooks import answers
+from .protocol import unfitted_on_error
+from .training import Ready, device_of
+
+if TYPE_CHECKING:
+    from .forecaster import Forecaster
+
+STRATEGIES = ("direct", "recursive")
+LONGEST = 512  # steps of history that are taken unless asked for
+KEPT = 512  # windows whose errors say how far a point forecast is off
+
+
+def check(self: "Forecaster") -> None:
+    """Refuses settings that are none of theirs."""
+    for name, value, known in (
+        ("strategy", self.strategy, STRATEGIES),
+        ("distribution", self.distribution, DISTRIBUTIONS),
+    ):
+        if value not in known:
+            raise SettingError(f"{name} is one of {', '.join(map(repr, known))}; got {value!r}")
+    for name, least in (("horizon", 1), ("history", 1), ("season", 1)):
+        number = getattr(self, name)
+        if number is None and name != "horizon":
+            continue
+        if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < least:
+            raise SettingError(f"{name} is a whole number of at least {least}; got {number!r}")
+    if isinstance(self.model, nn.Module):
+        raise SettingError("Forecaster takes a model's name or pn.model(...), such as 'gru'; not a module")
+    if self.strategy == "recursive" and self.past:
+        raise SettingError(
+            f"strategy='recursive' would need the future of past={self.past!r}; use strategy='direct', or known="
+        )
+    if self.distribution == "quantiles":
+        check_quantiles(self.quantiles)
+
+
+def learn(self: "Forecaster", panel: Panel, validation: Any) -> None:
+    """What `fit` does with series that are read."""
+    vars(self).pop("objective_", None)
+    self._optimizer_state = {}
+    self.panel_, self.validation_ = panel, validation
+    n_held = steps_held_out(self, panel, validation)
+    steps = 1 if self.strategy == "recursive" else int(self.horizon)
+    self.codec_ = codec_for_panel(self, panel)
+    self.target_, self.held_ = None, None
+    builder_is_local = is_local(self)
+    history = 1 if builder_is_local else history_for(self, panel, n_held, steps)
+    spans = training_spans(panel.until(n_held), history=history, horizon=1 if builder_is_local else steps)
+    self.codec_.fit(spans)
+    device = device_of(self.device)
+    self._build(device)
+    if isinstance(self.objective_, Local):
+        learn_each(self, self.objective_, panel)
+        return
+    learn_windows(self, panel, spans, n_held, history, steps, device)
+
+
+def is_local(self: "Forecaster") -> bool:
+    """Whether the model learns each series by itself."""
+    given = self.spec("model", self.model or self.default_models["series"])
+    return all(not b.facts for b in given.builders(self.task))
+
+
+def codec_for_panel(self: "Forecaster", panel: Panel) -> SeriesWindows:
+    """The codec of windows that the settings and the steps call for, unfitted."""
+    periods = calendar_periods(panel.grid) if self.calendar is None else tuple(self.calendar)
+    if periods and panel.grid.offset is None:
+        raise SettingError(f"calendar={periods} is of dates, and these series have none")
+    n = head_of(self.distribution, self.quantiles, None).n_parameters  # type: ignore[arg-type]
+    return SeriesWindows(scaling=self.scaling, transform=self.transform, calendar=periods, n_parameters=n)
+
+
+def steps_held_out(self: "Forecaster", panel: Panel, validation: Any) -> int:
+    """How many steps at the end are not learned from."""
+    if is_local(self):
+        return 0
+    if validation is None and (self.patience or self.model is None):
+        room = panel.n_steps - 4 * int(self.horizon)
+        validation = None if room < 0 and not self.patience else 0.1
+    if validation is None:
+        return 0
+    if isinstance(validation, bool) or not isinstance(validation, int | float) or not 0 < validation < 1:
+        raise SettingError(f"validation is the fraction of the steps to hold out, in (0, 1); got {validation!r}")
+    return max(int(self.horizon), round(validation * panel.n_steps))
+
+
+def history_for(self: "Forecaster", panel: Panel, n_held: int, steps: int) -> int:
+    """How many steps a net sees."""
+    if self.history is not None:
+        return int(self.history)
+    wanted = min(LONGEST, max(2 * panel.season, 2 * int(self.horizon), 8))
+    return max(1, min(wanted, (panel.n_steps - n_held - steps) // 2))
+
+
+def learn_each(self: "Forecaster", objective: Local, panel: Panel) -> None:
+    """Each series by itself."""
+    beside = [name for name in ("past", "known") if getattr(panel.reading, name)]
+    if beside and not (objective.covariates and beside == ["known"]):
+        raise SettingError(f"model {self.model_name!r} takes no covariates: leave out {' and '.join(beside)}")
+    objective.season = panel.season
+    objective.learned = {}
+    for track in panel.tracks:
+        try:
+            objective.learned[track.name] = objective.learn(self.codec_.values(track.y, track.name), track.known)
+        except DataError as error:
+            raise DataError(f"series {track.name!r}: {error}") from error
+    self.history_, self.best_epoch_, self.n_steps_, self.seconds_ = [], None, 0, None
+    self.data_ = {"n_rows": sum(len(t) for t in panel.tracks), "model": self.model_name}
+    self.versions_, self.interrupted_, self.target_name_ = versions(), False, None
+    self.errors_, self.checked_ = np.zeros((0, int(self.horizon))), None
+
+
+def learn_windows(
+    self: "Forecaster", panel: Panel, spans: Spans, n_held: int, history: int, steps: int, device: torch.device
+) -> None:
+    """Windows of all series by one model; those whose forecast is held out are watched."""
+    rows = self.codec_.encode(spans)
+    judged, watched = spans, None
+    if n_held:
+        later = training_spans(panel, history=history, horizon=steps)
+        lengths = np.array([len(t) for t in panel.tracks])
+        after = later.places[:, 1] >= lengths[later.places[:, 0]] - n_held
+        judged = later.take_rows(np.flatnonzero(after))
+        watched = self.codec_.encode(judged)
+    self.objective_.n_training = len(rows)
+    self.data_ = identity_of(self, rows)
+    self._train(Ready(rows, watched, None, device))
+    with unfitted_on_error(self):
+        measure(self, judged, held_out=bool(n_held))
+
+
+def measure(self: "Forecaster", spans: Spans, *, held_out: bool) -> None:
+    """Keep the errors of windows; compare with seasonal naive where they were held out."""
+    few = np.unique(np.linspace(0, len(spans) - 1, min(KEPT, len(spans))).round().astype(int))
+    chosen = spans.take_rows(few)
+    outputs, center, spread = answers(self, chosen)
+    z = self.head_.mean(outputs)
+    true = self.codec_.encode(chosen).take(torch.arange(len(chosen)))["y"].double().numpy()
+    self.errors_, self.checked_ = true - z, None
+    if not held_out:
+        return
+    back, season = self.codec_.back, self.panel_.season
+    naive = []
+    for i, first in chosen.places:
+        seen = self.panel_.tracks[i].y[:first]
+        naive.append(seasonal_naive(seen, spans.horizon, season=min(season, len(seen))).mean)
+    truth = back(true * spread + center)
+    found = {
+        "model": float(np.abs(truth - back(z * spread + center)).mean()),
+        "seasonal_naive": float(np.abs(truth - np.stack(naive)).mean()),
+    }
+    self.checked_ = found
+    if self.model is None and not found["model"] < found["seasonal_naive"]:
+        warnings.warn(
+            f"on the steps held out the net is off by {found['model']:.4g} and seasonal naive by "
+            f"{found['seasonal_naive']:.4g}: Forecaster('seasonal_naive') is simpler and no worse here",
+            DataWarning,
+            stacklevel=6,
+        )

@@ -1,0 +1,195 @@
+"""What a net says of the steps ahead: a number, quantiles, a Gaussian or a Student t each, and how it learns to."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..errors import SettingError, did_you_mean
+from ..functional.losses import Loss
+from ..functional.quantiles import QuantileLoss, check_quantiles, uncrossed
+from ..train.phase import Batch, Objective, Phase
+
+DISTRIBUTIONS = ("point", "quantiles", "gaussian", "student_t")
+LEAST = 1e-3  # of a scaled spread, so that a density never becomes a spike
+
+
+class Head:
+    """What `n_parameters` numbers a step mean. Outputs are (batch, horizon n_parameters); y is (batch, horizon).
+
+    All of it is in scaled units.
+    """
+
+    n_parameters = 1
+
+    def split(self, outputs: Tensor) -> Tensor:
+        """Outputs as (batch, horizon, n_parameters)."""
+        return outputs.unflatten(1, (-1, self.n_parameters))
+
+    def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """A mean over rows and steps."""
+        raise NotImplementedError
+
+    def mean(self, outputs: Tensor) -> np.ndarray:
+        """The answer of each step (batch, horizon) float64."""
+        return _plain(outputs)
+
+    def quantiles(self, outputs: Tensor, levels: Sequence[float]) -> np.ndarray | None:
+        """(batch, horizon, levels), ascending; None where the head says nothing of its errors."""
+        return None
+
+    def draw(self, outputs: Tensor, n: int, rng: np.random.Generator) -> np.ndarray | None:
+        """n answers (n, batch, horizon), steps drawn apart; None where the head says nothing of its errors."""
+        return None
+
+
+class PointHead(Head):
+    """One number a step, and a loss of numbers."""
+
+    def __init__(self, loss: Loss) -> None:
+        self.criterion = loss
+
+    def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
+        return self.criterion(outputs, y)
+
+
+class QuantileHead(Head):
+    """A number for each level, in any order: they are sorted when they are used."""
+
+    def __init__(self, levels: Sequence[float]) -> None:
+        self.levels, self.n_parameters, self.criterion = np.array(levels), len(levels), QuantileLoss(levels)
+
+    def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
+        return self.criterion(outputs, y)
+
+    def mean(self, outputs: Tensor) -> np.ndarray:
+        at = min(max(0.5, self.levels[0]), self.levels[-1])
+        return self.quantiles(outputs, [at])[..., 0]
+
+    def quantiles(self, outputs: Tensor, levels: Sequence[float]) -> np.ndarray:
+        """Straight lines between the levels that were learned."""
+        wanted = np.asarray(levels)
+        if wanted.min() < self.levels[0] - 1e-9 or wanted.max() > self.levels[-1] + 1e-9:
+            raise SettingError(
+                f"the quantiles {levels} reach beyond those learned, {self.levels[0]:g} to {self.levels[-1]:g}; fit "
+                "with wider quantiles="
+            )
+        return self._at(outputs, wanted)
+
+    def draw(self, outputs: Tensor, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Beyond the outermost levels the outermost quantile stands."""
+        known = _plain(uncrossed(self.split(outputs)))
+        shares = rng.random((n, *known.shape[:2]))
+        place = np.interp(shares, self.levels, np.arange(len(self.levels)))
+        low = np.floor(place).astype(int)
+        high = np.minimum(low + 1, len(self.levels) - 1)
+        rows, steps = np.ogrid[: known.shape[0], : known.shape[1]]
+        return known[rows, steps, low] + (place - low) * (known[rows, steps, high] - known[rows, steps, low])
+
+    def _at(self, outputs: Tensor, wanted: np.ndarray) -> np.ndarray:
+        known = _plain(uncrossed(self.split(outputs)))
+        place = np.interp(wanted, self.levels, np.arange(len(self.levels)))
+        low = np.floor(place).astype(int)
+        high = np.minimum(low + 1, len(self.levels) - 1)
+        return known[..., low] + (place - low) * (known[..., high] - known[..., low])
+
+
+class GaussianHead(Head):
+    """Mean and spread of a Gaussian: loss ln s + z^2 / 2 + ln(2 pi) / 2, s = softplus(raw).
+
+    Systems: probabilistic-forecast
+    Source: Baker A162; Salinas et al. 2020 (DeepAR), section 3.
+    """
+
+    n_parameters = 2
+
+    def parameters(self, outputs: Tensor) -> list[Tensor]:
+        """Location, spread, and what else there is, (batch, horizon) each."""
+        location, raw = self.split(outputs).unbind(2)
+        return [location, F.softplus(raw) + LEAST]
+
+    def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
+        location, spread = self.parameters(outputs)
+        return (spread.log() + 0.5 * ((y - location) / spread).square()).mean() + 0.5 * np.log(2 * np.pi)
+
+    def mean(self, outputs: Tensor) -> np.ndarray:
+        return _plain(self.parameters(outputs)[0])
+
+    def quantiles(self, outputs: Tensor, levels: Sequence[float]) -> np.ndarray:
+        from scipy.special import ndtri
+
+        location, spread = (_plain(p)[..., None] for p in self.parameters(outputs))
+        return location + spread * ndtri(np.asarray(levels))
+
+    def draw(self, outputs: Tensor, n: int, rng: np.random.Generator) -> np.ndarray:
+        location, spread = (_plain(p) for p in self.parameters(outputs))
+        return location + spread * rng.standard_normal((n, *location.shape))
+
+
+class StudentHead(GaussianHead):
+    """Location, spread and degrees of freedom (above 2) of a Student t, whose tails forgive single large errors.
+
+    Systems: probabilistic-forecast
+    Source: Baker A162; Alexandrov et al. 2020 (GluonTS).
+    """
+
+    n_parameters = 3
+
+    def parameters(self, outputs: Tensor) -> list[Tensor]:
+        location, raw, freedom = self.split(outputs).unbind(2)
+        return [location, F.softplus(raw) + LEAST, 2 + LEAST + F.softplus(freedom)]
+
+    def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
+        location, spread, freedom = self.parameters(outputs)
+        return -torch.distributions.StudentT(freedom, location, spread).log_prob(y).mean()
+
+    def quantiles(self, outputs: Tensor, levels: Sequence[float]) -> np.ndarray:
+        from scipy.special import stdtrit
+
+        location, spread, freedom = (_plain(p)[..., None] for p in self.parameters(outputs))
+        return location + spread * stdtrit(freedom, np.asarray(levels))
+
+    def draw(self, outputs: Tensor, n: int, rng: np.random.Generator) -> np.ndarray:
+        location, spread, freedom = (_plain(p) for p in self.parameters(outputs))
+        return location + spread * rng.standard_t(freedom, (n, *location.shape))
+
+
+def head_of(distribution: str, quantiles: Sequence[float], loss: Loss) -> Head:
+    """The head that a setting names; `loss` is that of a point."""
+    if distribution == "point":
+        return PointHead(loss)
+    if distribution == "quantiles":
+        return QuantileHead(check_quantiles(quantiles))
+    if distribution == "gaussian":
+        return GaussianHead()
+    if distribution == "student_t":
+        return StudentHead()
+    raise SettingError(f"distribution={distribution!r}; {did_you_mean(distribution, DISTRIBUTIONS)}")
+
+
+class Forecasts(Objective):
+    """A net whose outputs a head reads: one phase, the head's loss.
+
+    Systems: multistep-forecaster
+    Source: Martinez-Ramon problem 5.1 (direct: all steps at once; recursive: a step on the steps before).
+    """
+
+    def __init__(self, model: nn.Module, head: Head) -> None:
+        super().__init__()
+        self.model, self.head = model, head
+
+    def phases(self) -> Sequence[Phase]:
+        return [Phase("fit", self.mean_loss, self.model.parameters())]
+
+    def outputs(self, batch: Batch) -> Tensor:
+        return self.model(batch["x"])
+
+    def mean_loss(self, batch: Batch) -> Tensor:
+        """The head's loss of a batch."""
+        return self.head.loss(self.outputs(batch), batch["y"])
+
+
+def _plain(values: Tensor) -> np.ndarray:
+    return values.detach().double().cpu().numpy()
