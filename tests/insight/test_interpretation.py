@@ -1,0 +1,198 @@
+"""Maps, filters, exciting pictures, hidden units and gates of fitted nets."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+import parnassus as pn
+from parnassus.errors import SettingError
+from parnassus.insight.attribution import WAYS, attribute
+from parnassus.insight.gates import gate_trace
+from parnassus.insight.units import (
+    exciting_picture,
+    feature_maps,
+    filters,
+    hidden_units,
+    layers_of,
+    nearest_pictures,
+    tiles,
+)
+
+
+def corners(n=240, seed=0):
+    """Noise with a bright square in the upper left ("left") or the lower right ("right")."""
+    rng = np.random.default_rng(seed)
+    pictures = rng.integers(0, 90, (n, 16, 16)).astype(np.uint8)
+    y = np.array(["left", "right"])[rng.integers(0, 2, n)]
+    for picture, where in zip(pictures, y, strict=True):
+        at = 2 if where == "left" else 10
+        picture[at : at + 4, at : at + 4] = 230
+    return pictures, y
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    with torch.random.fork_rng():
+        pictures, y = corners()
+        y = np.where(pictures[:, 0, 0] < 8, "neither", y)  # three classes, so that each has an output
+        pictures[y == "neither"] = 40
+        net = pn.Classifier(pn.model("cnn", channels=(8, 8), hidden=16), epochs=12).fit(pictures, y)
+    assert net.score(*corners(seed=1)) > 0.9
+    return net
+
+
+@pytest.mark.parametrize("how", [w for w in WAYS if w != "cam"])
+def test_maps_lie_on_the_square_that_decides(fitted, how):
+    pictures, y = corners(24, seed=2)
+    options = {"n_samples": 200, "n_segments": 16} if how == "lime" else {"patch": 4} if how == "occlusion" else {}
+    found = attribute(fitted, pictures, how=how, target=y, **options)
+    assert found.maps.shape == (24, 16, 16)
+    maps = np.abs(found.maps) if how == "integrated_gradients" else np.maximum(found.maps, 0)
+    inside = np.zeros((24, 16, 16), bool)
+    for mask, where in zip(inside, y, strict=True):
+        at = 2 if where == "left" else 10
+        mask[max(0, at - 2) : at + 6, max(0, at - 2) : at + 6] = True
+    share = (maps * inside).sum() / maps.sum()
+    assert share > 1.5 * inside.mean()
+    assert found.plot().axes
+
+
+@pytest.mark.parametrize("how", [w for w in WAYS if w != "cam"])
+def test_random_weights_change_the_map(fitted, how):
+    pictures, _ = corners(6, seed=3)
+    other = copy.deepcopy(fitted)
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(0)
+        for p in other.objective_.model.parameters():
+            p.copy_(torch.randn_like(p) * p.std(unbiased=False).clamp(min=0.05))
+    options = {"n_samples": 60} if how == "lime" else {}
+    one, two = (attribute(net, pictures, how=how, target="left", **options).maps.ravel() for net in (fitted, other))
+    assert abs(np.corrcoef(one, two)[0, 1]) < 0.8
+
+
+def test_class_maps_are_of_nets_that_average():
+    pictures, y = corners(60)
+    net = pn.Classifier(pn.model("resnet20", width=0.25), epochs=2).fit(pictures, y)
+    found = attribute(net, pictures[:4], how="cam", target="right")
+    assert found.maps.shape == (4, 16, 16)
+    assert found.targets == ["right"] * 4
+    lenet = pn.Classifier("lenet", epochs=1).fit(pictures, y)
+    with pytest.raises(SettingError, match="grad_cam"):
+        attribute(lenet, pictures[:2], how="cam")
+
+
+def test_own_answers_are_explained_unless_another_is_named(fitted):
+    pictures, _ = corners(5, seed=4)
+    found = attribute(fitted, pictures, how="saliency")
+    assert found.targets == list(fitted.predict(pictures))
+    again = attribute(fitted, pictures, how="saliency", target=list(fitted.predict(pictures)))
+    np.testing.assert_array_equal(found.maps, again.maps)
+
+
+@pytest.mark.parametrize(("call", "words"), [
+    (lambda net, X: attribute(net, X, how="gradcam"), "did you mean 'grad_cam'"),
+    (lambda net, X: attribute(net, X, target="up"), "no answer 'up'"),
+    (lambda net, X: attribute(net, X, target=["left"]), "1 entries for 3"),
+    (lambda net, X: attribute(net, X, layer="conv9"), "no layer"),
+    (lambda net, X: attribute(net, X, how="saliency", patch=3), "patch"),
+    (lambda net, X: exciting_picture(net), "name what to excite"),
+    (lambda net, X: exciting_picture(net, layer=conv_of(net), channel=99, n_steps=1), "has 8 channels"),
+    (lambda net, X: nearest_pictures(net, X, X, n=9), "n is from 1"),
+    (lambda net, X: gate_trace(net, X), "no LSTM"),
+])  # fmt: skip
+def test_bad_input_is_refused(fitted, call, words):
+    with pytest.raises(SettingError, match=words):
+        call(fitted, corners(3)[0])
+
+
+def test_estimators_of_other_data_are_told_what_to_give():
+    table = pn.Classifier("mlp", epochs=1).fit(np.random.default_rng(0).normal(size=(20, 3)), np.arange(20) % 2)
+    with pytest.raises(SettingError, match="of pictures"):
+        attribute(table, np.zeros((2, 3)))
+
+
+def conv_of(net):
+    return next(name for name, kind in layers_of(net).items() if kind == "Conv2d")
+
+
+def test_filters_and_maps_are_those_of_the_layer(fitted):
+    first = next(m for m in fitted.objective_.model.modules() if isinstance(m, torch.nn.Conv2d))
+    np.testing.assert_array_equal(filters(fitted), first.weight.detach().numpy().astype(np.float64))
+    pictures, _ = corners(2)
+    found = feature_maps(fitted, pictures, layer=conv_of(fitted))
+    rows = fitted.codec_.encode(pictures)
+    x = fitted.codec_.prepare(rows.take(torch.arange(2)), fitted.view_)["x"]
+    with torch.no_grad():
+        np.testing.assert_allclose(found, first(x), atol=1e-5)
+    assert len(tiles(found[0], title="maps").axes) >= 8
+    assert tiles(filters(fitted)).axes
+
+
+@pytest.mark.parametrize("aim", [
+    {"target": "left"}, {"target": "right", "probability": True}, {"channel": 1}, {"channel": 1, "place": (3, 3)}, {},
+])  # fmt: skip
+def test_an_exciting_picture_excites(fitted, aim):
+    layer = {} if "target" in aim else {"layer": conv_of(fitted)}
+    found = exciting_picture(fitted, n_steps=60, **aim, **layer)
+    assert found.shape == (16, 16)
+    assert found.dtype == np.uint8
+    grey = np.full((16, 16), 45, np.uint8)
+    if "target" in aim:
+        column = list(fitted.classes_).index(aim["target"])
+        p = fitted.predict_proba(np.stack([found, grey]))[:, column]
+        assert p[0] > max(0.6, p[1] + 0.2)
+    else:
+        maps = feature_maps(fitted, np.stack([found, grey]), layer=layer["layer"])
+        chosen = maps if "channel" not in aim else maps[:, 1]
+        value = chosen[:, 3, 3] if "place" in aim else (chosen**2 if not aim else chosen).reshape(2, -1).mean(1)
+        assert value[0] > value[1]
+
+
+def test_a_dream_goes_on_from_a_picture(fitted):
+    picture = corners(1)[0][0]
+    dream = exciting_picture(fitted, layer=conv_of(fitted), start=picture, n_steps=5, blur=0.0, jitter=0)
+    assert 0 < np.abs(dream.astype(int) - picture).mean() < 60
+
+
+def test_hidden_units_of_tables_and_their_redundancy():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 3))
+    net = pn.Classifier(pn.model("mlp", hidden=(6,)), epochs=5).fit(X, X[:, 0] > 0)
+    found = hidden_units(net, X)
+    linear = [m for m in net.objective_.model.modules() if isinstance(m, torch.nn.Linear)]
+    rows = net.codec_.prepare(net.codec_.encode(X).take(torch.arange(80)), net.view_)["x"]
+    with torch.no_grad():
+        np.testing.assert_allclose(found.values, linear[0](rows).relu(), atol=1e-5)
+    np.testing.assert_allclose(found.mean, found.values.mean(0))
+    assert found.correlation.shape == (6, 6)
+    assert 0 <= found.redundancy <= 1
+    assert found.plot().axes
+
+
+def test_like_pictures_are_near(fitted):
+    pictures, y = corners(60, seed=5)
+    found = nearest_pictures(fitted, pictures, pictures[:10], n=6)
+    assert (found[:, 0] == np.arange(10)).all()
+    assert (y[found[:, 1:]] == y[:10, None]).mean() > 0.9
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+def test_gates_make_the_state_that_the_net_has(name):
+    rng = np.random.default_rng(0)
+    sequences = [rng.normal(size=(n, 3)) for n in (5, 8, 6, 8)] * 6
+    net = pn.Classifier(pn.model(name, hidden=4), epochs=1).fit(sequences, np.arange(24) % 2)
+    found = gate_trace(net, sequences[:4])
+    assert found.lengths.tolist() == [5, 8, 6, 8]
+    cell = next(m for m in net.objective_.model.modules() if isinstance(m, torch.nn.LSTM | torch.nn.GRU))
+    rows = net.codec_.encode(sequences[:4])
+    x = net.codec_.prepare(rows.take(torch.arange(4)), net.view_)["x"]
+    with torch.no_grad():
+        h, _ = cell(x)
+    for row, n in enumerate((5, 8, 6, 8)):
+        np.testing.assert_allclose(found.gates["state"][row, :n], h[row, :n], atol=1e-5)
+    names = {"lstm": {"input", "forget", "cell input", "output", "cell", "state"},
+             "gru": {"reset", "update", "new", "state"}}[name]  # fmt: skip
+    assert set(found.gates) == names
+    assert len(found.plot(1).axes) == len(names)
