@@ -24,6 +24,7 @@ _PUBLIC = {
     "Conformal": "estimators.conformal",
     "HMM": "estimators.hmm",
     "Forecaster": "estimators.forecaster",
+    "LanguageModel": "estimators.language_model",
     "SpeechRecognizer": "estimators.speech_recognizer",
     "Bagging": "ensembles.bagging",
     "Voting": "ensembles.voting",

@@ -36,6 +36,10 @@ SURFACE = {
     "train speech-recognizer --model ctc": WITHOUT_MODEL
     | {"units", "lower", "strip"}
     | {f"model.{name}" for name in ("encoder", "hidden", "n-layers", "subsample", "dropout", "n-heads")},
+    "train language-model --model gpt": WITHOUT_MODEL
+    | {"unit", "lower", "max-words", "min-count", "context"}
+    | {f"model.{name}" for name in ("width", "n-layers", "n-heads", "hidden", "dropout", "activation", "positions")}
+    | {"model.tied", "model.bias"},
     "train detector --model ssd": WITHOUT_MODEL
     | {"augment", "bad-boxes"}
     | {f"model.{name}" for name in ("alpha", "anchor-scale", "backbone", "negatives", "ratios", "threshold", "widths")},

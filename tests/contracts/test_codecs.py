@@ -133,6 +133,8 @@ TARGETS = {
         ("picture 0", "'c'", "'a', 'b'"),
     ),
 }
+# a stream of texts, whose rows are no texts, and the target that is cut out of it: tests/data/test_token_stream.py
+STREAMED = {"token_stream", "next_token"}
 inputs = pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
 targets = pytest.mark.parametrize("sample", TARGETS.values(), ids=TARGETS)
 both = pytest.mark.parametrize("sample", [*SAMPLES.values(), *TARGETS.values()], ids=[*SAMPLES, *TARGETS])
@@ -162,7 +164,7 @@ def quiet(work):
 
 def test_every_kind_of_codec_has_a_sample():
     kinds = {sample.make().kind for sample in [*SAMPLES.values(), *TARGETS.values()]}
-    assert kinds == set(codec_kinds())
+    assert kinds == set(codec_kinds()) - STREAMED
 
 
 def plain(tree):

@@ -1,0 +1,157 @@
+"""Texts end to end as one stream of ids, cut into blocks; what is to be learned is the id after each."""
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import DataError, SettingError
+from ..functional.losses import IGNORED
+from .codec import Codec, State
+from .rows import Batch
+from .targets import Target
+from .text import strings
+from .tokenizers import PAD, UNITS, Tokenizer
+
+
+class Blocks:
+    """A stream of ids in blocks that share one id with the next: x (batch, context + 1), padded with 0 at the end."""
+
+    def __init__(self, stream: Tensor, context: int) -> None:
+        self.stream, self.context = stream, context
+
+    def __len__(self) -> int:
+        return max(-(-(len(self.stream) - 1) // self.context), 0)
+
+    def take(self, index: Tensor) -> Batch:
+        at = index.to(self.stream.device)[:, None] * self.context + torch.arange(
+            self.context + 1, device=self.stream.device
+        )
+        inside = at < len(self.stream)
+        return {"x": torch.where(inside, self.stream[at.clamp_(max=len(self.stream) - 1)], PAD).long()}
+
+    def to(self, device: torch.device) -> Self:
+        self.stream = self.stream.to(device)
+        return self
+
+    @property
+    def n_bytes(self) -> int:
+        return self.stream.nbytes
+
+
+class TokenStream(Codec):
+    """Texts as one stream of ids, an end before each and behind the last, in blocks of `context` ids.
+
+    Parameters
+    ----------
+    unit : "words", "characters", "bytes", or subwords: "bpe", "byte_bpe", "wordpiece", "unigram"; see `Tokenizer`.
+    lower : fold upper case into lower case.
+    max_words : how many words or subwords are kept; None keeps all words, 4,000 subwords.
+    min_count : what training holds less often is unknown.
+    context : ids that a model looks at together.
+
+    The id of the end is the last. Every id of the texts is predicted once an epoch.
+
+    Source: Hifny A11.9 to A11.14; Baker A192 (the target is the input moved by one).
+    """
+
+    kind = "token_stream"
+
+    tokenizer: Tokenizer
+
+    def __init__(
+        self,
+        *,
+        unit: str = "characters",
+        lower: bool = False,
+        max_words: int | None = None,
+        min_count: int = 1,
+        context: int = 128,
+    ) -> None:
+        if unit not in UNITS or unit == "hashed":
+            raise SettingError(f"unit={unit!r}; a language model writes {', '.join(u for u in UNITS if u != 'hashed')}")
+        for name, value in (("context", context), ("max_words", max_words), ("min_count", min_count)):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                raise SettingError(f"{name} is a whole number of at least 1; got {value!r}")
+        self.options = {
+            "unit": unit, "lower": lower, "max_words": max_words, "min_count": min_count, "context": context
+        }  # fmt: skip
+
+    def fit(self, raw: Any) -> Self:
+        texts, own = strings(raw), self.options
+        if not any(texts):
+            raise DataError(f"all {len(texts)} texts are empty; give texts that say something")
+        self.tokenizer = Tokenizer(
+            own["unit"], lower=own["lower"], size=own["max_words"], min_count=own["min_count"]
+        ).fit(texts)
+        ids, _ = self.tokenizer.ids(texts)
+        if len(np.unique(ids)) < 2:
+            only = self.tokenizer.name(int(ids[0])) if len(ids) else ""
+            raise DataError(
+                f"the texts hold one thing only, {only!r}, so that there is nothing to predict; give more texts, or "
+                "another unit"
+            )
+        return self
+
+    @property
+    def end(self) -> int:
+        """The id of the end of a text."""
+        return self.tokenizer.n_ids
+
+    @property
+    def context(self) -> int:
+        """Ids that a model looks at together."""
+        return self.options["context"]
+
+    def views(self) -> dict[str, dict[str, Any]]:
+        facts = {"vocab_size": self.end + 1, "pad_id": PAD, "max_length": self.context}
+        return {"tokens": facts}
+
+    def encode(self, raw: Any) -> Blocks:
+        ids, lengths = self.tokenizer.ids(strings(raw))
+        ends = lengths.cumsum()
+        whole = np.insert(ids, np.concatenate([[0], ends]), self.end)
+        return Blocks(torch.from_numpy(whole.astype(np.int32)), self.context)
+
+    def rows(self, raw: Any) -> list[np.ndarray]:
+        """The ids of each text, an end before and behind it."""
+        ids, lengths = self.tokenizer.ids(strings(raw))
+        cut = np.split(ids.astype(np.int64), lengths.cumsum()[:-1])
+        return [np.concatenate([[self.end], row, [self.end]]) for row in cut]
+
+    def decode(self, ids: Tensor) -> list[str]:
+        """The texts of rows of ids, ends left out."""
+        return [self.tokenizer.text([i for i in row if i != self.end]) for row in ids.tolist()]
+
+    def state(self) -> State:
+        return {"options": dict(self.options), "words": self.tokenizer.held()}
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        codec, own = cls(**state["options"]), state["options"]
+        made = Tokenizer(own["unit"], lower=own["lower"], size=own["max_words"], min_count=own["min_count"])
+        codec.tokenizer = made.hold(state["words"])
+        return codec
+
+
+class NextToken(Target):
+    """The id that follows each: cut out of blocks, so that nothing is given; what fills a block is not learned."""
+
+    kind = "next_token"
+    loss_name: ClassVar[str] = "cross_entropy"
+
+    @property
+    def loss_kind(self) -> str:
+        return "labels"
+
+    def fit(self, raw: Any, inputs: Codec | None = None) -> Self:
+        return self
+
+    def facts(self) -> dict[str, Any]:
+        return {}
+
+    def cut(self, batch: Batch) -> Batch:
+        x = batch["x"]
+        y = x[:, 1:]
+        return batch | {"x": x[:, :-1], "y": torch.where(y == PAD, IGNORED, y)}

@@ -1,0 +1,282 @@
+"""What follows in a text, how likely a text is, and texts written on."""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from ..data.codec import Codec
+from ..data.sources import Columns
+from ..data.text import strings
+from ..data.token_stream import NextToken, TokenStream
+from ..data.tokenizers import words_of
+from ..errors import DataError, SettingError
+from ..evaluation.language import bits, evaluate_language, perplexity
+from ..evaluation.result import Evaluation
+from ..objectives.language import START, NGramCounting
+from ..registry import Spec
+from ..train.randomness import kept_random
+from .assembly import device_under
+from .base import Estimator
+from .generation import Manner, net_scores, write
+from .intake import Examples, split_target
+from .protocol import fitted
+from .training import threads_for
+from .using import EVALUATED
+
+UNITS_OF = ("token", "word", "character")
+
+
+class LanguageModel(Estimator):
+    """How likely texts are, and what follows.
+
+    Parameters
+    ----------
+    unit : what texts are cut into: "words", "characters", "bytes", "bpe", "byte_bpe", "wordpiece" or "unigram"; None
+        takes words for n-grams and characters for nets.
+    lower : fold upper case into lower case.
+    max_words : how many words or subwords are kept; None keeps all words, 4,000 subwords.
+    min_count : what training holds less often is unknown.
+    context : units that a net looks at together; an n-gram model has its `order`.
+    **training : the settings that all estimators share; see `Estimator`. `codec` is a `TokenStream`, in place of these.
+
+    The texts are one stream for training, an end before each and behind the last, and are cut into blocks of `context`.
+    Scores take each text by itself: see `log_prob`.
+    """
+
+    default_models = {"token_stream": "gpt"}
+
+    codec_: TokenStream
+    target_: NextToken
+
+    def __init__(
+        self,
+        model: Any = None,
+        *,
+        unit: str | None = None,
+        lower: bool = False,
+        max_words: int | None = None,
+        min_count: int = 1,
+        context: int = 128,
+        **training: Any,
+    ) -> None:
+        super().__init__(model, **training)
+        self.unit, self.lower, self.max_words = unit, lower, max_words
+        self.min_count, self.context = min_count, context
+
+    def fit(
+        self, X: Any, y: Any = None, *, target: Columns | None = None, validation: Any = None, sample_weight: Any = None
+    ) -> Self:
+        """Learn from texts X.
+
+        Parameters
+        ----------
+        X : a list of texts, a frame, the path of a UTF-8 text file (whose paragraphs are texts) or of a folder of them.
+        y : ignored.
+        target : the column of a frame that holds the texts.
+        validation : a fraction of the texts to hold out, other texts, or a path; watched by `patience`.
+
+        Raises
+        ------
+        DataError : the texts break a contract; the message names the row, or the file and the byte, and the remedy.
+        """
+        if sample_weight is not None:
+            raise SettingError("LanguageModel weighs all texts alike; leave sample_weight out, or repeat texts")
+        texts = self._texts(X, target)
+        if validation is not None and not isinstance(validation, int | float):
+            validation = (self._texts(validation, target), None)
+        ready = self._ready(Examples(texts, target=target), NextToken(), validation, None)
+        return self._train(ready)
+
+    def _texts(self, X: Any, target: Columns | None = None) -> list[str]:
+        from ..data.prose import read_texts
+
+        if isinstance(X, str) and ("\n" in X or (not Path(X[:200]).suffix and not Path(X[:200]).exists())):
+            raise DataError(f"X is one text, {X[:40]!r}, and no path; give a list of texts, such as [{X[:40]!r}]")
+        if isinstance(X, str | Path):
+            return read_texts(X)
+        if target is not None:
+            X = split_target(X, target)[1]
+        return strings(X)
+
+    def _fit_codecs(self, train: Examples, target: Any) -> None:
+        given = self.codec
+        if given is None:
+            self.codec = self._stream()
+        elif not isinstance(given, TokenStream):
+            raise SettingError(f"codec of a LanguageModel is a TokenStream; got {given!r}")
+        try:
+            super()._fit_codecs(train, target)
+        finally:
+            self.codec = given
+
+    def _stream(self) -> Codec:
+        given = self.model.name if isinstance(self.model, Spec) else self.model
+        unit = self.unit or ("words" if given == "ngram" else "characters")
+        return TokenStream(
+            unit=unit, lower=self.lower, max_words=self.max_words, min_count=self.min_count, context=self.context
+        )
+
+    # --- how likely -------------------------------------------------------------------------------
+
+    def token_log_probs(self, X: Any, *, stride: int | None = None) -> list[np.ndarray]:
+        """ln p of each token of each text and of its end, given what stands before it; float64.
+
+        A net reads a text in windows of `context`, each `stride` (half the context unless told otherwise) further than
+        the one before, and each token is scored once, by the first window that holds it. So a token has at least
+        context - stride tokens before it, or all there are. N-gram models see the whole text.
+        """
+        objective, codec = fitted(self).objective_, self.codec_
+        stride = max(codec.context // 2, 1) if stride is None else stride
+        if not 1 <= stride <= codec.context:
+            raise SettingError(f"stride is from 1 to the context, {codec.context}; got {stride}")
+        rows = codec.rows(self._texts(X))
+        if isinstance(objective, NGramCounting):
+            lengths = np.array([len(row) for row in rows])
+            ids = np.concatenate([np.concatenate([[START], row[1:]]) for row in rows])
+            return [part[1:] for part in np.split(objective.log_probs(ids, lengths), lengths.cumsum()[:-1])]
+        objective.eval()
+        device = device_under(objective)
+        with torch.inference_mode(), threads_for(objective, EVALUATED), kept_random(device, self.seed, "use"):
+            return net_scores(objective.model, rows, context=codec.context, stride=stride)
+
+    def log_prob(self, X: Any, *, stride: int | None = None) -> np.ndarray:
+        """ln p of each text, its end included (texts,) float64."""
+        return np.array([each.sum() for each in self.token_log_probs(X, stride=stride)])
+
+    def perplexity(self, X: Any, *, per: str = "token", stride: int | None = None) -> float:
+        """exp of minus the mean ln p over all units of all texts, an end a text among them.
+
+        `per` is "token" (what the model was trained on), "word" or "character", which models of different units can be
+        compared by. A token that is unknown costs what one unknown thing costs: compare models of one vocabulary.
+        """
+        if per not in UNITS_OF:
+            raise SettingError(f"per is one of {', '.join(UNITS_OF)}; got {per!r}")
+        texts = self._texts(X)
+        each = self.token_log_probs(texts, stride=stride)
+        n = sum(len(row) for row in each)
+        if per != "token":
+            n = len(texts) + sum(len(text) if per == "character" else len(words_of(text)) for text in texts)
+        return perplexity(float(sum(row.sum() for row in each)), n)
+
+    def bits_per_character(self, X: Any, *, stride: int | None = None) -> float:
+        """-log2 p of all texts, their ends included, over their characters."""
+        texts = self._texts(X)
+        n = sum(map(len, texts))
+        if not n:
+            raise DataError("the texts have no characters to count bits by; give texts that say something")
+        return bits(float(self.log_prob(texts, stride=stride).sum()), n)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, target: Columns | None = None) -> float:
+        """The mean ln p of a token: more is better."""
+        return -math.log(self.perplexity(self._texts(X, target)))
+
+    def evaluate(
+        self, X: Any, y: Any = None, *, target: Columns | None = None, sample_weight: Any = None
+    ) -> Evaluation:
+        """Perplexity and bits a character with intervals over whole texts, beside even chances."""
+        texts = self._texts(X, target)
+        each = self.token_log_probs(texts)
+        log_p, n_tokens = np.array([row.sum() for row in each]), np.array([len(row) for row in each])
+        n_characters = np.array([len(text) for text in texts])
+        return evaluate_language(log_p, n_tokens, n_characters, vocab_size=self.codec_.end, seed=self.seed)
+
+    def worst(self, examples: Examples, n: int) -> list[tuple[int, str, str, str, str, dict[str, str]]]:
+        """The texts that were foretold worst: row, text, its least likely token, perplexity, its name."""
+        each = self.token_log_probs(examples.X)
+        means = np.array([-row.mean() for row in each])
+        rows = self.codec_.rows(examples.X)
+        found: list[tuple[int, str, str, str, str, dict[str, str]]] = []
+        for i in np.argsort(-means, kind="stable")[:n].tolist():
+            odd = int(rows[i][1 + int(each[i].argmin())])
+            name = "the end" if odd == self.codec_.end else self.codec_.tokenizer.name(odd)
+            shown = f"{math.exp(min(means[i], 700)):.4g}"
+            found.append((i, examples.X[i][:80], f"did not expect {name!r}", shown, "perplexity", {}))
+        return found
+
+    # --- what follows -----------------------------------------------------------------------------
+
+    def generate(
+        self,
+        prompt: str | Sequence[str] = "",
+        *,
+        n_tokens: int = 50,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        min_p: float | None = None,
+        typical_p: float | None = None,
+        repetition_penalty: float | None = None,
+        beam: int | None = None,
+        length_penalty: float = 1.0,
+        stop: str | Sequence[str] = (),
+        stream: Callable[..., None] | None = None,
+        long_prompt: str = "refuse",
+        seed: int | None = None,
+    ) -> Any:
+        """The prompt (or each of several) and what follows, until the model ends the text, `stop` or `n_tokens`.
+
+        Parameters
+        ----------
+        temperature : 0 takes the likeliest each time; below 1 the likely becomes likelier.
+        top_k, top_p, min_p, typical_p, repetition_penalty : filters of what may be drawn; see `functional.decoding`.
+        beam : search for the likeliest whole with so many beginnings side by side, in place of drawing.
+        length_penalty : of the beam: 0 compares sums of ln p, 1 means.
+        stop : strings that end the text where they appear; they are cut off.
+        stream : called with each new piece of text as it comes, and with the prompt's number where there are several.
+        long_prompt : "refuse" prompts longer than the context, or "slide": look at their last part only.
+        seed : of what is drawn; None takes the estimator's own. A prompt's text does not depend on the others.
+
+        What is written beyond the context slides: a full cache is read again from its newer half.
+        """
+        prompts = [prompt] if isinstance(prompt, str) else strings(prompt)
+        manner = Manner(
+            n_tokens, temperature, top_k, top_p, min_p, typical_p, repetition_penalty, beam, length_penalty,
+            (stop,) if isinstance(stop, str) else tuple(stop), self.seed if seed is None else seed,
+        )  # fmt: skip
+        tell = None
+        if stream is not None:
+            tell = (
+                (lambda _, piece: stream(piece)) if isinstance(prompt, str) else (lambda row, piece: stream(piece, row))
+            )
+        ids = self._prompted(prompts, long_prompt)
+        objective: Any = self.objective_.eval()
+        device = device_under(objective)
+        with torch.inference_mode(), threads_for(objective, len(prompts)), kept_random(device, self.seed, "use"):
+            spaced = [one[-1:].isspace() for one in prompts]
+            drafts = write(objective, self.codec_, ids, manner, spaced=spaced, tell=tell)
+        found = [before + draft.text() for before, draft in zip(prompts, drafts, strict=True)]
+        return found[0] if isinstance(prompt, str) else found
+
+    def _prompted(self, prompts: list[str], long_prompt: str) -> list[list[int]]:
+        """The ids of prompts, none longer than the context has room for."""
+        if long_prompt not in ("refuse", "slide"):
+            raise SettingError(f"long_prompt is 'refuse' or 'slide'; got {long_prompt!r}")
+        codec = fitted(self).codec_
+        rows, room = [row[1:-1].tolist() for row in codec.rows(prompts)], codec.context - 1
+        for i, row in enumerate(rows):
+            if len(row) <= room or isinstance(self.objective_, NGramCounting):
+                continue
+            if long_prompt == "refuse":
+                raise DataError(
+                    f"prompt {i} has {len(row)} tokens, and the context has room for {room}; give a shorter one, "
+                    "long_prompt='slide' to look at its end only, or fit with a larger context"
+                )
+            rows[i] = row[-room:]
+        return rows
+
+    def choose(self, prompt: str, choices: Sequence[str]) -> str:
+        """The one of several continuations that is likeliest after the prompt, by the ln p of all its tokens."""
+        options = strings(list(choices))
+        whole = self.token_log_probs([prompt + option for option in options])
+        return options[int(np.argmax([row[:-1].sum() for row in whole]))]
+
+    def cloze(self, prompts: Sequence[str], answers: Sequence[str], choices: Sequence[Sequence[str]]) -> float:
+        """The share of prompts after which the answer is the likeliest of its choices."""
+        if not len(prompts) == len(answers) == len(choices):
+            raise DataError(f"{len(prompts)} prompts, {len(answers)} answers, {len(choices)} choices; give one of each")
+        right = [self.choose(p, c) == a for p, a, c in zip(prompts, answers, choices, strict=True)]
+        return sum(right) / max(len(right), 1)

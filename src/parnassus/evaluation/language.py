@@ -1,0 +1,56 @@
+"""How well a language model foretells texts: perplexity and bits a character, with intervals over whole texts."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .bootstrap import Bootstrap, Statistic, interval
+from .result import Evaluation, Metric
+
+
+def perplexity(log_p: float, n_units: float) -> float:
+    """exp(-ln p / units): how many equally likely things each unit was as hard to foretell as.
+
+    Systems: perplexity
+    Source: Hifny A11.9; Martinez-Ramon Table 6.1.
+
+    >>> round(perplexity(math.log(1 / 9), 3), 7)
+    2.0800838
+    """
+    return math.exp(min(-log_p / n_units, 700.0))
+
+
+def bits(log_p: float, n_units: float) -> float:
+    """-ln p / (units ln 2): what each unit costs to write down.
+
+    >>> round(bits(-0.6446, 1), 2)
+    0.93
+    """
+    return -log_p / n_units / math.log(2)
+
+
+def evaluate_language(
+    log_p: np.ndarray, n_tokens: np.ndarray, n_characters: np.ndarray, *, vocab_size: int, seed: int = 0
+) -> Evaluation:
+    """Perplexity a token and bits a character over texts, each (texts,), beside even chances for every token."""
+    tokens, characters = n_tokens.astype(np.float64), np.maximum(n_characters, 1).astype(np.float64)
+
+    def of(weights: np.ndarray) -> dict[str, np.ndarray]:
+        total = log_p @ weights
+        return {
+            "perplexity": np.exp(np.minimum(-total / (tokens @ weights), 700)),
+            "bits_per_character": -total / (characters @ weights) / math.log(2),
+        }
+
+    point, replicates = Bootstrap(np.ones(len(log_p)), seed=seed).run([Statistic(of)])
+    even = {
+        "perplexity": float(vocab_size),
+        "bits_per_character": float(math.log2(vocab_size) * tokens.sum() / characters.sum()),
+    }
+    metrics = []
+    for name, trivial in even.items():
+        low, high = interval(replicates[name], 0.95) if len(log_p) > 1 else (None, None)
+        metrics.append(Metric(name, float(point[name]), low, high, trivial, False))
+    task: Any = "language"
+    return Evaluation(task, metrics, len(log_p), "every token equally likely", replicates=dict(replicates))
