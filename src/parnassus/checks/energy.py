@@ -15,7 +15,8 @@ def free_energies_and_hidden_units() -> float:
     rng = np.random.default_rng(0)
     theirs = BernoulliRBM(5, n_iter=2, random_state=0).fit(rng.random((40, 8)).round())
     parts = theirs.components_.T, theirs.intercept_visible_, theirs.intercept_hidden_
-    ours = energy.Machine(*(torch.from_numpy(part) for part in parts))
+    w, b, c = (torch.from_numpy(part) for part in parts)
+    ours = energy.Machine(w, b, c)
     v = rng.random((6, 8)).round()
     rows = torch.from_numpy(v)
     gaps = [
