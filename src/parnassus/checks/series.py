@@ -1,0 +1,99 @@
+"""Forecasts against statsmodels and scikit-learn, and against what the books' series are known to allow."""
+
+import warnings
+
+import numpy as np
+
+from ..data.synthetic_series import harmonic
+from ..estimators.forecaster import Forecaster
+from ..functional import forecasting as F
+from ..functional.forecasting.smoothing import forecast_smoothing
+from ..imports import imported
+from ..registry import model
+from . import check
+
+
+def a_series(n: int = 96) -> np.ndarray:
+    """A trend, a season of 12 and noise."""
+    t = np.arange(n)
+    return (50 + 0.4 * t) * (1 + 0.2 * np.sin(2 * np.pi * t / 12)) + np.random.default_rng(0).normal(0, 1, n)
+
+
+@check("exponential-smoothing", oracle="statsmodels", tolerance=1e-8)
+def smoothing_against_statsmodels() -> float:
+    """One-step forecasts and forecasts of additive Holt-Winters with given weights against ExponentialSmoothing."""
+    from statsmodels.tsa.holtwinters import ExponentialSmoothing
+
+    y, season = a_series(), np.linspace(-5, 5, 12)
+    ours = F.smooth(y, F.Smoothing(0.3, 0.1, 0.2, 1.0, 50.0, 0.4, season, "add"))
+    made = ExponentialSmoothing(
+        y, trend="add", seasonal="add", seasonal_periods=12, initialization_method="known",
+        initial_level=50.0, initial_trend=0.4, initial_seasonal=season,
+    )  # fmt: skip
+    theirs = made.fit(smoothing_level=0.3, smoothing_trend=0.1, smoothing_seasonal=0.2, optimized=False)
+    one = np.abs(ours.fitted - theirs.fittedvalues).max()
+    return float(max(one, np.abs(forecast_smoothing(ours.last, 11) - theirs.forecast(11)).max()))
+
+
+@check("arima", oracle="statsmodels", tolerance=1e-6)
+def autoregressions_against_statsmodels() -> float:
+    """Weights and forecasts of AR(3) by least squares against AutoReg, and of ARIMA(1, 1, 1) against SARIMAX."""
+    from statsmodels.tsa.ar_model import AutoReg
+    from statsmodels.tsa.statespace.sarimax import SARIMAX
+
+    y = a_series()
+    ours = F.fit_autoregression(y, 3)
+    found = AutoReg(y, 3).fit()
+    first = np.abs(F.forecast_autoregression(y, ours, 12) / found.forecast(12) - 1).max()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = SARIMAX(y, order=(1, 1, 1)).fit(disp=False, maxiter=200)
+    said = Forecaster(model("arima", order=(1, 1, 1)), horizon=12).fit(y).predict()
+    return float(max(first, np.abs(said / theirs.forecast(12) - 1).max()))
+
+
+@check("theta-method", oracle="statsmodels", tolerance=5e-3)
+def theta_against_statsmodels() -> float:
+    """Forecasts of the theta method with a season against ThetaModel; the two look for the weight in their own ways."""
+    from statsmodels.tsa.forecasting.theta import ThetaModel
+
+    y = a_series()
+    theirs = ThetaModel(y, period=12, use_test=False, method="multiplicative").fit(use_mle=False).forecast(12)
+    return float(np.abs(F.forecast_theta(y, F.fit_theta(y, season=12), 12) / np.asarray(theirs) - 1).max())
+
+
+@check("naive-forecasts", "sliding-window-matrix", oracle="(book)", tolerance=1e-12)
+def windows_and_benchmarks_against_the_books() -> float:
+    """Ten values in windows of three, and the seasonal naive fixture whose mean absolute error is 2."""
+    X, Y = F.sliding_windows(np.arange(10), 3)
+    wrong = float(np.abs(X[:, 0] - np.arange(7)).max() + np.abs(Y[:, 0] - np.arange(3, 10)).max())
+    said = F.seasonal_naive([10, 20, 30, 40], 4, season=4).mean
+    return wrong + abs(float(np.abs(np.array([12, 22, 32, 42]) - said).mean()) - 2)
+
+
+@check("hierarchical-reconciliation", oracle="(closed form)", tolerance=1e-10)
+def reconciliation_against_least_squares() -> float:
+    """Forecasts made to add up against the projection by numpy.linalg.lstsq."""
+    _, S = F.summing_matrix({"all": "abcd", "left": "ab", "right": "cd"}, list("abcd"))
+    f = np.random.default_rng(0).normal(5, 2, (7, 3))
+    return float(np.abs(F.min_trace(f, S) - S @ np.linalg.lstsq(S, f, rcond=None)[0]).max())
+
+
+@check("multistep-forecaster", "synthetic-series", oracle="(closed form)", tolerance=2e-3)
+def a_harmonic_signal_goes_on_for_ever() -> float:
+    """A linear model of six lags, step on step, against the harmonic signal it was taught without noise."""
+    y = harmonic(140, noise=0)
+    found = Forecaster("linear", strategy="recursive", history=6, scaling="none").fit(y[:120])
+    return float(np.abs(found.predict(20) - y[120:]).max())
+
+
+@check("tree-forecaster", oracle="scikit-learn", tolerance=1e-4)
+def trees_against_scikit_learn() -> float:
+    """A forest on windows of eight against RandomForestRegressor on the same windows."""
+    y = a_series()
+    made = model("forest", n_trees=20)
+    found = Forecaster(made, horizon=3, history=8, scaling="none").fit(y)
+    X, Y = F.sliding_windows(y, 8, horizon=3)
+    kind = imported("sklearn.ensemble").RandomForestRegressor
+    theirs = kind(20, min_samples_leaf=2, max_features=0.5, random_state=0).fit(X.astype(np.float32), Y)
+    return float(np.abs(found.predict() / theirs.predict(y[None, -8:].astype(np.float32))[0] - 1).max())
