@@ -10,7 +10,7 @@ import parnassus as pn
 
 FROZEN = {
     "Bagging", "Voting", "Stacking", "AdaBoost", "GradientBoosting", "Snapshot", "SWA",
-    "Autoencoder", "Clusterer", "Density", "KMeans", "GaussianMixture", "NaiveBayes", "RBM", "DBN",
+    "Autoencoder", "Generator", "Clusterer", "Density", "KMeans", "GaussianMixture", "NaiveBayes", "RBM", "DBN",
     "__version__", "Classifier", "Regressor", "load", "keep_memory", "optimize", "find_rate", "summary", "drift",
     "cross_validate", "bias_variance", "SelectColumns", "project", "learning_curve", "validation_curve", "compare",
     "choose_sequence_model", "sample", "fit_variational",

@@ -15,6 +15,7 @@ _PUBLIC = {
     "KMeans": "estimators.clusterer",
     "Density": "estimators.density",
     "Autoencoder": "estimators.autoencoder",
+    "Generator": "estimators.generator",
     "Detector": "estimators.detector",
     "Boxes": "data.detection",
     "GaussianMixture": "estimators.density",

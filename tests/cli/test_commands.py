@@ -27,6 +27,9 @@ SURFACE = {
     "train clusterer --model kmeans": WITHOUT_MODEL
     | {"n-clusters", "n-init", *(f"model.{name}" for name in ("n-clusters", "n-init", "tol", "init", "centers"))},
     "train autoencoder --model linear_ae": WITHOUT_MODEL | {"quantile", "model.n-latent"},
+    "train generator --model ddpm": WITHOUT_MODEL
+    | {f"model.{name}" for name in ("channels", "n-blocks", "dropout", "hidden", "schedule", "n-steps", "target")}
+    | {f"model.{name}" for name in ("weighting", "drop", "sampler", "n-sampled", "guidance")},
     "train density --model gmm": WITHOUT_MODEL
     | {"n-components", "covariance-type", "n-init", "tol", "reg-covar", "model.init", "model.means"}
     | {"model.weights", "model.concentration"}

@@ -1,0 +1,162 @@
+"""New rows like those seen: pictures and tables, of a class if wanted."""
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import torch
+
+from ..data.image import Image
+from ..data.sources import Columns
+from ..data.targets import Labels
+from ..errors import DataError, SettingError
+from ..evaluation.result import Evaluation, Metric
+from ..functional.metrics.generation import squared_mmd
+from ..objectives.generating import Generating
+from ..train.randomness import kept_random
+from .assembly import device_under
+from .base import Estimator
+from .intake import Examples, examples_of
+from .protocol import fitted
+from .training import threads_for
+from .unsupervised import Unsupervised
+from .using import EVALUATED
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COMPARED = 2_000  # rows that a sample is compared with
+DRAWN = 256  # rows drawn at once
+
+
+class Generator(Unsupervised):
+    """Rows drawn anew, like those seen: pictures and tables, of a given class where classes were told.
+
+    Parameters
+    ----------
+    **training : the settings that all estimators share; see `Estimator`.
+
+    Pictures run from -1 to 1 while learning and come back as bytes; columns of a table are standardised unless a `codec`
+    says otherwise, and come back in their own units.
+    """
+
+    default_models = {"table": "ddpm", "image": "ddpm", "text": "ddpm", "sequences": "ddpm"}
+
+    def __init__(self, model: Any = None, **training: Any) -> None:
+        super().__init__(model, **training)
+
+    def fit(
+        self, X: Any, y: Any = None, *, target: Columns | None = None, validation: Any = None, sample_weight: Any = None
+    ) -> Self:
+        """Learn from rows X, and from what they are of, where y says so.
+
+        Parameters
+        ----------
+        X : pictures, an array, a frame, or a path.
+        y : the condition: the class of each row, which `sample` may then ask for; None knows none.
+        target : the column of X that holds the condition, in place of y.
+        validation : a fraction to hold out, or (X, y) of other rows.
+        sample_weight : how much each row counts (rows,).
+
+        Raises
+        ------
+        DataError : the data break a contract; the message names the row, column or file and the remedy.
+        """
+        examples = examples_of(X, y, target=target, sample_weight=sample_weight, memory=self.memory)
+        goal = None if examples.y is None else Labels()
+        held = self._held_out(validation) if goal is None else validation
+        return self._train(self._started(self._ready(examples, goal, held, None)))
+
+    def _fit_codecs(self, train: Examples, target: Any) -> None:
+        Estimator._fit_codecs(self, train, target)
+        if isinstance(self.codec_, Image):
+            self.codec_.mean, self.codec_.std = torch.full((1, 1, 1), 127.5), torch.full((1, 1, 1), 127.5)
+
+    @property
+    def classes_(self) -> np.ndarray | None:
+        """The classes that may be asked for, or None."""
+        return None if fitted(self).target_ is None else self.target_.classes
+
+    def _classes_of(self, condition: Any, n: int) -> torch.Tensor | None:
+        """What was asked for, as ids (n,)."""
+        if self.target_ is None:
+            if condition is not None:
+                raise SettingError("this generator was told no classes; fit(X, y) with the class of each row")
+            return None
+        if condition is None:
+            known = ", ".join(map(repr, self.target_.classes.tolist()[:8]))
+            raise SettingError(f"this generator draws rows of a class: sample(n, condition=...), one of {known}")
+        asked = np.asarray([condition] * n if np.ndim(condition) == 0 else condition)
+        if len(asked) != n:
+            raise SettingError(f"condition is one class, or one for each of {n} rows; got {len(asked)}")
+        unknown = [c for c in asked.tolist() if c not in set(self.target_.classes.tolist())]
+        if unknown:
+            raise DataError(f"condition {unknown[0]!r} is no class that fit saw: {self.target_.classes.tolist()[:8]}")
+        return torch.from_numpy(self.target_.indices(asked)).long()
+
+    def _drawn(self, n: int, condition: Any, seed: int | None) -> torch.Tensor:
+        """Rows as the model has them."""
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+            raise SettingError(f"sample draws 1 row or more; got n={n!r}")
+        made = fitted(self).objective_
+        assert isinstance(made, Generating)
+        made.eval()
+        device = device_under(made)
+        ids = self._classes_of(condition, int(n))
+        own = self.seed if seed is None else seed
+        generator = torch.Generator().manual_seed(own)
+        parts = []
+        with torch.inference_mode(), threads_for(made, EVALUATED), kept_random(device, own, "draw"):
+            for start in range(0, n, DRAWN):
+                size = min(DRAWN, int(n) - start)
+                part = None if ids is None else ids[start : start + size].to(device)
+                parts.append(made.drawn(size, part, generator).cpu())
+        return torch.cat(parts)
+
+    def sample(self, n: int = 1, *, condition: Any = None, seed: int | None = None) -> Any:
+        """Rows drawn anew, in the user's terms: pictures as bytes, tables in their units.
+
+        Parameters
+        ----------
+        condition : a class, or one for each row, where fit was told classes.
+        seed : None takes the estimator's own; equal seeds give equal rows.
+        """
+        x = self._drawn(n, condition, seed)
+        decode = getattr(self.codec_, "decode", None)
+        return x.numpy() if decode is None else decode(x)
+
+    # --- how good ---------------------------------------------------------------------------------
+
+    def _compared(self, X: Any, y: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rows, and as many drawn, of the same classes, as vectors of the model."""
+        x = torch.from_numpy(self._asked(self._rows(X), lambda batch: batch["x"]))[:COMPARED]
+        if self.target_ is not None and y is None:
+            raise DataError("this generator draws rows of a class; give the class of each row, y, to compare it with X")
+        labels = None if self.target_ is None else np.asarray(y)[: len(x)]
+        return x.flatten(1), self._drawn(len(x), labels, None).flatten(1)
+
+    def _examined(self, X: Any, y: Any, target: Columns | None) -> tuple[torch.Tensor, torch.Tensor]:
+        found = examples_of(X, y, target=target or self.target_name_, memory=self.memory)
+        return self._compared(found.X, found.y)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, target: Columns | None = None) -> float:
+        """Minus the squared maximum mean discrepancy between rows X and as many drawn: 0 is best."""
+        return -squared_mmd(*self._examined(X, y, target))
+
+    def evaluate(
+        self, X: Any, y: Any = None, *, target: Columns | None = None, sample_weight: Any = None
+    ) -> Evaluation:
+        """The squared maximum mean discrepancy of drawn rows, beside that of one Gaussian a column."""
+        x, drawn = self._examined(X, y, target)
+        generator = torch.Generator().manual_seed(self.seed)
+        alone = x.mean(0) + x.std(0) * torch.randn(x.shape, generator=generator)
+        task: Any = "generator"
+        metric = Metric("squared_mmd", squared_mmd(x, drawn), None, None, squared_mmd(x, alone), False)
+        return Evaluation(task, [metric], len(x), "one Gaussian a column, fitted on these very rows")
+
+    def plot(self, n: int = 32, *, condition: Any = None, seed: int | None = None) -> "Figure":
+        """A grid of pictures drawn."""
+        from ..insight.generated import plot_grid
+
+        if not isinstance(fitted(self).codec_, Image):
+            raise SettingError("plot shows pictures; these rows are none: plot columns of sample(n)")
+        return plot_grid(np.asarray(self.sample(n, condition=condition, seed=seed)))

@@ -1,0 +1,1 @@
+"""Diffusion by equations: noise schedules, the way there, the way back, and what the loss weighs."""

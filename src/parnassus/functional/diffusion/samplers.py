@@ -1,0 +1,154 @@
+"""The way back out of noise: ancestral, deterministic and multistep samplers, and guidance."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ...errors import SettingError, did_you_mean
+from .process import posterior_variance
+from .schedules import Schedule
+
+Sampler = Literal["ddpm", "ddim", "plms"]
+Denoiser = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # x_t, t (n,) -> the clean rows and the noise
+
+
+def spaced(n_steps: int, n_taken: int) -> list[int]:
+    """So many steps of T ... 1, evenly spread, the last one T; 0, the clean row, stands behind them.
+
+    >>> spaced(1000, 4)
+    [1000, 750, 500, 250, 0]
+    """
+    if not 1 <= n_taken <= n_steps:
+        raise SettingError(f"a sampler takes from 1 to {n_steps} steps; got {n_taken!r}")
+    return torch.linspace(n_steps, 0, n_taken + 1, dtype=torch.float64).round().long().tolist()
+
+
+def ddpm_step(
+    x_t: Float[Tensor, "n ..."],
+    clean: Float[Tensor, "n ..."],
+    t: int,
+    z: Float[Tensor, "n ..."],
+    schedule: Schedule,
+    *,
+    variance: Literal["posterior", "beta"] = "posterior",
+) -> Float[Tensor, "n ..."]:
+    """x_(t-1) drawn given x_t and what is thought to be the clean row; z ~ N(0, 1), which the last step leaves out.
+
+        (sqrt(alpha_bar_(t-1)) beta_t x_0 + sqrt(alpha_t) (1 - alpha_bar_(t-1)) x_t) / (1 - alpha_bar_t) + sigma_t z
+        sigma_t^2 = beta~_t or beta_t
+
+    The text has no sampler (F8-18).
+
+    Systems: reverse-diffusion
+    Source: Martinez-Ramon 8.10.2, 8.10.3; Ho et al. 2020, algorithm 2.
+    """
+    bar, beta, alpha = schedule.alpha_bar, float(schedule.beta[t]), float(schedule.alpha[t])
+    now, before = float(bar[t]), float(bar[t - 1])
+    mean = before**0.5 * beta / (1 - now) * clean + alpha**0.5 * (1 - before) / (1 - now) * x_t
+    if t == 1:
+        return mean
+    spread = beta if variance == "beta" else float(posterior_variance(schedule)[t])
+    return mean + spread**0.5 * z
+
+
+def ddim_step(
+    x_t: Float[Tensor, "n ..."],
+    clean: Float[Tensor, "n ..."],
+    noise: Float[Tensor, "n ..."],
+    t: int,
+    to: int,
+    schedule: Schedule,
+    *,
+    eta: float = 0.0,
+    z: Float[Tensor, "n ..."] | None = None,
+) -> Float[Tensor, "n ..."]:
+    """x_to, any step before t, from the clean row and the noise of x_t; nothing is drawn where eta is 0.
+
+        sqrt(alpha_bar_to) x_0 + sqrt(1 - alpha_bar_to - s^2) noise + s z
+        s^2 = eta^2 (1 - alpha_bar_to) / (1 - alpha_bar_t) (1 - alpha_bar_t / alpha_bar_to)
+
+    With eta = 1 and to = t - 1 it is the ancestral step.
+
+    Systems: fast-samplers
+    Source: Song, Meng and Ermon 2021, eq. 12; Martinez-Ramon 8.10.1.
+    """
+    now, then = float(schedule.alpha_bar[t]), float(schedule.alpha_bar[to])
+    variance = eta**2 * (1 - then) / (1 - now) * (1 - now / then)
+    x = then**0.5 * clean + max(1 - then - variance, 0.0) ** 0.5 * noise
+    return x if not eta or z is None else x + variance**0.5 * z
+
+
+ADAMS: tuple[tuple[float, ...], ...] = (
+    (1.0,),
+    (3 / 2, -1 / 2),
+    (23 / 12, -16 / 12, 5 / 12),
+    (55 / 24, -59 / 24, 37 / 24, -9 / 24),
+)
+
+
+def multistep_noise(said: list[Tensor]) -> Tensor:
+    """The noise that a pseudo linear multistep sampler goes by: Adams and Bashforth's mix of the last four answers.
+
+    `said` runs from the newest back; with fewer than four the order is lower.
+
+    Systems: fast-samplers
+    Source: Liu et al. 2022 (PNDM), eq. 12, its first steps of lower order.
+
+    >>> multistep_noise([torch.tensor([3.0]), torch.tensor([1.0])]).tolist()
+    [4.0]
+    """
+    mixed = said[0] * ADAMS[min(len(said), 4) - 1][0]
+    for share, one in zip(ADAMS[min(len(said), 4) - 1][1:], said[1:], strict=False):
+        mixed = mixed + share * one
+    return mixed
+
+
+def guided(without: Float[Tensor, "n ..."], given: Float[Tensor, "n ..."], scale: float) -> Float[Tensor, "n ..."]:
+    """Classifier-free guidance: e_u + s (e_c - e_u), of a net asked without a condition and with it.
+
+    s = 0 ignores the condition, 1 is the net's own answer, more leans on it.
+
+    Systems: classifier-free-guidance
+    Source: Ho and Salimans 2021; Martinez-Ramon 8.10.1, which leaves it out (F8-19).
+
+    >>> guided(torch.tensor([1.0]), torch.tensor([2.0]), 3.0).tolist()
+    [4.0]
+    """
+    return without + scale * (given - without)
+
+
+def sampled(
+    denoise: Denoiser,
+    start: Float[Tensor, "n ..."],
+    schedule: Schedule,
+    *,
+    method: Sampler = "ddpm",
+    n_steps: int | None = None,
+    generator: torch.Generator | None = None,
+) -> Float[Tensor, "n ..."]:
+    """Rows out of noise `start`, x_T, by one of the samplers; None takes every step.
+
+    Systems: reverse-diffusion, fast-samplers
+    """
+    if method not in get_args(Sampler):
+        raise SettingError(f"no sampler {method!r}; {did_you_mean(method, get_args(Sampler))}")
+    steps = spaced(schedule.n_steps, schedule.n_steps if n_steps is None else n_steps)
+    x, said = start, list[Tensor]()
+    for t, to in pairwise(steps):
+        clean, noise = denoise(x, torch.full((len(x),), t, dtype=torch.int64, device=x.device))
+        if method == "plms":
+            said = [noise, *said[:3]]
+            mixed = multistep_noise(said)
+            now = float(schedule.alpha_bar[t])
+            x = ddim_step(x, (x - (1 - now) ** 0.5 * mixed) / now**0.5, mixed, t, to, schedule)
+            continue
+        z = torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device) if method == "ddpm" else None
+        if z is not None and to == t - 1:
+            x = ddpm_step(x, clean, t, z, schedule)
+        else:
+            x = ddim_step(x, clean, noise, t, to, schedule, eta=float(method == "ddpm"), z=z)
+    return x

@@ -1,0 +1,142 @@
+"""Diffusion: a net learns what is noise in rows that noise was added to."""
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import SettingError, did_you_mean
+from ..functional.diffusion.process import (
+    Target,
+    at_step,
+    clean_and_noise,
+    last_term,
+    noise_weight,
+    noised,
+    step_term,
+    target_of,
+)
+from ..functional.diffusion.samplers import Sampler, guided, sampled
+from ..functional.diffusion.schedules import Kind, noise_schedule
+from ..train.phase import Batch, Phase
+from .autoencoder import mean_over
+from .generating import Generating
+
+Weighting = Literal["simple", "bound"]
+
+
+class Diffusion(Generating):
+    """The net's squared error on what it is to say of x_t, t drawn evenly from 1 ... T.
+
+        E_(t, x_0, e) w_t |target - net(sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) e, t)|^2
+
+    Parameters
+    ----------
+    net : (x_t, t, classes or None) -> the shape of x_t.
+    target : "noise", "clean" or "velocity".
+    weighting : "simple" is w = 1; "bound" weighs the noise's error as eq. 8.35 does.
+    drop : the share of rows that are not told their class.
+    sampler, n_sampled, guidance : how rows are drawn; see `functional.diffusion.samplers`.
+
+    While rows are drawn, what is thought to be the clean row is held within the range of the training rows.
+
+    Systems: ddpm-loss, reverse-diffusion
+    Source: Martinez-Ramon 8.10; Ho et al. 2020, algorithms 1 and 2.
+    """
+
+    low: Tensor
+    high: Tensor
+
+    def __init__(
+        self,
+        net: nn.Module,
+        shape: tuple[int, ...],
+        n_classes: int = 0,
+        *,
+        schedule: Kind = "linear",
+        n_steps: int = 1000,
+        target: Target = "noise",
+        weighting: Weighting = "simple",
+        drop: float = 0.1,
+        sampler: Sampler = "ddim",
+        n_sampled: int = 50,
+        guidance: float = 1.0,
+    ) -> None:
+        super().__init__(shape, n_classes)
+        for name, value, known in (("target", target, Target), ("weighting", weighting, Weighting),
+                                   ("sampler", sampler, Sampler)):  # fmt: skip
+            if value not in get_args(known):
+                raise SettingError(f"a diffusion's {name}={value!r}; {did_you_mean(value, get_args(known))}")
+        if weighting == "bound" and target != "noise":
+            raise SettingError(f"weighting='bound' is of the noise's error, target='noise'; got target={target!r}")
+        if not (0 <= drop < 1 and 1 <= n_sampled <= n_steps):
+            raise SettingError(
+                f"a diffusion has drop in [0, 1) and n_sampled from 1 to n_steps; got {drop}, {n_sampled} of {n_steps}"
+            )
+        self.net, self.target, self.weighting, self.drop = net, target, weighting, drop
+        self.sampler, self.n_sampled, self.guidance = sampler, n_sampled, guidance
+        self.schedule = noise_schedule(schedule, n_steps, scale=True)
+        self.register_buffer("low", torch.full(shape, -1.0))
+        self.register_buffer("high", torch.ones(shape))
+
+    def phases(self) -> Sequence[Phase]:
+        return [Phase("denoise", self.loss, self.net.parameters())]
+
+    def begin(self, batch: Batch) -> None:
+        """Learn the range of the rows; that of pictures is one for all pixels."""
+        x = batch["x"]
+        if x.ndim > 2:
+            self.low.fill_(float(x.min()))
+            self.high.fill_(float(x.max()))
+        else:
+            self.low.copy_(x.amin(0))
+            self.high.copy_(x.amax(0))
+
+    def loss(self, batch: Batch) -> Tensor:
+        """The mean over rows of one step's mean error an entry."""
+        x, condition = batch["x"], self.condition_of(batch)
+        t = torch.randint(1, self.schedule.n_steps + 1, (len(x),), device=x.device)
+        noise = torch.randn_like(x)
+        x_t = noised(x, t, noise, self.schedule)
+        if condition is not None:
+            hidden = torch.rand(len(x), device=x.device) < self.drop
+            condition = torch.where(hidden, torch.full_like(condition, self.n_classes), condition)
+        wanted = target_of(self.target, x, noise, t, self.schedule)
+        error = (self.net(x_t, t, condition) - wanted).square()
+        if self.weighting == "bound":
+            error = error * at_step(noise_weight(self.schedule) * self.schedule.n_steps, t, x)
+        return mean_over(error.flatten(1).mean(1), batch)
+
+    def said(self, x_t: Tensor, t: Tensor, condition: Tensor | None, guidance: float) -> Tensor:
+        """The net's answer, leaning on the condition as far as guidance says."""
+        if condition is None or guidance == 1:
+            return self.net(x_t, t, condition)
+        without = self.net(x_t, t, torch.full_like(condition, self.n_classes))
+        return guided(without, self.net(x_t, t, condition), guidance)
+
+    def drawn(self, n: int, condition: Tensor | None, generator: torch.Generator) -> Tensor:
+        start = torch.randn(n, *self.shape, generator=generator).to(self.low.device)
+
+        def denoise(x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+            said = self.said(x, t, condition, self.guidance)
+            clean, _ = clean_and_noise(self.target, said, x, t, self.schedule)
+            clean = clean.clamp(self.low, self.high)
+            return clean, clean_and_noise("clean", clean, x, t, self.schedule)[1]
+
+        options = {"method": self.sampler, "n_steps": self.n_sampled, "generator": generator}
+        return sampled(denoise, start, self.schedule, **options)  # type: ignore[arg-type]
+
+    def bound(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """An upper bound of -ln p(x) of each row (n,), nats, from one noised copy a step.
+
+        Systems: diffusion-elbo
+        """
+        x, condition = batch["x"], self.condition_of(batch)
+        total = last_term(x, self.schedule).flatten(1).sum(1)
+        for step in range(1, self.schedule.n_steps + 1):
+            t = torch.full((len(x),), step, device=x.device)
+            x_t = noised(x, t, torch.randn(x.shape, generator=generator).to(x), self.schedule)
+            _, noise = clean_and_noise(self.target, self.net(x_t, t, condition), x_t, t, self.schedule)
+            total = total + step_term(x, x_t, noise, t, self.schedule).flatten(1).sum(1)
+        return total

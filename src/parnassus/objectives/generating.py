@@ -1,0 +1,27 @@
+"""What all generators answer: rows drawn out of noise."""
+
+import torch
+from torch import Tensor
+
+from ..train.phase import Batch, Objective
+
+
+class Generating(Objective):
+    """A generator of rows of one shape, of which `n_classes` classes may be asked for (0 knows none)."""
+
+    probabilistic = False
+
+    def __init__(self, shape: tuple[int, ...], n_classes: int) -> None:
+        super().__init__()
+        self.shape, self.n_classes = shape, n_classes
+
+    def drawn(self, n: int, condition: Tensor | None, generator: torch.Generator) -> Tensor:
+        """Rows (n, *shape), one a class of `condition` (n,) where classes are known."""
+        raise NotImplementedError
+
+    def outputs(self, batch: Batch) -> Tensor:
+        return batch["x"]
+
+    def condition_of(self, batch: Batch) -> Tensor | None:
+        """The class of each row (n,), or None where none are known; of two classes the answer is one number."""
+        return batch["y"].flatten().long() if self.n_classes else None

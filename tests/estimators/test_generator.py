@@ -1,0 +1,138 @@
+"""New rows like those seen, as a user draws them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+import parnassus as pn
+from parnassus.functional.metrics.generation import mode_coverage
+
+DIGITS, LABELS = load_digits(return_X_y=True)
+DIGITS = (DIGITS.reshape(-1, 8, 8) * 255 / 16).round().astype(np.uint8)[:200]
+LABELS = LABELS[:200]
+ANGLES = np.arange(8) * np.pi / 4
+MODES = 2 * np.c_[np.cos(ANGLES), np.sin(ANGLES)]
+
+
+def ring(n=800, seed=0):
+    rng = np.random.default_rng(seed)
+    which = rng.integers(0, 8, n)
+    return MODES[which] + 0.1 * rng.normal(size=(n, 2)), which
+
+
+def covered(drawn, radius=0.5):
+    return mode_coverage(torch.tensor(drawn).float(), torch.tensor(MODES).float(), radius=radius)
+
+
+X, WHICH = ring()
+
+
+@pytest.fixture(scope="module")
+def diffusion():
+    return pn.Generator("ddpm", epochs=60, lr=0.003, schedule="cosine", progress=False).fit(X, WHICH % 2)
+
+
+def test_a_diffusion_covers_all_of_a_ring(diffusion):
+    drawn = diffusion.sample(800, condition=np.arange(800) % 2, seed=0)
+    found = covered(drawn)
+    assert found.covered.all()
+    assert found.astray < 0.4
+    np.testing.assert_allclose(drawn.std(0), X.std(0), atol=0.15)
+    assert diffusion.score(X, WHICH % 2) > -0.02
+
+
+def test_a_class_that_is_asked_for_is_what_comes(diffusion):
+    drawn = torch.tensor(diffusion.sample(400, condition=1, seed=0)).float()
+    nearest = torch.cdist(drawn, torch.tensor(MODES).float()).argmin(1)
+    assert float((nearest % 2 == 1).float().mean()) > 0.85
+
+
+def test_samples_depend_on_the_seed_alone_and_survive_saving(diffusion, tmp_path):
+    one = diffusion.sample(5, condition=[0, 1, 0, 1, 0], seed=3)
+    assert np.array_equal(one, diffusion.sample(5, condition=[0, 1, 0, 1, 0], seed=3))
+    assert not np.array_equal(one, diffusion.sample(5, condition=[0, 1, 0, 1, 0], seed=4))
+    diffusion.save(tmp_path / "g.parnassus")
+    back = pn.load(tmp_path / "g.parnassus")
+    assert np.array_equal(one, back.sample(5, condition=[0, 1, 0, 1, 0], seed=3))
+
+
+@pytest.mark.parametrize("options", [
+    {"sampler": "ddpm", "n_sampled": 100}, {"sampler": "plms", "n_sampled": 20}, {"target": "velocity"},
+    {"target": "clean"}, {"weighting": "bound"}, {"schedule": "cosine"}, {"n_steps": 60},
+])  # fmt: skip
+def test_every_option_of_a_diffusion_draws_rows_in_range(options):
+    made = pn.Generator(pn.model("ddpm", **options), epochs=4, progress=False).fit(X)
+    drawn = made.sample(50, seed=0)
+    assert np.isfinite(drawn).all()
+    assert np.abs(drawn).max() < 4
+
+
+@pytest.mark.parametrize("with_classes", [False, True])
+def test_pictures_come_back_as_bytes(with_classes):
+    model = pn.model("ddpm", channels=(8, 16), n_sampled=5)
+    made = pn.Generator(model, epochs=1, progress=False).fit(DIGITS, LABELS if with_classes else None)
+    drawn = made.sample(3, condition=[0, 1, 2] if with_classes else None)
+    assert drawn.shape == (3, 8, 8)
+    assert drawn.dtype == np.uint8
+    assert len(made.plot(4, condition=0 if with_classes else None).axes) >= 4
+    metric = made.evaluate(DIGITS, LABELS if with_classes else None).headline
+    assert 0 <= metric.value < 2
+
+
+def test_the_bound_of_a_trained_diffusion_beats_that_of_an_untrained_one():
+    trained, fresh = (
+        pn.Generator(pn.model("ddpm", n_steps=50), epochs=n, lr=0.003, progress=False).fit(X) for n in (30, 1)
+    )
+    bounds = []
+    for made in (trained, fresh):
+        batch = made.codec_.prepare(made._rows(X[:200]).take(torch.arange(200)), "vector")
+        with torch.no_grad():
+            bounds.append(float(made.objective_.bound(batch, torch.Generator().manual_seed(0)).mean()))
+    assert bounds[0] < bounds[1] - 0.3
+
+
+def test_a_table_with_categories_comes_back_as_a_frame():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"a": rng.normal(size=100), "c": rng.choice(["u", "v"], 100), "what": rng.choice(["p", "q"], 100)}
+    )
+    made = pn.Generator("ddpm", epochs=3, progress=False).fit(frame, target="what")
+    drawn = made.sample(6, condition="p")
+    assert list(drawn.columns) == ["a", "c"]
+    assert set(drawn["c"].dropna()) <= {"u", "v"}
+
+
+@pytest.mark.parametrize(("call", "error", "words"), [
+    (lambda g: g.sample(3), pn.SettingError, "condition"),
+    (lambda g: g.sample(3, condition=7), pn.DataError, "7"),
+    (lambda g: g.sample(3, condition=[0, 1]), pn.SettingError, "each of 3"),
+    (lambda g: g.sample(0, condition=0), pn.SettingError, "1 row"),
+    (lambda g: g.score(X), pn.DataError, "give the class"),
+    (lambda g: g.plot(), pn.SettingError, "pictures"),
+])  # fmt: skip
+def test_what_cannot_be_drawn_is_refused_in_words(diffusion, call, error, words):
+    with pytest.raises(error, match=words):
+        call(diffusion)
+
+
+@pytest.mark.parametrize(("data", "options", "words"), [
+    ((X, np.zeros(len(X))), {}, "class"), ((X,), {"n_sampled": 2000}, "n_sampled"), ((X,), {"sampler": "dpm"}, "ddpm"),
+    ((X,), {"hidden": (8, 9)}, "equal widths"), ((DIGITS,), {"channels": (7,)}, "even"),
+    ((np.where(X > 2, np.nan, X),), {}, "NaN"),
+])  # fmt: skip
+def test_what_cannot_be_learned_is_refused_at_fit(data, options, words):
+    with pytest.raises(ValueError, match=words):
+        pn.Generator(pn.model("ddpm", **options), epochs=1, progress=False).fit(*data)
+
+
+def test_classes_are_not_asked_of_a_generator_without_them():
+    made = pn.Generator("ddpm", epochs=1, progress=False).fit(X)
+    with pytest.raises(pn.SettingError, match="no classes"):
+        made.sample(2, condition=1)
+
+
+def test_pictures_of_floats_beyond_1_are_refused():
+    with pytest.raises(pn.DataError, match="255"):
+        pn.Generator("ddpm", codec=pn.Image(), epochs=1, progress=False).fit(DIGITS.astype(float))
