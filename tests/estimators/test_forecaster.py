@@ -307,3 +307,47 @@ def test_a_constant_series_is_forecast_as_constant():
     for name in ("naive", "ar", "exponential_smoothing", "theta", "ridge", "mlp"):
         said = made(name).fit(np.full(60, 7.0)).predict()
         np.testing.assert_allclose(said, 7.0, atol=0.05)
+
+
+# --- the books' examples --------------------------------------------------------------------------
+
+
+def one_step_errors(model, y, first):
+    return np.array([y[t] - model.predict(X=y[:t])[0] for t in range(first, len(y))])
+
+
+@pytest.mark.parametrize("name", ["rnn", "transformer"])
+def test_a_net_on_windows_learns_the_harmonic_signal_down_to_about_its_noise(name):
+    """2b:B18: of noise 0.1 the floor is 0.01 and 20 lags by least squares reach 0.0159; lag 12 alone 0.02."""
+    from parnassus.data.synthetic_series import harmonic
+
+    y = harmonic(450)
+    options = {"hidden": 32} if name == "rnn" else {"hidden": 16, "n_layers": 1, "n_heads": 2, "pooling": "last"}
+    model = pn.Forecaster(
+        pn.model(name, **options), horizon=1, history=24, scaling="series", epochs=30, lr=0.005, progress=False
+    ).fit(y[:400])
+    assert np.square(one_step_errors(model, y, 400)).mean() < 0.04
+
+
+def test_an_lstm_of_four_units_on_the_flights_misses_as_the_book_does_unless_windows_are_scaled():
+    """2b:B20, F40: LSTM(4), W = 12, 126 to learn from. Scaled by the training part a linear head misses by 49 to 79.
+
+    The book's tanh head can say no more than 505, the training's highest number. Scaled by window the net passes it,
+    and misses by less than seasonal naive times the level's ratio, 20.55.
+    """
+    plan = {"horizon": 1, "history": 12, "epochs": 250, "lr": 0.01, "progress": False}
+    errors = {}
+    for scaling in ("series", "window"):
+        model = pn.Forecaster(pn.model("lstm", hidden=4), scaling=scaling, **plan).fit(AIRLINE[:126])
+        errors[scaling] = one_step_errors(model, AIRLINE, 126)
+    rmse = {name: np.sqrt(np.square(e).mean()) for name, e in errors.items()}
+    assert 40 < rmse["series"] < 85
+    assert rmse["window"] < 20.55
+    assert (AIRLINE[126:] - errors["window"]).max() > 505
+
+
+def test_errors_of_a_random_walk_grow_with_the_horizon():
+    """2b:P5.1, the curve of squared errors by step: the last value misses by h sigma^2, h steps ahead."""
+    y = np.random.default_rng(0).normal(size=1200).cumsum()
+    found = pn.Forecaster("naive", horizon=4).fit(y).backtest(250, step=4, refit_every=50)
+    np.testing.assert_allclose(found.squared_by_step, [1, 2, 3, 4], rtol=0.25)

@@ -81,7 +81,7 @@ def transformer(
 ) -> nn.Module:
     """A Transformer encoder over a sequence, its outputs pooled by "mean", "max", "last" or a "class" vector.
 
-    Systems: transformer-classifier
+    Systems: transformer-classifier, transformer-forecaster
     Source: Vaswani et al. 2017; Keras course 6.5.6 (K112, a figure), Martinez-Ramon 6.3.2.
     """
     if pooling not in POOLINGS:

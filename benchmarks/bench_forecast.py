@@ -1,0 +1,71 @@
+"""An LSTM forecaster beside torch.nn.LSTM in a bare loop, and smoothing beside statsmodels; ratios in one run.
+
+python benchmarks/bench_forecast.py [--tiny]
+"""
+
+import argparse
+import time
+import warnings
+
+import numpy as np
+import torch
+
+import parnassus as pn
+from parnassus.data.synthetic_series import load_profile
+from parnassus.functional import forecasting as F
+
+
+def seconds(work) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def bare_loop(y: np.ndarray, *, history: int, horizon: int, epochs: int, batch_size: int, hidden: int) -> None:
+    """The same net, windows and optimizer by hand."""
+    torch.manual_seed(0)
+    X, Y = F.sliding_windows(y, history, horizon=horizon)
+    mean, std = X.mean(1, keepdims=True), X.std(1, keepdims=True)
+    x, t = (torch.from_numpy(((a - mean) / std).astype(np.float32)) for a in (X, Y))
+    net, head = torch.nn.LSTM(1, hidden, batch_first=True), torch.nn.Linear(hidden, horizon)
+    optimizer = torch.optim.Adam([*net.parameters(), *head.parameters()], lr=1e-3, fused=True)
+    for _ in range(epochs):
+        for index in torch.randperm(len(x)).split(batch_size):
+            optimizer.zero_grad()
+            out, _ = net(x[index, :, None])
+            (head(out[:, -1]) - t[index]).square().mean().backward()
+            optimizer.step()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tiny", action="store_true")
+    tiny = parser.parse_args().tiny
+    n_days, rounds, hidden = (6, 1, 8) if tiny else (90, 5, 64)
+    y = load_profile(n_days)
+    plan = {"history": 48, "horizon": 24, "epochs": 2, "batch_size": 64}
+    if not tiny:
+        torch.set_num_threads(1)
+    pairs = {"LSTM forecaster / bare loop": [], "Holt-Winters / statsmodels": []}
+    for _ in range(rounds):
+        model = pn.Forecaster(pn.model("lstm", hidden=hidden), progress=False, **plan)
+        ours = seconds(lambda: model.fit(y))  # noqa: B023
+        bare = seconds(lambda: bare_loop(y, hidden=hidden, **plan))
+        pairs["LSTM forecaster / bare loop"].append(ours / bare)
+        short = y[: 24 * 14] + 1
+        ours = seconds(lambda: F.fit_smoothing(short, season=24, trend="add", seasonal="add"))  # noqa: B023
+        pairs["Holt-Winters / statsmodels"].append(ours / seconds(lambda: statsmodels_of(short)))  # noqa: B023
+    for name, ratios in pairs.items():
+        print(f"{name}: {np.median(ratios):.2f} (from {min(ratios):.2f} to {max(ratios):.2f})")
+
+
+def statsmodels_of(y: np.ndarray) -> None:
+    from statsmodels.tsa.holtwinters import ExponentialSmoothing
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ExponentialSmoothing(y, trend="add", seasonal="add", seasonal_periods=24).fit()
+
+
+if __name__ == "__main__":
+    main()
