@@ -13,7 +13,7 @@ TEXTS = ["abca", "", "bb", "cab"]
 
 def test_1_A192_the_target_is_the_input_moved_by_one():
     codec = TokenStream(context=6).fit(["machine"])
-    batch = NextToken().cut(codec.encode(["machine"]).take(torch.tensor([0])))
+    batch = codec.prepare(NextToken().cut(codec.encode(["machine"]).take(torch.tensor([0]))), "tokens")
     assert codec.decode(batch["x"]) == ["machi"]  # behind the end that begins the stream
     assert codec.decode(batch["y"]) == ["machin"]
 
@@ -22,12 +22,29 @@ def test_1_A192_the_target_is_the_input_moved_by_one():
 def test_every_id_is_predicted_once_and_padding_never(context):
     codec = TokenStream(context=context).fit(TEXTS)
     rows = codec.encode(TEXTS)
-    batch = NextToken().cut(rows.take(torch.arange(len(rows))))
+    batch = codec.prepare(NextToken().cut(rows.take(torch.arange(len(rows)))), "tokens")
     targets = batch["y"][batch["y"] != -100]
     expected = [i for row in codec.rows(TEXTS) for i in row[1:].tolist()]
     assert targets.tolist() == expected
     assert batch["x"].shape == batch["y"].shape == (len(rows), context)
     assert batch["x"][0, 0] == codec.end == codec.views()["tokens"]["vocab_size"] - 1
+
+
+def test_blocks_begin_anywhere_in_training_and_targets_go_with_them(draws):
+    codec = TokenStream(context=4).fit(TEXTS)
+    rows = codec.encode(TEXTS)
+    stream = rows.stream.tolist()
+    ring = stream[:-1] * 3
+    runs = {tuple(ring[i : i + 5]) for i in range(len(stream) - 1)}
+    seen = set()
+    for _ in range(60):
+        batch = codec.prepare(NextToken().cut(rows.take(torch.arange(len(rows)))), "tokens", training=True)
+        for x, y in zip(batch["x"].tolist(), batch["y"].tolist(), strict=True):
+            assert x[1:] == y[:-1]
+            seen.add((*x, y[-1]))
+    assert seen == runs
+    still = codec.prepare(NextToken().cut(rows.take(torch.arange(len(rows)))), "stream", training=True)
+    assert still["x"][:, 0].tolist() == stream[: len(rows) * 4 : 4]
 
 
 def test_the_state_travels(tmp_path):

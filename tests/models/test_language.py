@@ -21,7 +21,7 @@ def net(name, vocab_size=11, context=8):
 
     spec = model(name, **SMALL.get(name, {}))
     builder = next(b for b in spec.builders("language_model"))
-    facts = {"vocab_size": vocab_size, "max_length": context}
+    facts = {"vocab_size": vocab_size, "max_length": context, "n_samples": 3}
     made = builder.make(
         **{k: v for k, v in facts.items() if k in builder.facts}, **spec.get_params(task="language_model")
     )

@@ -16,7 +16,10 @@ from .tokenizers import PAD, UNITS, Tokenizer
 
 
 class Blocks:
-    """A stream of ids in blocks that share one id with the next: x (batch, context + 1), padded with 0 at the end."""
+    """A stream of ids in blocks: x (batch, 2 context) are two blocks' ids and one more behind each `context`.
+
+    The stream goes on at its beginning behind its end; `inside` (batch, 2 context) says which ids come before that.
+    """
 
     def __init__(self, stream: Tensor, context: int) -> None:
         self.stream, self.context = stream, context
@@ -25,11 +28,10 @@ class Blocks:
         return max(-(-(len(self.stream) - 1) // self.context), 0)
 
     def take(self, index: Tensor) -> Batch:
-        at = index.to(self.stream.device)[:, None] * self.context + torch.arange(
-            self.context + 1, device=self.stream.device
-        )
-        inside = at < len(self.stream)
-        return {"x": torch.where(inside, self.stream[at.clamp_(max=len(self.stream) - 1)], PAD).long()}
+        n, device = len(self.stream), self.stream.device
+        at = index.to(device)[:, None] * self.context + torch.arange(2 * self.context, device=device)
+        # the stream's last id is an end, as its first is, so that it goes round without a seam
+        return {"x": self.stream[at % max(n - 1, 1)].long(), "inside": at < n}
 
     def to(self, device: torch.device) -> Self:
         self.stream = self.stream.to(device)
@@ -51,7 +53,9 @@ class TokenStream(Codec):
     min_count : what training holds less often is unknown.
     context : ids that a model looks at together.
 
-    The id of the end is the last. Every id of the texts is predicted once an epoch.
+    The id of the end is the last. In training the view "tokens" begins each block at random, up to `context` ids later,
+    so that a net does not learn where blocks begin; otherwise blocks follow each other, and every id of the texts is
+    predicted once. The view "stream", of models that count, never moves them.
 
     Source: Hifny A11.9 to A11.14; Baker A192 (the target is the input moved by one).
     """
@@ -59,6 +63,7 @@ class TokenStream(Codec):
     kind = "token_stream"
 
     tokenizer: Tokenizer
+    n_blocks: int  # of the training texts
 
     def __init__(
         self,
@@ -85,7 +90,8 @@ class TokenStream(Codec):
         self.tokenizer = Tokenizer(
             own["unit"], lower=own["lower"], size=own["max_words"], min_count=own["min_count"]
         ).fit(texts)
-        ids, _ = self.tokenizer.ids(texts)
+        ids, lengths = self.tokenizer.ids(texts)
+        self.n_blocks = -(-(len(ids) + len(lengths)) // self.context)
         if len(np.unique(ids)) < 2:
             only = self.tokenizer.name(int(ids[0])) if len(ids) else ""
             raise DataError(
@@ -106,7 +112,17 @@ class TokenStream(Codec):
 
     def views(self) -> dict[str, dict[str, Any]]:
         facts = {"vocab_size": self.end + 1, "pad_id": PAD, "max_length": self.context}
-        return {"tokens": facts}
+        return {"tokens": facts, "stream": facts | {"n_samples": self.n_blocks}}
+
+    def prepare(self, batch: Batch, view: str, *, training: bool = False) -> Batch:
+        x, y, inside = batch["x"], batch["y"], batch["inside"]
+        kept = {k: v for k, v in batch.items() if k != "inside"}
+        if not training or view == "stream":
+            c = self.context
+            return kept | {"x": x[:, :c], "y": torch.where(inside[:, 1 : c + 1], y[:, :c], IGNORED)}
+        first = torch.randint(0, self.context, (len(x), 1), device=x.device)
+        at = first + torch.arange(self.context, device=x.device)
+        return kept | {"x": x.gather(1, at), "y": y.gather(1, at)}
 
     def encode(self, raw: Any) -> Blocks:
         ids, lengths = self.tokenizer.ids(strings(raw))
@@ -125,18 +141,18 @@ class TokenStream(Codec):
         return [self.tokenizer.text([i for i in row if i != self.end]) for row in ids.tolist()]
 
     def state(self) -> State:
-        return {"options": dict(self.options), "words": self.tokenizer.held()}
+        return {"options": dict(self.options), "words": self.tokenizer.held(), "n_blocks": self.n_blocks}
 
     @classmethod
     def from_state(cls, state: State) -> Self:
         codec, own = cls(**state["options"]), state["options"]
         made = Tokenizer(own["unit"], lower=own["lower"], size=own["max_words"], min_count=own["min_count"])
-        codec.tokenizer = made.hold(state["words"])
+        codec.tokenizer, codec.n_blocks = made.hold(state["words"]), state["n_blocks"]
         return codec
 
 
 class NextToken(Target):
-    """The id that follows each: cut out of blocks, so that nothing is given; what fills a block is not learned."""
+    """The id that follows each: cut out of blocks, so that nothing is given."""
 
     kind = "next_token"
     loss_name: ClassVar[str] = "cross_entropy"
@@ -152,6 +168,4 @@ class NextToken(Target):
         return {}
 
     def cut(self, batch: Batch) -> Batch:
-        x = batch["x"]
-        y = x[:, 1:]
-        return batch | {"x": x[:, :-1], "y": torch.where(y == PAD, IGNORED, y)}
+        return batch | {"x": batch["x"], "y": batch["x"].roll(-1, 1)}  # the last is never looked at

@@ -112,7 +112,9 @@ def _sized(name: str, **sizes: int) -> None:
 
 
 @model.register("language_model")
-def ngram(*, vocab_size: int, order: int = 3, smoothing: str = "modified_kneser_ney") -> NGramCounting:
+def ngram(
+    *, vocab_size: int, n_samples: int, order: int = 3, smoothing: str = "modified_kneser_ney"
+) -> NGramCounting:  # n_samples is a fact of the view "stream" alone, whose blocks follow each other
     """Counts of n-grams; smoothing is "mle", "laplace", "good_turing", "witten_bell", "absolute", "kneser_ney", ...."""
     return NGramCounting(vocab_size, order=order, smoothing=smoothing)
 
