@@ -140,6 +140,19 @@ def test_polars_csv_and_parquet_are_read_alike(tmp_path):
         assert list(found.stamps) == list(due.stamps)
 
 
+def test_numbers_beyond_what_can_be_squared_are_refused():
+    for size in (1e300, 1e-300):
+        with pytest.raises(DataError, match="divide it by a constant"):
+            read(size * np.arange(1, 9.0))
+
+
+def test_a_dict_of_series_with_times_is_a_long_table():
+    days = pd.date_range("2024-01-01", periods=4)
+    panel = read({"a": pd.Series([1.0, 2, 3, 4], days), "b": pd.Series([5.0, 6, 7], days[1:])})
+    assert panel.names == ["a", "b"]
+    assert panel.tracks[1].stamps[0] == days[1]
+
+
 def test_several_targets_are_several_series():
     panel = read(frame(z=np.arange(30.0)), target=("y", "z"))
     assert panel.names == ["y", "z"]

@@ -15,6 +15,7 @@ from .grids import Grid, grid_of, places_on, stamps_of
 Missing = Literal["refuse", "linear", "last", "seasonal", "zero"]
 Duplicates = Literal["refuse", "mean", "sum", "first", "last"]
 MISSING = ("refuse", "linear", "last", "seasonal", "zero")
+LARGEST = 1e100
 DUPLICATES = ("refuse", "mean", "sum", "first", "last")
 
 
@@ -115,8 +116,9 @@ def read_panel(raw: Any, reading: Reading) -> Panel:
             raise DataError("the file is larger than the memory that data may take; cut it into files of some series")
     if isinstance(raw, Tensor):
         raw = raw.numpy(force=True)
-    if isinstance(raw, dict):
-        raw = _stacked(raw) if any(hasattr(v, "index") and hasattr(v, "dtype") for v in raw.values()) else raw
+    if isinstance(raw, dict) and any(_is_series(v) for v in raw.values()):
+        raw = _stacked(raw)
+        reading = replace(reading, series="series", time="time", target=("value",))
     if hasattr(type(raw), "columns") or hasattr(type(raw), "schema") or _is_series(raw):
         return _from_frame(as_pandas(raw, reading), reading)
     return _from_arrays(raw, reading)
@@ -366,6 +368,12 @@ def _checked(panel: Panel) -> Panel:
     for track in panel.tracks:
         if not len(track):
             raise DataError(f"{where_of(track.name)} has no steps; give at least a few")
+        most = float(np.abs(track.y).max())
+        if most > LARGEST or 0 < most < 1 / LARGEST:
+            raise DataError(
+                f"{where_of(track.name)} holds numbers of size {most:g}, whose squares are no numbers any "
+                "more; divide it by a constant first"
+            )
     return panel
 
 

@@ -142,6 +142,8 @@ class Forecaster(Estimator):
         self.head_ = head_of(self.distribution, self.quantiles, loss)
         if self.loss is not None and self.distribution != "point":
             raise SettingError(f"distribution={self.distribution!r} brings its own loss; leave loss=None")
+        if self.inference is not None:
+            raise SettingError("inference is for Classifier and Regressor; a forecast's spread is by distribution=")
         if not isinstance(made, Objective):
             return Forecasts(made, self.head_)
         if self.distribution != "point":
@@ -149,8 +151,8 @@ class Forecaster(Estimator):
                 f"the model {self.model!r} learns no distribution={self.distribution!r}; leave distribution='point': "
                 "its quantiles are those of its errors"
             )
-        if self.loss is not None or self.inference is not None:
-            raise SettingError(f"the model {self.model!r} brings its own objective; leave loss and inference alone")
+        if self.loss is not None:
+            raise SettingError(f"the model {self.model!r} brings its own objective; leave loss=None")
         return made
 
     # --- use --------------------------------------------------------------------------------------

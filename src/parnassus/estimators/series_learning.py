@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from ..data.calendar import calendar_periods
-from ..data.series import Panel
+from ..data.series import Panel, where_of
 from ..data.series_windows import SeriesWindows, Spans, training_spans
 from ..errors import DataError, DataWarning, SettingError
 from ..functional.forecasting import seasonal_naive
@@ -121,7 +121,7 @@ def learn_each(self: "Forecaster", objective: Local, panel: Panel) -> None:
         try:
             objective.learned[track.name] = objective.learn(self.codec_.values(track.y, track.name), track.known)
         except DataError as error:
-            raise DataError(f"series {track.name!r}: {error}") from error
+            raise DataError(f"{where_of(track.name)}: {error}") from error
     self.history_, self.best_epoch_, self.n_steps_, self.seconds_ = [], None, 0, None
     self.data_ = {"n_rows": sum(len(t) for t in panel.tracks), "model": self.model_name}
     self.versions_, self.interrupted_, self.target_name_ = versions(), False, None

@@ -56,14 +56,15 @@ def forecasts(size: Size) -> Table:
     data = {"airline": (AIRLINE, 12, 12, "log")} if tiny else public_series()
     rows = []
     for series, (y, season, horizon, transform) in data.items():
-        plan = {"horizon": horizon, "season": season, "transform": transform, "progress": False}
+        plan: dict[str, Any] = {"horizon": horizon, "season": season, "transform": transform, "progress": False}
         classical = ("theta", "ridge") if tiny else CLASSICAL
         named = [(name, registry.model(name)) for name in classical if season > 1 or name != "holt_winters"]
         named += [(name, registry.model(name, **options)) for name, options in (NETS[:1] if tiny else NETS)]
         for name, made in named:
             started = time.perf_counter()
             net = name in dict(NETS)
-            found = Forecaster(made, **plan, **({"epochs": 2 if tiny else 60, "lr": 0.003} if net else {})).fit(y)
+            training: dict[str, Any] = {"epochs": 2 if tiny else 60, "lr": 0.003} if net else {}
+            found = Forecaster(made, **plan, **training).fit(y)
             judged = found.backtest(2 if tiny else 4).evaluation
             mae = judged["mae"]
             ratio = mae.value / mae.baseline if mae.baseline else float(mae.value)
