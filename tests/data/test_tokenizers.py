@@ -1,6 +1,7 @@
 """Tokenizers: the inventories' words, ways back, what is unknown, what is refused."""
 
 import pytest
+from sklearn.feature_extraction.text import HashingVectorizer
 
 import parnassus as pn
 from parnassus.data.tokenizers import UNITS, Tokenizer, sentences_of, words_of
@@ -73,8 +74,6 @@ def test_the_vocabulary_is_limited_by_frequency_then_alphabet():
 
 
 def test_hashes_need_no_vocabulary_and_are_scikit_learns():
-    from sklearn.feature_extraction.text import HashingVectorizer
-
     ids, _ = Tokenizer("hashed", size=64).fit(["x"]).ids(["the quick brown fox"])
     theirs = HashingVectorizer(n_features=64, alternate_sign=False, norm=None).transform(["the quick brown fox"])
     assert sorted(set(ids - 1)) == sorted(theirs.indices.tolist())
@@ -98,3 +97,11 @@ def test_what_makes_no_vocabulary_is_refused():
         Tokenizer("characters").fit([""])
     with pytest.raises(pn.SettingError, match="different characters"):
         learn_wordpiece({"abc": 1}, 2)
+
+
+@pytest.mark.parametrize("unit", ["byte_bpe", "unigram"])
+def test_half_a_letter_is_refused_where_subwords_are_of_letters(unit):
+    tokenizer = Tokenizer(unit, size=300).fit(TEXTS)
+    with pytest.raises(pn.DataError, match=r"row 1 of X holds .* at place 2"):
+        tokenizer.ids(["a", "b \ud800"])
+    assert Tokenizer("bytes").fit(TEXTS).ids(["\ud800"])[1].tolist() == [3]

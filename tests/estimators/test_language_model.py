@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import parnassus as pn
-from parnassus.estimators.generation import windows
 from parnassus import LanguageModel
+from parnassus.estimators.generation import windows
 from parnassus.functional.ngrams import NGrams
 
 TEXTS = ["the cat sat on the mat", "the dog sat on the log", "a cat and a dog sat", "the mat and the log"] * 3
@@ -208,6 +208,9 @@ def test_a_wrong_encoding_names_the_file_and_the_byte(tmp_path):
         (["a b", None], "row 1 of X is missing"),
         (["a b", 3], "row 1 of X is 3"),
         ("one single text", "a list of texts"),
+        ({"text": ["a b"]}, "by target="),
+        (pd.DataFrame({"text": ["a b"]}), "by target="),
+        (5, "X is a int"),
     ],
 )
 def test_texts_that_teach_nothing_are_refused(X, says):

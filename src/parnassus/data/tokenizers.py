@@ -89,7 +89,7 @@ class Tokenizer:
     def fit(self, texts: list[str]) -> Self:
         """Learn the vocabulary of texts."""
         if self.unit in SUBWORDS:
-            self._pieces = self._learn([self._cased(text) for text in texts])
+            self._pieces = self._learn(self._whole(texts))
             known = self._pieces.get_vocab()
             self.names = sorted(known, key=known.__getitem__)[2:]
         else:
@@ -107,6 +107,18 @@ class Tokenizer:
 
     def _cased(self, text: str) -> str:
         return text.lower() if self.lower else text
+
+    def _whole(self, texts: list[str]) -> list[str]:
+        """Texts as the Rust package takes them; half of a pair of surrogates is no letter there."""
+        for row, text in enumerate(texts):
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise DataError(
+                    f"row {row} of X holds {text[error.start]!r} at place {error.start}: half a letter, not in UTF-8; "
+                    "mend it, or take unit='bytes'"
+                ) from None
+        return [self._cased(text) for text in texts]
 
     def _frequent(self, texts: list[str]) -> list[str]:
         counts: Counter[str] = Counter()
@@ -160,7 +172,7 @@ class Tokenizer:
             lengths = np.array([len(d) for d in data], dtype=np.int64)
             return np.frombuffer(b"".join(data), dtype=np.uint8).astype(np.int32) + 1, lengths
         if self.unit in SUBWORDS:
-            found = self._pieces.encode_batch([self._cased(t) for t in texts], add_special_tokens=False)
+            found = self._pieces.encode_batch(self._whole(texts), add_special_tokens=False)
             rows = [one.ids for one in found]
         elif self.unit == "hashed":
             from sklearn.utils import murmurhash3_32

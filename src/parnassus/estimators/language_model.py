@@ -100,6 +100,12 @@ class LanguageModel(Estimator):
             return read_texts(X)
         if target is not None:
             X = split_target(X, target)[1]
+        elif getattr(X, "ndim", 2) > 1 and (hasattr(X, "keys") or hasattr(X, "columns")):
+            raise DataError(
+                "X has columns; name the one that holds the texts by target=, or give it alone, as X['text']"
+            )
+        elif not hasattr(X, "__iter__"):
+            raise DataError(f"X is a {type(X).__name__}; give a list of texts, or the path of a text file")
         return strings(X)
 
     def _fit_codecs(self, train: Examples, target: Any) -> None:
