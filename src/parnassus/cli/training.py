@@ -219,6 +219,8 @@ def train(task: str, given: dict[str, Any], argv: Sequence[str]) -> int:
     from .console import Console
 
     request = Request.of(task, given)
+    if task == "forecaster":  # whose rows are no examples that could be split at random
+        raise SettingError("series are forecast from Python so far: pn.Forecaster takes the path of this file in fit")
     console = Console(json=bool(request.own("json")))
     if "data" not in request.words:
         raise SettingError(f"train {task} needs data: parnassus train {task} DATA, or `data` in a --config file")
