@@ -66,6 +66,14 @@ def test_2b_B22_length_normalisation_flips_the_winner():
     assert -math.log(0.16) / 2 == pytest.approx(0.9163, abs=1e-4)
 
 
+def test_the_search_goes_on_while_a_longer_text_could_still_be_better():
+    table = {(): {EOS: 0.55, Y1: 0.45}, (Y1,): {Y1: 1.0}, (Y1, Y1): {Y1: 1.0}, (Y1, Y1, Y1): {EOS: 1.0}}
+    ids, score = beam(table, 4, beam=1, n_tokens=4, end=EOS, length_penalty=1.0)[0]
+    assert ids == [Y1, Y1, Y1, EOS]
+    assert score == pytest.approx(math.log(0.45) / 4)
+    assert beam(table, 4, beam=1, n_tokens=4, end=EOS, length_penalty=0.0)[0][0] == [EOS]
+
+
 def test_the_tree_of_the_book_takes_k_ids_at_every_node():
     def following(ids):
         row = TABLE.get(tuple(ids), dict.fromkeys(range(4), 0.25))
