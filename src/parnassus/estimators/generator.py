@@ -35,8 +35,8 @@ class Generator(Unsupervised):
     ----------
     **training : the settings that all estimators share; see `Estimator`.
 
-    Pictures run from -1 to 1 while learning and come back as bytes; columns of a table are standardised unless a `codec`
-    says otherwise, and come back in their own units.
+    Pictures run from -1 to 1 while learning and come back as bytes; columns of a table are standardised unless a
+    `codec` says otherwise, and come back in their own units.
     """
 
     default_models = {"table": "ddpm", "image": "ddpm", "text": "ddpm", "sequences": "ddpm"}
