@@ -120,7 +120,7 @@ class ThetaForecast(Local):
         found = F.Theta(**{**learned, "season": np.array(learned["season"])})
         psi = np.concatenate([[1.0], np.full(horizon - 1, found.alpha)])
         place = (len(y) + np.arange(horizon)) % len(found.season)
-        std = found.std * np.sqrt(np.cumsum(psi**2)) * found.season[place]
+        std = found.std * np.sqrt(np.cumsum(psi**2)) * (found.season[place] if found.form == "mul" else 1.0)
         return Outlook(F.forecast_theta(y, found, horizon), std, psi)
 
     def fitted(self, y: np.ndarray, learned: dict[str, Any], known: np.ndarray) -> np.ndarray:

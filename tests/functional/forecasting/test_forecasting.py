@@ -269,6 +269,14 @@ def test_theta_with_the_same_weight_is_that_of_statsmodels():
     np.testing.assert_allclose(F.forecast_theta(y, start, 6), np.asarray(theirs.forecast(6)), rtol=5e-3)
 
 
+def test_a_season_around_zero_is_taken_off_as_in_statsmodels():
+    from statsmodels.tsa.forecasting.theta import ThetaModel
+
+    y = seasonal_series(60, 4) - 60
+    theirs = ThetaModel(y, period=4, use_test=False, method="additive").fit(use_mle=False).forecast(6)
+    np.testing.assert_allclose(F.forecast_theta(y, F.fit_theta(y, season=4), 6), np.asarray(theirs), atol=0.05)
+
+
 def test_seasonal_indices_are_those_of_statsmodels():
     from statsmodels.tsa.seasonal import seasonal_decompose
 

@@ -6,7 +6,6 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ...errors import DataError
 from .autoregression import autocorrelation
 from .smoothing import fit_smoothing
 from .windows import at_least, series_of
@@ -22,6 +21,7 @@ class Theta(NamedTuple):
     slope: float
     season: Float[np.ndarray, " season"]
     std: float
+    form: Literal["add", "mul"] = "mul"
 
 
 def seasonal_indices(y: ArrayLike, season: int, *, form: Literal["add", "mul"] = "mul") -> Float[np.ndarray, " season"]:
@@ -64,7 +64,8 @@ def is_seasonal(y: ArrayLike, season: int) -> bool:
 def fit_theta(y: ArrayLike, *, season: int = 1) -> Theta:
     """alpha and first level of simple smoothing, the slope of the least-squares line, and a season where there is one.
 
-    Where `is_seasonal` says so, y is divided by `seasonal_indices` first; y at or below 0 is refused there.
+    Where `is_seasonal` says so, y is divided by `seasonal_indices` first; where y is not above 0 everywhere, these are
+    taken off instead.
 
     Systems: theta-method
     Source: Assimakopoulos and Nikolopoulos 2000; Hyndman and Billah 2003; Baker A159.
@@ -73,17 +74,15 @@ def fit_theta(y: ArrayLike, *, season: int = 1) -> Theta:
     1.0
     """
     values, indices = series_of(y, 4), np.ones(1)
+    form: Literal["add", "mul"] = "mul" if (values > 0).all() else "add"
     if is_seasonal(values, season):
-        if not (values > 0).all():
-            raise DataError(
-                "y has a season and numbers at or below 0, and the theta method divides by the season; "
-                "add a constant to y, set season=1, or use 'holt_winters'"
-            )
-        indices = seasonal_indices(values, season)
-    flat = values / indices[np.arange(len(values)) % len(indices)]
+        indices = seasonal_indices(values, season, form=form)
+    else:
+        form = "mul"
+    flat = _flat(values, indices, form)
     slope = float(np.polyfit(np.arange(len(flat)), flat, 1)[0])
     model, std = fit_smoothing(flat)
-    return Theta(model.alpha, model.level, round(slope, 12), indices, std)
+    return Theta(model.alpha, model.level, round(slope, 12), indices, std, form)
 
 
 def forecast_theta(y: ArrayLike, model: Theta, horizon: int) -> Float[np.ndarray, " horizon"]:
@@ -99,11 +98,18 @@ def forecast_theta(y: ArrayLike, model: Theta, horizon: int) -> Float[np.ndarray
     """
     values, h = series_of(y), np.arange(1, at_least("horizon", horizon) + 1)
     season, n = model.season, len(values)
-    flat = values / season[np.arange(n) % len(season)]
+    flat = _flat(values, season, model.form)
     kept = (1 - model.alpha) ** np.arange(n)
     level = model.alpha * (kept[::-1] @ flat) + (1 - model.alpha) ** n * model.level
     line = model.slope / 2 * (h - 1 + (1 - (1 - model.alpha) ** n) / model.alpha)
-    return (level + line) * season[(n + h - 1) % len(season)]
+    place = (n + h - 1) % len(season)
+    return level + line + season[place] if model.form == "add" else (level + line) * season[place]
+
+
+def _flat(values: Floats, season: Floats, form: str) -> Floats:
+    """The series without its season."""
+    each = season[np.arange(len(values)) % len(season)]
+    return values - each if form == "add" else values / each
 
 
 def forecast_theta_slowly(y: ArrayLike, model: Theta, horizon: int) -> Float[np.ndarray, " horizon"]:
