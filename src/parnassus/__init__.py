@@ -17,6 +17,7 @@ _PUBLIC = {
     "Autoencoder": "estimators.autoencoder",
     "Generator": "estimators.generator",
     "Detector": "estimators.detector",
+    "Segmenter": "estimators.segmenter",
     "Boxes": "data.detection",
     "GaussianMixture": "estimators.density",
     "NaiveBayes": "estimators.bayes",

@@ -46,6 +46,7 @@ SURFACE = {
     "train detector --model ssd": WITHOUT_MODEL
     | {"augment", "bad-boxes"}
     | {f"model.{name}" for name in ("alpha", "anchor-scale", "backbone", "negatives", "ratios", "threshold", "widths")},
+    "train segmenter --model u_net": WITHOUT_MODEL | {"ignored", "model.widths", "model.norm"},
     "train forecaster --model gru": WITHOUT_MODEL
     | {"horizon", "history", "season", "strategy", "distribution", "quantiles", "scaling", "transform", "calendar"}
     | {"time", "series", "past", "known", "frequency", "missing", "duplicates"}

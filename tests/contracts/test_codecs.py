@@ -17,6 +17,7 @@ from parnassus.data.chunks import Chunks, Spilled
 from parnassus.data.codec import Codec, codec_kinds
 from parnassus.data.detection import Boxes, BoxTargets
 from parnassus.data.holed import HoledTable
+from parnassus.data.masks import MaskTargets
 from parnassus.data.ordered import Ordered
 from parnassus.data.quantiles import Quantiles
 from parnassus.data.rows import Stream
@@ -123,6 +124,9 @@ TARGETS = {
         lambda: Transcripts(units="words"), ["one two", "two"] * 12, ["six"], ("six", "two")
     ),
     "counts": Sample(lambda: Numbers(link="log"), np.arange(N) % 7, [["x"]], ("numbers", "x")),
+    "masks": Sample(
+        MaskTargets, [np.full((4, 5), i % 3) for i in range(N)], [np.full((4, 5), 9)], ("mask 0", "[9]", "[0, 1, 2]")
+    ),
     "boxes": Sample(
         BoxTargets,
         [
@@ -249,6 +253,9 @@ def steps_to(rank, n_outputs):
 def test_answers_that_a_model_is_sure_of_come_back_as_they_were_given(sample):
     target = sample.make().fit(sample.raw)
     y = taken(target, sample.raw)["y"]
+    if target.kind == "masks":
+        assert all(np.array_equal(a, b) for a, b in zip(target.decode(y), sample.raw, strict=True))
+        return
     outputs = {
         "binary": lambda: (y - 0.5) * 50,
         "labels": lambda: torch.nn.functional.one_hot(y).float() * 50,

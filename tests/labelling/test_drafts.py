@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from parnassus.errors import DataError
-from parnassus.functional.regions import grow_region, mask_iou
+from parnassus.functional.regions import cluster_regions, grow_region, mask_iou, pixel_features
 from parnassus.labelling import MaskDraft, box_corrections, clicks_to
 
 
@@ -81,3 +81,27 @@ def test_corrections_of_boxes_are_counted_by_overlap_and_label():
     nothing = box_corrections([], true)
     assert (nothing.added, nothing.actions) == (3, 3)
     assert box_corrections(drafted, []).deleted == 4
+
+
+def test_regions_of_like_colour_are_connected_and_of_one_colour():
+    picture, disk = scene()
+    regions = cluster_regions(picture, 3)
+    measure = pytest.importorskip("skimage.measure", reason="scikit-image is not installed")
+    for k in range(regions.max() + 1):
+        assert np.ptp(picture[regions == k]) < 0.2
+        assert measure.label(regions == k, connectivity=1).max() == 1
+    bright = regions[12, 25]
+    assert ((regions == bright) & ~disk).sum() == 0
+    assert cluster_regions(np.zeros((3, 3)), 5).max() == 0
+    with pytest.raises(DataError, match="n_colours"):
+        cluster_regions(picture, 0)
+
+
+def test_pixel_features_tell_the_slope_and_the_spread():
+    flat, edge = np.full((1, 9, 9), 3.0), np.repeat(np.repeat([[[0.0, 1.0]]], 9, 1), 8, 2)
+    np.testing.assert_allclose(pixel_features(flat)[..., [1, 5]], 3.0, atol=1e-9)
+    np.testing.assert_allclose(pixel_features(flat)[..., [2, 3, 4, 6, 7, 8]], 0.0, atol=1e-3)
+    found = pixel_features(edge)
+    assert found[0, 4, 8, 2] > 5 * found[0, 4, 1, 2]
+    with pytest.raises(DataError, match="grey pictures"):
+        pixel_features(np.zeros((3, 3)))

@@ -8,6 +8,7 @@ from torch import Tensor
 from ..errors import SettingError
 from ..functional.augmentation import geometry
 from ..functional.augmentation.cropping import LEAST_OVERLAPS, jaccard_crops
+from ..functional.losses import IGNORED
 from .rows import Batch
 
 if TYPE_CHECKING:
@@ -38,6 +39,20 @@ def changed_with_boxes(augmentation: "Augmentation", x: Tensor, batch: Batch, *,
             matrix = matrix @ geometry.crop(_regions(augmentation, y, n_boxes, size), size=size)
         x = geometry.warp(x, matrix, fill=augmentation.fill)
         batch = batch | moved_boxes(batch, matrix, size)
+    return batch | {"x": augmentation.recoloured(x, axes=axes)}
+
+
+def changed_with_masks(augmentation: "Augmentation", x: Tensor, batch: Batch, *, axes: Tensor) -> Batch:
+    """The batch with its pictures `x` (values from 0 to 1) changed, and its masks y (n, h, w) moved with them.
+
+    What comes in from beyond the picture's edge does not count.
+    """
+    if augmentation.moves:
+        matrix = augmentation.matrices(len(x), (x.shape[2], x.shape[3]), x.device)
+        x = geometry.warp(x, matrix, fill=augmentation.fill)
+        beyond = 1 + batch["y"][:, None].clamp(min=IGNORED).float() - IGNORED  # 0 is what has no class
+        moved = geometry.warp(beyond, matrix, nearest=True, fill="zeros")[:, 0].round().long()
+        batch = batch | {"y": torch.where(moved == 0, torch.full_like(moved, IGNORED), moved + IGNORED - 1)}
     return batch | {"x": augmentation.recoloured(x, axes=axes)}
 
 

@@ -1,7 +1,8 @@
 """What in a picture an answer rests on: slopes by the input, class maps, and what covering a patch costs.
 
 `net` takes pictures x (n, channels, height, width) and gives outputs (n, k); `target` (n,) says which output of each
-row is explained. Of a net with one output, target 1 is the output and target 0 its negative. Maps are (n, height, width).
+row is explained. Of a net with one output, target 1 is the output and target 0 its negative. Maps are (n, height,
+width).
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Regions of a picture: what a click selects, and how much two masks share."""
+"""Regions of a picture: what a click selects, what is alike, what surrounds a pixel, and how much two masks share."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -46,3 +46,64 @@ def mask_iou(a: ArrayLike, b: ArrayLike) -> float:
         raise DataError(f"the masks have shapes {first.shape} and {second.shape}; give masks of one picture")
     either = int((first | second).sum())
     return int((first & second).sum()) / either if either else 1.0
+
+
+def pixel_features(pictures: ArrayLike) -> NDArray[np.float64]:
+    """Nine numbers a pixel of grey pictures (n, height, width): itself, and what surrounds it at two scales.
+
+    The value, and for standard deviations of 1 and 2 pixels the Gaussian mean, the size of the slope, the Laplacian and
+    the spread around. With a forest on top this is the classical pixel classifier.
+
+    Systems: rf-pixel-classifier
+    Source: Baker A127; the features are those of scikit-image's trainable segmentation, in the same spirit.
+    """
+    from scipy.ndimage import gaussian_filter, gaussian_gradient_magnitude, gaussian_laplace
+
+    values = np.asarray(pictures, dtype=np.float64)
+    if values.ndim != 3 or not values.size or not np.isfinite(values).all():
+        raise DataError(f"pictures have shape {values.shape}; expected finite grey pictures (n, height, width)")
+    found = [values]
+    for scale in (1.0, 2.0):
+        sigma = (0.0, scale, scale)
+        mean = gaussian_filter(values, sigma)
+        slope = np.stack([gaussian_gradient_magnitude(one, scale) for one in values])
+        bend = np.stack([gaussian_laplace(one, scale) for one in values])
+        spread = np.sqrt(np.maximum(gaussian_filter(values**2, sigma) - mean**2, 0.0))
+        found += [mean, slope, bend, spread]
+    return np.stack(found, -1)
+
+
+def cluster_regions(picture: ArrayLike, n_colours: int = 4, *, seed: int = 0) -> NDArray[np.intp]:
+    """Connected regions of like colour: k-means on the pixels' values, then connected parts, numbered from 0.
+
+    picture : (height, width) or (height, width, channels). Pixels that touch at a corner are not connected.
+
+    Systems: unsupervised-segmentation
+    Source: Baker A124.
+
+    >>> cluster_regions([[0, 0, 9], [0, 9, 9], [9, 9, 0]], 2).max()
+    np.int64(2)
+    """
+    from scipy.cluster.vq import kmeans2
+    from scipy.ndimage import label
+
+    pixels = np.asarray(picture, dtype=np.float64)
+    if pixels.ndim not in (2, 3) or not pixels.size or not np.isfinite(pixels).all():
+        raise DataError(f"the picture has shape {pixels.shape}; expected finite (height, width) or with channels")
+    height, width = pixels.shape[:2]
+    colours = pixels.reshape(height * width, -1)
+    distinct = np.unique(colours, axis=0)
+    if n_colours < 1:
+        raise DataError(f"n_colours is 1 or more; got {n_colours}")
+    if len(distinct) <= n_colours:
+        nearest = np.unique(colours, axis=0, return_inverse=True)[1].reshape(-1)
+    else:
+        _, nearest = kmeans2(colours, n_colours, minit="++", rng=np.random.default_rng(seed))
+    classes = nearest.reshape(height, width)
+    regions = np.zeros((height, width), dtype=np.intp)
+    n = 0
+    for colour in np.unique(classes):
+        parts, n_parts = label(classes == colour)
+        regions[parts > 0] = parts[parts > 0] - 1 + n
+        n += n_parts
+    return regions

@@ -1,0 +1,176 @@
+"""Pictures in, maps of classes out: what every pixel is of."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from ..data.codec import Codec
+from ..data.detection import sizes_of
+from ..data.image import Image, is_stack, stacked
+from ..data.masks import MaskTargets, masks_of
+from ..data.moved_boxes import refuse_unfollowed
+from ..data.sources import Columns, pictures_in
+from ..errors import DataError, SettingError
+from ..evaluation.result import Evaluation
+from ..evaluation.segmentation import evaluate_segmentation
+from .base import Estimator
+from .intake import Examples, count_rows, examples_of
+from .protocol import fitted
+from .using import outputs_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LARGEST = 512  # pixels of the longer side that pictures are brought to unless told otherwise
+
+
+class Segmenter(Estimator):
+    """A class for every pixel.
+
+    Parameters
+    ----------
+    ignored : the number of pixels that are neither learned nor judged; None counts every number.
+    **training : the settings that all estimators share; see `Estimator`. `codec` is `pn.Image(size=..., resize="pad")`
+        or "stretch"; None stretches pictures to their common or median size, at most 512 pixels a side. Masks follow
+        what `pn.Image(augment=...)` does, elastic distortion and RandAugment aside.
+
+    Attributes: `classes_`, `history_`.
+
+    Systems: semantic-segmentation
+    Source: Baker A125; Martinez-Ramon, problem 4.8.
+    """
+
+    default_models = {"image": "u_net"}
+    target_: MaskTargets
+
+    def __init__(self, model: Any = None, *, ignored: int | None = 255, **training: Any) -> None:
+        super().__init__(model, **training)
+        self.ignored = ignored
+
+    def fit(
+        self, X: Any, y: Any = None, *, target: Columns | None = None, validation: Any = None, sample_weight: Any = None
+    ) -> Self:
+        """Learn from pictures X and a mask for each, y.
+
+        Parameters
+        ----------
+        X : an array or list of pictures, paths, or the path of a folder of pictures.
+        y : whole class numbers (n, height, width), a list of such maps or of paths of PNG files, or the path of a
+            folder with a mask for each picture, in the order of their names.
+        target : not used.
+        validation : a fraction to hold out, or (X, y); watched by `patience`.
+        sample_weight : how much each picture counts (pictures,).
+
+        Raises
+        ------
+        DataError : a mask does not fit its picture; the message names both.
+        """
+        if target is not None:
+            raise SettingError(f"target={target!r}: masks are no column; give them as y")
+        if y is None:
+            raise DataError("there are no masks; give y: arrays, PNG files, or the path of a folder (in Python)")
+        examples = self._examples(X, y, sample_weight)
+        if isinstance(validation, tuple):
+            held = self._examples(*validation)
+            validation = (held.X, held.y, held.weight)
+        return self._train(self._ready(examples, MaskTargets(self.ignored), validation, None))
+
+    def _examples(self, X: Any, y: Any = None, sample_weight: Any = None) -> Examples:
+        """Pictures, and their masks as arrays where y is given."""
+        if isinstance(X, str | Path) and Path(X).is_dir():
+            X = [str(path) for path in pictures_in(Path(X))]
+        if not count_rows(X):
+            raise DataError("X holds no pictures; give at least one")
+        if is_stack(X):
+            stacked(X)  # refuses what is no stack of pictures
+        if y is None:
+            return Examples(X)
+        found = examples_of(X, masks_of(y, sizes_of(X)), sample_weight=sample_weight, memory=self.memory)
+        return Examples(found.X, found.y, found.weight)
+
+    def _fit_codecs(self, train: Examples, target: Any) -> None:
+        given = self.codec
+        self.codec = self._codec_for(train.X)
+        try:
+            super()._fit_codecs(train, target)
+        finally:
+            self.codec = given
+
+    def _codec_for(self, X: Any) -> Codec:
+        codec = self.codec
+        if codec is None:
+            codec = Image(size=self._size_for(X), resize="stretch")
+        if not isinstance(codec, Image):
+            raise SettingError(f"Segmenter takes codec=pn.Image(...); got {codec!r}")
+        same = codec.options["size"] is None and is_stack(X)  # nothing is resized
+        if codec.options["resize"] == "crop" and not same:
+            raise SettingError("resize='crop' cuts pixels away that have a class; take 'stretch' or 'pad'")
+        if codec.augmentation is not None:
+            refuse_unfollowed(codec.augmentation)
+            if codec.augmentation.jaccard_crop:
+                raise SettingError("augment: jaccard_crop cuts around boxes; use crop for masks")
+        return codec
+
+    def _size_for(self, X: Any) -> tuple[int, int] | None:
+        sizes = np.array(sizes_of(X))
+        height, width = np.median(sizes, axis=0)
+        shrunk = min(LARGEST / max(height, width), 1.0)
+        if shrunk == 1.0 and is_stack(X):
+            return None
+        return max(round(height * shrunk), 1), max(round(width * shrunk), 1)
+
+    # --- use --------------------------------------------------------------------------------------
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """The class numbers that training saw, sorted."""
+        return fitted(self).target_.classes
+
+    def predict(self, X: Any) -> list[np.ndarray]:
+        """The class number of every pixel, (height, width) a picture, in its own size."""
+        X = fitted(self)._examples(X).X
+        return self.target_.decode(outputs_of(self, X).argmax(-1).numpy(), sizes_of(X))
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """(pictures, height, width, classes) float64, in the frame that the net sees."""
+        return outputs_of(fitted(self), self._examples(X).X).double().softmax(-1).numpy()
+
+    def draw(self, X: Any, y: Any = None, *, n_most: int = 8) -> "Figure":
+        """The first pictures of X with their predicted maps over them, and the true ones where y is given."""
+        from ..insight.masks import draw_masks
+
+        examples = self._examples(X, y)
+        first = examples.take(np.arange(min(n_most, len(examples))))
+        return draw_masks(first.X, self.predict(first.X), first.y, classes=self.classes_.tolist())
+
+    # --- how good it is ---------------------------------------------------------------------------
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, target: Columns | None = None) -> float:
+        """The mean intersection over union of the classes: 1 is perfect."""
+        return self.evaluate(X, y, target=target, sample_weight=sample_weight, n_bootstrap=0)["mean_iou"].value
+
+    def evaluate(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        target: Columns | None = None,
+        sample_weight: Any = None,
+        n_bootstrap: int = 500,
+    ) -> Evaluation:
+        """Mean IoU, Dice, pixel and class accuracy with intervals over pictures, beside the commonest class."""
+        if y is None or target is not None:
+            raise SettingError("give the masks as y")
+        examples = fitted(self)._examples(X, y, sample_weight)
+        goal = self.target_
+        true = [goal.numbers(one, f"mask {i}") for i, one in enumerate(examples.y)]
+        said = [np.searchsorted(goal.classes, one) for one in self.predict(examples.X)]
+        return evaluate_segmentation(
+            true, said, classes=goal.classes.tolist(), commonest=int(goal.counts.argmax()),
+            sample_weight=examples.weight, seed=self.seed, n_bootstrap=n_bootstrap,
+        )  # fmt: skip
+
+    def report(self, *given: Any, **named: Any) -> Evaluation:
+        """Not written yet for maps: `evaluate` has the numbers and `draw` the pictures."""
+        raise SettingError("Segmenter writes no report page; print evaluate(X, y).table() and save draw(X, y)")
