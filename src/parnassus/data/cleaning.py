@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from ..errors import SettingError, did_you_mean, missing_extra
+from ..functional.lancaster import lancaster
 from .tokenizers import words_of
 
 TAG = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1\s*>|</?[A-Za-z][^<>]*>", re.DOTALL | re.IGNORECASE)
@@ -42,7 +43,7 @@ def clean(texts: Sequence[str], steps: Sequence[str], *, language: str = "en") -
 
     "lower"; "html" (tags, comments and scripts go, entities become their signs); "punctuation" (becomes a space);
     "numbers"; "accents"; "stop_words" (frequent words that say little; negations stay, for they turn a meaning round);
-    "porter" and "stem" (Porter's and Snowball's suffixes); "lemmatise" (the form that a dictionary has).
+    "porter", "lancaster" and "stem" (Porter's, Paice and Husk's, Snowball's suffixes); "lemmatise" (the form that a dictionary has).
 
     Systems: text-cleaning, text-pipeline
     Source: Baker A171 to A173; Martinez-Ramon 3.8 and example 5.8.1, whose stop-word list also takes negations away.
@@ -142,6 +143,7 @@ STEPS: dict[str, Callable[[str], Callable[[str], str]]] = {
     "accents": lambda _: without_accents,
     "stop_words": lambda _: without_stop_words,
     "porter": lambda _: _each_word(stemmer("porter")),
+    "lancaster": lambda _: _each_word(lancaster),
     "stem": lambda language: _each_word(stemmer(LANGUAGES[language])),
     "lemmatise": lambda language: _each_word(lemmatiser(language)),
 }
