@@ -1,7 +1,8 @@
 """Paice and Husk's stemmer against nltk's, word by word."""
 
-import pytest
 from pydoc_data.topics import topics
+
+import pytest
 
 from parnassus.data.cleaning import clean
 from parnassus.functional.lancaster import lancaster, rules

@@ -43,7 +43,8 @@ def clean(texts: Sequence[str], steps: Sequence[str], *, language: str = "en") -
 
     "lower"; "html" (tags, comments and scripts go, entities become their signs); "punctuation" (becomes a space);
     "numbers"; "accents"; "stop_words" (frequent words that say little; negations stay, for they turn a meaning round);
-    "porter", "lancaster" and "stem" (Porter's, Paice and Husk's, Snowball's suffixes); "lemmatise" (the form that a dictionary has).
+    "porter", "lancaster" and "stem" (Porter's, Paice and Husk's, Snowball's suffixes); "lemmatise" (the form that a
+    dictionary has).
 
     Systems: text-cleaning, text-pipeline
     Source: Baker A171 to A173; Martinez-Ramon 3.8 and example 5.8.1, whose stop-word list also takes negations away.
