@@ -132,3 +132,17 @@ def test_a_collapse_is_said():
 def test_what_cannot_be_played_is_refused(name, options, words):
     with pytest.raises(ValueError, match=words):
         pn.Generator(pn.model(name, **options), epochs=1, progress=False).fit(X)
+
+
+@pytest.mark.parametrize("name", ["gan", "wgan", "wgan_gp", "ddpm"])
+def test_classes_that_were_told_reach_the_model(name):
+    made = pn.Generator(name, epochs=1, progress=False).fit(X, np.array(["a", "b", "c", "d"])[WHICH % 4])
+    assert made.objective_.n_classes == 4
+    assert made.sample(2, condition="c").shape == (2, 2)
+
+
+def test_one_row_is_refused():
+    with pytest.raises(pn.DataError, match="one row"):
+        pn.Generator("gan", epochs=1, progress=False).fit(X[:1])
+    with pytest.raises(pn.DataError, match="one row"):
+        pn.Autoencoder("vae", epochs=1, progress=False).fit(X[:1])

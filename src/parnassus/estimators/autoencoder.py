@@ -56,6 +56,8 @@ class Autoencoder(Unsupervised):
     def _fit_codecs(self, train: Examples, target: Any) -> None:
         if isinstance(self.quantile, bool) or not isinstance(self.quantile, int | float) or not 0 < self.quantile <= 1:
             raise SettingError(f"quantile is a share of the training rows in (0, 1]; got {self.quantile!r}")
+        if len(train) < 2:
+            raise DataError("an autoencoder learns how rows differ, and there is one row; give 2 or more")
         given = self.codec
         if given is None and form_of(train.X) == "table":
             self.codec = HoledTable()

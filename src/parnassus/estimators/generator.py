@@ -64,7 +64,16 @@ class Generator(Unsupervised):
         examples = examples_of(X, y, target=target, sample_weight=sample_weight, memory=self.memory)
         goal = None if examples.y is None else Labels()
         held = self._held_out(validation) if goal is None else validation
-        return self._train(self._started(self._ready(examples, goal, held, None)))
+        if len(examples) < 2:
+            raise DataError("a generator learns how rows differ, and X holds one row; give 2 or more")
+        ready = self._ready(examples, goal, held, None)
+        made = self.objective_
+        if goal is not None and not getattr(made, "n_classes", 0):
+            del self.objective_
+            raise SettingError(
+                f"model {self.model!r} takes no classes; leave y out, or choose 'ddpm', 'gan' or 'dcgan'"
+            )
+        return self._train(self._started(ready))
 
     def _fit_codecs(self, train: Examples, target: Any) -> None:
         Estimator._fit_codecs(self, train, target)

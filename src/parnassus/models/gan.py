@@ -177,6 +177,22 @@ def wgan_gp(*, in_features: int, hidden: tuple[int, ...] = (128, 128), n_noise: 
     return dense_game(in_features, 0, **options, game="wasserstein", lipschitz="penalty", optimizer=adam)
 
 
+@model.register("generator", name="wgan")
+def wgan_by_class(*, in_features: int, n_outputs: int, hidden: tuple[int, ...] = (128, 128), n_noise: int = 16,
+                  n_critic: int = 5, bound: float = 0.01) -> Adversarial:  # fmt: skip
+    """The same, both players told the class."""
+    options, own = chosen(locals()), {"name": "rmsprop", "lr": 5e-4}
+    return dense_game(in_features, n_outputs, **options, game="wasserstein", lipschitz="clip", optimizer=own)
+
+
+@model.register("generator", name="wgan_gp")
+def wgan_gp_by_class(*, in_features: int, n_outputs: int, hidden: tuple[int, ...] = (128, 128), n_noise: int = 16,
+                     n_critic: int = 5, strength: float = 1.0) -> Adversarial:  # fmt: skip
+    """The same, both players told the class."""
+    options, adam = chosen(locals()), {"name": "adam", "lr": 1e-3, "betas": (0.0, 0.9)}
+    return dense_game(in_features, n_outputs, **options, game="wasserstein", lipschitz="penalty", optimizer=adam)
+
+
 @model.register("generator")
 def dcgan(*, in_channels: int, image_size: tuple[int, int], width: int = 64, n_noise: int = 100,
           game: str = "nonsaturating", smooth: float = 0.0) -> Adversarial:  # fmt: skip
