@@ -266,3 +266,11 @@ def test_verify_says_what_was_measured_and_fails_where_it_differs(capsys, monkey
     monkeypatch.setattr(checks, "_CHECKS", [*checks.all_checks(), wrong])
     assert main(["verify", "wrong"]) == 1
     assert "differs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("task", "name"), [
+    ("forecaster", "pn.Forecaster"), ("language-model", "pn.LanguageModel"), ("segmenter", "pn.Segmenter"),
+])  # fmt: skip
+def test_tasks_that_are_learned_from_python_say_so(capsys, task, name):
+    assert main(["train", task, "data.txt"]) == 2
+    assert name in capsys.readouterr().err

@@ -211,6 +211,12 @@ def complete(request: Request, estimator: "Estimator") -> dict[str, Any]:
     return found
 
 
+FROM_PYTHON = {  # whose data are no examples that could be read and split as rows
+    "forecaster": "series are forecast from Python so far: pn.Forecaster takes the path of this file in fit",
+    "language_model": "texts are modelled from Python so far: pn.LanguageModel takes the path of this file in fit",
+    "segmenter": "masks are learned from Python so far: pn.Segmenter takes two folders, of pictures and of masks, in fit",
+}
+
 # --- the command ----------------------------------------------------------------------------------
 
 
@@ -219,8 +225,8 @@ def train(task: str, given: dict[str, Any], argv: Sequence[str]) -> int:
     from .console import Console
 
     request = Request.of(task, given)
-    if task == "forecaster":  # whose rows are no examples that could be split at random
-        raise SettingError("series are forecast from Python so far: pn.Forecaster takes the path of this file in fit")
+    if task in FROM_PYTHON:
+        raise SettingError(FROM_PYTHON[task])
     console = Console(json=bool(request.own("json")))
     if "data" not in request.words:
         raise SettingError(f"train {task} needs data: parnassus train {task} DATA, or `data` in a --config file")
