@@ -67,8 +67,6 @@ def language_models(size: Size) -> Table:
         "Characters of Python's help pages",
         columns,
         rows,
-        [
-            "Perplexity is of a character, ends of texts among them, on a tenth of the paragraphs; none was seen."
-        ],
+        ["Perplexity is of a character, ends of texts among them, on a tenth of the paragraphs; none was seen."],
         {"seed": 0, "characters": sum(map(len, train)), "context": CONTEXT},
     )

@@ -40,4 +40,3 @@ def elastic_field(batch: int, size: tuple[int, int], *, alpha: float, sigma: flo
     height, width = size
     noise = torch.rand(batch, 2, height, width, device=like.device, dtype=like.dtype) * 2 - 1
     return (blur(noise, sigma) * alpha).permute(0, 2, 3, 1)
-
