@@ -6,7 +6,7 @@ import pytest
 from parnassus.byhand.boltzmann import RBM, contrastive_step, likelihood_gradient
 from parnassus.byhand.gradients import gradient_error
 
-# inventory 2c, B7.3: values by enumeration of all 8 x 4 states
+# Martinez-Ramon, B7.3: values by enumeration of all 8 x 4 states
 REFERENCE = RBM(np.array([[1.0, -1.0], [0.5, 2.0], [-0.5, 0.0]]), np.array([0.1, -0.2, 0.3]), np.array([0.0, -0.5]))
 STATES = np.array([[i >> 2 & 1, i >> 1 & 1, i & 1] for i in range(8)], dtype=float)
 DATA = np.array([[1.0, 0, 1], [1, 1, 0], [0, 1, 1]])

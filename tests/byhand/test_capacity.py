@@ -31,7 +31,7 @@ def test_3_B2_relus_compute_xor_exactly_through_the_tables_hidden_values() -> No
 
 @pytest.mark.parametrize(("n_hidden", "rate"), [(2, 0.554), (3, 0.906), (4, 0.974), (8, 1.0)])
 def test_4_B16_how_often_training_solves_xor(n_hidden: int, rate: float) -> None:
-    # the inventory's rates over 500 seeds; three standard errors of the difference of two such shares
+    # the books' rates over 500 seeds; three standard errors of the difference of two such shares
     runs = by.train_xor(n_hidden, n_runs=500)
     assert abs(runs.success_rate - rate) <= 3 * np.sqrt(2 * rate * (1 - rate) / 500) + 0.004
     if n_hidden == 2:

@@ -1,4 +1,4 @@
-"""Cleaning: the inventories' stems and lemmas, markup, the report."""
+"""Cleaning: the books' stems and lemmas, markup, the report."""
 
 import pytest
 

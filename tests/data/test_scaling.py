@@ -1,4 +1,4 @@
-"""Scaling, filling and binning against scikit-learn and the inventories."""
+"""Scaling, filling and binning against scikit-learn and the books."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Text: refusals, words and bytes, bags against the inventories and scikit-learn."""
+"""Text: refusals, words and bytes, bags against the books and scikit-learn."""
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from parnassus.errors import DataError, DataWarning, SettingError
 
 TEXTS = ["the red dog", "dog cat eats", "dog eats food", "red cat eats"]
 VOCABULARY = ["the", "red", "dog", "cat", "eats", "food"]
-# The rows of the table in the Baker inventory, B51, over that vocabulary: 111000 / 001110 / 001011 / 010110.
+# The rows of the table of fixture B51 (Baker), over that vocabulary: 111000 / 001110 / 001011 / 010110.
 
 
 def everything(codec, raw, view="vector"):

@@ -1,4 +1,4 @@
-"""Tokenizers: the inventories' words, ways back, what is unknown, what is refused."""
+"""Tokenizers: the books' words, ways back, what is unknown, what is refused."""
 
 import pytest
 from sklearn.feature_extraction.text import HashingVectorizer

@@ -134,7 +134,7 @@ def test_classical_forecasts_are_those_of_statsmodels():
     assert ets is not None
 
 
-def test_airline_baselines_are_those_of_the_inventory(airline):
+def test_airline_baselines_are_those_of_the_oracle(airline):
     """2b:B20: 126 to learn from, 18 to test, one step at a time: RMSE 55.79 of the last value; 52.78 a season back."""
     steps = np.arange(126, 144)
     assert np.sqrt(np.square(AIRLINE[steps] - AIRLINE[steps - 1]).mean()) == pytest.approx(55.79, abs=0.01)

@@ -353,7 +353,7 @@ def test_known_states_that_do_not_fit_are_refused(y, words):
 
 
 def test_b63_one_step_of_baum_welch():
-    """B63 of the inventory, entry and exit counted; eq 13.89 as printed gives state 3 no exit."""
+    """B63, entry and exit counted; eq 13.89 as printed gives state 3 no exit."""
     first = {"start": [0.8, 0.2, 0.0], "transitions": [[0.6, 0.3, 0.1], [0, 0.5, 0.5], [0, 0, 0.7]],
              "leave": [0.0, 0.0, 0.3], "probabilities": [[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]]}  # fmt: skip
     model = pn.HMM(n_states=3, entry_exit=True, initial=first, epochs=1).fit([np.array([0, 0, 1, 1])])

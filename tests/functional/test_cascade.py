@@ -1,4 +1,4 @@
-"""Integral images and Haar features by the inventory's numbers and by loops; a cascade that finds digits."""
+"""Integral images and Haar features by the books' numbers and by loops; a cascade that finds digits."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from parnassus.functional.haar import SHAPES, haar_features, integral_image, rec
 
 
 def test_j24_integral_image_and_feature_counts():
-    """Jaiswal, inventory number 24."""
+    """Jaiswal, number 24."""
     integral = integral_image(np.arange(1, 10).reshape(3, 3))
     assert integral[1:, 1:].tolist() == [[1, 3, 6], [5, 12, 21], [12, 27, 45]]
     assert rectangle_sum(integral, 1, 1, 3, 3) == 28

@@ -1,4 +1,4 @@
-"""Decoding: the inventories' tables, transformers' filters and beam search, filters by hand."""
+"""Decoding: the books' tables, transformers' filters and beam search, filters by hand."""
 
 import itertools
 import math

@@ -1,4 +1,4 @@
-"""Discriminative criteria against the inventory's numbers (B64 to B68), against search, and against gradients."""
+"""Discriminative criteria against the books' numbers (B64 to B68), against search, and against gradients."""
 
 import itertools
 import math

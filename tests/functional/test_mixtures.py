@@ -1,4 +1,4 @@
-"""Mixtures and k-means, equation by equation; numbers of inventory 0 and closed forms."""
+"""Mixtures and k-means, equation by equation; numbers of Hifny and closed forms."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ F64 = torch.float64
 
 
 def test_em_on_five_points_gives_the_worked_numbers():
-    # inventory 0, B60
+    # Hifny, B60
     x = torch.tensor([[-2.0], [-1.5], [0.0], [1.0], [3.0]], dtype=F64)
     model = GaussianParameters(
         torch.tensor([0.5, 0.5], dtype=F64), torch.tensor([[-1.0], [1.0]], dtype=F64), torch.ones(2, 1, 1, dtype=F64)
@@ -43,7 +43,7 @@ def test_em_on_five_points_gives_the_worked_numbers():
 
 
 def test_the_exponential_form_is_the_density():
-    # inventory 0, B62; subtracting A(w) as the book prints would give .0326802776
+    # Hifny, B62; subtracting A(w) as the book prints would give .0326802776
     w = exponential_form(torch.tensor([1.5], dtype=F64), torch.tensor([0.8], dtype=F64))
     np.testing.assert_allclose(w, [-2.2136167575, 1.875, -0.625], atol=1e-9)
     x = torch.tensor([[0.7]], dtype=F64)
@@ -71,7 +71,7 @@ def test_a_net_of_exponential_units_is_bayes_rule_on_mixtures():
 
 
 def test_k_means_on_six_points_gives_the_worked_inertias():
-    # inventory 0, B61
+    # Hifny, B61
     x = torch.tensor([[1.0], [2.0], [3.0], [10.0], [11.0], [12.0]], dtype=F64)
     centers, trace = x[:2], []
     for step in range(3):

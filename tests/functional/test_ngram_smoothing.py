@@ -1,4 +1,4 @@
-"""N-gram models: the inventories' numbers, a slow twin, nltk and KenLM."""
+"""N-gram models: the books' numbers, a slow twin, nltk and KenLM."""
 
 import contextlib
 import math

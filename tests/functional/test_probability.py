@@ -29,13 +29,13 @@ COVARIANCES = ROOTS @ ROOTS.mT + 0.1 * torch.eye(3, dtype=torch.float64)
 
 
 def test_the_masses_of_one_two_and_three_deviations_are_those_of_the_rule():
-    # inventory 0, B31
+    # Hifny, B31
     assert [mass_within(k) for k in (1, 2, 3)] == pytest.approx([0.6826894921, 0.9544997361, 0.9973002039], abs=1e-10)
 
 
 def test_the_normal_density_at_zero_and_one():
     found = log_normal(torch.tensor([0.0, 1.0], dtype=torch.float64)).exp()
-    np.testing.assert_allclose(found, [0.3989422804, 0.2419707245], atol=1e-10)  # inventory 0, B31
+    np.testing.assert_allclose(found, [0.3989422804, 0.2419707245], atol=1e-10)  # Hifny, B31
 
 
 @pytest.mark.parametrize(("mean", "variance"), [(0.0, 1.0), (-2.0, 0.3), (1e3, 40.0)])
@@ -71,7 +71,7 @@ def test_a_singular_covariance_is_refused_by_its_number():
 
 
 def test_the_likeliest_gaussian_of_three_rows():
-    # inventory 0, B58
+    # Hifny, B58
     x = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 9.0]], dtype=torch.float64)
     mean, covariance = gaussian_mle(x)
     np.testing.assert_allclose(mean, [3, 5])
@@ -95,7 +95,7 @@ def test_one_row_has_no_unbiased_covariance():
 
 
 def test_the_axes_of_an_ellipse():
-    # inventory 0, B58: eigenvalues 1 and 3 of [[2, 1], [1, 2]], axes (1, -1) and (1, 1) over sqrt 2
+    # Hifny, B58: eigenvalues 1 and 3 of [[2, 1], [1, 2]], axes (1, -1) and (1, 1) over sqrt 2
     lengths, axes = ellipse_axes(torch.tensor([[2.0, 1.0], [1.0, 2.0]], dtype=torch.float64), n_deviations=2)
     np.testing.assert_allclose(lengths, [2 * math.sqrt(3), 2], rtol=1e-12)
     np.testing.assert_allclose(axes.abs(), np.full((2, 2), math.sqrt(0.5)), rtol=1e-12)

@@ -1,4 +1,4 @@
-"""Subwords: oracles of the inventories, the Rust package, merges by hand."""
+"""Subwords: oracles of the books, the Rust package, merges by hand."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Language models as nets: the inventories' numbers, published counts, reading on equals reading at once."""
+"""Language models as nets: the books' numbers, published counts, reading on equals reading at once."""
 
 import pytest
 import torch

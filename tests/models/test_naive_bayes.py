@@ -43,7 +43,7 @@ def test_rows_cut_for_memory_change_nothing_but_rounding(model):
 
 
 def test_the_spam_words_of_the_worked_example():
-    # inventory 0, B28: counts of (free, win, other) 4, 3, 3 and 2, 1, 5; priors .6 and .4; V = 3; a text "free win"
+    # Hifny, B28: counts of (free, win, other) 4, 3, 3 and 2, 1, 5; priors .6 and .4; V = 3; a text "free win"
     X = np.array([[4.0, 3, 3], [2, 1, 5]])
     ours = pn.NaiveBayes("multinomial_nb").fit(X, ["spam", "ham"], sample_weight=[1.0, 1.0])
     found = ours.objective_.log_probabilities.exp().numpy()  # classes are sorted: ham, spam
@@ -53,7 +53,7 @@ def test_the_spam_words_of_the_worked_example():
 
 
 def test_the_gaussian_posterior_of_the_worked_example():
-    # inventory 0, B59: {1, 2, 3} and {6, 7, 8}, equal priors, x = 4
+    # Hifny, B59: {1, 2, 3} and {6, 7, 8}, equal priors, x = 4
     ours = pn.NaiveBayes().fit(np.array([[1.0], [2], [3], [6], [7], [8]]), [0, 0, 0, 1, 1, 1])
     assert ours.predict_proba([[4.0]])[0, 0] == pytest.approx(0.9770226301, abs=1e-7)
 

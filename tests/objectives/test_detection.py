@@ -43,7 +43,7 @@ def test_the_loss_is_equation_one_in_loops(alpha, ratio):
 
 
 def test_b40_without_a_match_the_loss_is_zero_and_has_a_gradient():
-    """Baker, inventory fixture B40."""
+    """Baker, fixture B40."""
     scores = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0), requires_grad=True)
     loss = fb.ssd_loss(scores, torch.zeros(2, 5, 4), torch.zeros(2, 5, dtype=torch.long), torch.zeros(2, 5, 4))
     assert loss.item() == 0.0

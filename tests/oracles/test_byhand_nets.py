@@ -1,5 +1,5 @@
 """The books' convolutions, recurrent nets and attention by hand, a test an oracle: 0 Hifny, 1 Baker, 2 Martinez-Ramon,
-3 Jaiswal, 4 Keras course. Numbers are those of the inventories, recomputed from the books' inputs.
+3 Jaiswal, 4 Keras course. Numbers are those of the books, recomputed from the books' inputs.
 """
 
 import numpy as np

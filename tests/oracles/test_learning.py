@@ -205,7 +205,7 @@ def test_3_B16_gradients_by_depth() -> None:
         return float(torch.stack([g[0] / g[-1] for g in sizes]).median())
 
     logistic, shifted = ratio("logistic_normal", "sigmoid"), ratio("yilmaz_poli", "sigmoid")
-    assert 1e-5 < logistic < 3e-3  # 2.6e-4 in the inventory
+    assert 1e-5 < logistic < 3e-3  # 2.6e-4 when it was derived
     assert 3e-3 < shifted < 3e-1  # 2.3e-2
     assert ratio("lecun_normal", "sigmoid") < 1e-5  # 6.6e-8
     assert ratio("he_normal", "relu") > 0.02  # 0.16
@@ -367,7 +367,7 @@ def test_2a_B16_stopping_early(patience: int, after: int) -> None:
 
 
 def test_3_B17_and_F20_the_best_so_far_and_the_epoch_before() -> None:
-    """The inventory counts epochs from 1."""
+    """The oracle counts epochs from 1."""
     slow = [1, 0.8, 0.9, 0.85, 0.84, 0.83, 0.7]
     assert held.early_stop(slow, patience=3, rule="previous").after is None
     assert held.early_stop(slow, patience=3) == (4, 1)

@@ -28,7 +28,7 @@ def test_0_B69_variance_of_five_correlated_folds():
     ("degree", "training", "truth"), [(1, 0.22589, 0.18996), (4, 0.011565, 0.0012056), (20, 0.0022200, 2.3e6)]
 )
 def test_0_B72_polynomials_by_degree(degree, training, truth):
-    """The inventory's numbers, made with NumPy. Degree 20 explodes between the points: it is compared by size alone."""
+    """Numbers made with NumPy. Degree 20 explodes between the points: it is compared by size alone."""
     found = capacity(degree, *points(), GRID, np.cos(1.5 * np.pi * GRID))
     assert found[0] == pytest.approx(training, rel=1e-4)
     assert found[1] == pytest.approx(truth, rel=0.5 if degree == 20 else 1e-4)

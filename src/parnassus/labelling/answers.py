@@ -105,7 +105,7 @@ class Answers:
                     f"{did_you_mean(str(said), [str(k) for k in labels])}"
                 )
             if (what, who) in seen:
-                raise DataError(f"{who!r} labelled item {what!r} twice; keep one answer, or name the second sitting")
+                raise DataError(f"{who!r} labelled item {what!r} twice; keep one answer, or name the second round")
             seen.add((what, who))
         codes = [np.array([where[v] for v in c]) for where, c in zip(places, zip(*triples, strict=True), strict=True)]
         return cls(list(places[0]), list(places[1]), labels, *codes)

@@ -1,4 +1,4 @@
-"""Formats, overlaps, offsets, anchors, matching and RoIAlign: the inventory's numbers, transformers, plain loops."""
+"""Formats, overlaps, offsets, anchors, matching and RoIAlign: the books' numbers, transformers, plain loops."""
 
 import math
 
@@ -17,7 +17,7 @@ def drawn(n, seed, *, low=0.0, high=10.0):
 
 
 def test_b38_formats_and_offsets():
-    """Baker, inventory fixture B38."""
+    """Baker, fixture B38."""
     corners = torch.tensor([2.0, 3, 6, 9], dtype=F64)
     assert fb.centers_of(corners).tolist() == [4, 6, 4, 6]
     assert fb.corners_of(torch.tensor([4.0, 6, 4, 6], dtype=F64)).tolist() == [2, 3, 6, 9]
@@ -111,7 +111,7 @@ def test_anchors_between_two_thresholds_are_ignored():
 
 
 def test_b40_seven_positives_keep_the_21_hardest_of_500_negatives():
-    """Baker, inventory fixture B40: no more than three negatives for a positive, the hardest first."""
+    """Baker, fixture B40: no more than three negatives for a positive, the hardest first."""
     g = torch.Generator().manual_seed(0)
     losses = torch.rand(1, 507, generator=g)
     positive = torch.zeros(1, 507, dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""Overlaps and suppression: the inventory's fixture, a plain loop over pairs, and the kernel against its twin."""
+"""Overlaps and suppression: the fixture, a plain loop over pairs, and the kernel against its twin."""
 
 import math
 
@@ -78,7 +78,7 @@ def test_boxes_of_a_wrong_shape_are_refused() -> None:
 
 
 def test_b37_overlaps_and_suppression_of_four_boxes() -> None:
-    """Baker, inventory fixture B37: overlaps .6807, .5 and .3158; a box goes when its overlap exceeds the threshold."""
+    """Baker, fixture B37: overlaps .6807, .5 and .3158; a box goes when its overlap exceeds the threshold."""
     boxes = torch.tensor([[0, 0, 10, 10], [1, 1, 11, 11], [0, 0, 10, 5], [20, 20, 30, 30]], dtype=torch.float64)
     scores = torch.tensor([0.9, 0.8, 0.7, 0.6])
     overlaps = iou(boxes, boxes)

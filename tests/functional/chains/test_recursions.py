@@ -1,4 +1,4 @@
-"""The recursions against all paths written out, and the worked example of the inventory (B63)."""
+"""The recursions against all paths written out, and the worked example B63."""
 
 import itertools
 import math
@@ -103,7 +103,7 @@ def test_the_filter_sees_lag_frames_ahead_and_no_more(lag):
 
 
 def test_b63_alpha_beta_and_gamma_are_those_of_the_worked_example():
-    """B63, derived by brute force in the inventory."""
+    """B63, derived by brute force."""
     alpha, log_p = chains.forward(*worked(), log_exit=LEAVE.log())
     beta, _ = chains.backward(*worked(), log_exit=LEAVE.log())
     gamma, _ = chains.posteriors(*worked(), log_exit=LEAVE.log())

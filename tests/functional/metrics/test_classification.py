@@ -1,4 +1,4 @@
-"""Metrics of predicted classes against scikit-learn and the inventories' tables."""
+"""Metrics of predicted classes against scikit-learn and the books' tables."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def drawn(n_classes=4, n_rows=200, seed=0):
 
 
 def test_1_B29_binary_table():
-    # Inventory 1, B29: TP 40 FP 10 FN 20 TN 930.
+    # Baker, B29: TP 40 FP 10 FN 20 TN 930.
     true, pred = rows_of([[930, 10], [20, 40]])
     assert accuracy(true, pred) == pytest.approx(0.97)
     assert precision(true, pred) == pytest.approx(0.8)
@@ -48,7 +48,7 @@ def test_1_B29_binary_table():
 
 
 def test_1_B30_accuracy_is_the_share_of_right_rows():
-    # Inventory 1, B30: .78; the notes' sum (TP + TN) / K gives 85.33, and divided by N the one-vs-rest mean .8533.
+    # Baker, B30: .78; the notes' sum (TP + TN) / K gives 85.33, and divided by N the one-vs-rest mean .8533.
     assert accuracy(*B30) == pytest.approx(0.78)
     assert precision_recall_f(*B30, average="micro").precision == pytest.approx(0.78)
     assert one_vs_rest_accuracy(*B30) == pytest.approx(0.853333, abs=5e-7)
@@ -56,7 +56,7 @@ def test_1_B30_accuracy_is_the_share_of_right_rows():
 
 
 def test_1_B30_macro_scores_and_the_two_macro_f1():
-    # Inventory 1, B30; the notes divide the micro precision by K and get .26.
+    # Baker, B30; the notes divide the micro precision by K and get .26.
     p, r, f = precision_recall_f(*B30, average="macro")
     assert (p, r, f) == pytest.approx((0.7298196, 0.7666667, 0.7435800), abs=5e-8)
     assert precision_recall_f(*B30, average="macro-of-means").f == pytest.approx(0.7477895, abs=5e-8)
@@ -69,7 +69,7 @@ SCRATCH = [0.80, 0.88, 0.61, 0.52, 0.68, 0.54, 0.90, 0.80, 0.81, 0.83]
 
 @pytest.mark.parametrize(("diagonal", "mean", "stated"), [(TRANSFER, 0.853, 0.854), (SCRATCH, 0.737, 0.73)])
 def test_2b_B12_row_normalised_diagonals_average_to_the_accuracy(diagonal, mean, stated):
-    # Inventory 2b, B12: 100 rows a class; the book's 85.4 % agrees within rounding, its 73 % is 73.7 truncated.
+    # Martinez-Ramon, B12: 100 rows a class; the book's 85.4 % agrees within rounding, its 73 % is 73.7 truncated.
     right = np.rint(np.array(diagonal) * 100).astype(int)
     table = np.diag(right) + np.roll(np.diag(100 - right), 1, axis=1)
     true, pred = rows_of(table)
@@ -81,7 +81,7 @@ def test_2b_B12_row_normalised_diagonals_average_to_the_accuracy(diagonal, mean,
 
 @pytest.mark.parametrize(("k", "share"), [(1, 0), (2, 1), (5, 1), (7, 1)])
 def test_2b_B13_fear_is_among_the_two_best_of_seven(k, share):
-    # Inventory 2b, B13: anger .4, sadness .2, fear .3, happiness .04, disgust .03, neutral .01, surprise .02.
+    # Martinez-Ramon, B13: anger .4, sadness .2, fear .3, happiness .04, disgust .03, neutral .01, surprise .02.
     moods = ["anger", "sadness", "fear", "happiness", "disgust", "neutral", "surprise"]
     p = [[0.4, 0.2, 0.3, 0.04, 0.03, 0.01, 0.02]]
     assert top_k_accuracy(["fear"], p, k=k, labels=moods) == share

@@ -10,7 +10,7 @@ FBETA = [(0.5, 0.7692308, 0.625), (1, 0.7272727, 0.7272727), (2, 0.6896552, 0.86
 
 @pytest.mark.parametrize(("beta", "right", "printed"), FBETA)
 def test_1_B29_f_beta_from_counts_weighs_misses_by_beta_squared(beta, right, printed):
-    # Inventory 1, B29; the notes' count form (TP 40, FP 10, FN 20) leaves beta^2 off FN and is right for F1 only.
+    # Baker, B29; the notes' count form (TP 40, FP 10, FN 20) leaves beta^2 off FN and is right for F1 only.
     p, r, f = count_scores(40, 10, 20, beta=beta)
     assert p == pytest.approx(0.8)
     assert r == pytest.approx(0.6667, abs=5e-5)
@@ -19,7 +19,7 @@ def test_1_B29_f_beta_from_counts_weighs_misses_by_beta_squared(beta, right, pri
 
 
 def test_0_B14_f1_column_of_the_threshold_table():
-    # Inventory 0, B14: nine rows (precision, recall) -> F1; the book rounds the row .90/.65 to .76, it is .75.
+    # Hifny, B14: nine rows (precision, recall) -> F1; the book rounds the row .90/.65 to .76, it is .75.
     p = np.array([0.65, 0.70, 0.75, 0.80, 0.82, 0.85, 0.88, 0.90, 0.92])
     r = np.array([0.95, 0.90, 0.85, 0.82, 0.78, 0.75, 0.70, 0.65, 0.60])
     right = [0.7719, 0.7875, 0.7969, 0.8099, 0.7995, 0.7969, 0.7797, 0.7548, 0.7263]
@@ -34,7 +34,7 @@ TP, FP, FN = [10, 20, 15], [5, 4, 3], [3, 6, 7]
 
 
 def test_0_B17_micro_scores_pool_the_counts():
-    # Inventory 0, B17: F1 = 90/118; the book prints .762 after rounding precision and recall first.
+    # Hifny, B17: F1 = 90/118; the book prints .762 after rounding precision and recall first.
     p, r, f = averaged_scores(TP, FP, FN, average="micro")
     assert p == pytest.approx(45 / 57)
     assert r == pytest.approx(45 / 61)
@@ -43,7 +43,7 @@ def test_0_B17_micro_scores_pool_the_counts():
 
 
 def test_0_B17_macro_f1_is_the_mean_of_the_labels_f1():
-    # Inventory 0, B17: .7547619; the harmonic mean of the macro means is another number, .7584677.
+    # Hifny, B17: .7547619; the harmonic mean of the macro means is another number, .7584677.
     p, r, f = averaged_scores(TP, FP, FN, average="macro")
     assert (p, r, f) == pytest.approx((0.7777778, 0.7400932, 0.7547619), abs=5e-8)
     assert averaged_scores(TP, FP, FN, average="macro-of-means").f == pytest.approx(0.7584677, abs=5e-8)

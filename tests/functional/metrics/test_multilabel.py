@@ -33,7 +33,7 @@ def test_label_scores_equal_scikit_learn(rows, average):
 
 
 def test_0_B17_from_rows_that_have_its_counts():
-    # Inventory 0, B17: TP 10 20 15, FP 5 4 3, FN 3 6 7 laid out as rows; micro .7627119, macro .7547619.
+    # Hifny, B17: TP 10 20 15, FP 5 4 3, FN 3 6 7 laid out as rows; micro .7627119, macro .7547619.
     counts = list(zip([10, 20, 15], [5, 4, 3], [3, 6, 7], strict=True))
     n = max(map(sum, counts))
     true, pred = np.zeros((n, 3), int), np.zeros((n, 3), int)

@@ -1,4 +1,4 @@
-"""ROC and precision-recall curves against scikit-learn, pair counting and the inventories."""
+"""ROC and precision-recall curves against scikit-learn, pair counting and the books."""
 
 import numpy as np
 import pytest
@@ -15,19 +15,19 @@ def drawn(seed=0, n=300):
 
 
 def test_0_B13_perfect_separation_has_area_one():
-    # Inventory 0, B13: the book's listing integrates from right to left and prints -1.0.
+    # Hifny, B13: the book's listing integrates from right to left and prints -1.0.
     y, p = [0, 1, 1, 0, 1, 0, 1, 0], [0.1, 0.9, 0.8, 0.3, 0.6, 0.2, 0.95, 0.4]
     assert roc_auc(y, p) == 1.0
     assert roc_auc(y, p) != -1.0
 
 
 def test_0_B13_second_case():
-    # Inventory 0, B13: .8125 by ranks.
+    # Hifny, B13: .8125 by ranks.
     assert roc_auc([0, 0, 1, 1, 1, 0, 1, 0], [0.1, 0.4, 0.35, 0.8, 0.65, 0.7, 0.9, 0.2]) == pytest.approx(0.8125)
 
 
 def test_1_B31_points_and_area_of_four_scores():
-    # Inventory 1, B31: .75 and the points (0, .5) (.5, .5) (.5, 1) (1, 1) after (0, 0).
+    # Baker, B31: .75 and the points (0, .5) (.5, .5) (.5, 1) (1, 1) after (0, 0).
     curve = roc_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
     points = list(zip(curve.fpr.tolist(), curve.tpr.tolist(), strict=True))
     assert points == [(0, 0), (0, 0.5), (0.5, 0.5), (0.5, 1), (1, 1)]

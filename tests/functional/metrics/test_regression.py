@@ -1,4 +1,4 @@
-"""Regression metrics against scikit-learn and the inventories' fixtures."""
+"""Regression metrics against scikit-learn and the books' fixtures."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_equals_scikit_learn(ours, theirs, multioutput, weighted):
 
 
 def test_1_B27_four_points():
-    # Inventory 1, B27: SSE 1.5, MSE .375, MAE .5, MAPE 32.738095 %.
+    # Baker, B27: SSE 1.5, MSE .375, MAE .5, MAPE 32.738095 %.
     y, p = np.array([3, -0.5, 2, 7]), np.array([2.5, 0, 2, 8])
     assert mse(y, p) * 4 == pytest.approx(1.5)
     assert mse(y, p) == pytest.approx(0.375)
@@ -41,14 +41,14 @@ def test_1_B27_four_points():
 
 
 def test_1_B27_mape_does_not_change_with_the_scale():
-    # Inventory 1, B27: the notes call it sensitive to the scale (F30); ten times everything leaves it as it is.
+    # Baker, B27: the notes call it sensitive to the scale (F30); ten times everything leaves it as it is.
     y, p = np.array([3, -0.5, 2, 7]), np.array([2.5, 0, 2, 8])
     assert mape(10 * y, 10 * p) == pytest.approx(mape(y, p))
     assert mae(10 * y, 10 * p) == pytest.approx(10 * mae(y, p))
 
 
 def test_0_B12_mean_squared_error_of_two_outputs():
-    # Inventory 0, B12: ten rows, least squares with an intercept; .0555541837, per output .0332978439 and .0778105235.
+    # Hifny, B12: ten rows, least squares with an intercept; .0555541837, per output .0332978439 and .0778105235.
     x = [
         [0.23, 0.87, 0.95],
         [0.34, 0.56, 0.29],
@@ -80,7 +80,7 @@ def test_0_B12_mean_squared_error_of_two_outputs():
 
 
 def test_1_B28_too_low_costs_more_than_too_high_in_logarithms():
-    # Inventory 1, B28: the direction; the values are (log(1+y) - log(1+yhat))^2 by hand.
+    # Baker, B28: the direction; the values are (log(1+y) - log(1+yhat))^2 by hand.
     low, high = msle([100], [50]), msle([100], [150])
     assert low == pytest.approx(np.log(101 / 51) ** 2)
     assert high == pytest.approx(np.log(151 / 101) ** 2)

@@ -1,4 +1,4 @@
-"""Cosine similarity against the inventories and scikit-learn."""
+"""Cosine similarity against the books and scikit-learn."""
 
 import numpy as np
 import pytest
@@ -7,19 +7,19 @@ from sklearn.metrics.pairwise import cosine_similarity as sk_cosine
 from parnassus.errors import DataError
 from parnassus.functional.metrics import cosine_similarity
 
-# Inventory 1, B51: the, red, dog, cat, eats, food.
+# Baker, B51: the, red, dog, cat, eats, food.
 COUNTS = np.array([[1, 1, 1, 0, 0, 0], [0, 0, 1, 1, 1, 0], [0, 0, 1, 0, 1, 1], [0, 1, 0, 1, 1, 0]])
 PAIRS = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
 
 
 def test_1_B53_document_cosines_from_counts():
-    # Inventory 1, B53: (1,2) = (1,3) = (1,4) = (3,4) = 1/3, (2,3) = (2,4) = 2/3.
+    # Baker, B53: (1,2) = (1,3) = (1,4) = (3,4) = 1/3, (2,3) = (2,4) = 2/3.
     similarity = cosine_similarity(COUNTS, COUNTS)
     np.testing.assert_allclose([similarity[p] for p in PAIRS], np.array([1, 1, 1, 2, 2, 1]) / 3)
 
 
 def test_1_B53_document_cosines_from_smoothed_tf_idf():
-    # Inventory 1, B53, for idf = log((1 + n) / (1 + df)) + 1.
+    # Baker, B53, for idf = log((1 + n) / (1 + df)) + 1.
     idf = np.log(5 / (1 + (COUNTS > 0).sum(0))) + 1
     similarity = cosine_similarity(COUNTS * idf, COUNTS * idf)
     right = [0.238644, 0.212312, 0.339660, 0.504668, 0.668277, 0.235394]

@@ -10,7 +10,7 @@ from parnassus.functional.metrics import best_threshold, coordinate_thresholds, 
 
 
 def test_0_B13_f1_on_the_grid_of_tenths_and_its_argmax():
-    # Inventory 0, B13, second case; the grid is exact tenths, since linspace(0, 1, 11)[3] > .3.
+    # Hifny, B13, second case; the grid is exact tenths, since linspace(0, 1, 11)[3] > .3.
     y, p = [0, 0, 1, 1, 1, 0, 1, 0], [0.1, 0.4, 0.35, 0.8, 0.65, 0.7, 0.9, 0.2]
     grid = [i / 10 for i in range(11)]
     right = [0.6667, 0.6667, 0.7273, 0.8, 0.6667, 0.75, 0.75, 0.5714, 0.6667, 0.4, 0]
@@ -19,7 +19,7 @@ def test_0_B13_f1_on_the_grid_of_tenths_and_its_argmax():
 
 
 def test_0_B13_a_score_equal_to_the_threshold_is_positive():
-    # Inventory 0, B13, first case: tpr at exact tenths; on linspace the scores .3 and .6 miss their own threshold.
+    # Hifny, B13, first case: tpr at exact tenths; on linspace the scores .3 and .6 miss their own threshold.
     y, p = [0, 1, 1, 0, 1, 0, 1, 0], [0.1, 0.9, 0.8, 0.3, 0.6, 0.2, 0.95, 0.4]
     tp = threshold_counts(y, p, [i / 10 for i in range(11)]).tp / 4
     assert tp.tolist() == [1, 1, 1, 1, 1, 1, 1, 0.75, 0.75, 0.5, 0]
@@ -41,7 +41,7 @@ def test_curves_equal_scikit_learn_at_every_threshold(beta):
 
 
 def test_calling_everything_positive_scores_two_r_over_one_plus_r():
-    # Inventory 0, B14 (property of Listing 5.2): r is the share of positives; above the top score F1 is 0.
+    # Hifny, B14 (property of Listing 5.2): r is the share of positives; above the top score F1 is 0.
     y = np.arange(10) < 3
     f = threshold_curve(y, np.linspace(0.1, 0.9, 10), thresholds=[0.0, 1.0]).f
     assert f.tolist() == pytest.approx([2 * 0.3 / 1.3, 0])
