@@ -5,17 +5,16 @@ from collections.abc import Callable
 from typing import Literal, get_args
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import SettingError, did_you_mean
 
 Game = Literal["minimax", "nonsaturating", "least_squares", "wasserstein", "hinge"]
-Scores = Float[Tensor, " n"]
+Scores = Tensor
 
 
-def critic_loss(game: Game, real: Scores, fake: Scores, *, smooth: float = 0.0) -> Float[Tensor, ""]:
+def critic_loss(game: Game, real: Scores, fake: Scores, *, smooth: float = 0.0) -> Tensor:
     """What the critic's outputs on real and on generated rows cost it; outputs are logits, or plain numbers.
 
         minimax, nonsaturating   -1/2 mean ln D(x) - 1/2 mean ln(1 - D(G(z))),   D the logistic function of the output
@@ -45,7 +44,7 @@ def critic_loss(game: Game, real: Scores, fake: Scores, *, smooth: float = 0.0) 
     raise SettingError(f"no game {game!r}; {did_you_mean(game, get_args(Game))}")
 
 
-def generator_loss(game: Game, fake: Scores) -> Float[Tensor, ""]:
+def generator_loss(game: Game, fake: Scores) -> Tensor:
     """What the critic's outputs on generated rows cost the generator.
 
         minimax                mean ln(1 - D(G(z)))    slope in the logit -D: none where the critic is sure
@@ -71,9 +70,7 @@ def generator_loss(game: Game, fake: Scores) -> Float[Tensor, ""]:
     raise SettingError(f"no game {game!r}; {did_you_mean(game, get_args(Game))}")
 
 
-def gradient_penalty(
-    critic: Callable[[Tensor], Tensor], real: Float[Tensor, "n ..."], fake: Float[Tensor, "n ..."], share: Scores
-) -> Float[Tensor, ""]:
+def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, share: Scores) -> Tensor:
     """mean (|d critic / dx| - 1)^2 at x = share real + (1 - share) fake: holds the critic's slope near 1.
 
     Systems: wgan-gp
@@ -93,7 +90,7 @@ def gradient_penalty(
 # --- the game's end -----------------------------------------------------------------------------------
 
 
-def optimal_discriminator(p: Float[Tensor, " n"], q: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+def optimal_discriminator(p: Tensor, q: Tensor) -> Tensor:
     """D* = p / (p + q): the best answer on densities p of real and q of generated rows, shown equally often.
 
     Systems: gan-equilibrium
@@ -105,7 +102,7 @@ def optimal_discriminator(p: Float[Tensor, " n"], q: Float[Tensor, " n"]) -> Flo
     return p / (p + q)
 
 
-def game_value(p: Float[Tensor, " n"], q: Float[Tensor, " n"], cell: float = 1.0) -> float:
+def game_value(p: Tensor, q: Tensor, cell: float = 1.0) -> float:
     """V(D*, G) = -ln 4 + 2 JS(p, q) on a grid of cells; -ln 4 where p = q, and 0 where they never meet.
 
     Systems: gan-equilibrium
@@ -117,7 +114,7 @@ def game_value(p: Float[Tensor, " n"], q: Float[Tensor, " n"], cell: float = 1.0
     return -math.log(4) + 2 * jensen_shannon(p, q, cell)
 
 
-def jensen_shannon(p: Float[Tensor, " n"], q: Float[Tensor, " n"], cell: float = 1.0) -> float:
+def jensen_shannon(p: Tensor, q: Tensor, cell: float = 1.0) -> float:
     """JS = KL(p || m) / 2 + KL(q || m) / 2, m = (p + q) / 2, on a grid of cells: at most ln 2.
 
     The text leaves out the halves (its largest value is 2 ln 2, F8-4) and says that it may be infinite for laws that

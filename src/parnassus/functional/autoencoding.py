@@ -4,7 +4,6 @@ import math
 from typing import Literal, NamedTuple, get_args
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -15,9 +14,7 @@ Corruption = Literal["none", "gaussian", "mask", "salt_pepper"]
 LEAST = 1e-6  # a mean activation this near to 0 or 1 counts as being there
 
 
-def reconstruction_errors(
-    made: Float[Tensor, "n ..."], x: Float[Tensor, "n ..."], criterion: Criterion = "squared_error"
-) -> Float[Tensor, "n ..."]:
+def reconstruction_errors(made: Tensor, x: Tensor, criterion: Criterion = "squared_error") -> Tensor:
     """The error of every entry of what was made, for the entries of x; nothing is added up.
 
         squared_error        (x - x')^2
@@ -46,7 +43,7 @@ def reconstruction_errors(
     raise SettingError(f"no criterion {criterion!r}; {did_you_mean(criterion, get_args(Criterion))}")
 
 
-def sparsity_penalty(h: Float[Tensor, "n d"], rho: float = 0.05) -> Float[Tensor, ""]:
+def sparsity_penalty(h: Tensor, rho: float = 0.05) -> Tensor:
     """How far the mean activations of codes in (0, 1) lie from rho, added up over units.
 
         sum_i rho ln(rho / q_i) + (1 - rho) ln((1 - rho) / (1 - q_i)),   q_i = mean over rows of h_i
@@ -65,8 +62,8 @@ def sparsity_penalty(h: Float[Tensor, "n d"], rho: float = 0.05) -> Float[Tensor
 
 
 def contractive_penalty(
-    h: Float[Tensor, "n k"], weight: Float[Tensor, "k d"], activation: Literal["sigmoid", "tanh", "linear"] = "sigmoid"
-) -> Float[Tensor, " n"]:
+    h: Tensor, weight: Tensor, activation: Literal["sigmoid", "tanh", "linear"] = "sigmoid"
+) -> Tensor:
     """The squared Frobenius norm of dh/dx of one dense layer h = g(W x + b), a row: sum_k g'_k^2 sum_j W_kj^2.
 
     Source: Rifai et al. 2011, eq. 2.
@@ -80,9 +77,7 @@ def contractive_penalty(
     return slopes[activation]().square() @ weight.square().sum(1)
 
 
-def corrupted(
-    x: Float[Tensor, "n ..."], kind: Corruption, level: float, *, generator: torch.Generator | None = None
-) -> Float[Tensor, "n ..."]:
+def corrupted(x: Tensor, kind: Corruption, level: float, *, generator: torch.Generator | None = None) -> Tensor:
     """x as a denoising autoencoder sees it; the target stays x.
 
         gaussian      x + level e, e ~ N(0, 1)
@@ -112,9 +107,7 @@ def corrupted(
 # --- variational --------------------------------------------------------------------------------------
 
 
-def reparameterized(
-    mean: Float[Tensor, "... k"], log_variance: Float[Tensor, "... k"], noise: Float[Tensor, "... k"]
-) -> Float[Tensor, "... k"]:
+def reparameterized(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
     """z = mu + sigma noise: a draw of N(mu, sigma^2) for noise ~ N(0, 1), through which gradients reach mu and sigma.
 
     Systems: reparameterisation
@@ -126,7 +119,7 @@ def reparameterized(
     return mean + (0.5 * log_variance).exp() * noise
 
 
-def kl_to_standard(mean: Float[Tensor, "... k"], log_variance: Float[Tensor, "... k"]) -> Float[Tensor, "..."]:
+def kl_to_standard(mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL(N(mu, diag sigma^2) || N(0, I)) of each row, nats: -1/2 sum_m (1 + ln sigma_m^2 - mu_m^2 - sigma_m^2).
 
     Source: Martinez-Ramon 7.9.3, eq. 7.51 (fixture B7.12); diag(sigma^2) where the text writes sigma^2 I (F7-25).
@@ -139,9 +132,7 @@ def kl_to_standard(mean: Float[Tensor, "... k"], log_variance: Float[Tensor, "..
     return -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(-1)
 
 
-def log_normal(
-    x: Float[Tensor, "... d"], mean: Float[Tensor, "... d"] | float, log_variance: Float[Tensor, "... d"] | float
-) -> Float[Tensor, "... d"]:
+def log_normal(x: Tensor, mean: Tensor | float, log_variance: Tensor | float) -> Tensor:
     """ln N(x; mean, exp(log_variance)) of every entry.
 
     A decoder's density is of x given z: the text prints ln N(z; 0, .) for it (F7-26).
@@ -162,7 +153,7 @@ class Draws(NamedTuple):
     log_likelihood: Tensor  # (draws, n): ln p(x | z)
 
 
-def sgvb_a(d: Draws) -> Float[Tensor, " n"]:
+def sgvb_a(d: Draws) -> Tensor:
     """The lower bound of ln p(x) of each row by estimator A: everything is drawn.
 
         1/N sum_n [ln p(x | z_n) + ln p(z_n) - ln q(z_n | x)]
@@ -179,7 +170,7 @@ def sgvb_a(d: Draws) -> Float[Tensor, " n"]:
     return log_weights(d).mean(0)
 
 
-def sgvb_b(d: Draws) -> Float[Tensor, " n"]:
+def sgvb_b(d: Draws) -> Tensor:
     """The lower bound of ln p(x) of each row by estimator B: the divergence in closed form, so that it varies less.
 
         -KL(q(z | x) || p(z)) + 1/N sum_n ln p(x | z_n)
@@ -192,7 +183,7 @@ def sgvb_b(d: Draws) -> Float[Tensor, " n"]:
     return d.log_likelihood.mean(0) - kl_to_standard(d.mean, d.log_variance)
 
 
-def iwae_bound(d: Draws) -> Float[Tensor, " n"]:
+def iwae_bound(d: Draws) -> Tensor:
     """The importance-weighted lower bound of ln p(x) of each row: ln 1/N sum_n p(x, z_n) / q(z_n | x).
 
     Never below A's in expectation; it rises to ln p(x) with the number of draws.
@@ -206,7 +197,7 @@ def iwae_bound(d: Draws) -> Float[Tensor, " n"]:
     return log_weights(d).logsumexp(0) - math.log(len(d.z))
 
 
-def log_weights(d: Draws) -> Float[Tensor, "draws n"]:
+def log_weights(d: Draws) -> Tensor:
     """ln p(x, z) - ln q(z | x) of each draw.
 
     >>> d = Draws(torch.zeros(1, 1, 1), torch.zeros(1, 1), torch.zeros(1, 1), torch.tensor([[-1.0]]))
@@ -217,7 +208,7 @@ def log_weights(d: Draws) -> Float[Tensor, "draws n"]:
     return d.log_likelihood + prior - log_normal(d.z, d.mean, d.log_variance).sum(-1)
 
 
-def principal_angles(a: Float[Tensor, "d k"], b: Float[Tensor, "d k"]) -> Float[Tensor, " k"]:
+def principal_angles(a: Tensor, b: Tensor) -> Tensor:
     """The angles between the spaces that the columns of a and of b span, radians, from the smallest.
 
         cos theta = singular values of Q_a' Q_b

@@ -1,11 +1,10 @@
 """Loudness on a logarithmic scale: the mu-law, and its 256 steps."""
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 
 
-def mu_law(x: Float[Tensor, "..."], n_levels: int = 256) -> Int[Tensor, "..."]:
+def mu_law(x: Tensor, n_levels: int = 256) -> Tensor:
     """The step, 0 .. n_levels - 1, of x in [-1, 1] on the mu-law's scale: sign(x) ln(1 + mu |x|) / ln(1 + mu).
 
     mu = n_levels - 1. Quiet sounds get more steps than loud ones; beyond [-1, 1] the outermost step is taken.
@@ -20,7 +19,7 @@ def mu_law(x: Float[Tensor, "..."], n_levels: int = 256) -> Int[Tensor, "..."]:
     return ((compressed + 1) / 2 * mu + 0.5).floor().long()
 
 
-def inverse_mu_law(step: Int[Tensor, "..."], n_levels: int = 256) -> Float[Tensor, "..."]:
+def inverse_mu_law(step: Tensor, n_levels: int = 256) -> Tensor:
     """x in [-1, 1] of a step: sign(c) ((1 + mu)^|c| - 1) / mu, c = 2 step / mu - 1.
 
     >>> inverse_mu_law(torch.tensor([0, 255])).tolist()

@@ -9,12 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..errors import SettingError
 
-Logits = Float[Tensor, "rows n_ids"]
+Logits = Tensor
 NEVER = -float("inf")
 
 
@@ -103,7 +102,7 @@ def typical(logits: Logits, p: float) -> Logits:
     return logits.masked_fill(torch.zeros_like(out).scatter(1, order, out), NEVER)
 
 
-def repetition_penalty(logits: Logits, said: Int[Tensor, "rows n_ids"], penalty: float) -> Logits:
+def repetition_penalty(logits: Logits, said: Tensor, penalty: float) -> Logits:
     """Logits of ids that were said (where `said` is not 0) divided by the penalty, multiplied where they are negative.
 
     Source: Keskar et al. 2019.
@@ -113,7 +112,7 @@ def repetition_penalty(logits: Logits, said: Int[Tensor, "rows n_ids"], penalty:
     return torch.where(said > 0, torch.where(logits < 0, logits * penalty, logits / penalty), logits)
 
 
-def draw(logits: Logits, u: Float[Tensor, " rows"]) -> Int[Tensor, " rows"]:
+def draw(logits: Logits, u: Tensor) -> Tensor:
     """One id a row from softmax(logits), by where u in [0, 1) falls among the summed probabilities.
 
     A row's id depends on its own logits and number alone, whatever stands beside it.
@@ -126,7 +125,7 @@ def draw(logits: Logits, u: Float[Tensor, " rows"]) -> Int[Tensor, " rows"]:
     return at.clamp(max=logits.shape[-1] - 1)
 
 
-def greedy_search(first: Logits, follower: Follower, *, n_tokens: int, end: int | None = None) -> Int[Tensor, "rows n"]:
+def greedy_search(first: Logits, follower: Follower, *, n_tokens: int, end: int | None = None) -> Tensor:
     """The likeliest id each time, until every row said `end` or n_tokens are there; behind its end a row repeats it.
 
     Systems: greedy-search

@@ -3,7 +3,6 @@
 from typing import Literal, get_args
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 
 from ...errors import SettingError, did_you_mean
@@ -12,7 +11,7 @@ from .schedules import Schedule
 Target = Literal["noise", "clean", "velocity"]
 
 
-def at_step(values: Tensor, t: Int[Tensor, " n"], x: Tensor) -> Tensor:
+def at_step(values: Tensor, t: Tensor, x: Tensor) -> Tensor:
     """values[t] in x's type, one a row, shaped to go with x (n, ...).
 
     >>> at_step(torch.tensor([1.0, 2.0]), torch.tensor([1, 0]), torch.zeros(2, 3)).tolist()
@@ -21,9 +20,7 @@ def at_step(values: Tensor, t: Int[Tensor, " n"], x: Tensor) -> Tensor:
     return values.to(x.device)[t].to(x.dtype).view(-1, *(1,) * (x.ndim - 1))
 
 
-def noised(
-    x: Float[Tensor, "n ..."], t: Int[Tensor, " n"], noise: Float[Tensor, "n ..."], schedule: Schedule
-) -> Float[Tensor, "n ..."]:
+def noised(x: Tensor, t: Tensor, noise: Tensor, schedule: Schedule) -> Tensor:
     """x_t = sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) noise: step t of the way into noise, at once.
 
     The variance is 1 - alpha_bar_t; the text prints its root for it (F8-18, fixture B8.20).
@@ -40,7 +37,7 @@ def noised(
     return at_step(bar.sqrt(), t, x) * x + at_step((1 - bar).sqrt(), t, x) * noise
 
 
-def posterior_variance(schedule: Schedule) -> Float[Tensor, " steps"]:
+def posterior_variance(schedule: Schedule) -> Tensor:
     """beta~_t = (1 - alpha_bar_(t-1)) / (1 - alpha_bar_t) beta_t of each t, (T + 1,); entries 0 and 1 are 0.
 
     >>> posterior_variance(Schedule(*torch.tensor([[0.0, 0.5], [1.0, 0.5], [1.0, 0.5]]))).tolist()
@@ -51,9 +48,7 @@ def posterior_variance(schedule: Schedule) -> Float[Tensor, " steps"]:
     return torch.cat([bar.new_zeros(1), later])
 
 
-def posterior_mean(
-    x: Float[Tensor, "n ..."], x_t: Float[Tensor, "n ..."], t: Int[Tensor, " n"], schedule: Schedule
-) -> Float[Tensor, "n ..."]:
+def posterior_mean(x: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
     """The mean of q(x_(t-1) | x_t, x_0).
 
         (sqrt(alpha_bar_(t-1)) beta_t x_0 + sqrt(alpha_t) (1 - alpha_bar_(t-1)) x_t) / (1 - alpha_bar_t)
@@ -72,9 +67,7 @@ def posterior_mean(
     return at_step(before.sqrt() * beta / left, t, x) * x + at_step(alpha.sqrt() * (1 - before) / left, t, x) * x_t
 
 
-def mean_from_noise(
-    x_t: Float[Tensor, "n ..."], noise: Float[Tensor, "n ..."], t: Int[Tensor, " n"], schedule: Schedule
-) -> Float[Tensor, "n ..."]:
+def mean_from_noise(x_t: Tensor, noise: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
     """The same mean by the noise: (x_t - beta_t / sqrt(1 - alpha_bar_t) noise) / sqrt(alpha_t).
 
     Source: Martinez-Ramon eqs 8.33, 8.34 (fixture B8.18).
@@ -88,9 +81,7 @@ def mean_from_noise(
     return (x_t - at_step(share, t, x_t) * noise) / at_step(schedule.alpha.sqrt(), t, x_t)
 
 
-def target_of(
-    kind: Target, x: Float[Tensor, "n ..."], noise: Float[Tensor, "n ..."], t: Int[Tensor, " n"], schedule: Schedule
-) -> Float[Tensor, "n ..."]:
+def target_of(kind: Target, x: Tensor, noise: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
     """What a net is to say of x_t: the noise, the clean row, or v = sqrt(alpha_bar) noise - sqrt(1 - alpha_bar) x_0.
 
     Source: Ho et al. 2020; Salimans and Ho 2022 (velocity).
@@ -105,9 +96,7 @@ def target_of(
     raise SettingError(f"no target {kind!r}; {did_you_mean(kind, get_args(Target))}")
 
 
-def clean_and_noise(
-    kind: Target, said: Float[Tensor, "n ..."], x_t: Float[Tensor, "n ..."], t: Int[Tensor, " n"], schedule: Schedule
-) -> tuple[Float[Tensor, "n ..."], Float[Tensor, "n ..."]]:
+def clean_and_noise(kind: Target, said: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> tuple[Tensor, Tensor]:
     """x_0 and the noise of x_t that a net's answer stands for."""
     root = at_step(schedule.alpha_bar.sqrt(), t, x_t)
     rest = at_step((1 - schedule.alpha_bar).sqrt(), t, x_t)
@@ -120,7 +109,7 @@ def clean_and_noise(
     raise SettingError(f"no target {kind!r}; {did_you_mean(kind, get_args(Target))}")
 
 
-def step_embedding(t: Int[Tensor, " n"], width: int, *, base: float = 10_000.0, shift: int = 1) -> Float[Tensor, "n w"]:
+def step_embedding(t: Tensor, width: int, *, base: float = 10_000.0, shift: int = 1) -> Tensor:
     """Sines and then cosines of t at width / 2 frequencies, from 1 to 1 / base: what a net is told of the step.
 
         e_i = sin(t base^(-i / (width / 2 - shift))),   i = 0 ... width / 2 - 1
@@ -139,7 +128,7 @@ def step_embedding(t: Int[Tensor, " n"], width: int, *, base: float = 10_000.0, 
 # --- the bound ----------------------------------------------------------------------------------------
 
 
-def noise_weight(schedule: Schedule) -> Float[Tensor, " steps"]:
+def noise_weight(schedule: Schedule) -> Tensor:
     """What |noise - said|^2 counts in the bound at each step: beta_t^2 / (2 sigma_t^2 alpha_t (1 - alpha_bar_t)).
 
     With sigma_t^2 = beta_t, (T + 1,), entry 0 is 0. The simple loss leaves it out, which gives much noise more to say;
@@ -156,7 +145,7 @@ def noise_weight(schedule: Schedule) -> Float[Tensor, " steps"]:
     return torch.cat([weight.new_zeros(1), weight])
 
 
-def last_term(x: Float[Tensor, "n ..."], schedule: Schedule) -> Float[Tensor, "n ..."]:
+def last_term(x: Tensor, schedule: Schedule) -> Tensor:
     """J_T of each entry, nats: KL(q(x_T | x_0) || N(0, 1)), which no parameter moves.
 
     Systems: diffusion-elbo
@@ -171,12 +160,12 @@ def last_term(x: Float[Tensor, "n ..."], schedule: Schedule) -> Float[Tensor, "n
 
 
 def step_term(
-    x: Float[Tensor, "n ..."],
-    x_t: Float[Tensor, "n ..."],
-    said: Float[Tensor, "n ..."],
-    t: Int[Tensor, " n"],
+    x: Tensor,
+    x_t: Tensor,
+    said: Tensor,
+    t: Tensor,
     schedule: Schedule,
-) -> Float[Tensor, "n ..."]:
+) -> Tensor:
     """J_(t-1) of each entry, nats, for a net that says the noise of x_t and sigma_t^2 = beta_t.
 
         t > 1   KL(q(x_(t-1) | x_t, x_0) || N(mu_theta, beta_t))

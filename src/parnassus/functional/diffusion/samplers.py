@@ -5,7 +5,6 @@ from itertools import pairwise
 from typing import Literal, get_args
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from ...errors import SettingError, did_you_mean
@@ -28,14 +27,14 @@ def spaced(n_steps: int, n_taken: int) -> list[int]:
 
 
 def ddpm_step(
-    x_t: Float[Tensor, "n ..."],
-    clean: Float[Tensor, "n ..."],
+    x_t: Tensor,
+    clean: Tensor,
     t: int,
-    z: Float[Tensor, "n ..."],
+    z: Tensor,
     schedule: Schedule,
     *,
     variance: Literal["posterior", "beta"] = "posterior",
-) -> Float[Tensor, "n ..."]:
+) -> Tensor:
     """x_(t-1) drawn given x_t and what is thought to be the clean row; z ~ N(0, 1), which the last step leaves out.
 
         (sqrt(alpha_bar_(t-1)) beta_t x_0 + sqrt(alpha_t) (1 - alpha_bar_(t-1)) x_t) / (1 - alpha_bar_t) + sigma_t z
@@ -56,16 +55,16 @@ def ddpm_step(
 
 
 def ddim_step(
-    x_t: Float[Tensor, "n ..."],
-    clean: Float[Tensor, "n ..."],
-    noise: Float[Tensor, "n ..."],
+    x_t: Tensor,
+    clean: Tensor,
+    noise: Tensor,
     t: int,
     to: int,
     schedule: Schedule,
     *,
     eta: float = 0.0,
-    z: Float[Tensor, "n ..."] | None = None,
-) -> Float[Tensor, "n ..."]:
+    z: Tensor | None = None,
+) -> Tensor:
     """x_to, any step before t, from the clean row and the noise of x_t; nothing is drawn where eta is 0.
 
         sqrt(alpha_bar_to) x_0 + sqrt(1 - alpha_bar_to - s^2) noise + s z
@@ -107,7 +106,7 @@ def multistep_noise(said: list[Tensor]) -> Tensor:
     return mixed
 
 
-def guided(without: Float[Tensor, "n ..."], given: Float[Tensor, "n ..."], scale: float) -> Float[Tensor, "n ..."]:
+def guided(without: Tensor, given: Tensor, scale: float) -> Tensor:
     """Classifier-free guidance: e_u + s (e_c - e_u), of a net asked without a condition and with it.
 
     s = 0 ignores the condition, 1 is the net's own answer, more leans on it.
@@ -123,13 +122,13 @@ def guided(without: Float[Tensor, "n ..."], given: Float[Tensor, "n ..."], scale
 
 def sampled(
     denoise: Denoiser,
-    start: Float[Tensor, "n ..."],
+    start: Tensor,
     schedule: Schedule,
     *,
     method: Sampler = "ddpm",
     n_steps: int | None = None,
     generator: torch.Generator | None = None,
-) -> Float[Tensor, "n ..."]:
+) -> Tensor:
     """Rows out of noise `start`, x_T, by one of the samplers; None takes every step.
 
     Systems: reverse-diffusion, fast-samplers

@@ -3,8 +3,7 @@
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ...errors import DataError, SettingError
 from .windows import at_least, lagged, series_of
@@ -16,11 +15,11 @@ class AutoRegression(NamedTuple):
     """y[t] = constant + sum_j weights[j] y[t - 1 - j] + e[t], e of standard deviation `std`."""
 
     constant: float
-    weights: Float[np.ndarray, " order"]
+    weights: NDArray[np.float64]
     std: float
 
 
-def autocorrelation(y: ArrayLike, n_lags: int) -> Float[np.ndarray, " lags"]:
+def autocorrelation(y: ArrayLike, n_lags: int) -> NDArray[np.float64]:
     """r[k] = sum_t (y[t] - m)(y[t - k] - m) / sum_t (y[t] - m)^2 for k = 0 .. n_lags (n_lags + 1,).
 
     Both sums run over what there is, so that r is positive definite. A series that never varies is refused.
@@ -41,7 +40,7 @@ def autocorrelation(y: ArrayLike, n_lags: int) -> Float[np.ndarray, " lags"]:
     return np.fft.irfft(spectrum * spectrum.conj(), size)[: k + 1] / power
 
 
-def levinson(r: ArrayLike) -> tuple[Float[np.ndarray, " order"], Float[np.ndarray, " order"], float]:
+def levinson(r: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """Weights that solve the Toeplitz equations of correlations r[0..p], the partial ones, and the share left over.
 
     Source: Levinson 1947, Durbin 1960.
@@ -61,7 +60,7 @@ def levinson(r: ArrayLike) -> tuple[Float[np.ndarray, " order"], Float[np.ndarra
     return weights, partial, left
 
 
-def partial_autocorrelation(y: ArrayLike, n_lags: int) -> Float[np.ndarray, " lags"]:
+def partial_autocorrelation(y: ArrayLike, n_lags: int) -> NDArray[np.float64]:
     """The correlation of y[t] and y[t - k] that the steps between do not explain, k = 0 .. n_lags; 1 at k = 0.
 
     The last weight of the Yule-Walker AR(k), by Levinson's recursion.
@@ -118,7 +117,7 @@ def fit_autoregression(y: ArrayLike, order: int, *, method: Method = "least_squa
     )
 
 
-def forecast_autoregression(y: ArrayLike, model: AutoRegression, horizon: int) -> Float[np.ndarray, " horizon"]:
+def forecast_autoregression(y: ArrayLike, model: AutoRegression, horizon: int) -> NDArray[np.float64]:
     """The recursion of an AR on its own answers: f[h] = c + sum_j w[j] f[h - 1 - j], where f[0], f[-1], ... are y.
 
     >>> forecast_autoregression([1.0, 2.0], AutoRegression(1.0, np.array([0.5]), 1.0), 2).tolist()
@@ -136,7 +135,7 @@ def forecast_autoregression(y: ArrayLike, model: AutoRegression, horizon: int) -
 
 def response_weights(
     horizon: int, ar: ArrayLike = (), *, ma: ArrayLike = (), differences: int = 0
-) -> Float[np.ndarray, " horizon"]:
+) -> NDArray[np.float64]:
     """psi[0 .. horizon - 1]: how an error lives on in an ARIMA; psi(B) = theta(B) / (phi(B) (1 - B)^d), psi[0] = 1.
 
     The error of the forecast h steps ahead has the variance s^2 (psi[0]^2 + ... + psi[h - 1]^2).

@@ -3,8 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from .windows import at_least, series_of
 
@@ -12,8 +11,8 @@ from .windows import at_least, series_of
 class Spread(NamedTuple):
     """A forecast (horizon,) and its standard deviation at each step (horizon,), errors being independent."""
 
-    mean: Float[np.ndarray, " horizon"]
-    std: Float[np.ndarray, " horizon"]
+    mean: NDArray[np.float64]
+    std: NDArray[np.float64]
 
 
 def naive(y: ArrayLike, horizon: int) -> Spread:

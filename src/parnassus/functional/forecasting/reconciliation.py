@@ -4,17 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ...errors import DataError, SettingError, did_you_mean
 
 Weighting = Literal["ols", "structural", "variance", "covariance", "shrinkage"]
 
 
-def summing_matrix(
-    groups: Mapping[str, Sequence[str]], bottom: Sequence[str]
-) -> tuple[list[str], Float[np.ndarray, "all bottom"]]:
+def summing_matrix(groups: Mapping[str, Sequence[str]], bottom: Sequence[str]) -> tuple[list[str], NDArray[np.float64]]:
     """The names of all series, totals first, and S (all, bottom) of zeros and ones: y_all = S y_bottom.
 
     `groups` says which series of the bottom each total adds up.
@@ -42,7 +39,7 @@ def summing_matrix(
     return [*groups, *bottom], np.concatenate([np.array(rows).reshape(-1, len(place)), np.eye(len(place))])
 
 
-def bottom_up(forecasts: ArrayLike, summing: ArrayLike) -> Float[np.ndarray, "all horizon"]:
+def bottom_up(forecasts: ArrayLike, summing: ArrayLike) -> NDArray[np.float64]:
     """Totals are the sums of the bottom forecasts, whatever their own said: S f_bottom; forecasts (all, horizon).
 
     Systems: hierarchical-reconciliation
@@ -57,7 +54,7 @@ def bottom_up(forecasts: ArrayLike, summing: ArrayLike) -> Float[np.ndarray, "al
 
 def min_trace(
     forecasts: ArrayLike, summing: ArrayLike, *, errors: ArrayLike | None = None, weighting: Weighting = "ols"
-) -> Float[np.ndarray, "all horizon"]:
+) -> NDArray[np.float64]:
     """S (S' W^-1 S)^-1 S' W^-1 f: the unbiased way of adding up whose errors have the least total variance (MinT).
 
     W is the covariance of the one-step errors (rows, all): the identity ("ols"), how many series a total adds up
@@ -76,7 +73,7 @@ def min_trace(
     return S @ np.linalg.solve(S.T @ weighted, weighted.T @ said)
 
 
-def shrunk_covariance(errors: ArrayLike) -> Float[np.ndarray, "all all"]:
+def shrunk_covariance(errors: ArrayLike) -> NDArray[np.float64]:
     """The covariance (mean 0) with its correlations drawn towards 0 by the share that has the least expected error.
 
     Source: Schafer and Strimmer 2005; Wickramasuriya et al. 2019, section 2.4.

@@ -1,14 +1,13 @@
 """How good forecasts are: scaled and percentage errors, and scores of distributions."""
 
 import numpy as np
-from jaxtyping import Float
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ...errors import DataError
 from ..metrics.inputs import paired
 from .windows import at_least, series_of
 
-Floats = Float[np.ndarray, "..."]
+Floats = NDArray[np.float64]
 
 
 def naive_scale(train: ArrayLike, *, season: int = 1) -> float:

@@ -3,13 +3,12 @@
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ...errors import DataError, SettingError, did_you_mean
 from .windows import at_least, series_of
 
-Floats = Float[np.ndarray, "..."]
+Floats = NDArray[np.float64]
 Trend = Literal["none", "add", "damped"]
 Seasonal = Literal["none", "add", "mul"]
 STEP = 1e-5  # of the difference quotients, to either side
@@ -27,14 +26,14 @@ class Smoothing(NamedTuple):
     phi: float
     level: float
     trend: float
-    season: Float[np.ndarray, " season"]
+    season: NDArray[np.float64]
     seasonal: Seasonal = "none"
 
 
 class Smoothed(NamedTuple):
     """One-step forecasts (time,), and the same model with the states after the last step."""
 
-    fitted: Float[np.ndarray, " time"]
+    fitted: NDArray[np.float64]
     last: Smoothing
 
 
@@ -115,7 +114,7 @@ def _run(values: Floats, candidates: Floats, seasonal: str) -> tuple[Floats, Flo
     return fitted, np.concatenate([candidates[:, :4], level[:, None], trend[:, None], turned], 1)
 
 
-def forecast_smoothing(last: Smoothing, horizon: int) -> Float[np.ndarray, " horizon"]:
+def forecast_smoothing(last: Smoothing, horizon: int) -> NDArray[np.float64]:
     """f[h] = l + (phi + ... + phi^h) b + s[h] (times s[h] for season "mul"), from the states after the last step.
 
     >>> forecast_smoothing(Smoothing(0.5, 0.1, 0.0, 1.0, 10.0, 2.0, np.zeros(1)), 3).tolist()
@@ -127,7 +126,7 @@ def forecast_smoothing(last: Smoothing, horizon: int) -> Float[np.ndarray, " hor
     return level * season if last.seasonal == "mul" else level + season
 
 
-def smoothing_response(model: Smoothing, horizon: int) -> Float[np.ndarray, " horizon"]:
+def smoothing_response(model: Smoothing, horizon: int) -> NDArray[np.float64]:
     """psi[0 .. horizon - 1] of additive smoothing: 1, then alpha (1 + beta (phi + ... + phi^j)) + gamma [m divides j].
 
     Source: Hyndman and Athanasopoulos 8.7, table 8.8.

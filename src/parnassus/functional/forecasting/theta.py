@@ -3,14 +3,13 @@
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from .autoregression import autocorrelation
 from .smoothing import fit_smoothing
 from .windows import at_least, series_of
 
-Floats = Float[np.ndarray, "..."]
+Floats = NDArray[np.float64]
 
 
 class Theta(NamedTuple):
@@ -19,12 +18,12 @@ class Theta(NamedTuple):
     alpha: float
     level: float
     slope: float
-    season: Float[np.ndarray, " season"]
+    season: NDArray[np.float64]
     std: float
     form: Literal["add", "mul"] = "mul"
 
 
-def seasonal_indices(y: ArrayLike, season: int, *, form: Literal["add", "mul"] = "mul") -> Float[np.ndarray, " season"]:
+def seasonal_indices(y: ArrayLike, season: int, *, form: Literal["add", "mul"] = "mul") -> NDArray[np.float64]:
     """The classical decomposition: how far each step of a season lies from the centred moving average, in the mean.
 
     Indices have mean 1 ("mul") or 0 ("add"); the first is that of y[0].
@@ -85,7 +84,7 @@ def fit_theta(y: ArrayLike, *, season: int = 1) -> Theta:
     return Theta(model.alpha, model.level, round(slope, 12), indices, std, form)
 
 
-def forecast_theta(y: ArrayLike, model: Theta, horizon: int) -> Float[np.ndarray, " horizon"]:
+def forecast_theta(y: ArrayLike, model: Theta, horizon: int) -> NDArray[np.float64]:
     """Smoothing's forecast with half the line's slope: l[T] + b/2 (h - 1 + (1 - (1 - alpha)^T) / alpha), times season.
 
     Which is the average of the line and of smoothing along 2 y - line; see `forecast_theta_slowly`.
@@ -112,7 +111,7 @@ def _flat(values: Floats, season: Floats, form: str) -> Floats:
     return values - each if form == "add" else values / each
 
 
-def forecast_theta_slowly(y: ArrayLike, model: Theta, horizon: int) -> Float[np.ndarray, " horizon"]:
+def forecast_theta_slowly(y: ArrayLike, model: Theta, horizon: int) -> NDArray[np.float64]:
     """The average of two theta lines of a series without season: the straight one, and smoothing along 2 y - line.
 
     The line a + b t may have any a: it falls out. Smoothing starts at 2 level - (a - b), its own first level's line.

@@ -1,15 +1,14 @@
 """Windows of a series: what was seen, and what came next."""
 
 import numpy as np
-from jaxtyping import Float
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ...errors import DataError, SettingError
 
-Floats = Float[np.ndarray, "..."]
+Floats = NDArray[np.float64]
 
 
-def series_of(y: ArrayLike, least: int = 1, what: str = "y") -> Float[np.ndarray, " time"]:
+def series_of(y: ArrayLike, least: int = 1, what: str = "y") -> NDArray[np.float64]:
     """A series (time,) float64 of finite numbers with `least` steps; anything else is refused."""
     found = np.asarray(y, dtype=np.float64)
     if found.ndim != 1:
@@ -33,7 +32,7 @@ def at_least(name: str, value: int, least: int = 1) -> int:
 
 def sliding_windows(
     y: ArrayLike, history: int, *, horizon: int = 1, stride: int = 1
-) -> tuple[Float[np.ndarray, "windows history"], Float[np.ndarray, "windows horizon"]]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Each `history` steps in a row, and the `horizon` steps after them.
 
     X[i] = y[i : i + W], Y[i] = y[i + W : i + W + h].
@@ -54,7 +53,7 @@ def sliding_windows(
     return both[:, :history].copy(), both[:, history:].copy()
 
 
-def lagged(y: ArrayLike, lags: ArrayLike) -> tuple[Float[np.ndarray, "rows lags"], Float[np.ndarray, " rows"]]:
+def lagged(y: ArrayLike, lags: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The values `lags` steps back beside each value that has them all: X[t, j] = y[t - lags[j]], and y[t].
 
     Source: Baker A151.

@@ -4,15 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 Array = np.ndarray
 
 
-def frechet_distance(
-    mean: Float[Tensor, " d"], covariance: Float[Tensor, "d d"], other_mean: Tensor, other_covariance: Tensor
-) -> float:
+def frechet_distance(mean: Tensor, covariance: Tensor, other_mean: Tensor, other_covariance: Tensor) -> float:
     """The squared Frechet distance of two Gaussians: |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)).
 
     It is called FID where the moments are those of an Inception net's features, and only there; it depends on how many
@@ -32,7 +29,7 @@ def frechet_distance(
     return float(apart + covariance.double().trace() + other_covariance.double().trace() - 2 * crossed)
 
 
-def inception_score(probabilities: Float[Tensor, "n classes"]) -> float:
+def inception_score(probabilities: Tensor) -> float:
     """exp mean KL(p(y | x) || p(y)) of generated rows, from 1 to the number of classes; more is better.
 
     p(y) is the mean over the rows. It looks at no real row, and not at how rows of one class differ (F8-21).
@@ -48,7 +45,7 @@ def inception_score(probabilities: Float[Tensor, "n classes"]) -> float:
     return float(terms.sum(1).mean().exp())
 
 
-def squared_mmd(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"], *, width: float | None = None) -> float:
+def squared_mmd(x: Tensor, y: Tensor, *, width: float | None = None) -> float:
     """The squared maximum mean discrepancy of two samples under exp(-|a - b|^2 / (2 width^2)): 0 for equal ones.
 
     `width` None takes the median distance between rows of both. It is the biased estimate, never negative.
@@ -77,9 +74,7 @@ class Modes(NamedTuple):
     duplicates: float  # share of samples that another equals
 
 
-def mode_coverage(
-    samples: Float[Tensor, "n d"], modes: Float[Tensor, "k d"], *, radius: float, least: float = 0.1
-) -> Modes:
+def mode_coverage(samples: Tensor, modes: Tensor, *, radius: float, least: float = 0.1) -> Modes:
     """Which modes samples cover: those with at least `least` of an even share within `radius`.
 
     Collapse is many noises to few rows: few modes covered, or many duplicates (F8-22).
