@@ -45,7 +45,7 @@ def windows(n_warmup: int) -> list[int]:
     """After how many steps of warm-up the spread is learned anew: ends of windows that double, none at either end.
 
     >>> windows(1000)
-    [150, 175, 225, 325, 525, 900]
+    [150, 175, 225, 325, 900]
     >>> windows(20)
     []
     """

@@ -23,7 +23,7 @@ class Variational:
 
     Attributes
     ----------
-    mean (d,), factor (d, d) : of the flat parameters; of "mean_field" the factor is diagonal.
+    mean, factor : (d,) and (d, d), of the flat parameters; of "mean_field" the factor is diagonal.
     elbo : the bound at each step, an estimate by few draws; `final_elbo` by many, with its standard error.
     shape : Pareto's k of the importance ratios; above .7 q is no stand-in for the posterior.
     """
