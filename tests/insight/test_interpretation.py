@@ -111,6 +111,8 @@ def test_estimators_of_other_data_are_told_what_to_give():
     table = pn.Classifier("mlp", epochs=1).fit(np.random.default_rng(0).normal(size=(20, 3)), np.arange(20) % 2)
     with pytest.raises(SettingError, match="of pictures"):
         attribute(table, np.zeros((2, 3)))
+    with pytest.raises(SettingError, match="of pictures"):
+        exciting_picture(table, target=1)
 
 
 def conv_of(net):

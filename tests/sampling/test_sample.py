@@ -103,6 +103,8 @@ def test_the_funnel_is_sampled_without_its_centre_and_eight_schools_as_published
     (lambda: pn.sample(normal, torch.zeros(3), method="hmc", sclae=1), SettingError, "sclae"),
     (lambda: pn.sample(normal, torch.zeros(3), n_draws=2), SettingError, "n_draws is 4"),
     (lambda: pn.sample(normal, torch.zeros(3), method="hmc", step=-1.0), SettingError, "step is above 0"),
+    (lambda: pn.sample(normal, torch.zeros(3), n_draws=10.5), SettingError, "whole numbers"),
+    (lambda: pn.sample(normal, "abc"), SettingError, "give numbers"),
     (lambda: pn.sample(normal, torch.zeros(2, 3)), SettingError, "give one point"),
     (lambda: pn.sample(normal, {"t": torch.zeros(3)}, gradient=slope), SettingError, "flat tensor"),
 ])  # fmt: skip

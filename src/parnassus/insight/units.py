@@ -187,7 +187,10 @@ def exciting_picture(
     """
     if (target is None) == (layer is None):
         raise SettingError("name what to excite: a target, or a layer (with or without channel and place)")
-    shape = estimator.facts_.get("in_channels"), *estimator.facts_.get("image_size", ())
+    facts = getattr(estimator, "facts_", {})
+    if "in_channels" not in facts:
+        raise SettingError("give a fitted classifier or regressor of pictures, such as pn.Classifier('cnn').fit(X, y)")
+    shape = facts["in_channels"], *facts["image_size"]
     blank = np.zeros((1, *shape[1:], shape[0]), np.uint8)
     seen = Looked(estimator, (blank[..., 0] if shape[0] == 1 else blank) if start is None else [start])
     number = seen.targets(target)[0] if target is not None else None

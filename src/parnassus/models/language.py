@@ -20,7 +20,6 @@ from .gpt import GPT
 class RecurrentLM(nn.Module):
     """An embedding, recurrent layers, a linear layer; `begin`, `run` and `step` read on in memory that does not grow.
 
-    Systems: rnn-lm
     Source: Hifny A11.13; Mikolov et al. 2010; Baker A192.
     """
 

@@ -32,7 +32,10 @@ class Density:
         self.shapes: dict[str, tuple[int, ...]] = {}
         parts = []
         for name, value in sites.items():
-            flat = torch.as_tensor(np.asarray(value) if not isinstance(value, Tensor) else value).detach().double()
+            given = value.detach() if isinstance(value, Tensor) else np.asarray(value)
+            if not isinstance(given, Tensor) and given.dtype.kind not in "biuf":
+                raise SettingError(f"the start of {name!r} is {value!r}; give numbers, as a tensor or an array")
+            flat = torch.as_tensor(given).double()
             if not bool(flat.isfinite().all()):
                 raise DataError(f"the start of {name!r} holds {flat.flatten().tolist()[:5]}; give finite numbers")
             self.shapes[name] = tuple(flat.shape)

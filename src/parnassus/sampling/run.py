@@ -61,6 +61,8 @@ def sample(
     if method not in METHODS:
         raise SettingError(f"no method {method!r}; {did_you_mean(method, METHODS)}")
     warm = n_draws if n_warmup is None else n_warmup
+    if any(isinstance(n, bool) or not isinstance(n, int) for n in (n_draws, warm, n_chains, n_thin)):
+        raise SettingError(f"draws, chains and thinning are whole numbers; got {n_draws}, {warm}, {n_chains}, {n_thin}")
     if n_draws < 4 or warm < 0 or n_chains < 1 or n_thin < 1:
         raise SettingError(
             f"n_draws is 4 or more, n_warmup 0 or more, n_chains and n_thin 1 or more; got {n_draws}, {warm}, "

@@ -97,3 +97,5 @@ def test_bad_input_is_refused_in_words():
         cohens_kappa([1, 2], [1, 2], weights="cubic")
     with pytest.raises(DataError, match="shape"):
         cohens_kappa([1, 2], [1, 2, 3])
+    with pytest.raises(DataError, match="item 1 has no answer"):
+        cohens_kappa([1, np.nan], [1, 2])

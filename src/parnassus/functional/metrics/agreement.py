@@ -39,6 +39,10 @@ def cohens_kappa(
     >>> round(cohens_kappa(["car"] * 25 + ["van"] * 25, ["car"] * 20 + ["van"] * 5 + ["car"] * 10 + ["van"] * 15), 12)
     0.4
     """
+    for side in (first, second):
+        given = np.asarray(side)
+        if given.dtype.kind == "f" and np.isnan(given).any():
+            raise DataError(f"item {int(np.isnan(given).argmax())} has no answer (NaN); leave such items out")
     classes, a, b = coded(first, second, labels)
     k = len(classes)
     table = np.bincount(a * k + b, weights=row_weights(sample_weight, a.size), minlength=k * k).reshape(k, k)
