@@ -37,8 +37,10 @@ from .thresholds import (
     threshold_counts,
     threshold_curve,
 )
+from .translation import Bleu, bleu, chrf, sentence_bleu
 
 __all__ = [
+    "Bleu",
     "Counts",
     "PrCurve",
     "Reliability",
@@ -50,7 +52,9 @@ __all__ = [
     "averaged_scores",
     "balanced_accuracy",
     "best_threshold",
+    "bleu",
     "brier",
+    "chrf",
     "class_counts",
     "cohens_kappa",
     "coincidences",
@@ -84,6 +88,7 @@ __all__ = [
     "rmse",
     "roc_auc",
     "roc_curve",
+    "sentence_bleu",
     "structural_similarity",
     "threshold_counts",
     "threshold_curve",
