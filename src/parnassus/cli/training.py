@@ -170,6 +170,12 @@ def chosen(request: Request, role: str, kind: str) -> Any:
     declared = settings.tasks()[request.task]
     name = _single(request.words, role) or declared.settings[role].default
     name = None if name == NONE else name
+    if name is None and role == "model" and "start" in request.words:
+        from ..estimators.transfer import origin_of
+
+        begun = origin_of(request.words["start"][0]).estimator
+        if begun is not None and not request.has_options(role):
+            return begun.spec("model", begun.model or begun.model_name)
     if name is None and role == "model":
         name = declared.extra["default_models"].get(kind, "mlp")
     if name is None and role == "codec" and request.has_options(role):

@@ -44,6 +44,12 @@ def model_of(estimator: "Estimator") -> Any:
     """The model that was given, or the task's own for this kind of data."""
     if estimator.model is not None:
         return estimator.model
+    if getattr(estimator, "start", None) is not None:
+        from .transfer import model_from_start
+
+        started = model_from_start(estimator)
+        if started is not None:
+            return started
     return estimator.default_models.get(estimator.codec_.kind, "mlp")
 
 

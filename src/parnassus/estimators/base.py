@@ -26,7 +26,6 @@ from .assembly import (
     built,
     check_module,
     choose,
-    codec_of,
     device_under,
     model_of,
     name_features,
@@ -39,8 +38,9 @@ from .assembly import (
 from .identity import fingerprint, identity_of, row_keys_of, versions
 from .intake import Examples, hold_out, warn_of_leaks
 from .protocol import Settings, fitted, not_fitted_error, unfitted_on_error
-from .regularization import first_weights, regularized
+from .regularization import regularized
 from .training import Ready, check_settings, device_of, one_pass, record_of, resume_from, threads_for, trainer_of
+from .transfer import begun, learned_codec, taught_rows
 from .using import asked
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ class Estimator(Settings):
     objective_: Objective
     view_: str
     skipped_: dict[int, str]
+    start_: dict[str, Any]
     target_name_: Columns | None
     feature_names_in_: np.ndarray
     held_: Examples | None
@@ -177,6 +178,7 @@ class Estimator(Settings):
         device = device_of(self.device)
         self._build(device)
         check_module(self, rows)
+        rows = taught_rows(self, train, rows)
         self.objective_.n_training = len(rows)
         self.data_, self._row_keys = identity_of(self, rows), row_keys_of(rows)
         name = getattr(examples.source, "target", None) or examples.target
@@ -217,7 +219,7 @@ class Estimator(Settings):
         """One pass over the examples, the optimizers going on from where they were; `target` is fitted, and new."""
         check_settings(self)
         if target is not None:
-            self.codec_, self.target_ = codec_of(self, examples.X).fit(examples.X), target
+            self.codec_, self.target_ = learned_codec(self, examples.X), target
             self.target_name_ = None
             name_features(self)
             self._build(device_of(self.device))
@@ -246,17 +248,15 @@ class Estimator(Settings):
         self.held_ = held
 
     def _fit_codecs(self, train: Examples, target: Target | None) -> None:
-        codec = codec_of(self, train.X)
-        self.codec_ = codec.fit(train.X)
-        self.target_ = target.fit(train.y, codec) if target is not None else None
+        self.codec_ = learned_codec(self, train.X)
+        self.target_ = target.fit(train.y, self.codec_) if target is not None else None
         name_features(self)
 
     def _build(self, device: torch.device) -> None:
         """The objective with fresh weights, on the device."""
         self.view_, make, self.facts_ = choose(self, self.view)
         with kept_random(device, self.seed, "weights"):
-            self.objective_ = objective_of(self, built(make, model_of(self)))
-            first_weights(self, self.objective_)
+            self.objective_ = begun(self, objective_of(self, built(make, model_of(self))))
         self.objective_.to(device)
         self.codec_.to(device)
 

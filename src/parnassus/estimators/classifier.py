@@ -19,8 +19,9 @@ from .heads import goal_of
 from .intake import Examples, examples_of
 from .protocol import fitted
 from .training import Ready
+from .transfer import refuse_parts
 from .uncertainty import Uncertainty, of_classes
-from .using import asked, outputs_of, spread, usable
+from .using import asked, hidden_of, outputs_of, spread, usable
 
 
 class Classifier(Estimator):
@@ -31,9 +32,17 @@ class Classifier(Estimator):
     class_weight : None, "balanced" (each class counts alike), or a dict from class to weight.
     threshold : the probability at which the second of two classes, or a label, is answered; or a metric ("f1",
         "balanced_accuracy", "accuracy", "f1_micro") for which it is tuned on the validation rows.
+    start : what to start from instead of drawn weights: a fitted estimator, the path of a saved one or of a folder
+        that `pn.hub` reads, or an nn.Module. Its codec is taken too; a head of other classes is drawn anew.
+    freeze : what stays as it is: "body" (all but the head), a number of layers from the input, or names such as
+        "stages.0" or "*.bn1.*".
+    unfreeze : the epoch from which everything trains, or a dict from epochs to names that join then.
+    rate_decay : what multiplies the learning rate from each layer to the one below it.
+    teacher : a fitted classifier, or the path of one, whose probabilities are learned beside the labels; `temperature`
+        flattens them, and `teacher_share` is how much they count.
     **training : the settings that all estimators share; see `Estimator`.
 
-    Attributes: `classes_`, `threshold_`, `history_`, `n_features_in_`, `feature_names_in_`.
+    Attributes: `classes_`, `threshold_`, `start_`, `history_`, `n_features_in_`, `feature_names_in_`.
 
     Systems: estimator-api, output-head-rule, decision-rules
     Source: Hifny A5.5, A6.7 and A7.7: probability at least one half, the largest score, a sigmoid for each label.
@@ -41,9 +50,25 @@ class Classifier(Estimator):
 
     default_models = {"image": "cnn", "speech": "tdnn", "sequences": "gru"}
 
-    def __init__(self, model: Any = None, *, class_weight: Any = None, threshold: Any = 0.5, **training: Any) -> None:
+    def __init__(
+        self,
+        model: Any = None,
+        *,
+        class_weight: Any = None,
+        threshold: Any = 0.5,
+        start: Any = None,
+        freeze: int | str | tuple[str, ...] = (),
+        unfreeze: Any = None,
+        rate_decay: float = 1.0,
+        teacher: Any = None,
+        temperature: float = 2.0,
+        teacher_share: float = 0.5,
+        **training: Any,
+    ) -> None:
         super().__init__(model, **training)
         self.class_weight, self.threshold = class_weight, threshold
+        self.start, self.freeze, self.unfreeze, self.rate_decay = start, freeze, unfreeze, rate_decay
+        self.teacher, self.temperature, self.teacher_share = teacher, temperature, teacher_share
 
     # --- fit --------------------------------------------------------------------------------------
 
@@ -77,6 +102,7 @@ class Classifier(Estimator):
                 "class_weight and a threshold to tune need all rows at once, which partial_fit has not; "
                 "give sample_weight, and threshold as a number"
             )
+        refuse_parts(self)
         first = not hasattr(self, "objective_")
         examples = examples_of(X, y, sample_weight=sample_weight, memory=self.memory)
         goal = None
@@ -120,7 +146,7 @@ class Classifier(Estimator):
     def _threshold(self) -> Any:
         """The threshold as given, or tuned on the validation rows."""
         if not isinstance(self.threshold, str):
-            return self._checked_threshold()
+            return checked_threshold(self.threshold, self.target_)
         kind = fitted(self).target_.loss_kind
         if kind in ("labels", "ordinal"):
             raise SettingError("a threshold is tuned for two classes, or for several labels a row; leave threshold=0.5")
@@ -137,21 +163,6 @@ class Classifier(Estimator):
             return float(tune_threshold(truth, probability[:, 1], metric=self.threshold))  # type: ignore[arg-type]
         truth = self.target_.multi_hot(held.y)
         return np.asarray(tune_threshold(truth, probability, metric=self.threshold)).tolist()  # type: ignore[arg-type]
-
-    def _checked_threshold(self) -> Any:
-        """The threshold as a number, or a list of one a label; what is no probability is refused."""
-        try:
-            values = np.asarray(self.threshold, dtype=np.float64)
-        except (TypeError, ValueError):
-            values = np.array(np.nan)
-        if not ((values >= 0) & (values <= 1)).all():
-            raise SettingError(f"threshold is a probability in [0, 1], or a metric's name; got {self.threshold!r}")
-        n = self.target_.facts()["n_outputs"]
-        if values.ndim and (self.target_.loss_kind != "multilabel" or values.shape != (n,)):
-            raise SettingError(
-                f"threshold is one probability, or one a label of several; got {values.shape} for {n} outputs"
-            )
-        return values.tolist()
 
     def calibrate(
         self,
@@ -216,6 +227,10 @@ class Classifier(Estimator):
         scores = outputs_of(self, X).double().numpy()
         return scores[:, 0] if scores.shape[1] == 1 else scores
 
+    def features(self, X: Any) -> np.ndarray:
+        """What the last layer is given of rows, (rows, features): the net without its head."""
+        return hidden_of(self, usable(self, X, "raise")[0])
+
     def predict(self, X: Any, *, on_error: str = "raise") -> Any:
         """Labels in the form that `fit` was given; None for rows that `on_error="skip"` passed over."""
         X, good = usable(self, X, on_error)
@@ -274,7 +289,7 @@ class Classifier(Estimator):
         tags.target_tags.required = True
         return tags
 
-    learned = (*Estimator.learned, "threshold_", "calibration_")
+    learned = (*Estimator.learned, "threshold_", "calibration_", "start_")
 
 
 def class_weights(given: Any, goal: Labels) -> np.ndarray:
@@ -291,3 +306,19 @@ def class_weights(given: Any, goal: Labels) -> np.ndarray:
     if not (np.isfinite(weights) & (weights >= 0)).all():
         raise SettingError(f"class weights are finite and not negative; got {given!r}")
     return weights
+
+
+def checked_threshold(given: Any, goal: Any) -> Any:
+    """A threshold as a number, or a list of one a label; what is no probability is refused."""
+    try:
+        values = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = np.array(np.nan)
+    if not ((values >= 0) & (values <= 1)).all():
+        raise SettingError(f"threshold is a probability in [0, 1], or a metric's name; got {given!r}")
+    n = goal.facts()["n_outputs"]
+    if values.ndim and (goal.loss_kind != "multilabel" or values.shape != (n,)):
+        raise SettingError(
+            f"threshold is one probability, or one a label of several; got {values.shape} for {n} outputs"
+        )
+    return values.tolist()

@@ -17,8 +17,9 @@ from .heads import goal_of
 from .intake import examples_of
 from .protocol import fitted
 from .training import Ready
+from .transfer import refuse_parts
 from .uncertainty import Uncertainty, of_numbers, samples_of
-from .using import asked, outputs_of, spread, usable
+from .using import asked, hidden_of, outputs_of, spread, usable
 
 
 class Regressor(Estimator):
@@ -26,15 +27,31 @@ class Regressor(Estimator):
 
     Parameters
     ----------
+    start : what to start from instead of drawn weights: a fitted estimator, the path of a saved one or of a folder
+        that `pn.hub` reads, or an nn.Module. Its codec is taken too; a head of other classes is drawn anew.
+    freeze : what stays as it is: "body" (all but the head), a number of layers from the input, or names such as
+        "stages.0" or "*.bn1.*".
+    unfreeze : the epoch from which everything trains, or a dict from epochs to names that join then.
+    rate_decay : what multiplies the learning rate from each layer to the one below it.
     **training : the settings that all estimators share; see `Estimator`.
 
-    Attributes: `history_`, `n_features_in_`, `feature_names_in_`.
+    Attributes: `start_`, `history_`, `n_features_in_`, `feature_names_in_`.
     """
 
     default_models = {"image": "cnn", "speech": "tdnn", "sequences": "gru"}
 
-    def __init__(self, model: Any = None, **training: Any) -> None:
+    def __init__(
+        self,
+        model: Any = None,
+        *,
+        start: Any = None,
+        freeze: int | str | tuple[str, ...] = (),
+        unfreeze: Any = None,
+        rate_decay: float = 1.0,
+        **training: Any,
+    ) -> None:
         super().__init__(model, **training)
+        self.start, self.freeze, self.unfreeze, self.rate_decay = start, freeze, unfreeze, rate_decay
 
     def fit(
         self, X: Any, y: Any = None, *, target: Columns | None = None, validation: Any = None, sample_weight: Any = None
@@ -64,6 +81,7 @@ class Regressor(Estimator):
 
         How X and y become numbers is learned from the first call's rows.
         """
+        refuse_parts(self)
         examples = examples_of(X, y, sample_weight=sample_weight, memory=self.memory)
         goal = None if hasattr(self, "objective_") else self._goal().fit(examples.y)
         self._partial_fit(examples, goal)
@@ -72,6 +90,10 @@ class Regressor(Estimator):
     def _goal(self) -> Numbers:
         """The target codec, unfitted: numbers as they are where the loss takes their logarithms, else standardised."""
         return cast(Numbers, goal_of(self, None))
+
+    def features(self, X: Any) -> np.ndarray:
+        """What the last layer is given of rows, (rows, features): the net without its head."""
+        return hidden_of(self, usable(self, X, "raise")[0])
 
     def predict(self, X: Any, *, on_error: str = "raise", return_std: bool = False) -> Any:
         """(rows,) or (rows, outputs) float64; NaN for rows that `on_error="skip"` passed over.
@@ -142,6 +164,8 @@ class Regressor(Estimator):
             sample_weight=examples.weight,
             seed=self.seed,
         )
+
+    learned = (*Estimator.learned, "start_")
 
     def __sklearn_tags__(self) -> Any:
         from sklearn.utils import RegressorTags

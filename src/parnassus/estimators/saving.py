@@ -15,7 +15,7 @@ from ..data.codec import Codec, codec_kinds
 from ..errors import DataError, FileError, ParnassusError
 from ..registry import REGISTRIES, Spec
 from ..train.randomness import kept_random
-from .assembly import choose, objective_of
+from .assembly import choose, model_of, objective_of
 from .training import device_of
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def tree_of(estimator: "Estimator") -> dict[str, Any]:
             f"cannot save a {name} given as model: its class is not in the file; register a builder that returns it, "
             f"@pn.model.register({estimator.task!r}), and give the builder's name"
         )
-    params = estimator.get_params(deep=False) | {"out": None, "resume": False}
+    params = estimator.get_params(deep=False) | {"out": None, "resume": False} | started_anew(estimator)
     return {
         "estimator": type(estimator).__name__,
         "params": {k: plain(v) for k, v in params.items()},
@@ -46,6 +46,14 @@ def tree_of(estimator: "Estimator") -> dict[str, Any]:
         "names": [str(n) for n in getattr(estimator, "feature_names_in_", [])],
         "weights": dict(estimator.objective_.state_dict()),
     }
+
+
+def started_anew(estimator: "Estimator") -> dict[str, Any]:
+    """Settings of where the weights came from, which the file does not need any more: it holds the weights."""
+    if getattr(estimator, "start", None) is None and getattr(estimator, "teacher", None) is None:
+        return {}
+    idle = {"start": None, "freeze": (), "unfreeze": None} if estimator.start is not None else {}
+    return idle | ({"teacher": None} if hasattr(estimator, "teacher") else {}) | {"model": model_of(estimator)}
 
 
 def load(path: str | os.PathLike) -> Any:

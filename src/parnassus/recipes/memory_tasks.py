@@ -58,7 +58,7 @@ def memory_tasks(size: Size) -> Table:
     rows = []
     for name, options in MODELS[3:] if tiny else MODELS:
         made = registry.model(name, **options)
-        plan = {"epochs": epochs, "lr": 0.004, "batch_size": 64, "progress": False}
+        plan: dict[str, Any] = {"epochs": epochs, "lr": 0.004, "batch_size": 64, "progress": False}
         started = time.perf_counter()
         sums = Regressor(made, **plan).fit(*adding(n_rows, n_steps, seed=0))
         X, y = adding(n_rows // 4, n_steps, seed=1)

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 class Block:
     """Parameters that always move together: values end to end in one buffer, gradients in another."""
 
-    def __init__(self, params: Sequence[nn.Parameter], decays: bool) -> None:
-        self.params, self.decays = list(params), decays
+    def __init__(self, params: Sequence[nn.Parameter], decays: bool, rate: float = 1.0) -> None:
+        self.params, self.decays, self.rate = list(params), decays, rate
         layouts = [layout_of(p) for p in params]
         self.values = torch.cat(
             [
@@ -41,7 +41,7 @@ class Block:
 
 def stacked(members: Sequence[Block]) -> Block:
     """One block of several that are alike, which become its rows: one call moves them all."""
-    whole = Block([p for block in members for p in block.params], members[0].decays)
+    whole = Block([p for block in members for p in block.params], members[0].decays, members[0].rate)
     if members[0].average is not None:
         whole.average = torch.cat([block.average for block in members if block.average is not None])
     for i, block in enumerate(members):
@@ -57,8 +57,10 @@ def layout_of(p: Tensor) -> tuple[int, ...]:
     return p.stride() if dense else torch.empty(p.shape, device="meta").stride()
 
 
-def blocks_of(players: Mapping[str, Sequence[nn.Parameter]], *, decays: bool) -> dict[str, list[Block]]:
-    """Blocks for phases that may share parameters: a block for each set of movers, decay, dtype and device.
+def blocks_of(
+    players: Mapping[str, Sequence[nn.Parameter]], *, decays: bool, rates: Mapping[nn.Parameter, float] | None = None
+) -> dict[str, list[Block]]:
+    """Blocks for phases that may share parameters: a block for each set of movers, decay, rate, dtype and device.
 
     Weight decay is for matrices and kernels; biases, gains and other vectors are left alone, as is usual. Where nothing
     `decays` they share a block.
@@ -69,8 +71,9 @@ def blocks_of(players: Mapping[str, Sequence[nn.Parameter]], *, decays: bool) ->
             movers[p].append(name)
     groups: dict[tuple, list[nn.Parameter]] = defaultdict(list)
     for p, names in movers.items():
-        groups[tuple(names), p.ndim > 1 or not decays, p.dtype, p.device].append(p)
-    blocks = {key: Block(params, key[1]) for key, params in groups.items()}
+        rate = (rates or {}).get(p, 1.0)
+        groups[tuple(names), p.ndim > 1 or not decays, rate, p.dtype, p.device].append(p)
+    blocks = {key: Block(params, key[1], key[2]) for key, params in groups.items()}
     return {name: [b for key, b in blocks.items() if name in key[0]] for name in players}
 
 

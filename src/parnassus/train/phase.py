@@ -23,6 +23,7 @@ class Phase:
     during : the stretch of training, as fractions of all steps: greedy layers, unfreezing, one optimizer then another.
     optimizer : this player's own name, lr, betas, ...; what the user fixed wins.
     after : runs after the move: clip the critic, finish an EM step.
+    rates : by parameter, what multiplies the learning rate; parameters that are absent move at the full rate.
     gradient : closed form: returns the loss and overwrites the `grad` of every one of `params`.
     weight : overrides the objective's `weight` for this phase.
     """
@@ -34,6 +35,7 @@ class Phase:
     during: tuple[float, float] = (0.0, 1.0)
     optimizer: Mapping[str, Any] = field(default_factory=dict)
     after: Callable[[], None] | None = None
+    rates: Mapping[nn.Parameter, float] = field(default_factory=dict)
     gradient: Callable[[Batch], Tensor] | None = None
     weight: Callable[[Batch], float | Tensor] | None = None
 

@@ -130,7 +130,8 @@ class Trainer:
         self.players = {p.name: [q for q in p.params if q.requires_grad] for p in self.phases}
         self.specs = {p.name: optimizer_for(p, optimizer, by_phase or {}) for p in self.phases if self.players[p.name]}
         decays = any(spec.get_params().get("weight_decay") for spec in self.specs.values())
-        self.blocks = blocks_of(self.players, decays=decays)
+        rates = {p: rate for phase in self.phases for p, rate in phase.rates.items()}
+        self.blocks = blocks_of(self.players, decays=decays, rates=rates)
         self.distinct = list({id(b): b for blocks in self.blocks.values() for b in blocks}.values())
         self.optimizers = {name: spec.make(self.blocks[name]) for name, spec in self.specs.items()}
         refuse_idle(schedule, self.optimizers)

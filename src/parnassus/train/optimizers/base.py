@@ -35,10 +35,13 @@ class Optimizer:
         self._rooms: dict[tuple[int, int], Tensor] = {}
         self._ones = [torch.ones_like(s) for s in self.steps]  # a Python number would be wrapped anew at each step
         self.count = 0  # the same number as Python's own: reading a tensor would wait for the device
-        by_decay = {weight_decay if b.decays else 0.0 for b in blocks}
-        self._groups = [
-            (d, [i for i, b in enumerate(blocks) if (weight_decay if b.decays else 0.0) == d]) for d in sorted(by_decay)
-        ]
+        if type(self).step is not Optimizer.step and any(b.rate != 1 for b in blocks):
+            raise SettingError(
+                f"optimizer {self.name or type(self).__name__!r} moves all weights by one step, and rates that differ "
+                f"from layer to layer were asked for; leave rate_decay=1, or choose an optimizer such as 'adam'"
+            )
+        kinds = [(weight_decay if b.decays else 0.0, b.rate) for b in blocks]
+        self._groups = [(*kind, [i for i, own in enumerate(kinds) if own == kind]) for kind in sorted(set(kinds))]
 
     def step(self, closure: Closure | Callable[[], Tensor], factor: float = 1.0) -> Tensor:
         """Fill the gradients, move the values; to be called without a graph (`torch.no_grad`)."""
@@ -51,8 +54,8 @@ class Optimizer:
         self.count += 1
         for steps, one in zip(self.steps, self._ones, strict=True):
             steps.add_(one)
-        for decay, group in self._groups:
-            self.move(group, self.lr * factor, decay)
+        for decay, rate, group in self._groups:
+            self.move(group, self.lr * factor * rate, decay)
 
     def move(self, group: list[int], lr: float, decay: float) -> None:
         """Move the blocks of these numbers, which share their weight decay."""

@@ -1,0 +1,268 @@
+"""From learned weights to a new task: where a training starts, what stays, and who teaches."""
+
+import copy
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..data.codec import Codec
+from ..data.rows import Dense, Joined, Rows
+from ..errors import DataError, SettingError
+from ..layouts import few
+from ..objectives.supervised import Supervised
+from ..objectives.transfer import Frozen, Transferred, frozen_by, rates_by_layer, stages_of
+from ..train.phase import Objective
+from .assembly import codec_of
+from .intake import Examples
+from .regularization import first_weights, named
+from .training import plan_of
+
+if TYPE_CHECKING:
+    from .base import Estimator
+
+IDLE: dict[str, Any] = {"start": None, "freeze": (), "unfreeze": None, "rate_decay": 1.0, "teacher": None}
+LEAST = 1e-12  # a teacher's probability below which its logarithm is not followed
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where weights come from: by name, with what a fitted estimator knows beside them."""
+
+    told: str
+    weights: dict[str, Tensor]
+    estimator: Any = None
+
+
+def asked_of(estimator: "Estimator") -> dict[str, Any]:
+    """The settings of transfer that are not left alone."""
+    given = {name: getattr(estimator, name, idle) for name, idle in IDLE.items()}
+    return {name: value for name, value in given.items() if repr(value) != repr(IDLE[name]) and value != []}
+
+
+def estimator_in(given: Any, setting: str) -> Any:
+    """The fitted estimator that a setting holds, or the path of."""
+    if isinstance(given, str | os.PathLike):
+        return _loaded(os.fspath(given), _stamp(given))
+    if hasattr(given, "get_params") and not any(name.endswith("_") for name in vars(given)):
+        raise SettingError(
+            f"{setting} is a {type(given).__name__} that is not fitted (scikit-learn's clone forgets what was "
+            f"learned); fit it, or save it and give the path"
+        )
+    return given
+
+
+@lru_cache(maxsize=2)
+def _loaded(path: str, stamp: tuple[float, int]) -> Any:
+    from .saving import load
+
+    return load(path)
+
+
+def _stamp(path: str | os.PathLike) -> tuple[float, int]:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return 0.0, 0
+    return found.st_mtime, found.st_size
+
+
+def origin_of(start: Any) -> Origin:
+    """The weights behind `start`: a fitted estimator, its file, an nn.Module, or a folder that `pn.hub` reads."""
+    if isinstance(start, str | os.PathLike) and Path(start).is_dir():
+        from .. import hub
+
+        return Origin(os.fspath(start), dict(hub.load(start).state_dict()))
+    if isinstance(start, nn.Module):
+        return Origin(f"a {type(start).__name__}", dict(start.state_dict()))
+    if not isinstance(start, str | os.PathLike) and not hasattr(start, "get_params"):
+        raise SettingError(
+            f"start is a fitted estimator, the path of a saved one or of a folder for pn.hub, or an nn.Module; "
+            f"got {start!r}"
+        )
+    held = estimator_in(start, "start")
+    model = getattr(getattr(held, "objective_", None), "model", None)
+    if not isinstance(model, nn.Module):
+        raise SettingError(f"start: the {type(held).__name__} has no net whose weights could be taken")
+    told = os.fspath(start) if isinstance(start, str | os.PathLike) else f"a fitted {type(held).__name__}"
+    return Origin(told, dict(model.state_dict()), held)
+
+
+def model_from_start(estimator: "Estimator") -> Any:
+    """The model of the estimator that training starts from, or None where there is none."""
+    start = getattr(estimator, "start", None)
+    if start is None or isinstance(start, nn.Module) or (isinstance(start, str) and Path(start).is_dir()):
+        return None
+    return origin_of(start).estimator.model
+
+
+def learned_codec(estimator: "Estimator", X: Any) -> Codec:
+    """The codec fitted to X; that of a start is taken as it is, since its weights were learned behind it."""
+    start = getattr(estimator, "start", None)
+    if start is not None and estimator.codec is None:
+        origin = origin_of(start)
+        if origin.estimator is not None:
+            return copy.deepcopy(origin.estimator.codec_)
+    return codec_of(estimator, X).fit(X)
+
+
+# --- the net --------------------------------------------------------------------------------------
+
+
+def begun(estimator: "Estimator", objective: Objective) -> Objective:
+    """The objective with its first weights: drawn, or those of the start with a new head, and with what stays frozen.
+
+    Systems: transfer-learning
+    Source: Martinez-Ramon 4.4.9 (A4.23: it is the base that is frozen, not the top), Baker 5.2, Jaiswal 3.6,
+    Keras course 4.7.
+    """
+    first_weights(estimator, objective)
+    asked = asked_of(estimator)
+    vars(estimator).pop("start_", None)
+    if not asked:
+        return objective
+    if type(objective) is not Supervised:
+        why = "inference" if estimator.inference is not None else "an objective of its own"
+        raise SettingError(f"{few(asked)}: {named(estimator)} learns by {why}; transfer is for nets taught by a loss")
+    model: nn.Module = objective.model
+    head = head_of(model, objective.n_outputs)
+    started: dict[str, Any] = {"from": None, "taken": [], "new": sorted(n for n, _ in model.named_parameters())}
+    if estimator.start is not None:
+        started = taken_from(estimator, model, head)
+    frozen = frozen_by(estimator.freeze, model, head)
+    _refuse_frozen(estimator, model, frozen, frozenset(started["new"]) if started["from"] else frozenset())
+    decay = estimator.rate_decay
+    if isinstance(decay, bool) or not isinstance(decay, int | float) or not 0 < decay <= 1:
+        raise SettingError(f"rate_decay is a factor from layer to layer, above 0 and at most 1; got {decay!r}")
+    estimator.start_ = started | {"frozen": sorted(frozen)}
+    return Transferred(
+        model,
+        objective.loss,
+        kind=objective.kind,
+        n_outputs=objective.n_outputs,
+        stages=stages_of(frozen, estimator.unfreeze, model),
+        rates=rates_by_layer(model, float(decay)) if decay != 1 else {},
+        temperature=getattr(estimator, "temperature", 1.0),
+        share=getattr(estimator, "teacher_share", 0.0),
+    )
+
+
+def _refuse_frozen(estimator: "Estimator", model: nn.Module, frozen: Frozen, new: Frozen) -> None:
+    if frozen >= {name for name, _ in model.named_parameters()}:
+        raise SettingError(f"freeze={estimator.freeze!r} leaves nothing to learn; freeze='body' leaves the head")
+    if frozen & new:
+        raise SettingError(
+            f"freeze={estimator.freeze!r} would keep {few(sorted(frozen & new))} as drawn: they are new here; "
+            f"freeze='body' leaves the head"
+        )
+
+
+def head_of(model: nn.Module, n_outputs: int | None) -> Frozen:
+    """The parameters of the last dense or convolutional layer: those that answer."""
+    last = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Linear | nn.modules.conv._ConvNd)][-1:]
+    if not last or n_outputs not in (None, len(last[0][1].weight)):
+        raise SettingError(
+            f"the {type(model).__name__} has no last layer of {n_outputs} outputs to put anew; see start"
+        )
+    return frozenset(f"{last[0][0]}.{n}".lstrip(".") for n, _ in last[0][1].named_parameters(recurse=False))
+
+
+def taken_from(estimator: "Estimator", model: nn.Module, head: Frozen) -> dict[str, Any]:
+    """Put the start's weights into the model, all but heads of other classes; what fits nowhere is refused."""
+    origin, own = origin_of(estimator.start), model.state_dict()
+    same = origin.estimator is not None and _same_answers(estimator, origin.estimator)
+    n_outputs = estimator.target_.facts().get("n_outputs")
+    n_theirs = next((len(origin.weights[n]) for n in head if n in origin.weights), None)
+    new, odd = set() if same else set(head), []
+    for name, tensor in own.items():
+        theirs = origin.weights.get(name)
+        fits = theirs is not None and theirs.shape == tensor.shape
+        if name in new or fits:
+            continue
+        heads = theirs is not None and theirs.shape[1:] == tensor.shape[1:] and theirs.ndim
+        if heads and (len(theirs), len(tensor)) == (n_theirs, n_outputs):  # type: ignore[arg-type]
+            new.add(name)  # a second head, such as an auxiliary one
+        else:
+            came = "absent" if theirs is None else tuple(theirs.shape)
+            odd.append(f"{name} is {came} there and {tuple(tensor.shape)} here")
+    odd += [f"{name} is absent here" for name in origin.weights if name not in own and name not in head]
+    if odd:
+        raise SettingError(
+            f"start: the weights of {origin.told} do not fit {named(estimator)}: {few(odd)}; give the model and the "
+            f"options that they were learned with (model=None takes those of a saved estimator), and data of its shape"
+        )
+    model.load_state_dict({n: own[n] if n in new else origin.weights[n] for n in own})
+    return {"from": origin.told, "taken": [n for n in own if n not in new], "new": sorted(new)}
+
+
+def _same_answers(estimator: "Estimator", other: Any) -> bool:
+    """Whether two estimators answer with the same classes, or numbers of the same kind, in the same order."""
+    mine, theirs = estimator.target_, other.target_
+    if type(mine) is not type(theirs) or mine.facts() != theirs.facts():
+        return False
+    for name in ("classes", "labels"):
+        if hasattr(mine, name):
+            return np.array_equal(np.asarray(getattr(mine, name)), np.asarray(getattr(theirs, name)))
+    return True
+
+
+# --- the rows -------------------------------------------------------------------------------------
+
+
+def taught_rows(estimator: "Estimator", train: Examples, rows: Rows) -> Rows:
+    """The training rows, with a teacher's answers where there is one; epochs of unfreezing are settled as well."""
+    objective = estimator.objective_
+    if not isinstance(objective, Transferred):
+        return rows
+    objective.n_epochs = plan_of(estimator, objective, len(rows)).epochs
+    late = [epoch for epoch, _ in objective.stages if epoch >= objective.n_epochs]
+    if late and len(objective.stages) > 1:
+        raise SettingError(
+            f"unfreeze from epoch {late[0]} never comes in {objective.n_epochs} epochs; give more epochs"
+        )
+    if getattr(estimator, "teacher", None) is None:
+        return rows
+    return Joined(rows, Dense(y_teacher=teachers_logits(estimator, train.X)))
+
+
+def teachers_logits(estimator: Any, X: Any) -> Tensor:
+    """What the teacher says of raw rows, as logarithms of probabilities in the order of our classes, or one logit."""
+    for name, least, most in (("temperature", 0.0, np.inf), ("teacher_share", 0.0, 1.0)):
+        value = getattr(estimator, name)
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not least < value <= most
+            or value == np.inf
+        ):
+            raise SettingError(f"{name} is above 0{' and at most 1' if most == 1 else ''}; got {value!r}")
+    goal = estimator.target_
+    if goal.loss_kind not in ("binary", "labels"):
+        raise SettingError("a teacher's probabilities are of one class a row; leave teacher=None for several labels")
+    teacher = estimator_in(estimator.teacher, "teacher")
+    if not hasattr(teacher, "predict_proba") or not hasattr(teacher, "classes_"):
+        raise SettingError(
+            f"teacher is a fitted classifier with predict_proba and classes_, or the path of one; "
+            f"got {estimator.teacher!r}"
+        )
+    known, mine = list(np.asarray(teacher.classes_).tolist()), list(np.asarray(goal.classes).tolist())
+    unknown = [c for c in mine if c not in known]
+    if unknown:
+        raise DataError(
+            f"the teacher does not know the classes {few(map(repr, unknown))}; it knows {few(map(repr, known))}"
+        )
+    told = np.asarray(teacher.predict_proba(X), dtype=np.float64)[:, [known.index(c) for c in mine]]
+    logs = torch.from_numpy(np.log(np.maximum(told, LEAST))).float()
+    return logs[:, 1:] - logs[:, :1] if goal.loss_kind == "binary" else logs
+
+
+def refuse_parts(estimator: "Estimator") -> None:
+    """Refuses, for `partial_fit`, what needs to know all rows or the number of epochs."""
+    asked = [name for name in ("unfreeze", "teacher") if getattr(estimator, name, None) is not None]
+    if asked:
+        raise SettingError(f"{few(asked)} needs all rows and epochs at once, which partial_fit has not; use fit")
