@@ -3,7 +3,7 @@
 A file of a model family may define `KEYS`: for a model's name, tables of pairs (theirs, ours), one table for each
 foreign way to name its weights (see `layouts`). `OPTIONS` may say, for a model's name, which key of a foreign
 configuration is which option here, and `ASSUMED` which values of other keys are the only ones that the model here
-computes. Nets with heads (BERT, GPT-2, ViT) register a `Layout` instead, which is read and written.
+computes. Nets with heads (BERT, GPT-2, ViT, ResNet, ...) register a `Layout` instead, which is read and written.
 """
 
 import json
@@ -35,11 +35,17 @@ __all__ = ["load", "read", "save_pretrained", "translate", "write"]
 def read(folder: str | os.PathLike) -> tuple[dict[str, Any], Tensors]:
     """The configuration and the weights by name, of one safetensors file or of shards with an index.
 
+    The path of a safetensors file alone gives an empty configuration.
+
     Raises
     ------
     FileError : a file is absent, damaged, or a pickle (which could run code, and is never opened).
     """
     folder = Path(folder)
+    if folder.is_file() and folder.suffix == ".safetensors":
+        return {}, _tensors(folder)
+    if folder.is_file() and folder.suffix in PICKLES:
+        raise _pickled(folder.parent, [folder.name])
     if not folder.is_dir():
         raise FileError(
             f"{folder}: {'is a file' if folder.exists() else 'there is no such folder'}; "
@@ -48,11 +54,15 @@ def read(folder: str | os.PathLike) -> tuple[dict[str, Any], Tensors]:
     config = _json(folder / CONFIG)
     tensors: Tensors = {}
     for path in _weight_files(folder):
-        try:
-            tensors |= load_file(path)
-        except (SafetensorError, OSError) as error:
-            raise FileError(f"{path}: not a whole safetensors file ({error}); fetch it again") from error
+        tensors |= _tensors(path)
     return config, tensors
+
+
+def _tensors(path: Path) -> Tensors:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise FileError(f"{path}: not a whole safetensors file ({error}); fetch it again") from error
 
 
 def write(folder: str | os.PathLike, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
@@ -83,7 +93,7 @@ def load(
 
     Parameters
     ----------
-    folder : holds config.json and model.safetensors.
+    folder : holds config.json and model.safetensors; or a safetensors file alone, with `spec` and facts.
     spec : what to build, such as `pn.model("lenet", activation="relu")`; None takes the name that the configuration
         has as `model_type`, and the options that stand beside it.
     task : whose builder of that name is meant; None is "language_model" where the configuration's `architectures` say
@@ -93,6 +103,9 @@ def load(
     **facts : what the configuration does not say, such as `n_outputs=10`.
     """
     config, tensors = read(folder)
+    config = _of_timm(config)
+    if not config and spec is None:
+        raise SettingError(f"{folder} holds weights alone: name the model, such as pn.model('resnet18'), and its facts")
     layout = _layouts().get(str(config.get("model_type"))) if spec is None else None
     if layout is not None:
         return _headed(Path(folder), layout, config, tensors, head, facts)
@@ -114,7 +127,10 @@ def load(
 
 
 def save_pretrained(module: nn.Module, folder: str | os.PathLike) -> None:
-    """Write a BERT, DistilBERT, GPT-2 or ViT as a folder that `load`, and transformers' from_pretrained, can read."""
+    """Write a net of a known layout as a folder that `load`, and transformers' from_pretrained, can read.
+
+    BERT, DistilBERT, GPT-2, ViT, ResNet, ConvNeXt and BiT have one.
+    """
     known = [layout for layout in _layouts().values() if isinstance(module, layout.kinds)]
     layout = next((one for one in known if one.head_of(module)), None)
     if layout is None:
@@ -180,6 +196,15 @@ def _headed(
     return module.eval()
 
 
+def _of_timm(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration of timm in the words of transformers; any other as it is."""
+    if "architecture" not in config or "model_type" in config:
+        return config
+    channels, *size = config.get("pretrained_cfg", {}).get("input_size", [3, 224, 224])
+    told = {"model_type": config["architecture"].partition(".")[0], "num_channels": channels, "image_size": size}
+    return told | ({"num_labels": config["num_classes"]} if "num_classes" in config else {})
+
+
 def tables_of(builder: Builder) -> tuple[Keys, ...]:
     """The tables that the file of a builder defines for its name."""
     return tuple(_defined(builder, "KEYS"))
@@ -197,7 +222,8 @@ def _in_our_names(tensors: Tensors, own: Mapping[str, Tensor], tables: tuple[Key
     given = {renamed(name, patterns) for name in tensors}
     twins = {name: [other for other in own if other != name and _same(own[other], own[name])] for name in own}
     absent = {name for name in own if name not in given and any(other in given for other in twins[name])}
-    ours = translate(tensors, table, expected=own.keys() - absent)
+    counts = {n: t for n, t in own.items() if n.endswith("num_batches_tracked") and n not in given}  # of old files
+    ours = translate(tensors, table, expected=own.keys() - absent - counts.keys()) | counts
     for name, others in twins.items():
         apart = [other for other in others if {name, other} <= ours.keys() and not torch.equal(ours[name], ours[other])]
         if apart:
@@ -267,12 +293,16 @@ def _weight_files(folder: Path) -> list[Path]:
         return [folder / name for name in names]
     pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES)
     if pickles:
-        raise FileError(
-            f"{folder}: {few(pickles)} is a pickle, which can run code when it is opened, and is not read here; "
-            f"convert it where you trust it: safetensors.torch.save_file(torch.load(path, weights_only=True), "
-            f"{WEIGHTS!r})"
-        )
+        raise _pickled(folder, pickles)
     raise FileError(f"{folder}: holds no {WEIGHTS}; give the folder of a model")
+
+
+def _pickled(folder: Path, names: list[str]) -> FileError:
+    return FileError(
+        f"{folder}: {few(names)} is a pickle, which can run code when it is opened, and is not read here; "
+        f"convert it where you trust it: safetensors.torch.save_file(torch.load(path, weights_only=True), "
+        f"{WEIGHTS!r})"
+    )
 
 
 def _json(path: Path) -> dict[str, Any]:

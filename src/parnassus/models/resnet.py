@@ -10,7 +10,15 @@ from ..layers.vision import SMALL, GlobalAverage, started
 from ..registry import model
 
 STEMS = ("auto", "paper", "small")
+# (theirs, ours): torchvision and timm; see `vision_layouts` for transformers
+THEIRS = (
+    ("conv1.*", "conv1.*"),
+    ("bn1.*", "bn1.*"),
+    *((f"layer{i + 1}.*", f"stages.{i}.*") for i in range(4)),
+    ("fc.*", "head.2.*"),
+)
 LAYOUTS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+KEYS = {f"resnet{depth}": (THEIRS,) for depth in LAYOUTS}
 
 
 class Block(nn.Module):
