@@ -15,7 +15,7 @@ FLOORS = [
     {"models", "hub"},
     {"insight", "evaluation"},
     {"estimators"},
-    {"ensembles", "labelling"},
+    {"ensembles", "labelling", "patterns"},
     {"checks", "recipes", "tune", "serve", "export"},
     {"cli"},
 ]

@@ -13,13 +13,14 @@ FROZEN = {
     "Autoencoder", "Generator", "Clusterer", "Density", "KMeans", "GaussianMixture", "NaiveBayes", "RBM", "DBN",
     "__version__", "Classifier", "Regressor", "load", "keep_memory", "optimize", "find_rate", "summary", "drift",
     "cross_validate", "bias_variance", "SelectColumns", "project", "learning_curve", "validation_curve", "compare",
+    "cluster_series", "find_motifs", "match_pattern", "segment_series",
     "choose_sequence_model", "sample", "fit_variational",
     "Table", "Image", "HMM", "Forecaster", "LanguageModel", "Text", "Sequences", "Speech", "SpeechRecognizer",
     "Detector", "Segmenter", "Boxes",
     "Conformal", "model", "optimizer", "schedule", "loss", "initializer", "regularizer", "inference",
     "ParnassusError", "DataError", "SettingError", "FileError", "MissingExtra", "Diverged", "DataWarning", "NotFitted",
     "byhand", "data", "evaluation", "functional", "hub", "insight", "kernels", "labelling", "layers", "models",
-    "objectives", "sampling", "train",
+    "objectives", "patterns", "sampling", "train",
 }  # fmt: skip
 MODELS = {
     ("perceptron", "classifier"), ("adaline", "classifier"), ("lms", "regressor"),

@@ -62,6 +62,10 @@ _PUBLIC = {
     "initializer": "registry",
     "regularizer": "registry",
     "inference": "registry",
+    "cluster_series": "patterns",
+    "find_motifs": "patterns",
+    "match_pattern": "patterns",
+    "segment_series": "patterns",
     "ParnassusError": "errors",
     "DataError": "errors",
     "SettingError": "errors",
@@ -84,6 +88,7 @@ _PACKAGES = (
     "layers",
     "models",
     "objectives",
+    "patterns",
     "sampling",
     "train",
 )

@@ -59,8 +59,18 @@ def dtw(x: Tensor, y: Tensor, *, band: int | None = None, squared: bool = False)
     Source: Sakoe and Chiba 1978 with unit weights; Vintsyuk 1968.
     """
     check_frames(x, y)
-    total = cumulated(torch.where(within_band(len(x), len(y), band), local_costs(x, y, squared=squared), math.inf))
-    i, j = len(x) - 1, len(y) - 1
+    cost = torch.where(within_band(len(x), len(y), band), local_costs(x, y, squared=squared), math.inf)
+    kernel = kernels.load("dtw")
+    if kernel is None:
+        return _traced(cumulated(cost))
+    total, path = torch.empty_like(cost), torch.empty(sum(cost.shape), 2, dtype=torch.int64)
+    n_pairs = kernel.warp(cost, total, path)
+    return Warping(float(total[-1, -1]), path[len(path) - n_pairs :])
+
+
+def _traced(total: np.ndarray) -> Warping:
+    """The path back from the last pair, by both where that is as good."""
+    i, j = (n - 1 for n in total.shape)
     path = [(i, j)]
     while i or j:
         ways = [(total[a, b], a, b) for a, b in ((i - 1, j - 1), (i - 1, j), (i, j - 1)) if a >= 0 and b >= 0]

@@ -72,10 +72,44 @@ void distances(const Tensor& x, const Tensor& x_lengths, const Tensor& y, const 
   }
 }
 
+// cost: (n, m), infinite where a pair is not allowed; total: (n, m); path: (n + m, 2), filled from its end. How many.
+int64_t warp(const Tensor& cost, Tensor total, Tensor path) {
+  const int64_t n = cost.size(0), m = cost.size(1);
+  const double* c = static_cast<const double*>(cost.const_data_ptr());
+  double* d = static_cast<double*>(total.mutable_data_ptr());
+  int64_t* pairs = static_cast<int64_t*>(path.mutable_data_ptr());
+  const auto at = [&](int64_t i, int64_t j) { return i < 0 || j < 0 ? kFar : d[i * m + j]; };
+  for (int64_t i = 0; i < n; ++i) {
+    for (int64_t j = 0; j < m; ++j) {
+      const double before = std::min(std::min(at(i - 1, j - 1), at(i - 1, j)), at(i, j - 1));
+      d[i * m + j] = c[i * m + j] + (i || j ? before : 0);
+    }
+  }
+  int64_t count = 0;
+  for (int64_t i = n - 1, j = m - 1;;) {
+    ++count;
+    pairs[2 * (n + m - count)] = i;
+    pairs[2 * (n + m - count) + 1] = j;
+    if (!i && !j) return count;
+    const double corner = at(i - 1, j - 1), above = at(i - 1, j), left = at(i, j - 1);
+    if (i && j && corner <= above && corner <= left) {
+      --i, --j;
+    } else if (i && (!j || above <= left)) {
+      --i;
+    } else {
+      --j;
+    }
+  }
+}
+
 STABLE_TORCH_LIBRARY(parnassus_dtw, m) {
+  m.def("warp(Tensor cost, Tensor(a!) total, Tensor(b!) path) -> int");
   m.def(
       "distances(Tensor x, Tensor x_lengths, Tensor y, Tensor y_lengths, int band, int squared, Tensor(a!) found) -> "
       "()");
 }
 
-STABLE_TORCH_LIBRARY_IMPL(parnassus_dtw, CPU, m) { m.impl("distances", TORCH_BOX(&distances)); }
+STABLE_TORCH_LIBRARY_IMPL(parnassus_dtw, CPU, m) {
+  m.impl("distances", TORCH_BOX(&distances));
+  m.impl("warp", TORCH_BOX(&warp));
+}
