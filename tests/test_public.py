@@ -15,7 +15,8 @@ FROZEN = {
     "cross_validate", "bias_variance", "SelectColumns", "project", "learning_curve", "validation_curve", "compare",
     "cluster_series", "find_motifs", "match_pattern", "segment_series",
     "choose_sequence_model", "sample", "fit_variational",
-    "Table", "Image", "HMM", "Forecaster", "LanguageModel", "Text", "Sequences", "Speech", "SpeechRecognizer",
+    "Table", "Image", "HMM", "Forecaster", "LanguageModel", "Embedder", "Text", "Sequences", "Speech", "SpeechRecognizer",
+    "Translator",
     "Detector", "Segmenter", "Boxes",
     "Conformal", "model", "optimizer", "schedule", "loss", "initializer", "regularizer", "inference",
     "ParnassusError", "DataError", "SettingError", "FileError", "MissingExtra", "Diverged", "DataWarning", "NotFitted",
@@ -28,6 +29,7 @@ MODELS = {
     ("mlp", "classifier"), ("mlp", "regressor"),
     ("tdnn", "classifier"), ("tdnn", "regressor"),
     *((name, "speech_recognizer") for name in ("ctc", "attention", "transducer")),
+    *((name, "translator") for name in ("transformer", "rnnsearch", "seq2seq", "deep_lstm")),
     *(
         (name, task)
         for task in ("classifier", "regressor")

@@ -39,10 +39,18 @@ SURFACE = {
     "train speech-recognizer --model ctc": WITHOUT_MODEL
     | {"units", "lower", "strip"}
     | {f"model.{name}" for name in ("encoder", "hidden", "n-layers", "subsample", "dropout", "n-heads")},
+    "train embedder --model skip_gram": WITHOUT_MODEL
+    | {"lower", "max-words", "min-count", "clean", "weighting"}
+    | {f"model.{name}" for name in ("n-dimensions", "window", "output", "n-negative", "rate", "threshold", "power")}
+    | {"model.shrink", "model.n-workers"},
     "train language-model --model gpt": WITHOUT_MODEL
     | {"unit", "lower", "max-words", "min-count", "context"}
     | {f"model.{name}" for name in ("width", "n-layers", "n-heads", "hidden", "dropout", "activation", "positions")}
     | {"model.tied", "model.bias"},
+    "train translator --model rnnsearch": WITHOUT_MODEL
+    | {"unit", "target-unit", "lower", "max-words", "min-count", "shared"}
+    | {f"model.{name}" for name in ("cell", "width", "hidden", "n-layers", "head", "n-maxout", "dropout", "smoothing")}
+    | {"model.forcing", "model.decay"},
     "train detector --model ssd": WITHOUT_MODEL
     | {"augment", "bad-boxes"}
     | {f"model.{name}" for name in ("alpha", "anchor-scale", "backbone", "negatives", "ratios", "threshold", "widths")},
@@ -269,7 +277,7 @@ def test_verify_says_what_was_measured_and_fails_where_it_differs(capsys, monkey
 
 
 @pytest.mark.parametrize(("task", "name"), [
-    ("forecaster", "pn.Forecaster"), ("language-model", "pn.LanguageModel"), ("segmenter", "pn.Segmenter"),
+    ("forecaster", "pn.Forecaster"), ("language-model", "pn.LanguageModel"), ("embedder", "pn.Embedder"), ("segmenter", "pn.Segmenter"),
 ])  # fmt: skip
 def test_tasks_that_are_learned_from_python_say_so(capsys, task, name):
     assert main(["train", task, "data.txt"]) == 2

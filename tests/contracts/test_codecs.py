@@ -15,10 +15,12 @@ import parnassus as pn
 from parnassus import store
 from parnassus.data.chunks import Chunks, Spilled
 from parnassus.data.codec import Codec, codec_kinds
+from parnassus.data.corpus import Corpus
 from parnassus.data.detection import Boxes, BoxTargets
 from parnassus.data.holed import HoledTable
 from parnassus.data.masks import MaskTargets
 from parnassus.data.ordered import Ordered
+from parnassus.data.parallel import SourceTexts, TargetTexts
 from parnassus.data.quantiles import Quantiles
 from parnassus.data.rows import Stream
 from parnassus.data.sequences import SequenceList
@@ -79,6 +81,7 @@ SAMPLES = {
         pn.Image, SHADES, SHADES * 255, ("255", "uint8"), np.rint(SHADES * 255).astype(np.uint8)
     ),
     "words": Sample(pn.Text, TEXTS, [3, 4], ("3", "int", "text"), TEXTS),
+    "words of a vocabulary": Sample(Corpus, TEXTS, [3, 4], ("row 0", "int")),
     "bytes": Sample(lambda: pn.Text(unit="bytes"), TEXTS, [None], ("row 0", "missing"), TEXTS),
     "sounds": Sample(lambda: pn.Speech(sample_rate=16000), SOUNDS, [SOUNDS[0], np.zeros(99)], ("sound 1", "25 ms")),
     "cepstra of sounds": Sample(
@@ -99,6 +102,13 @@ SAMPLES = {
         training_spans(PANEL, history=3, horizon=2),
         training_spans(PANEL, history=4, horizon=2),
         ("3", "4"),
+    ),
+    "source texts": Sample(
+        lambda: SourceTexts(unit="characters"),
+        ["ab c", "b", "cab"] * 8,
+        ["a", ""],
+        ("row 1", "''"),
+        ["ab c", "b", "cab"] * 8,
     ),
     "rare words": Sample(lambda: pn.Text(weighting="tfidf", min_count=2), TEXTS, "text", ("list", "single string")),
 }
@@ -123,6 +133,7 @@ TARGETS = {
     "transcripts of words": Sample(
         lambda: Transcripts(units="words"), ["one two", "two"] * 12, ["six"], ("six", "two")
     ),
+    "target texts": Sample(TargetTexts, ["one two", "two"] * 12, ["one", " "], ("row 1", "' '")),
     "counts": Sample(lambda: Numbers(link="log"), np.arange(N) % 7, [["x"]], ("numbers", "x")),
     "masks": Sample(
         MaskTargets, [np.full((4, 5), i % 3) for i in range(N)], [np.full((4, 5), 9)], ("mask 0", "[9]", "[0, 1, 2]")
@@ -264,6 +275,7 @@ def test_answers_that_a_model_is_sure_of_come_back_as_they_were_given(sample):
         "quantiles": lambda: y.repeat_interleave(len(target.quantiles), 1),
         "ordinal": lambda: steps_to(y, target.facts()["n_outputs"]),
         "transcripts": lambda: y.tolist(),
+        "target_texts": lambda: y.tolist(),
         "boxes": lambda: [
             (boxes[:n], None, labels[:n])
             for boxes, labels, n in zip(

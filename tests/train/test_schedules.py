@@ -62,6 +62,12 @@ def test_a_decay_ends_at_its_floor():
     assert schedule(287_830 / 400_000) == 1e-5
 
 
+def test_noam_gives_the_transformers_rates_at_a_rate_of_one():
+    rates = by_step(pn.schedule("noam", width=16, warmup=10), 50)
+    assert rates == pytest.approx([16**-0.5 * min(t**-0.5, t * 10**-1.5) for t in range(1, 51)])
+    assert max(rates) == pytest.approx(rates[9]) == pytest.approx((16 * 10) ** -0.5)
+
+
 def test_inverse_root_is_the_transformers():
     """Vaswani et al. 2017: d^-0.5 min(t^-0.5, t w^-1.5), t from 1."""
     d, w = 64, 40
@@ -131,6 +137,8 @@ def test_plateau_lowers_the_rate_of_an_estimator():
         ("plateau", {"gamma": 2.0}, "gamma is a number in"),
         ("one_cycle", {"rise": 1.0}, "rise is a fraction"),
         ("inverse_root", {"warmup": 0}, "a number of steps"),
+        ("noam", {"warmup": 0}, "at least 1"),
+        ("noam", {"width": 0}, "at least 1"),
         ("restarts", {"n_cycles": 0}, "n_cycles is at least 1"),
     ],
 )

@@ -156,8 +156,9 @@ def _inputs(
 ) -> tuple[str, list[Any], Any]:
     """(what a row is called, the rows' names, raw inputs)."""
     kind = estimator.codec_.kind
-    if texts or (kind == "text" and len(data) == 1 and data[0].lower().endswith(".txt")):
-        if kind != "text":
+    written = kind in ("text", "source_texts")
+    if texts or (written and len(data) == 1 and data[0].lower().endswith(".txt")):
+        if not written:
             takes = {"image": "pictures", "speech": "sounds"}.get(kind, "tables")
             raise SettingError(f"this model takes {takes}, not --text")
         lines = texts or _lines(Path(data[0]))

@@ -201,7 +201,7 @@ def usage(estimator: "Estimator", run: Run, held: "str | Path | None", whole: "E
     """Commands that go on from here; they work as they stand where the test rows are in a file."""
     folder = shlex.quote(str(run.folder))
     rows = shlex.quote(str(held)) if held is not None else "DATA"
-    if estimator.codec_.kind == "text":
+    if estimator.codec_.kind in ("text", "source_texts"):
         given = '--text "..."'
     elif estimator.codec_.kind in ("image", "speech") and isinstance(whole.X, list):
         given = shlex.quote(str(whole.X[0]))

@@ -185,6 +185,18 @@ def inverse_root(*, warmup: int = 4000, floor: float = 0.0) -> Schedule:
     return Timed(lambda t: min((t + 1) / warmup, math.sqrt(warmup / (t + 1))), "steps", floor)
 
 
+@schedule.register()
+def noam(*, width: int = 512, warmup: int = 4000) -> Schedule:
+    """width^-0.5 min(t^-0.5, t warmup^-1.5), t counted from 1: with lr=1 the Transformer's own rates.
+
+    Systems: lr-schedules
+    Source: Vaswani et al. 2017, section 5.3; Martinez-Ramon 6.3.
+    """
+    if width < 1 or warmup < 1:
+        raise SettingError(f"schedule 'noam': width and warmup are at least 1; got {width} and {warmup}")
+    return Timed(lambda t: width**-0.5 * min((t + 1) ** -0.5, (t + 1) * warmup**-1.5), "steps", 0.0)
+
+
 class Plateau(Schedule):
     """Times `gamma` whenever a measure has not improved for more than `patience` epochs; from all the epochs so far.
 
