@@ -28,6 +28,7 @@ _PUBLIC = {
     "Forecaster": "estimators.forecaster",
     "LanguageModel": "estimators.language_model",
     "SpeechRecognizer": "estimators.speech_recognizer",
+    "Translator": "estimators.translator",
     "Bagging": "ensembles.bagging",
     "Voting": "ensembles.voting",
     "Stacking": "ensembles.stacking",
