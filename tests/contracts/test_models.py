@@ -25,7 +25,11 @@ THIN = {"resnet": {"width": 0.125}, "vgg": {"width": 0.125, "head": 32, "norm": 
         "mobilenet_v1": {"width": 0.25}, "mobilenet_v2": {"width": 0.25, "dropout": 0.0},
         "xception": {"width": 0.05, "dropout": 0.0}, "densenet": {"growth": 4},
         "efficientnet_": {"width": 0.25, "dropout": 0.0, "drop_path": 0.0},
-        "googlenet": {"width": 0.125, "dropout": 0.0}, "vit_": {"n_layers": 1}}  # fmt: skip
+        "googlenet": {"width": 0.125, "dropout": 0.0}, "vit_": {"n_layers": 1},
+        "inception_v": {"width": 0.0625, "dropout": 0.0}, "nin": {"width": 0.25, "dropout": 0.0},
+        "convnext_": {"width": 0.125, "drop_path": 0.0, "scale": 0.3}, "bit_resnet": {"width": 0.125},
+        "highway_dense": {"hidden": 16, "n_layers": 3},
+        "highway_convolutional": {"hidden": 12, "n_layers": 3}}  # fmt: skip
 
 
 # state-space nets, narrow so that four hundred steps take a second
@@ -35,6 +39,7 @@ NARROW["jamba"] = {"hidden": 16, "n_state": 4, "n_layers": 2, "attention_every":
 
 # a tenth of a second a step, and no more steps are needed
 SLOW = ("xception", "densenet", "efficientnet_", "googlenet", "mobilenet_v1", "mobilenet_v2")
+SLOW += ("inception_v", "convnext_", "bit_resnet")
 
 
 def one_of_a_family(builders):

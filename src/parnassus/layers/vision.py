@@ -73,6 +73,53 @@ class SqueezeExcitation(nn.Module):
         return x * torch.sigmoid(self.fc2(self.act(self.fc1(x.mean((2, 3), keepdim=True)))))
 
 
+class AuxiliaryHead(nn.Module):
+    """A classifier at a middle layer: in training its outputs are kept for the loss, in use it does nothing.
+
+    The loss of training is that of the net's outputs plus `weight` times that of each side head. It carries gradient
+    to where little would arrive from the end.
+
+    Systems: auxiliary-classifiers
+    Source: Szegedy et al. 2015 (weight 0.3); Martinez-Ramon 4.4.3, Jaiswal 3.6.4 (J91).
+    """
+
+    def __init__(self, body: nn.Module, *, weight: float) -> None:
+        super().__init__()
+        self.body, self.weight = body, weight
+        self.said: list[Tensor] = []
+
+    @classmethod
+    def of_dense(cls, n_in: int, n_maps: int, hidden: int, n_outputs: int, *, weight: float) -> "AuxiliaryHead":
+        """GoogLeNet's: means at 4 x 4 places, 1 x 1, a dense layer, dropout, a dense layer."""
+        pooled = [nn.AdaptiveAvgPool2d(4), nn.Conv2d(n_in, n_maps, 1), nn.ReLU(inplace=True), nn.Flatten()]
+        dense = [nn.Linear(16 * n_maps, hidden), nn.ReLU(inplace=True), nn.Dropout(0.7), nn.Linear(hidden, n_outputs)]
+        return cls(nn.Sequential(*pooled, *dense), weight=weight)
+
+    @classmethod
+    def of_kernels(
+        cls, n_in: int, kernels: list[tuple[int, int]], n_outputs: int, *, weight: float, eps: float
+    ) -> "AuxiliaryHead":
+        """Inception v3's: means at 5 x 5 places, unpadded (channels, kernel) convolutions, one dense layer."""
+        parts: list[nn.Module] = [nn.AdaptiveAvgPool2d(5)]
+        for n_out, kernel in kernels:
+            parts += [nn.Conv2d(n_in, n_out, kernel, bias=False), nn.BatchNorm2d(n_out, eps=eps), nn.ReLU(inplace=True)]
+            n_in = n_out
+        return cls(nn.Sequential(*parts, GlobalAverage(), nn.Linear(n_in, n_outputs)), weight=weight)
+
+    def forward(self, h: Tensor) -> None:
+        self.said = [self.body(h)] if self.training else []
+
+
+def said_beside(module: nn.Module) -> list[tuple[Tensor, float]]:
+    """What side heads said in the last pass, with their weights; they forget it."""
+    found = []
+    for part in module.modules():
+        if isinstance(part, AuxiliaryHead):
+            found += [(outputs, part.weight) for outputs in part.said]
+            part.said = []
+    return found
+
+
 class SameConv2d(nn.Conv2d):
     """A convolution padded as TensorFlow's "same" pads: what weights from Keras expect at stride 2."""
 

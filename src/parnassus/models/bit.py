@@ -87,7 +87,7 @@ def bit_resnet(
     image_size: tuple[int, int],
     n_outputs: int,
     depth: int = 50,
-    width: int = 1,
+    width: float = 1.0,
     stem: str = "auto",
 ) -> nn.Module:
     """A residual net of BiT ("R50x1" is depth 50 and width 1): 32 groups, no batch normalisation, pre-activation.
@@ -97,13 +97,14 @@ def bit_resnet(
     """
     name = f"bit_resnet{depth}"
     check_width(name, width, 0.0)
+    n = max(round(32 * width), 1) if width <= 1 else 16 * round(2 * width)  # so that groups divide all channels
     net = BiT(
-        [int(width) * n for n in (256, 512, 1024, 2048)],
+        [8 * n * 2**i for i in range(4)],
         LAYOUTS[depth],
         in_channels=in_channels,
         n_outputs=n_outputs,
-        first=64 * int(width),
-        groups=32,
+        first=2 * n,
+        groups=min(n, 32),
         stem=stem_for(name, stem, image_size),
     )
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from ..layers.vision import GlobalAverage, scaled, started
+from ..errors import SettingError
+from ..layers.vision import AuxiliaryHead, GlobalAverage, scaled, started
 from ..registry import model
 from .resnet import check_width, stem_for
 
@@ -47,7 +48,15 @@ class GoogLeNet(nn.Module):
     """A stem, nine modules, channel means, one linear layer: (batch, in_channels, h, w) -> (batch, n_outputs)."""
 
     def __init__(
-        self, *, in_channels: int, n_outputs: int, width: float, stem: str, norm: bool, dropout: float
+        self,
+        *,
+        in_channels: int,
+        n_outputs: int,
+        width: float,
+        stem: str,
+        norm: bool,
+        dropout: float,
+        auxiliary: float = 0.0,
     ) -> None:
         super().__init__()
         small = stem == "small"
@@ -57,6 +66,7 @@ class GoogLeNet(nn.Module):
         parts += [unit(first, first, 1, norm=norm), unit(first, second, 3, norm=norm)]
         parts += [] if small else [nn.MaxPool2d(3, 2, ceil_mode=True)]
         n = second
+        self.sides = nn.ModuleDict()  # by the number of the part behind which each looks: modules 4a and 4d
         for given in MODULES:
             if given is None:
                 parts.append(nn.MaxPool2d(3, 2, ceil_mode=True))
@@ -64,12 +74,20 @@ class GoogLeNet(nn.Module):
             channels = tuple(scaled(width, c) for c in given)
             parts.append(Inception(n, channels, norm=norm))  # type: ignore[arg-type]
             n = channels[0] + channels[2] + channels[4] + channels[5]
+            if auxiliary and given in (MODULES[3], MODULES[6]):
+                wide, maps = max(round(1024 * width), 1), scaled(width, 128)
+                self.sides[str(len(parts) - 1)] = AuxiliaryHead.of_dense(n, maps, wide, n_outputs, weight=auxiliary)
         self.features = nn.Sequential(*parts)
         self.head = nn.Sequential(GlobalAverage(), nn.Dropout(dropout), nn.Linear(n, n_outputs))
         started(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.features(x.contiguous(memory_format=torch.channels_last)))
+        h = x.contiguous(memory_format=torch.channels_last)
+        for i, part in enumerate(self.features):
+            h = part(h)
+            if str(i) in self.sides:
+                self.sides[str(i)](h)
+        return self.head(h)
 
 
 @model.register("classifier", "regressor")
@@ -82,13 +100,18 @@ def googlenet(
     stem: str = "auto",
     norm: bool = True,
     dropout: float = 0.4,
+    auxiliary: float = 0.0,
 ) -> nn.Module:
     """GoogLeNet: nine Inception modules; norm=False leaves batch normalisation out, as the paper of 2014 had to.
+
+    With `auxiliary` (the paper's is 0.3) two side heads learn too, and are absent in use.
 
     Systems: googlenet
     Source: Szegedy et al. 2015; Baker A099, Martinez-Ramon A4.15 (5M parameters are 7.0M), Jaiswal J90.
     """
     check_width("googlenet", width, dropout)
+    if not 0 <= auxiliary < 10:
+        raise SettingError(f"model 'googlenet': auxiliary is the weight of the side heads, from 0; got {auxiliary}")
     net = GoogLeNet(
         in_channels=in_channels,
         n_outputs=n_outputs,
@@ -96,5 +119,6 @@ def googlenet(
         stem=stem_for("googlenet", stem, image_size),
         norm=norm,
         dropout=dropout,
+        auxiliary=auxiliary,
     )
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -9,6 +9,7 @@ from ..functional.criteria import Loss
 from ..functional.losses import IGNORED
 from ..functional.regularization import mixed
 from ..layers.dense import DenseBackprop, dense_backprop
+from ..layers.vision import AuxiliaryHead, said_beside
 from ..train.phase import Batch, Objective, Phase
 
 __all__ = ["Objective", "Supervised"]
@@ -21,12 +22,14 @@ class Supervised(Objective):
     has ids of categories (the view "columns" of a table).
 
     `kind` is the target's: binary, labels, multilabel or numbers. Plain dense stacks are trained in closed form,
-    everything else by autograd. A batch of blended rows (`mix`, `y_other`, ...: mixup) gives blended losses.
+    everything else by autograd. Side heads (`AuxiliaryHead`) add their weighted losses in training. A batch of blended
+    rows (`mix`, `y_other`, ...: mixup) gives blended losses.
     """
 
     def __init__(self, model: nn.Module, loss: Loss, *, kind: str, n_outputs: int | None = None) -> None:
         super().__init__()
         self.model, self.loss, self.kind, self.n_outputs = model, loss, kind, n_outputs
+        self.has_sides = any(isinstance(part, AuxiliaryHead) for part in model.modules())
 
     def phases(self) -> Sequence[Phase]:
         backprop = dense_backprop(self.model)
@@ -43,7 +46,13 @@ class Supervised(Objective):
         return self.loss.count(batch["y"], batch.get("weight"))
 
     def mean_loss(self, batch: Batch) -> Tensor:
-        outputs = self.outputs(batch)
+        loss = self.loss_of(self.outputs(batch), batch)
+        for outputs, weight in said_beside(self.model) if self.has_sides else ():
+            loss = loss + weight * self.loss_of(outputs, batch)
+        return loss
+
+    def loss_of(self, outputs: Tensor, batch: Batch) -> Tensor:
+        """The loss of outputs for the batch's answers, blended as its rows are."""
         loss = self.loss(outputs, batch["y"], batch.get("weight"))
         if "mix" not in batch:
             return loss

@@ -1,0 +1,224 @@
+"""Inception v3 and v4: wide kernels as chains of narrow ones, with batch normalisation throughout."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import SettingError
+from ..layers.vision import AuxiliaryHead, GlobalAverage, scaled, started
+from ..registry import model
+from .mobilenet import strides_for
+from .resnet import check_width
+
+LEAST = 75  # pixels a side that the paper's unpadded kernels need
+EPS = 1e-3
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A convolution with batch normalisation and ReLU; unpadded where it is `valid` or has a stride."""
+
+    n: int
+    size: int | tuple[int, int] = 1
+    stride: int = 1
+    valid: bool = False
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The mean of 3 x 3 places, or their maximum at stride 2."""
+
+    kind: str
+
+
+Step = Kernel | Pool | tuple  # a tuple of steps is a fork, whose ends are joined
+Branch = Sequence[Step]
+
+
+def k(n: int, size: int | tuple[int, int] = 1, stride: int = 1, *, valid: bool = False) -> Kernel:
+    """A kernel of n channels."""
+    return Kernel(n, size, stride, valid)
+
+
+FLAT, TALL = (1, 7), (7, 1)
+MEAN, MAX = Pool("mean"), Pool("max")
+
+
+def _a3(pooled: int) -> list[Branch]:
+    return [[k(64)], [k(48), k(64, 5)], [k(64), k(96, 3), k(96, 3)], [MEAN, k(pooled)]]
+
+
+def _c3(c: int) -> list[Branch]:
+    long = [k(c), k(c, TALL), k(c, FLAT), k(c, TALL), k(192, FLAT)]
+    return [[k(192)], [k(c), k(c, FLAT), k(192, TALL)], long, [MEAN, k(192)]]
+
+
+def _fork(n: int) -> tuple[Kernel, Kernel]:
+    return k(n, (1, 3)), k(n, (3, 1))
+
+
+E3: list[Branch] = [[k(320)], [k(384), _fork(384)], [k(448), k(384, 3), _fork(384)], [MEAN, k(192)]]
+V3: list[list[Branch]] = [
+    [[k(32, 3, 2), k(32, 3, valid=True), k(64, 3), MAX, k(80), k(192, 3, valid=True), MAX]],
+    _a3(32), _a3(64), _a3(64),
+    [[k(384, 3, 2)], [k(64), k(96, 3), k(96, 3, 2)], [MAX]],
+    _c3(128), _c3(160), _c3(160), _c3(192),
+    [[k(192), k(320, 3, 2)], [k(192), k(192, FLAT), k(192, TALL), k(192, 3, 2)], [MAX]],
+    E3, E3,
+]  # fmt: skip
+A4: list[Branch] = [[k(96)], [k(64), k(96, 3)], [k(64), k(96, 3), k(96, 3)], [MEAN, k(96)]]
+B4: list[Branch] = [
+    [k(384)],
+    [k(192), k(224, FLAT), k(256, TALL)],
+    [k(192), k(192, TALL), k(224, FLAT), k(224, TALL), k(256, FLAT)],
+    [MEAN, k(128)],
+]
+C4: list[Branch] = [
+    [k(256)], [k(384), _fork(256)], [k(384), k(448, (3, 1)), k(512, (1, 3)), _fork(256)], [MEAN, k(256)],
+]  # fmt: skip
+V4: list[list[Branch]] = [
+    [[k(32, 3, 2), k(32, 3, valid=True), k(64, 3)]],
+    [[MAX], [k(96, 3, 2)]],
+    [[k(64), k(96, 3, valid=True)], [k(64), k(64, FLAT), k(64, TALL), k(96, 3, valid=True)]],
+    [[k(192, 3, 2)], [MAX]],
+    *[A4] * 4,
+    [[k(384, 3, 2)], [k(192), k(224, 3), k(256, 3, 2)], [MAX]],
+    *[B4] * 7,
+    [[k(192), k(192, 3, 2)], [k(256), k(256, FLAT), k(320, TALL), k(320, 3, 2)], [MAX]],
+    *[C4] * 3,
+]
+SIDE = {3: 8, 4: 0}  # the module behind which the auxiliary head looks
+
+
+class Branches(nn.Module):
+    """Chains side by side, joined along the channels.
+
+    Source: Szegedy et al. 2016 and 2017; Martinez-Ramon 4.4.3.
+    """
+
+    def __init__(self, chains: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.chains = nn.ModuleList(chains)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = [chain(x) for chain in self.chains]
+        return found[0] if len(found) == 1 else torch.cat(found, 1)
+
+
+class Plans:
+    """Makes modules out of branches, for pictures of a size and a width multiplier."""
+
+    def __init__(self, image_size: tuple[int, int], width: float) -> None:
+        self.small, self.width, self.strides = min(image_size) < LEAST, width, strides_for(image_size)
+
+    def module(self, n_in: int, branches: Sequence[Branch]) -> tuple[Branches, int]:
+        """The module of these branches, and its channels; its strides are one of the net's halvings, all alike."""
+        joined = len(branches) > 1
+        halving = self.strides(2) if joined and any(_halves(step) for branch in branches for step in branch) else None
+        made = [self._chain(n_in, branch, halving) for branch in branches]
+        return Branches([chain for chain, _ in made]), sum(n for _, n in made)
+
+    def _chain(self, n_in: int, branch: Branch, halving: int | None) -> tuple[nn.Module, int]:
+        parts: list[nn.Module] = []
+        for step in branch:
+            if isinstance(step, tuple):
+                fork = [self._chain(n_in, [one], halving) for one in step]
+                parts.append(Branches([chain for chain, _ in fork]))
+                n_in = sum(n for _, n in fork)
+                continue
+            stride = (self.strides(2) if halving is None else halving) if _halves(step) else 1
+            if isinstance(step, Pool):
+                mean = nn.AvgPool2d(3, 1, 1, count_include_pad=False)
+                parts.append(mean if step.kind == "mean" else nn.MaxPool2d(3, stride, int(self.small)))
+                continue
+            n_out = scaled(self.width, step.n) if self.width != 1 else step.n
+            parts.append(self._convolution(n_in, n_out, step, stride))
+            n_in = n_out
+        return nn.Sequential(*parts), n_in
+
+    def _convolution(self, n_in: int, n_out: int, step: Kernel, stride: int) -> nn.Module:
+        height, width = (step.size, step.size) if isinstance(step.size, int) else step.size
+        bare = (step.valid or step.stride > 1) and not self.small
+        padding = (0, 0) if bare else (height // 2, width // 2)
+        conv = nn.Conv2d(n_in, n_out, (height, width), stride, padding, bias=False)
+        return nn.Sequential(conv, nn.BatchNorm2d(n_out, eps=EPS), nn.ReLU(inplace=True))
+
+
+def _halves(step: Step) -> bool:
+    return (isinstance(step, Kernel) and step.stride == 2) or (isinstance(step, Pool) and step.kind == "max")
+
+
+class InceptionNet(nn.Module):
+    """x (batch, in_channels, height, width) -> (batch, n_outputs)."""
+
+    def __init__(
+        self,
+        plan: Sequence[Sequence[Branch]],
+        *,
+        in_channels: int,
+        image_size: tuple[int, int],
+        n_outputs: int,
+        width: float,
+        dropout: float,
+        side: int,
+        auxiliary: float,
+    ) -> None:
+        super().__init__()
+        made, n = Plans(image_size, width), in_channels
+        modules: list[nn.Module] = []
+        self.side, self.auxiliary = side, None
+        for i, branches in enumerate(plan):
+            module, n = made.module(n, branches)
+            modules.append(module)
+            if auxiliary and i == side:
+                wide = [(128, 1), (768, 5)] if width == 1 else [(scaled(width, 128), 1), (scaled(width, 768), 5)]
+                self.auxiliary = AuxiliaryHead.of_kernels(n, wide, n_outputs, weight=auxiliary, eps=EPS)
+        self.features = nn.ModuleList(modules)
+        self.head = nn.Sequential(GlobalAverage(), nn.Dropout(dropout), nn.Linear(n, n_outputs))
+        started(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x.contiguous(memory_format=torch.channels_last)
+        for i, module in enumerate(self.features):
+            h = module(h)
+            if self.auxiliary is not None and i == self.side:
+                self.auxiliary(h)
+        return self.head(h)
+
+
+@model.sizes("classifier", "regressor", version=("3", "4"))
+def inception_v(
+    *,
+    in_channels: int,
+    image_size: tuple[int, int],
+    n_outputs: int,
+    version: str = "3",
+    width: float = 1.0,
+    dropout: float = 0.5,
+    auxiliary: float = 0.0,
+) -> nn.Module:
+    """Inception v3 or v4; with `auxiliary` (0.3 is usual, v3 alone) a side head learns too, and is absent in use.
+
+    v2 is `googlenet` with norm=True, as the paper on batch normalisation trained it. Pictures below 75 pixels have
+    padded kernels and fewer strides.
+
+    Systems: inception-v3
+    Source: Szegedy et al. 2016 and 2017; Martinez-Ramon 4.4.3 (A4.15).
+    """
+    name = f"inception_v{version}"
+    check_width(name, width, dropout)
+    if not 0 <= auxiliary < 10 or (auxiliary and version == "4"):
+        raise SettingError(f"model {name!r}: auxiliary is a weight from 0, and v4 has no side head; got {auxiliary}")
+    net = InceptionNet(
+        V3 if version == "3" else V4,
+        in_channels=in_channels,
+        image_size=image_size,
+        n_outputs=n_outputs,
+        width=width,
+        dropout=dropout,
+        side=SIDE[int(version)],
+        auxiliary=auxiliary,
+    )
+    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
