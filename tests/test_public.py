@@ -13,7 +13,7 @@ FROZEN = {
     "Autoencoder", "Generator", "Clusterer", "Density", "KMeans", "GaussianMixture", "NaiveBayes", "RBM", "DBN",
     "__version__", "Classifier", "Regressor", "load", "keep_memory", "optimize", "find_rate", "summary", "drift",
     "cross_validate", "bias_variance", "SelectColumns", "project", "learning_curve", "validation_curve", "compare",
-    "cluster_series", "find_motifs", "match_pattern", "segment_series",
+    "AnomalyDetector", "cluster_series", "find_motifs", "match_pattern", "segment_series",
     "choose_sequence_model", "sample", "fit_variational",
     "Table", "Image", "HMM", "Forecaster", "LanguageModel", "Embedder", "Text", "Sequences", "Speech", "SpeechRecognizer",
     "Translator",

@@ -63,6 +63,7 @@ _PUBLIC = {
     "initializer": "registry",
     "regularizer": "registry",
     "inference": "registry",
+    "AnomalyDetector": "estimators.anomaly_detector",
     "cluster_series": "patterns",
     "find_motifs": "patterns",
     "match_pattern": "patterns",

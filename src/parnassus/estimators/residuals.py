@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ..data.covariates import known_ahead
-from ..data.series import Panel, where_of
+from ..data.series import Panel, read_panel, where_of
 from ..data.series_windows import training_spans
 from ..errors import DataError, FileError, SettingError, did_you_mean
 from ..evaluation.result import Evaluation
@@ -26,10 +26,18 @@ if TYPE_CHECKING:
 Arrays = list[np.ndarray]
 
 
-def one_step_errors(self: "Forecaster") -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each series the steps (n,) that have a one-step forecast, and truth minus forecast there (n,)."""
-    codec, panel = self.codec_, self.panel_
+def one_step_errors(self: "Forecaster", X: Any = None) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each series the steps (n,) that have a one-step forecast, and truth minus forecast there (n,).
+
+    X : other series than those of fit, for models that learn from windows.
+    """
+    codec, panel = self.codec_, self.panel_ if X is None else read_panel(X, self.panel_.reading)
     if isinstance(self.objective_, Local):
+        if X is not None:
+            raise SettingError(
+                f"{self.model_name} knows the series of fit alone; for errors in other series take a model that learns "
+                "from windows, such as 'ridge' or 'gru'"
+            )
         found = []
         for track in panel.tracks:
             y = codec.values(track.y, track.name)

@@ -86,12 +86,13 @@ def estimator_kinds() -> dict[str, type["Estimator"]]:
 
 
 def rebuilt(tree: Mapping[str, Any]) -> Any:
-    """The estimator that `tree_of` took apart, or the Conformal that holds one."""
+    """The estimator that `tree_of` took apart, or what holds one."""
     kinds = estimator_kinds()
-    if tree["estimator"] == "Conformal":
+    if tree["estimator"] in ("AnomalyDetector", "Conformal"):
+        from .anomaly_detector import AnomalyDetector
         from .conformal import Conformal
 
-        return Conformal.from_tree(tree)
+        return {kind.__name__: kind for kind in (AnomalyDetector, Conformal)}[tree["estimator"]].from_tree(tree)
     if tree["estimator"] not in kinds:
         raise DataError(f"this version has no estimator {tree['estimator']!r}; it has {', '.join(sorted(kinds))}")
     self = kinds[tree["estimator"]](**{k: rich(v) for k, v in tree["params"].items()})

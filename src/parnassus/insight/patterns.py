@@ -117,3 +117,20 @@ def groups_of_series(series: Sequence[ArrayLike], labels: ArrayLike, centres: Ar
         ax.plot(middle[k], color=BLUE)
         ax.set_title(f"{k}: {len(own)} series")
     return figure
+
+
+@styled
+def anomalies_on_series(
+    series: ArrayLike, times: ArrayLike, scores: ArrayLike, odd: ArrayLike, threshold: float
+) -> "Figure":
+    """A series with its odd steps marked, and below it the score of every step beside the threshold."""
+    y, t, score, bad = np.asarray(series), np.asarray(times), np.asarray(scores), np.asarray(odd, dtype=bool)
+    figure, (above, below) = canvas(2, 1, width=9.6, height=4.4, label="Anomalies", sharex=True)
+    above.plot(t, y, color=INK, linewidth=0.9)
+    above.plot(t[bad], y[bad], ".", color=VERMILION, markersize=5, label="odd")
+    above.set_title(f"{int(bad.sum())} odd steps of {len(y):,}")
+    below.plot(t, score, color=BLUE, linewidth=1.0)
+    below.axhline(threshold, color=VERMILION, linestyle="--", linewidth=0.9, label="threshold")
+    below.set_title("score")
+    below.legend(loc="upper left")
+    return figure

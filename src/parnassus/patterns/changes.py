@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..data.strand import strand_of
 from ..errors import SettingError
 from ..functional.changes import Cost, best_cuts, cuts_into
-from .strand import strand_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

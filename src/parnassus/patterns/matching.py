@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..data.strand import Strand, strand_of
 from ..errors import DataError, SettingError, did_you_mean
 from ..functional.dtw import dtw_distances
 from ..functional.series_shapes import z_normalized
 from ..functional.subsequences import distance_profile
 from ..functional.subsequences.repeats import nearest_places
 from ..functional.subsequences.windows import checked
-from .strand import Strand, strand_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

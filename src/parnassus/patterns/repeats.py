@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..data.strand import strand_of
 from ..errors import SettingError
 from ..functional.subsequences import matrix_profile
 from ..functional.subsequences.repeats import Motif, discords, motifs
-from .strand import strand_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,5 +1,6 @@
-"""One series as these functions take it: its numbers, and the time of each."""
+"""One series as a user gave it: its numbers, and the time of each."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.series import Reading, read_panel
-from ..errors import DataError
+from ..errors import DataError, DataWarning
+from .series import Reading, read_panel
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,13 @@ class Strand:
 
 
 def strand_of(X: Any, **reading: Any) -> Strand:
-    """The one series in X; several are refused."""
-    panel = read_panel(X, Reading(**reading))
+    """The one series in X; several are refused. Where `target` names a column, the others may be anything."""
+    target = reading.pop("target", None)
+    with warnings.catch_warnings():
+        if target is not None:
+            reading["target"] = (target,) if isinstance(target, str) else tuple(target)
+            warnings.filterwarnings("ignore", message="the columns .* are not used", category=DataWarning)
+        panel = read_panel(X, Reading(**reading))
     if len(panel.tracks) != 1:
         names = ", ".join(repr(n) for n in panel.names[:5])
         raise DataError(

@@ -1,0 +1,300 @@
+"""What is odd in a series: a score and a verdict for every step."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+
+from .. import store
+from ..data.strand import Strand, strand_of
+from ..errors import DataError, SettingError, did_you_mean
+from ..evaluation.classification import evaluate_classification
+from ..evaluation.result import Evaluation
+from ..functional.subsequences import matrix_profile
+from .autoencoder import Autoencoder
+from .base import Estimator
+from .density import Density
+from .forecaster import Forecaster
+from .protocol import Settings, not_fitted_error
+from .residuals import one_step_errors
+from .saving import plain, rebuilt, rich, tree_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+METHODS = ("matrix_profile", "forecast", "autoencoder", "density")
+NO_PROBABILITIES = ("log_loss", "brier", "expected_calibration_error")  # scores are in order, and say no more
+ROWS = 2000  # windows that a model learns from at most
+
+
+@dataclass(frozen=True)
+class Anomalies:
+    """The odd stretches of a series, the oddest first.
+
+    Attributes
+    ----------
+    starts, ends : the times of their first and last steps; peaks : of their worst; scores : the score there.
+    steps : (time,) the score of every step, NaN where there is none; odd : which of them are odd.
+    """
+
+    starts: np.ndarray
+    ends: np.ndarray
+    peaks: np.ndarray
+    scores: np.ndarray
+    steps: np.ndarray
+    odd: np.ndarray
+    threshold: float
+    series: np.ndarray
+    times: np.ndarray
+
+    def table(self) -> Any:
+        """A pandas frame, a row a stretch: start, end, peak, score."""
+        import pandas as pd
+
+        return pd.DataFrame({"start": self.starts, "end": self.ends, "peak": self.peaks, "score": self.scores})
+
+    def __str__(self) -> str:
+        head = f"{len(self.starts)} odd stretches among {len(self.series):,} steps (score above {self.threshold:.4g})"
+        rows = [
+            f"  {a} to {b}: score {s:.4g} at {p}"
+            for a, b, s, p in zip(self.starts, self.ends, self.scores, self.peaks, strict=True)
+        ]
+        return "\n".join([head, *rows[:10], *([f"  and {len(rows) - 10} more"] if len(rows) > 10 else [])])
+
+    def plot(self) -> "Figure":
+        """The series with its odd stretches marked, and the score of every step beside the threshold."""
+        from ..insight.patterns import anomalies_on_series
+
+        return anomalies_on_series(self.series, self.times, self.steps, self.odd, self.threshold)
+
+
+class AnomalyDetector(Settings):
+    """Steps of a series that are unlike what it usually does.
+
+    Parameters
+    ----------
+    method : "matrix_profile" (distance of a stretch to its nearest neighbour in the series of fit), "forecast" (error
+        of a one-step forecast, in robust deviations), "autoencoder" (error of a rebuilt stretch), "density" (how
+        unlikely a stretch is). Or an estimator with settings of its own: `pn.Forecaster("lstm", horizon=1)`,
+        `pn.Autoencoder("lstm_ae", epochs=50)`, `pn.Density("gmm", n_components=5)`.
+    window : steps of a stretch; None takes 30, or less in a short series. A forecaster says its own by `history`.
+    quantile : the share of the steps of fit whose score lies below the threshold; 1 takes the largest of them.
+    threshold : a score above which a step is odd, in place of `quantile`.
+
+    A stretch lends its score to the steps that it covers: a step's is the least of them, so that what is near an odd
+    step is not odd itself. An autoencoder's error is known step by step, and is averaged over the stretches.
+
+    Attributes: `threshold_`, `window_`, `estimator_` (None for "matrix_profile").
+
+    Systems: series-anomaly
+    Source: Baker 6.2.5 (residuals and discords); Martinez-Ramon example 7.4.1 and problem 5.10, with a threshold that
+    can be set, and the window itself as the autoencoder's target (F7-22).
+    """
+
+    task = "anomaly_detector"
+    roles: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self,
+        method: Any = "matrix_profile",
+        *,
+        window: int | None = None,
+        quantile: float = 0.99,
+        threshold: float | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.method, self.window, self.quantile, self.threshold, self.seed = method, window, quantile, threshold, seed
+
+    # --- fit --------------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any = None, **reading: Any) -> Self:
+        """Learn what is usual from one series X; y is not used.
+
+        reading: how X is read: `target`, `time`, `missing`, ... as in `pn.Forecaster`.
+        """
+        self._check()
+        for name in [k for k in vars(self) if k.endswith("_")]:
+            delattr(self, name)
+        strand = strand_of(X, **reading)
+        y_, n = strand.y.numpy(), len(strand.y)
+        window = min(30, n // 4) if self.window is None else self.window
+        if window < 2 or n < 2 * window:
+            raise DataError(f"the series has {n} steps; two windows of {max(window, 2)} need {2 * max(window, 2)}")
+        self.window_, self.series_, self.reading_ = window, y_, dict(reading)
+        self.estimator_ = self._made()
+        if isinstance(self.estimator_, Forecaster):
+            if self.estimator_.history is None and self.window is not None:
+                self.estimator_.set_params(history=window)
+            errors = one_step_errors(self.estimator_.fit(y_))[0][1]
+            self.center_ = float(np.median(errors))
+            self.spread_ = float(np.median(np.abs(errors - self.center_)) / 0.6744897501960817) or float(errors.std())
+            if not self.spread_ > 0:
+                raise DataError("every one-step forecast of the series is exact, so no error is usual")
+        elif self.estimator_ is not None:
+            rows = self._rows(y_)
+            self.estimator_.fit(self._stretches(rows[:: max(1, -(-len(rows) // ROWS))]))
+        usual = self._scores(strand, self_too=True)
+        usual = usual[np.isfinite(usual)]
+        self.threshold_ = float(np.quantile(usual, self.quantile)) if self.threshold is None else float(self.threshold)
+        return self
+
+    def _check(self) -> None:
+        if isinstance(self.method, str) and self.method not in METHODS:
+            raise SettingError(f"method={self.method!r}; {did_you_mean(self.method, METHODS)}")
+        if not isinstance(self.method, str | Forecaster | Autoencoder | Density):
+            raise SettingError(
+                f"method is one of {', '.join(METHODS)}, or a Forecaster, Autoencoder or Density; got {self.method!r}"
+            )
+        if self.window is not None and (isinstance(self.window, bool) or self.window < 2):
+            raise SettingError(f"window is a number of steps of at least 2; got {self.window!r}")
+        if isinstance(self.quantile, bool) or not 0 < self.quantile <= 1:
+            raise SettingError(f"quantile is a share of the steps in (0, 1]; got {self.quantile!r}")
+
+    def _made(self) -> Any:
+        """A fresh estimator by the method's name, or a copy of the one given."""
+        if isinstance(self.method, Estimator):
+            return type(self.method)(**self.method.get_params(deep=False))
+        if self.method == "forecast":
+            return Forecaster("ridge", horizon=1, seed=self.seed)
+        if self.method == "autoencoder":
+            return Autoencoder("lstm_ae", epochs=30, seed=self.seed)
+        if self.method == "density":
+            return Density("gmm", n_components=3, reg_covar=1e-4, seed=self.seed)
+        return None
+
+    def _rows(self, y: np.ndarray) -> np.ndarray:
+        return np.lib.stride_tricks.sliding_window_view(y, self.window_)
+
+    def _stretches(self, rows: np.ndarray) -> Any:
+        """Windows (n, window) as the estimator takes them."""
+        return list(rows[:, :, None].copy()) if isinstance(self.estimator_, Autoencoder) else rows.copy()
+
+    # --- use --------------------------------------------------------------------------------------
+
+    def _scores(self, strand: Strand, *, self_too: bool = False) -> np.ndarray:
+        y, made = strand.y.numpy(), self.estimator_
+        if isinstance(made, Forecaster):
+            at, errors = one_step_errors(made, None if self_too else y)[0]
+            score = np.full(len(y), np.nan)
+            score[at] = np.abs(errors - self.center_) / self.spread_
+            return score
+        if isinstance(made, Autoencoder):
+            rows = self._rows(y)
+            again = np.asarray(made.reconstruct(self._stretches(rows)))[:, :, 0]
+            return _mean_of_windows(np.abs(again - rows), len(y))
+        if made is not None:
+            return _least_of_windows(-np.asarray(made.score_samples(self._stretches(self._rows(y)))), self.window_)
+        own = torch.from_numpy(self.series_)
+        found = matrix_profile(strand.y, self.window_, other=None if self_too else own)
+        return _least_of_windows(found.distance.numpy(), self.window_)
+
+    def _asked(self, X: Any) -> tuple[Strand, np.ndarray]:
+        if not hasattr(self, "threshold_"):
+            raise not_fitted_error()(f"This {type(self).__name__} instance is not fitted yet; call fit first")
+        strand = strand_of(X, **self.reading_)
+        y = strand.y.numpy()
+        if len(y) < self.window_:
+            raise DataError(f"X has {len(y)} steps, fewer than the window of {self.window_}")
+        return strand, self._scores(strand, self_too=np.array_equal(y, self.series_))
+
+    def anomaly_score(self, X: Any) -> np.ndarray:
+        """How odd each step is (time,); NaN where a forecast has no history yet."""
+        return self._asked(X)[1]
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Whether each step is odd (time,) bool: its score is above `threshold_`."""
+        return self._asked(X)[1] > self.threshold_
+
+    def find(self, X: Any) -> Anomalies:
+        """The odd stretches of X: steps that are odd one after the other, the worst first."""
+        strand, score = self._asked(X)
+        odd = score > self.threshold_
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], odd.astype(int), [0]])))
+        spans = [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
+        spans.sort(key=lambda span: -float(score[span[0] : span[1]].max()))
+        peaks = np.array([a + int(score[a:b].argmax()) for a, b in spans], dtype=int)
+        starts, ends = (np.array([s[i] for s in spans], dtype=int) for i in (0, 1))
+        t = strand.times
+        return Anomalies(
+            t[starts], t[ends - 1], t[peaks], score[peaks], score, odd, self.threshold_, strand.y.numpy(), t
+        )
+
+    def evaluate(self, X: Any, y: ArrayLike) -> Evaluation:
+        """Precision, recall, F1 and the curves against y (time,), 1 or True where a step is odd; others are usual."""
+        _, score = self._asked(X)
+        truth = np.asarray(y)
+        if truth.shape != score.shape or not np.isin(truth, (0, 1)).all():
+            raise DataError(f"y says of each of the {len(score)} steps whether it is odd, 0 or 1; got {truth.shape}")
+        if len(np.unique(truth)) < 2:
+            raise DataError("y holds one kind of step alone; precision and recall need odd steps and usual ones")
+        level = np.nan_to_num(score, nan=-np.inf)
+        share = _as_shares(level, self.threshold_)
+        prior = [1 - truth.mean(), truth.mean()]
+        both = np.stack([1 - share, share], 1)
+        found = evaluate_classification(truth.astype(int), both, classes=["usual", "odd"], prior=prior, seed=self.seed)
+        found.metrics = [m for m in found.metrics if m.name not in NO_PROBABILITIES]
+        found.curves.pop("calibration", None)
+        return found
+
+    # --- one file ---------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the settings, the estimator and what is usual to one file, which `pn.load` reads."""
+        store.save(path, self.to_tree())
+
+    def to_tree(self) -> dict[str, Any]:
+        """What the file holds."""
+        if not hasattr(self, "threshold_"):
+            raise not_fitted_error()(f"This {type(self).__name__} instance is not fitted yet; call fit first")
+        params = self.get_params(deep=False)
+        if isinstance(self.method, Estimator):
+            own = {k: plain(v) for k, v in self.method.get_params(deep=False).items()}
+            params["method"] = {"unfitted": [type(self.method).__name__, own]}
+        learned = ("window_", "series_", "threshold_", "center_", "spread_", "reading_")
+        return {
+            "estimator": type(self).__name__,
+            "params": {k: v if k == "method" else plain(v) for k, v in params.items()},
+            "learned": {k: plain(getattr(self, k)) for k in learned if hasattr(self, k)},
+            "inner": None if self.estimator_ is None else tree_of(self.estimator_),
+        }
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> Self:
+        """The detector that `to_tree` took apart."""
+        params = {k: v if k == "method" else rich(v) for k, v in tree["params"].items()}
+        if isinstance(params["method"], dict):
+            name, own = params["method"]["unfitted"]
+            kind = next(k for k in (Forecaster, Autoencoder, Density) if k.__name__ == name)
+            params["method"] = kind(**{k: rich(v) for k, v in own.items()})
+        self = cls(**params)
+        for name, value in tree["learned"].items():
+            setattr(self, name, rich(value))
+        self.estimator_ = None if tree["inner"] is None else rebuilt(tree["inner"])
+        return self
+
+
+def _least_of_windows(score: np.ndarray, window: int) -> np.ndarray:
+    """Scores of windows (n - window + 1,) as scores of steps (n,): the least of those that cover a step."""
+    padded = np.pad(score, window - 1, constant_values=np.inf)
+    return np.lib.stride_tricks.sliding_window_view(padded, window).min(1)
+
+
+def _mean_of_windows(errors: np.ndarray, n: int) -> np.ndarray:
+    """Errors (n_windows, window) of the steps in each window as the mean of each step's (n,)."""
+    total, count = np.zeros(n), np.zeros(n)
+    for k in range(errors.shape[1]):
+        total[k : k + len(errors)] += errors[:, k]
+        count[k : k + len(errors)] += 1
+    return total / count
+
+
+def _as_shares(score: np.ndarray, threshold: float) -> np.ndarray:
+    """Scores as numbers in (0, 1) in the same order, above a half exactly where they are above the threshold."""
+    order = np.unique(score)
+    rank = np.searchsorted(order, score) / max(1, len(order) - 1)
+    above = score > threshold
+    return np.where(above, 0.51 + 0.49 * rank, 0.49 * rank)
