@@ -27,6 +27,7 @@ _PUBLIC = {
     "HMM": "estimators.hmm",
     "Forecaster": "estimators.forecaster",
     "LanguageModel": "estimators.language_model",
+    "Embedder": "estimators.embedder",
     "SpeechRecognizer": "estimators.speech_recognizer",
     "Translator": "estimators.translator",
     "Bagging": "ensembles.bagging",

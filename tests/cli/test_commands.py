@@ -277,7 +277,8 @@ def test_verify_says_what_was_measured_and_fails_where_it_differs(capsys, monkey
 
 
 @pytest.mark.parametrize(("task", "name"), [
-    ("forecaster", "pn.Forecaster"), ("language-model", "pn.LanguageModel"), ("embedder", "pn.Embedder"), ("segmenter", "pn.Segmenter"),
+    ("forecaster", "pn.Forecaster"), ("language-model", "pn.LanguageModel"), ("segmenter", "pn.Segmenter"),
+    ("embedder", "pn.Embedder"),
 ])  # fmt: skip
 def test_tasks_that_are_learned_from_python_say_so(capsys, task, name):
     assert main(["train", task, "data.txt"]) == 2

@@ -15,7 +15,6 @@ import parnassus as pn
 from parnassus import store
 from parnassus.data.chunks import Chunks, Spilled
 from parnassus.data.codec import Codec, codec_kinds
-from parnassus.data.corpus import Corpus
 from parnassus.data.detection import Boxes, BoxTargets
 from parnassus.data.holed import HoledTable
 from parnassus.data.masks import MaskTargets
@@ -81,7 +80,6 @@ SAMPLES = {
         pn.Image, SHADES, SHADES * 255, ("255", "uint8"), np.rint(SHADES * 255).astype(np.uint8)
     ),
     "words": Sample(pn.Text, TEXTS, [3, 4], ("3", "int", "text"), TEXTS),
-    "words of a vocabulary": Sample(Corpus, TEXTS, [3, 4], ("row 0", "int")),
     "bytes": Sample(lambda: pn.Text(unit="bytes"), TEXTS, [None], ("row 0", "missing"), TEXTS),
     "sounds": Sample(lambda: pn.Speech(sample_rate=16000), SOUNDS, [SOUNDS[0], np.zeros(99)], ("sound 1", "25 ms")),
     "cepstra of sounds": Sample(
@@ -148,8 +146,9 @@ TARGETS = {
         ("picture 0", "'c'", "'a', 'b'"),
     ),
 }
-# a stream of texts, whose rows are no texts, and the target that is cut out of it: tests/data/test_token_stream.py
-STREAMED = {"token_stream", "next_token"}
+# a stream of texts, whose rows are no texts, and the target that is cut out of it: tests/data/test_token_stream.py;
+# texts laid end to end without padding: tests/data/test_corpus.py
+STREAMED = {"token_stream", "next_token", "corpus"}
 inputs = pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
 targets = pytest.mark.parametrize("sample", TARGETS.values(), ids=TARGETS)
 both = pytest.mark.parametrize("sample", [*SAMPLES.values(), *TARGETS.values()], ids=[*SAMPLES, *TARGETS])

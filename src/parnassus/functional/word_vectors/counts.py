@@ -48,9 +48,7 @@ def window_pairs(ids: Tensor, lengths: Tensor, *, window: int, side: str = "both
     >>> pairs.centers.tolist(), pairs.contexts.tolist()
     ([7, 8, 8, 9], [8, 7, 9, 8])
     """
-    if side not in SIDES:
-        raise SettingError(f"side is one of {', '.join(SIDES)}; got {side!r}")
-    check_window(window)
+    check_window(window, side)
     text = torch.arange(len(lengths)).repeat_interleave(lengths)
     place = torch.arange(len(ids))
     found = []
@@ -70,8 +68,10 @@ def window_pairs(ids: Tensor, lengths: Tensor, *, window: int, side: str = "both
     return Pairs(ids[centers].long(), ids[contexts].long(), (centers - contexts).abs())
 
 
-def check_window(window: int) -> None:
-    """Refuses a window that holds no word beside its centre."""
+def check_window(window: int, side: str = "both") -> None:
+    """Refuses a window that holds no word beside its centre, and a side that is none."""
+    if side not in SIDES:
+        raise SettingError(f"side is one of {', '.join(SIDES)}; got {side!r}")
     if isinstance(window, bool) or not isinstance(window, int) or window < 1:
         raise SettingError(f"window is a whole number of at least 1: words on each side that are looked at; {window!r}")
 
@@ -93,7 +93,7 @@ def cooccurrence(
     """
     if by_distance not in ("one", "inverse"):
         raise SettingError(f"by_distance is 'one' or 'inverse'; got {by_distance!r}")
-    check_window(window)
+    check_window(window, side)
     text = torch.arange(len(lengths)).repeat_interleave(lengths)
     parts = []
     for k in range(1, min(window, int(lengths.max()) - 1 if len(lengths) else 0) + 1):  # bounds what is held at once
