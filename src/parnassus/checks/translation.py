@@ -1,0 +1,147 @@
+"""Translation against sacrebleu, torch and transformers: scores of texts, logits, and the beam."""
+
+import importlib
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..functional.metrics.translation import bleu, chrf
+from ..functional.recurrence import elman_step
+from ..functional.rtrl import rtrl
+from ..models.transformer import Transformer
+from ..objectives.translation import Translation
+from ..train.randomness import kept_random
+from . import check
+
+SAID = ["the cat sat on the mat .", "it was 3,000 metres high", "no", "a well-known (old) story", ""]
+DUE = [["the cat sat on a mat ."], ["it is 3,000 metres high !"], ["yes"], ["the well-known, old story"], ["a word"]]
+SIZES = (120, 32, 2, 4)  # ids, width, layers, heads
+
+
+@check("bleu", oracle="sacrebleu", tolerance=1e-9)
+def bleu_against_sacrebleu() -> float:
+    """Five texts under three ways to cut words and four smoothings: the largest difference, of 100."""
+    peer: Any = importlib.import_module("sacrebleu.metrics")
+    streams = [[texts[0] for texts in DUE]]
+    worst = abs(chrf(SAID, DUE, n_words=2) - peer.CHRF(word_order=2).corpus_score(SAID, streams).score)
+    for cut in ("13a", "none", "char"):
+        for smoothing in ("exp", "floor", "add_k", "none"):
+            theirs = peer.BLEU(tokenize=cut, smooth_method=smoothing.replace("_", "-")).corpus_score(SAID, streams)
+            ours = bleu(SAID, DUE, tokenize=cut, smoothing=smoothing)
+            worst = max(worst, abs(ours.score - theirs.score))
+    return worst
+
+
+@check("bleu", oracle="(derived)", tolerance=5e-4)
+def bleu_of_the_clipping_example() -> float:
+    """Seven times "the" against "the cat is on the mat": 2 of 7."""
+    return abs(bleu(["the " * 7], ["the cat is on the mat"], max_n=1).precisions[0] - 200 / 7)
+
+
+@check("rtrl", oracle="torch", tolerance=1e-12)
+def forward_sensitivities_against_autograd() -> float:
+    """Gradients carried forward over nine steps, and those of backpropagation through time."""
+    g = torch.Generator().manual_seed(0)
+    shapes = ((9, 3), (9, 2), (5, 3), (5, 5), (5,), (2, 5), (2,))
+    x, y, *weights = (torch.randn(*shape, generator=g, dtype=torch.float64) / 2 for shape in shapes)
+    w_x, w_h, b, w_o, b_o = leaves = [w.clone().requires_grad_() for w in weights]
+    with torch.enable_grad():
+        h, loss = x.new_zeros(1, 5), x.new_zeros(())
+        for x_t, y_t in zip(x, y, strict=True):
+            h = elman_step(x_t[None], h, w_x, w_h, b)
+            loss = loss + (h[0] @ w_o.T + b_o - y_t).square().sum() / 2
+        wanted = torch.autograd.grad(loss, leaves)
+    found = rtrl(x, y, *weights)
+    return max(float((a - b).abs().max()) for a, b in zip(found[1:], wanted, strict=True))
+
+
+@check("transformer-nmt", "beam-search", oracle="transformers", tolerance=1e-4)
+def beams_against_transformers() -> float:
+    """Hypotheses and scores of six sentences under a Marian net's weights, beam 4; different ids count infinite."""
+    with kept_random(torch.device("cpu"), 0):
+        peer = marian(*SIZES, n_places=40)
+        x, lengths = torch.randint(2, SIZES[0] - 1, (6, 9)), torch.tensor([9, 8, 5, 3, 9, 1])
+    inside = torch.arange(9) < lengths[:, None]
+    x = torch.where(inside, x, 0)
+    with torch.no_grad():
+        ours = of_marian(peer, *SIZES).translate({"x": x, "lengths": lengths}, n_tokens=12, beam=4, never=[0])
+        theirs = generated(peer, x, inside, beam=4, n_new=12)
+    worst, end = 0.0, SIZES[0] - 1
+    for ((ids, score),), row, s in zip(ours, theirs.sequences.tolist(), theirs.sequences_scores.tolist(), strict=True):
+        due = row[1 : row.index(end, 1) + 1] if end in row[1:] else row[1:]
+        worst = max(worst, abs(score - s) if ids == due else math.inf)
+    return worst
+
+
+# --- Marian's layout --------------------------------------------------------------------------------------------------
+
+
+def marian(n_ids: int, width: int, n_layers: int, n_heads: int, n_places: int) -> Any:
+    """transformers' Marian net with random weights; the last id ends a text and begins it."""
+    transformers: Any = importlib.import_module("transformers")
+    transformers.logging.set_verbosity_error()
+    config = transformers.MarianConfig(
+        vocab_size=n_ids, d_model=width, encoder_layers=n_layers, decoder_layers=n_layers,
+        encoder_attention_heads=n_heads, decoder_attention_heads=n_heads, encoder_ffn_dim=4 * width,
+        decoder_ffn_dim=4 * width, activation_function="relu", dropout=0.0, max_position_embeddings=n_places,
+        scale_embedding=True, pad_token_id=0, eos_token_id=n_ids - 1, decoder_start_token_id=n_ids - 1,
+        forced_eos_token_id=None, bos_token_id=None,
+    )  # fmt: skip
+    net = transformers.MarianMTModel(config).eval()
+    for parameter in net.parameters():  # first weights are so small that all hypotheses are alike
+        if parameter.ndim > 1 and parameter.requires_grad:
+            nn.init.normal_(parameter, std=0.05)
+    net.tie_weights()
+    return net
+
+
+def of_marian(peer: Any, n_ids: int, width: int, n_layers: int, n_heads: int) -> Translation:
+    """Our net with a Marian net's weights; its table of sinusoids, whose columns stand in another order, is copied."""
+    net = Transformer(
+        n_ids, n_ids, width=width, n_heads=n_heads, n_layers=n_layers, hidden=4 * width, dropout=0.0, tied="all",
+        final_norm=False, positions="learned", context=peer.config.max_position_embeddings,
+    ).eval()  # fmt: skip
+    with torch.no_grad():
+        net.targets.weight.copy_(peer.model.shared.weight)
+        for place, part in ((net.source_place, peer.model.encoder), (net.target_place, peer.model.decoder)):
+            place.weight.copy_(part.embed_positions.weight)  # type: ignore[operator]
+        for one, other in zip(net.encoder.layers, peer.model.encoder.layers, strict=True):
+            _layer(one, other)
+            _dense(one.norm1, other.self_attn_layer_norm)
+            _dense(one.norm2, other.final_layer_norm)
+        for one, other in zip(net.decoder.layers, peer.model.decoder.layers, strict=True):
+            _layer(one, other)
+            _attention(one.cross, other.encoder_attn)
+            _dense(one.norm1, other.self_attn_layer_norm)
+            _dense(one.norm2, other.encoder_attn_layer_norm)
+            _dense(one.norm3, other.final_layer_norm)
+    return Translation(net, n_ids).eval()
+
+
+def _layer(one: Any, other: Any) -> None:
+    _attention(one.attention, other.self_attn)
+    _dense(one.feed_forward.inner, other.fc1)
+    _dense(one.feed_forward.outer, other.fc2)
+
+
+def _attention(one: Any, other: Any) -> None:
+    parts = (other.q_proj, other.k_proj, other.v_proj)
+    one.qkv.weight.copy_(torch.cat([p.weight for p in parts]))
+    one.qkv.bias.copy_(torch.cat([p.bias for p in parts]))
+    _dense(one.out, other.out_proj)
+
+
+def _dense(one: Any, other: Any) -> None:
+    one.weight.copy_(other.weight)
+    one.bias.copy_(other.bias)
+
+
+def generated(peer: Any, x: Tensor, inside: Tensor, *, beam: int, n_new: int) -> Any:
+    """What transformers' beam search writes, with scores that are mean ln p, its search as long as ours."""
+    return peer.generate(
+        x, attention_mask=inside.long(), num_beams=beam, do_sample=False, early_stopping="never", length_penalty=1.0,
+        max_new_tokens=n_new, output_scores=True, return_dict_in_generate=True, bad_words_ids=[[0]],
+        renormalize_logits=True,
+    )  # fmt: skip
