@@ -71,6 +71,34 @@ def models(*, task: str | None, modality: str | None, json: bool) -> int:
     return 0
 
 
+def costs(*, size: int | None, json: bool) -> int:
+    """Nets for pictures, each built without memory and counted on one picture."""
+    from dataclasses import asdict
+
+    from ..insight.zoo import net_costs
+
+    if size is not None and size < 8:
+        raise SettingError(f"--size is pixels a side, at least 8; got {size}")
+    console, found = Console(json=json), net_costs(size=size)
+    rows = [("model", "pixels", "parameters", "multiply-adds", "memory", "year", "top-1", "top-5")]
+    rows += [
+        (
+            one.name,
+            str(one.size),
+            f"{one.n_parameters:,}",
+            f"{one.n_products / 1e9:.3f} G",
+            f"{one.n_bytes / 2**20:.0f} MiB",
+            *("-" if v is None else f"{v}" for v in (one.year, one.top1, one.top5)),
+        )
+        for one in found
+    ]
+    console.table(rows)
+    console.say("\n1,000 classes, one picture with colours; memory is weights and maps in float32.")
+    console.say("Years and shares of ImageNet's validation pictures are cited (torchvision, Keras), not measured here.")
+    console.result([asdict(one) for one in found])
+    return 0
+
+
 def takes(builder: Declared) -> str:
     """What a model takes, in words."""
     return ", ".join(TAKES[fact] for fact in builder.facts if fact in TAKES) or "anything"

@@ -252,12 +252,15 @@ def models(
     *,
     task: Annotated[str | None, Parameter(help="those that serve this task, such as classifier")] = None,
     modality: Annotated[str | None, Parameter(help="those that take table, text, image or sequence data")] = None,
+    costs: Annotated[bool, Parameter(help="nets for pictures with parameters, multiply-adds and memory")] = False,
+    size: Annotated[int | None, Parameter(help="with --costs, pixels a side; each net's own without it")] = None,
     json: Json = False,
 ) -> int:
-    """List the models: what they serve, what they take, what can be set."""
+    """List the models: what they serve, what they take, what can be set, or what they cost."""
+    from .catalogue import costs as counted
     from .catalogue import models as work
 
-    return work(task=task, modality=modality, json=json)
+    return counted(size=size, json=json) if costs else work(task=task, modality=modality, json=json)
 
 
 def systems(
