@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..data.corpus import Corpus
 from ..data.sources import Columns
+from ..data.word_rows import WordRows
 from ..data.word_vectors import write_vectors
 from ..errors import DataError, DataWarning, SettingError, did_you_mean
 from ..evaluation.result import Evaluation
@@ -267,6 +268,14 @@ class Embedder(Estimator):
 
         chosen = self.words_[:n] if words is None else list(words)
         return map_words(chosen, np.stack([self.vector(w) for w in chosen]), method=method, seed=self.seed)
+
+    def codec_of_words(self) -> WordRows:
+        """A codec that turns texts into these vectors, as they are, for any model of sequences or of vectors.
+
+        `pn.Classifier("lstm", codec=embedder.codec_of_words()).fit(texts, y)` reads a vector a word; a model of tables
+        reads the mean of a text's words. Words outside the vocabulary are left out.
+        """
+        return WordRows().hold(fitted(self).codec_, self._table())
 
     # --- judged, written and read -----------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from .counts import (
 from .factors import LSA, Factors, lsa, tfidf, truncated_svd
 from .huffman import Paths, hierarchical_log_softmax, huffman_paths
 from .learning import GloveTables, Learner, Noise, glove_sweep, noise_table
+from .lookup import lookup, lookup_backward
 from .losses import (
     GloveStep,
     Step,
@@ -27,11 +28,11 @@ from .ngrams import character_ngrams, fnv1a, subword_rows
 from .similarity import analogy_scores, nearest, similarities, unit_rows
 
 __all__ = [
+    "LSA",
     "Counts",
     "Factors",
     "GloveStep",
     "GloveTables",
-    "LSA",
     "Learner",
     "Noise",
     "Pairs",
@@ -48,6 +49,8 @@ __all__ = [
     "hierarchical_log_softmax",
     "huffman_paths",
     "keep_probability",
+    "lookup",
+    "lookup_backward",
     "lsa",
     "nearest",
     "negative_sampling_step",
