@@ -51,6 +51,7 @@ _PUBLIC = {
     "compare": "estimators.comparison",
     "choose_sequence_model": "evaluation.choosing",
     "SelectColumns": "estimators.features",
+    "predict_views": "estimators.views",
     "project": "insight.maps",
     "Table": "data.table",
     "Image": "data.image",

@@ -80,7 +80,8 @@ def costs(*, size: int | None, json: bool) -> int:
     if size is not None and size < 8:
         raise SettingError(f"--size is pixels a side, at least 8; got {size}")
     console, found = Console(json=json), net_costs(size=size)
-    rows = [("model", "pixels", "parameters", "multiply-adds", "memory", "year", "top-1", "top-5")]
+    heads = ("model", "pixels", "parameters", "multiply-adds", "memory", "year", "top-1", "top-5")
+    rows: list[tuple[str, ...]] = [heads]
     rows += [
         (
             one.name,
