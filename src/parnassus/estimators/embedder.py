@@ -15,7 +15,7 @@ from ..data.word_rows import WordRows
 from ..data.word_vectors import write_vectors
 from ..errors import DataError, DataWarning, SettingError, did_you_mean
 from ..evaluation.result import Evaluation
-from ..functional.word_vectors import nearest, similarities
+from ..functional.word_vectors import nearest
 from ..objectives.topics import Topics
 from ..objectives.word_vectors import WordVectors
 from .assembly import passes
@@ -23,7 +23,7 @@ from .base import Estimator
 from .intake import Examples
 from .protocol import fitted
 from .texts import texts_of
-from .word_answers import answers, filled, share_right, weighed
+from .word_answers import answers, filled, found_texts, share_right, weighed
 
 if TYPE_CHECKING:
     from ..insight.word_maps import WordMap
@@ -238,21 +238,7 @@ class Embedder(Estimator):
 
         `documents` None takes the texts of `fit`, which a saved model does not keep.
         """
-        if not isinstance(query, str):
-            raise DataError(f"a query is one text; got {query!r}")
-        if documents is None and getattr(fitted(self), "documents_", None) is None:
-            raise DataError("this Embedder was read from a file, which keeps no texts; give documents=")
-        texts = self.documents_ if documents is None else texts_of(documents, None)
-        if documents is not None:
-            placed = torch.from_numpy(self.transform(texts))
-        else:
-            if self._placed is None:
-                self._placed = torch.from_numpy(self.transform(texts))
-            placed = self._placed
-        asked = torch.from_numpy(self.transform([query]))
-        scores = similarities(asked, placed)[0]
-        assert texts is not None
-        return [(i, float(scores[i]), texts[i]) for i in nearest(scores, n)]
+        return found_texts(self, query, n=n, documents=documents)
 
     def topics(self, n: int = 10) -> list[list[tuple[str, float]]]:
         """The n words that weigh most in each topic of "lda" (with p(word | topic)) or direction of "lsa"."""

@@ -12,10 +12,12 @@ from torch import Tensor
 from ..data.corpus import Corpus
 from ..data.word_vectors import read_vectors
 from ..errors import DataError
-from ..functional.word_vectors import analogy_scores, nearest
+from ..functional.word_vectors import analogy_scores, nearest, similarities
 from ..registry import model
 from .assembly import choose
 from .identity import versions
+from .protocol import fitted
+from .texts import texts_of
 
 if TYPE_CHECKING:
     from .embedder import Embedder
@@ -74,6 +76,25 @@ def weighed(embedder: "Embedder", texts: list[str]) -> tuple[Tensor, Tensor]:
     bags = csr_array((weight.numpy(), ids.numpy(), starts), shape=(len(texts), len(table)))
     total = np.maximum(bags.sum(1), 1e-300)
     return torch.from_numpy((bags @ table.numpy()) / total[:, None]), lengths
+
+
+def found_texts(embedder: "Embedder", query: str, *, n: int, documents: Any) -> list[tuple[int, float, str]]:
+    """The n documents nearest to a query, of those given or of `fit`, whose vectors are made once."""
+    if not isinstance(query, str):
+        raise DataError(f"a query is one text; got {query!r}")
+    if documents is not None:
+        texts = texts_of(documents, None)
+        placed = torch.from_numpy(embedder.transform(texts))
+    else:
+        held: list[str] | None = getattr(fitted(embedder), "documents_", None)
+        if held is None:
+            raise DataError("this Embedder was read from a file, which keeps no texts; give documents=")
+        texts = held
+        if embedder._placed is None:
+            embedder._placed = torch.from_numpy(embedder.transform(texts))
+        placed = embedder._placed
+    scores = similarities(torch.from_numpy(embedder.transform([query])), placed)[0]
+    return [(i, float(scores[i]), texts[i]) for i in nearest(scores, n)]
 
 
 def filled(kind: type[Kind], path: str | os.PathLike, *, lower: bool) -> Kind:
