@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from parnassus.data.parallel import SourceTexts, TargetTexts, pairs_of
+from parnassus.data.rows import Dense, Joined
 from parnassus.errors import DataError, DataWarning, FileError, SettingError
 
 TEXTS = ["ein haus", "das haus ist rot", "rot"]
@@ -114,3 +115,25 @@ def test_settings_that_make_no_vocabulary_are_refused(setting):
     for codec in (SourceTexts, TargetTexts):
         with pytest.raises(SettingError):
             codec(**setting)
+
+
+def test_texts_of_like_length_train_together_and_every_row_is_taken_once():
+    generator = torch.Generator().manual_seed(0)
+    texts = [" ".join("a" * n) for n in torch.randint(1, 40, (1700,), generator=generator).tolist()]
+    rows = Joined(SourceTexts().fit(texts).encode(texts), Dense(weight=torch.ones(1700)))
+    order = torch.randperm(1700, generator=generator)
+    found = rows.arranged(order, 16, generator)
+    assert sorted(found.tolist()) == list(range(1700))
+    windows = [rows.take(part)["lengths"] for part in found.split(16)][:100]
+    wasted = sum(int((w.max() - w).sum()) for w in windows) / sum(int(w.sum()) for w in windows)
+    assert wasted < 0.03
+    means = torch.stack([w.float().mean() for w in windows])
+    assert not bool((means.diff() >= 0).all())  # windows themselves come in any order
+    assert not torch.equal(found, rows.arranged(order, 16, generator))
+
+
+def test_few_texts_keep_the_order_that_was_drawn():
+    generator = torch.Generator().manual_seed(0)
+    rows = SourceTexts().fit(TEXTS).encode(TEXTS * 100)
+    order = torch.randperm(300, generator=generator)
+    assert torch.equal(rows.arranged(order, 16, generator), order)

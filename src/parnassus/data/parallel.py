@@ -16,7 +16,7 @@ from torch import Tensor
 from ..errors import DataError, DataWarning, FileError, SettingError, did_you_mean
 from .answers import is_gap, shown
 from .codec import Codec, State
-from .rows import Ragged
+from .rows import Bucketed
 from .targets import Target
 from .tokenizers import CLOSED, PAD, SUBWORDS, UNITS, UNKNOWN, Tokenizer
 from .transcripts import Texts
@@ -169,7 +169,8 @@ class SourceTexts(_Vocabulary, Codec):
     max_words : how many words or subwords are kept, the most frequent; None keeps all words, 4,000 subwords.
     min_count : what training holds less often is unknown.
 
-    No text is cut, however long. Attributes: `n_unknown`, how many units of the last texts `fit` did not keep.
+    No text is cut, however long; texts of like length train together where there are many. Attributes: `n_unknown`, how
+    many units of the last texts `fit` did not keep.
 
     Systems: parallel-corpus-tools, sequence-padding-mask
     Source: Martinez-Ramon 5.7.5, example 6.2.4 (10,000 words a language, seen twice at least: `max_words=10_000,
@@ -197,10 +198,10 @@ class SourceTexts(_Vocabulary, Codec):
     def views(self) -> dict[str, dict[str, Any]]:
         return {"tokens": {"source_vocab_size": self.end + 1, "pad_id": PAD, "max_length": self.max_length}}
 
-    def encode(self, raw: Any) -> Ragged:
+    def encode(self, raw: Any) -> Bucketed:
         ids, lengths = self._ids(texts_of(raw, "X"), "sources")
         whole = np.insert(ids, lengths.cumsum(), self.end)
-        return Ragged(torch.from_numpy(whole), torch.from_numpy(lengths + 1), pad=PAD)
+        return Bucketed(torch.from_numpy(whole), torch.from_numpy(lengths + 1), pad=PAD)
 
     def decode(self, ids: Tensor) -> list[str]:
         """The texts of rows of ids."""

@@ -209,7 +209,9 @@ class Trainer:
         if self.objective.full_batch:
             return torch.arange(self.n_rows)
         generator = torch.Generator().manual_seed(seed_of(self.plan.seed, "order", epoch))
-        return torch.randperm(self.n_rows, generator=generator)
+        order = torch.randperm(self.n_rows, generator=generator)
+        arranged = getattr(getattr(self, "rows", None), "arranged", None)
+        return order if arranged is None else arranged(order, self.timetable.windows[epoch], generator)
 
     def start(self, rows: Rows) -> None:
         """Take the rows to train on, and let the objective start from them before the first step."""
