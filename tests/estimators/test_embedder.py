@@ -286,6 +286,8 @@ def test_what_a_model_has_not_is_refused(fits):
             ask()
     with pytest.raises(SettingError, match="repeat texts"):
         made("skip_gram").fit(TEXTS, sample_weight=[1.0] * len(TEXTS))
+    with pytest.raises(DataError, match="'zebra' holds no word"):
+        embedder.retrieve("zebra")
     with pytest.raises(DataError, match="four words"):
         embedder.analogies([("dog", "cat")])
 

@@ -23,7 +23,7 @@ from .base import Estimator
 from .intake import Examples
 from .protocol import fitted
 from .texts import texts_of
-from .word_answers import answers, filled, found_texts, share_right, weighed
+from .word_answers import answers, filled, found_texts, placed, share_right
 
 if TYPE_CHECKING:
     from ..insight.word_maps import WordMap
@@ -210,24 +210,15 @@ class Embedder(Estimator):
 
     def transform(self, X: Any) -> np.ndarray:
         """A vector of each text (texts, d) float32; of texts without a known word zeros, with a warning."""
-        texts = texts_of(X, None)
-        rows = fitted(self).codec_.encode(texts)
-        objective = self.objective_.eval()
-        with torch.no_grad():
-            found = objective.documents(rows.values, rows.lengths)
-            if found is None:
-                found, lengths = weighed(self, texts)
-            else:
-                lengths = rows.lengths
-        empty = lengths == 0
+        found, empty = placed(fitted(self), texts_of(X, None))
         if bool(empty.any()):
             warnings.warn(
-                f"{int(empty.sum())} of {len(texts)} texts hold no known word and stand at 0 "
+                f"{int(empty.sum())} of {len(empty)} texts hold no known word and stand at 0 "
                 f"(first row {int(empty.int().argmax())})",
                 DataWarning,
                 stacklevel=2,
             )
-        return found.cpu().float().numpy()
+        return found.numpy()
 
     def fit_transform(self, X: Any, y: Any = None) -> np.ndarray:
         """`fit(X)`, and a vector of each of these texts."""

@@ -55,6 +55,16 @@ def share_right(embedder: "Embedder", questions: Sequence[Sequence[str]], *, mea
     return right / len(questions)
 
 
+def placed(embedder: "Embedder", texts: list[str]) -> tuple[Tensor, Tensor]:
+    """Vectors of texts (texts, d) float32, and which of the texts hold no known word (texts,)."""
+    rows = embedder.codec_.encode(texts)
+    with torch.no_grad():
+        found, lengths = embedder.objective_.eval().documents(rows.values, rows.lengths), rows.lengths
+        if found is None:
+            found, lengths = weighed(embedder, texts)
+    return found.cpu().float(), lengths == 0
+
+
 def weighed(embedder: "Embedder", texts: list[str]) -> tuple[Tensor, Tensor]:
     """Means of the words of texts as they weigh (texts, d), and how many words each text has."""
     codec, table, idf = embedder.codec_, embedder._table().double(), embedder.codec_.idf
@@ -84,16 +94,19 @@ def found_texts(embedder: "Embedder", query: str, *, n: int, documents: Any) -> 
         raise DataError(f"a query is one text; got {query!r}")
     if documents is not None:
         texts = texts_of(documents, None)
-        placed = torch.from_numpy(embedder.transform(texts))
+        table = placed(embedder, texts)[0]
     else:
         held: list[str] | None = getattr(fitted(embedder), "documents_", None)
         if held is None:
             raise DataError("this Embedder was read from a file, which keeps no texts; give documents=")
         texts = held
         if embedder._placed is None:
-            embedder._placed = torch.from_numpy(embedder.transform(texts))
-        placed = embedder._placed
-    scores = similarities(torch.from_numpy(embedder.transform([query])), placed)[0]
+            embedder._placed = placed(embedder, texts)[0]
+        table = embedder._placed
+    asked, empty = placed(embedder, [query])
+    if bool(empty[0]):
+        raise DataError(f"the query {query[:60]!r} holds no word of this vocabulary of {len(embedder.words_)}")
+    scores = similarities(asked, table)[0]
     return [(i, float(scores[i]), texts[i]) for i in nearest(scores, n)]
 
 
