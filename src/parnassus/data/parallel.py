@@ -172,9 +172,9 @@ class SourceTexts(_Vocabulary, Codec):
     No text is cut, however long; texts of like length train together where there are many. Attributes: `n_unknown`, how
     many units of the last texts `fit` did not keep.
 
-    Systems: parallel-corpus-tools, sequence-padding-mask
+    Systems: parallel-corpus-tools
     Source: Martinez-Ramon 5.7.5, example 6.2.4 (10,000 words a language, seen twice at least: `max_words=10_000,
-    min_count=2, lower=True`), B37; Hifny 11.2.2.
+    min_count=2, lower=True`), B37.
     """
 
     kind = "source_texts"
