@@ -319,3 +319,23 @@ def test_documents_of_doc2vec_stand_near_their_own_inferred_vectors(fits):
     cosines = (own / np.linalg.norm(own, axis=1, keepdims=True)) @ (new / np.linalg.norm(new, axis=1, keepdims=True)).T
     even, odd = cosines[::2, ::2].mean(), cosines[::2, 1::2].mean()
     assert even > odd + 0.2
+
+
+@pytest.mark.parametrize(("algorithm", "rate", "window", "epochs"), [("bag", 0.1, 5, 20), ("mean", 0.5, 1, 100)])
+def test_biological_sequences_are_texts_of_runs_of_three_letters(algorithm, rate, window, epochs):
+    rng = np.random.default_rng(0)
+    kinds = [["atg", "gcc", "aaa", "cgt"], ["tta", "ccg", "gat", "tgc"]]
+    sequences = [" ".join(rng.choice(kinds[i % 2], 30)) for i in range(40)]
+    spec = pn.model("doc2vec", algorithm=algorithm, n_dimensions=8, threshold=0.0, rate=rate, window=window)
+    embedder = Embedder(spec, epochs=epochs, progress=False).fit(sequences)
+    placed = embedder.transform(sequences)
+    placed -= placed.mean(0)
+    near = (placed @ placed.T) / np.outer(*[np.linalg.norm(placed, axis=1)] * 2)
+    assert near[::2, ::2].mean() > near[::2, 1::2].mean() + 0.5
+    assert sum(row % 2 for row, _, _ in embedder.retrieve(sequences[3], n=5)) >= 4
+
+
+def test_nothing_is_answered_before_fit():
+    for ask in (lambda: "dog" in Embedder(), lambda: Embedder().vector("dog"), lambda: Embedder().retrieve("dog")):
+        with pytest.raises(pn.NotFitted):
+            ask()

@@ -158,7 +158,7 @@ class Embedder(Estimator):
     def _cased(self, word: Any) -> str:
         if not isinstance(word, str):
             raise DataError(f"a word is a string; got {word!r}")
-        return word.lower() if self.codec_.options["lower"] else word
+        return word.lower() if fitted(self).codec_.options["lower"] else word
 
     def _row_of(self, word: str) -> int:
         """The place of a word in the vocabulary; an unknown one is refused with those spelt most alike."""

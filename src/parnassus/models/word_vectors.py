@@ -243,7 +243,8 @@ def doc2vec(
     Parameters
     ----------
     algorithm : "bag" (PV-DBOW: the text's vector alone foretells each word; words have no vectors worth asking for)
-        or "mean" (PV-DM: it joins the mean of the words around). All else is as of "skip_gram".
+        or "mean" (PV-DM: it joins the mean of the words around, wants many texts, and a larger rate, for it has a
+        share of the gradient alone). All else is as of "skip_gram".
 
     Systems: doc2vec
     Source: Le and Mikolov 2014; Asgari and Mofrad 2015 (biological sequences, cut into runs of three letters); Baker
