@@ -17,7 +17,7 @@ FROZEN = {
     "choose_sequence_model", "sample", "fit_variational",
     "Table", "Image", "HMM", "Forecaster", "LanguageModel", "Text", "Sequences", "Speech", "SpeechRecognizer",
     "Embedder", "Translator",
-    "Detector", "Segmenter", "Boxes",
+    "Video", "Detector", "Segmenter", "Boxes",
     "Conformal", "model", "optimizer", "schedule", "loss", "initializer", "regularizer", "inference",
     "ParnassusError", "DataError", "SettingError", "FileError", "MissingExtra", "Diverged", "DataWarning", "NotFitted",
     "byhand", "data", "evaluation", "functional", "hub", "insight", "kernels", "labelling", "layers", "models",

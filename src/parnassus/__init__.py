@@ -58,6 +58,7 @@ _PUBLIC = {
     "Text": "data.text",
     "Sequences": "data.sequences",
     "Speech": "data.speech",
+    "Video": "data.video",
     "model": "registry",
     "optimizer": "registry",
     "schedule": "registry",

@@ -42,6 +42,7 @@ FRAME = pd.DataFrame(
     }
 )
 NUMBERS = RNG.normal(3, 4, (N, 3))
+CLIPS = RNG.integers(0, 256, (N, 3, 5, 4, 3), dtype=np.uint8)
 TEXTS = [" ".join(RNG.choice(["a", "fine", "good", "film", "!"], 1 + i % 6)) for i in range(N)]
 PIXELS = RNG.integers(0, 256, (N, 5, 4, 3), dtype=np.uint8)
 SOUNDS = [RNG.uniform(-0.5, 0.5, 800 + 37 * (i * 7 % N)) for i in range(N)]
@@ -79,6 +80,7 @@ SAMPLES = {
     "pictures of fractions": Sample(
         pn.Image, SHADES, SHADES * 255, ("255", "uint8"), np.rint(SHADES * 255).astype(np.uint8)
     ),
+    "videos": Sample(lambda: pn.Video(n_frames=3), CLIPS, CLIPS[:, :, :4], ("video 0", "5 x 4", "4 x 4"), CLIPS),
     "words": Sample(pn.Text, TEXTS, [3, 4], ("3", "int", "text"), TEXTS),
     "bytes": Sample(lambda: pn.Text(unit="bytes"), TEXTS, [None], ("row 0", "missing"), TEXTS),
     "sounds": Sample(lambda: pn.Speech(sample_rate=16000), SOUNDS, [SOUNDS[0], np.zeros(99)], ("sound 1", "25 ms")),
@@ -350,7 +352,8 @@ def test_views_keep_the_shapes_that_their_facts_fix(sample):
         if "cardinalities" in facts:
             assert (batch["columns"].amax(0) < torch.tensor(facts["cardinalities"])).all()
         if "image_size" in facts:
-            assert x.shape == (N, facts["in_channels"], *facts["image_size"])
+            frames = [facts["frames"]] if "frames" in facts else []
+            assert x.shape == (N, facts["in_channels"], *frames, *facts["image_size"])
         if "vocab_size" in facts:
             assert 0 <= int(x.min()) <= int(x.max()) < facts["vocab_size"]
             assert x.shape == (N, min(int(batch["lengths"].max()), facts["max_length"]))

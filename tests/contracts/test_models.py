@@ -17,7 +17,7 @@ from parnassus.train.trainer import Trainer
 
 TASKS = ("classifier", "regressor")
 SMALLEST = {"in_features": 3, "n_outputs": 3, "in_channels": 1, "image_size": (8, 8), "cardinalities": (2, 4),
-            "step_features": 3, "vocab_size": 6}  # fmt: skip
+            "step_features": 3, "vocab_size": 6, "frames": 4}  # fmt: skip
 KIND = {"classifier": "labels", "regressor": "numbers"}
 # nets of the zoo, thin enough to learn by heart in a moment; their published sizes are tested in test_zoo.py
 THIN = {"resnet": {"width": 0.125}, "vgg": {"width": 0.125, "head": 32, "norm": True, "dropout": 0.0},
@@ -28,6 +28,7 @@ THIN = {"resnet": {"width": 0.125}, "vgg": {"width": 0.125, "head": 32, "norm": 
         "googlenet": {"width": 0.125, "dropout": 0.0}, "vit_": {"n_layers": 1},
         "inception_v": {"width": 0.0625, "dropout": 0.0}, "nin": {"width": 0.25, "dropout": 0.0},
         "convnext_": {"width": 0.125, "drop_path": 0.0, "scale": 0.3}, "bit_resnet": {"width": 0.125},
+        "r3d18": {"width": 0.125}, "c3d": {"width": 0.125, "head": 32, "dropout": 0.0}, "cnn_lstm": {"hidden": 32},
         "highway_dense": {"hidden": 16, "n_layers": 3},
         "highway_convolutional": {"hidden": 12, "n_layers": 3}}  # fmt: skip
 
@@ -39,7 +40,7 @@ NARROW["jamba"] = {"hidden": 16, "n_state": 4, "n_layers": 2, "attention_every":
 
 # a tenth of a second a step, and no more steps are needed
 SLOW = ("xception", "densenet", "efficientnet_", "googlenet", "mobilenet_v1", "mobilenet_v2")
-SLOW += ("inception_v", "convnext_", "bit_resnet")
+SLOW += ("inception_v", "convnext_", "bit_resnet", "r3d18")
 
 
 def one_of_a_family(builders):
@@ -80,6 +81,7 @@ def objective_of(made: nn.Module, task: str) -> Objective:
 def batch_of(builder: Builder, task: str, n: int = 8, seed: int = 0) -> dict[str, torch.Tensor]:
     g = torch.Generator().manual_seed(seed)
     shape = (1, 8, 8) if "in_channels" in builder.facts else (5, 3) if "step_features" in builder.facts else (3,)
+    shape = (1, 4, 8, 8) if "frames" in builder.facts else shape
     batch = {"x": torch.randn(n, *shape, generator=g)}
     if "vocab_size" in builder.facts:
         batch["x"] = torch.randint(0, 6, (n, 5), generator=g)

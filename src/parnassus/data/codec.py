@@ -14,6 +14,7 @@ from torch import Tensor
 from ..errors import DataError
 from .rows import Batch, Rows
 from .sounds import is_sound_path, is_wave
+from .video_files import is_video_path
 
 State = dict[str, Any]
 
@@ -84,12 +85,16 @@ def codec_kinds() -> dict[str, type[Codec]]:
     return Codec.kinds
 
 
+ENDINGS = (("sounds", is_sound_path), ("videos", is_video_path))
+
+
 def form_of(raw: Any) -> str | None:
     """What raw data look like: table, strings, pictures, sounds, sequences; one answer, so that codecs never compete.
 
     Pictures are uint8 arrays (rows, height, width[, channels]), PIL images, or paths of image files; sequences are
     float arrays (rows, time, features) or lists of arrays (time, features); strings are lists of str. Sounds are paths
-    of sound files, as paths or strings, or lists of float arrays (time,) of different lengths.
+    of sound files, as paths or strings, or lists of float arrays (time,) of different lengths. Videos are arrays (rows,
+    time, height, width, channels), lists of arrays (time, height, width, channels), or paths of video files.
     """
     if hasattr(raw, "form"):  # what `sources` opened says what it is
         return raw.form
@@ -99,20 +104,26 @@ def form_of(raw: Any) -> str | None:
         named, n_columns = sound_columns(raw) if hasattr(raw, "columns") else ([], 0)
         return "sounds" if named and len(named) == n_columns else "table"
     if isinstance(raw, np.ndarray) and raw.ndim > 2:
-        return "sequences" if raw.ndim == 3 and raw.dtype.kind == "f" else "pictures"
+        return "videos" if raw.ndim == 5 else "sequences" if raw.ndim == 3 and raw.dtype.kind == "f" else "pictures"
     first = raw[0] if isinstance(raw, list | tuple | np.ndarray) and len(raw) else None
-    if is_sound_path(first) and all(is_sound_path(row) for row in raw):
-        return "sounds"
+    if ending := form_by_ending(raw, first):
+        return ending
     if isinstance(first, str | bytes):
         nested = any(isinstance(row, list | tuple) for row in raw)
         return "strings" if getattr(raw, "ndim", 1) == 1 and not nested else "table"
     if hasattr(first, "getbands") or hasattr(first, "__fspath__"):
         return "pictures"
     if isinstance(first, np.ndarray | Tensor) and first.ndim >= 2 and isinstance(raw, list | tuple):
-        return "sequences" if first.ndim == 2 and first.dtype not in (np.uint8, torch.uint8) else "pictures"
+        steps = first.ndim == 2 and first.dtype not in (np.uint8, torch.uint8)
+        return "videos" if first.ndim == 4 else "sequences" if steps else "pictures"
     if isinstance(raw, list) and all(is_wave(row) for row in raw) and len({len(row) for row in raw}) > 1:
         return "sounds"
     return "table"
+
+
+def form_by_ending(raw: Any, first: Any) -> str | None:
+    """The form of paths that all have the ending of a sound, or of a video."""
+    return next((form for form, ends in ENDINGS if ends(first) and all(map(ends, raw))), None)
 
 
 def sound_columns(frame: Any) -> tuple[list[Any], int]:

@@ -46,7 +46,7 @@ def choose_view(
         if view not in (None, name):
             continue
         facts = {**offered, **others}
-        must = {"cardinalities"} & offered.keys()  # a builder that did not ask for the ids would lose them silently
+        must = {"cardinalities", "frames"} & offered.keys()  # a builder that did not ask for them would lose them
         fed = sorted((b for b in builders if must <= b.facts <= facts.keys()), key=lambda b: -len(b.facts))
         if len(fed) > 1 and len(fed[0].facts) == len(fed[1].facts):
             raise SettingError(f"{wanted!r}: two builders fit the view {name!r} equally well; one should ask for more")
@@ -57,4 +57,6 @@ def choose_view(
     hint = "choose another model or other data"
     if "in_channels" in needs and any("step_features" in facts for facts in views.values()):
         hint = "arrays (rows, height, width) of floats are taken for sequences: for pictures give codec=pn.Image()"
+    if any("frames" in facts for facts in views.values()):
+        hint = "these are videos: choose a model for clips, such as 'r3d18', 'c3d' or 'cnn_lstm'"
     raise DataError(f"{wanted!r} needs {needs}, and these data offer {offers}; {hint}")

@@ -18,6 +18,7 @@ from .answers import shown
 from .chunks import Chunks
 from .delimited import delimiter_of, read_as_written, read_csv
 from .sounds import SOUNDS, check_sounds, has_sounds, sounds_by_class
+from .video_files import has_videos, videos_by_class
 
 Columns = str | Sequence[str]
 """A column's name, or those of several."""
@@ -261,6 +262,9 @@ def open_folder(path: Path) -> Source:
     classes = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
     if has_sounds(path):
         return open_sounds(path, [folder.name for folder in classes])
+    if has_videos(path):
+        files, y = videos_by_class(path)
+        return Source(files, y, str(path), "videos", [folder.name for folder in classes], fingerprint(path))
     if not classes:
         found = pictures_in(path)
         if not found:
@@ -270,8 +274,8 @@ def open_folder(path: Path) -> Source:
             )
         check_pictures(found)
         return Source(found, None, str(path), "pictures", fingerprint=fingerprint(path))
-    files = [pictures_in(folder) for folder in classes]
-    empty = [folder.name for folder, found in zip(classes, files, strict=True) if not found]
+    held = [pictures_in(folder) for folder in classes]
+    empty = [folder.name for folder, found in zip(classes, held, strict=True) if not found]
     nested = [name for name in empty if any(p.is_dir() for p in (path / name).iterdir())]
     if nested:
         raise FileError(
@@ -288,9 +292,9 @@ def open_folder(path: Path) -> Source:
             DataWarning,
             stacklevel=4,
         )
-    flat = [file for found in files for file in found]
+    flat = [file for found in held for file in found]
     check_pictures(flat)
-    y = np.repeat([folder.name for folder in classes], [len(found) for found in files])
+    y = np.repeat([folder.name for folder in classes], [len(found) for found in held])
     return Source(flat, y, str(path), "pictures", [folder.name for folder in classes], fingerprint(path))
 
 

@@ -48,7 +48,7 @@ class Classifier(Estimator):
     Source: Hifny A5.5, A6.7 and A7.7: probability at least one half, the largest score, a sigmoid for each label.
     """
 
-    default_models = {"image": "cnn", "speech": "tdnn", "sequences": "gru"}
+    default_models = {"image": "cnn", "video": "cnn_lstm", "speech": "tdnn", "sequences": "gru"}
 
     def __init__(
         self,

@@ -38,7 +38,7 @@ class Regressor(Estimator):
     Attributes: `start_`, `history_`, `n_features_in_`, `feature_names_in_`.
     """
 
-    default_models = {"image": "cnn", "speech": "tdnn", "sequences": "gru"}
+    default_models = {"image": "cnn", "video": "cnn_lstm", "speech": "tdnn", "sequences": "gru"}
 
     def __init__(
         self,

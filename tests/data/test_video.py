@@ -1,0 +1,129 @@
+"""Clips out of videos: places, sizes, files, folders, what is refused."""
+
+import numpy as np
+import pytest
+import torch
+
+import parnassus as pn
+from parnassus.data.codec import form_of
+from parnassus.data.video import Video
+from parnassus.data.video_files import read_video
+
+
+def numbered(n_frames, size=(4, 6)):
+    """A video whose frame t holds the number t everywhere."""
+    return np.broadcast_to(np.arange(n_frames, dtype=np.uint8)[:, None, None, None], (n_frames, *size, 3)).copy()
+
+
+def shown(codec, raw, *, training=False):
+    """The number in each frame of each clip."""
+    batch = codec.encode(raw).take(torch.arange(len(raw)))
+    x = codec.prepare(batch, "clips", training=training)["x"]
+    return codec.decode(x)[:, :, 0, 0, 0].tolist()
+
+
+def test_0_B11_ten_frames_of_128_by_128_are_491520_numbers():
+    video = np.zeros((10, 128, 128, 3), np.uint8)
+    assert video.size == 491_520
+    codec = Video(n_frames=10).fit(video[None])
+    batch = codec.prepare(codec.encode(video[None]).take(torch.tensor([0])), "clips")
+    assert batch["x"].shape == (1, 3, 10, 128, 128)
+    assert "lengths" not in batch
+
+
+def test_a_clip_lies_in_the_middle_and_a_short_video_stands_still():
+    codec = Video(n_frames=4)
+    raw = [numbered(8), numbered(2), numbered(4)]
+    assert shown(codec.fit(raw), raw) == [[2, 3, 4, 5], [0, 1, 1, 1], [0, 1, 2, 3]]
+
+
+@pytest.mark.usefixtures("draws")
+def test_training_begins_anywhere_it_may():
+    codec = Video(n_frames=4)
+    raw = [numbered(6)] * 60
+    starts = {clip[0] for clip in shown(codec.fit(raw), raw, training=True)}
+    assert starts == {0, 1, 2}
+
+
+def test_a_stride_takes_every_second_frame():
+    codec = Video(n_frames=3, stride=2)
+    raw = [numbered(6)]
+    assert shown(codec.fit(raw), raw) == [[0, 2, 4]]
+
+
+def test_sizes_are_made_alike_where_one_is_given():
+    codec = Video(n_frames=2, size=8)
+    raw = [numbered(2, (4, 6)), numbered(3, (10, 12))]
+    assert codec.fit(raw).views()["clips"] == {"in_channels": 3, "frames": 2, "image_size": (8, 8)}
+    assert shown(codec, raw)[0] == [0, 1]
+
+
+def test_forms():
+    assert form_of(np.zeros((2, 3, 4, 5, 3), np.uint8)) == "videos"
+    assert form_of([numbered(2), numbered(3)]) == "videos"
+    assert form_of(["a.mp4", "b.avi"]) == "videos"
+    assert form_of(["a.mp4", "words"]) == "strings"
+    assert form_of([np.zeros((4, 5, 3), np.uint8)]) == "pictures"
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        ([], "no videos"),
+        (np.zeros((2, 0, 4, 4, 3), np.uint8), "none of them 0"),
+        (np.zeros((2, 2, 4, 4, 3)), "bytes from 0 to 255"),
+        ([numbered(2), numbered(2, (4, 4))], "video 1 has frames of 4 x 4"),
+        ([numbered(2), numbered(2)[..., :1]], "video 1 has 1 channels"),
+        ([numbered(2), np.zeros((3, 4), np.uint8)], "video 1 has shape"),
+    ],
+)
+def test_what_is_no_video_is_refused(raw, words):
+    with pytest.raises(pn.DataError, match=words):
+        Video().fit(raw).encode(raw) if len(raw) else Video().fit([numbered(2)]).encode(raw)
+
+
+def test_more_than_memory_may_hold_is_refused():
+    with pytest.raises(pn.DataError, match="more than memory="):
+        Video(memory=100).fit([numbered(5)])
+
+
+def write(av, path, frames):
+    with av.open(str(path), "w") as held:
+        stream = held.add_stream("mpeg4", rate=24)
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        for frame in frames:
+            for packet in stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")):
+                held.mux(packet)
+        for packet in stream.encode():
+            held.mux(packet)
+
+
+def test_files_are_read_frame_by_frame(tmp_path):
+    av = pytest.importorskip("av", reason="av is not installed: pip install 'parnassus[video]'")
+    frames = np.broadcast_to((40 * np.arange(6, dtype=np.uint8))[:, None, None, None], (6, 32, 48, 3)).copy()
+    write(av, tmp_path / "steps.mp4", frames)
+    found = read_video(tmp_path / "steps.mp4")
+    assert found.shape == frames.shape
+    assert np.abs(found.mean((1, 2, 3)) - frames.mean((1, 2, 3))).max() < 4
+    (tmp_path / "broken.mp4").write_bytes(b"nothing of the kind")
+    with pytest.raises(pn.FileError, match=r"broken\.mp4: cannot be read as a video"):
+        read_video(tmp_path / "broken.mp4")
+
+
+def test_a_folder_of_classes_is_learned(tmp_path):
+    av = pytest.importorskip("av", reason="av is not installed: pip install 'parnassus[video]'")
+    for name, level in (("dark", 20), ("light", 220)):
+        (tmp_path / name).mkdir()
+        for i in range(3):
+            write(av, tmp_path / name / f"{i}.mp4", np.full((4 + i, 32, 32, 3), level + i, np.uint8))
+    plan = {"epochs": 6, "lr": 0.01, "batch_size": 3}
+    clf = pn.Classifier(codec=pn.Video(n_frames=3, size=8), **plan).fit(str(tmp_path))
+    assert clf.model_name == "cnn_lstm"
+    assert list(clf.predict([str(tmp_path / "dark" / "0.mp4"), str(tmp_path / "light" / "2.mp4")])) == ["dark", "light"]
+
+
+def test_without_pyav_files_are_refused_with_what_to_install(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "av", None)
+    with pytest.raises(pn.MissingExtra, match=r"parnassus\[video\]"):
+        read_video("clip.mp4")
