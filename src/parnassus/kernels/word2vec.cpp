@@ -40,6 +40,16 @@ static void add(T* __restrict to, const T* __restrict x, T size, int64_t n) {
   for (int64_t i = 0; i < n; ++i) to[i] += size * x[i];
 }
 
+// change += size u and u += size h, u being read once
+template <typename T>
+static void exchange(T* __restrict change, T* __restrict u, const T* __restrict h, T size, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    const T was = u[i];
+    change[i] += size * was;
+    u[i] = was + size * h[i];
+  }
+}
+
 struct Draws {  // SplitMix64
   uint64_t state;
 
@@ -122,8 +132,11 @@ struct Worker {
     logs.take(yes > T(0.5) ? p : T(1) - p);
     if (!all.learns) return;
     const T size = rate * (yes - p);
-    add(change.data(), u, size, all.d);
-    if (all.moves_outputs) add(u, h, size, all.d);
+    if (all.moves_outputs) {
+      exchange(change.data(), u, h, size, all.d);
+    } else {
+      add(change.data(), u, size, all.d);
+    }
   }
 
   // `rows` of the inputs foretell a word; each of them moves by `share` times the change of their mean
