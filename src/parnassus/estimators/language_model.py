@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -22,8 +21,9 @@ from ..train.randomness import kept_random
 from .assembly import device_under
 from .base import Estimator
 from .generation import Manner, net_scores, write
-from .intake import Examples, split_target
+from .intake import Examples
 from .protocol import fitted
+from .texts import texts_of
 from .training import threads_for
 from .using import EVALUATED
 
@@ -92,21 +92,7 @@ class LanguageModel(Estimator):
         return self._train(ready)
 
     def _texts(self, X: Any, target: Columns | None = None) -> list[str]:
-        from ..data.prose import read_texts
-
-        if isinstance(X, str) and ("\n" in X or (not Path(X[:200]).suffix and not Path(X[:200]).exists())):
-            raise DataError(f"X is one text, {X[:40]!r}, and no path; give a list of texts, such as [{X[:40]!r}]")
-        if isinstance(X, str | Path):
-            return read_texts(X)
-        if target is not None:
-            X = split_target(X, target)[1]
-        elif getattr(X, "ndim", 2) > 1 and (hasattr(X, "keys") or hasattr(X, "columns")):
-            raise DataError(
-                "X has columns; name the one that holds the texts by target=, or give it alone, as X['text']"
-            )
-        elif not hasattr(X, "__iter__"):
-            raise DataError(f"X is a {type(X).__name__}; give a list of texts, or the path of a text file")
-        return strings(X)
+        return texts_of(X, target)
 
     def _fit_codecs(self, train: Examples, target: Any) -> None:
         given = self.codec
