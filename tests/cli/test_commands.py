@@ -20,9 +20,11 @@ SHARED = """
     codec.augment codec.standardize codec.dtype codec.n-symbols
     codec.max-length codec.weighting codec.features codec.convention codec.sample-rate codec.n-mels codec.n-ceps
     codec.deltas codec.normalize codec.channels codec.hold codec.mask codec.noise codec.speed codec.column codec.folder
+    codec.n-frames codec.stride
     model.hidden model.activation model.dropout model.norm init regularizers inference
 """
 WITHOUT_MODEL = {name for name in SHARED.split() if not name.startswith("model.")}
+TRANSFER = {"start", "freeze", "unfreeze", "rate-decay"}
 SURFACE = {
     "train clusterer --model kmeans": WITHOUT_MODEL
     | {"n-clusters", "n-init", *(f"model.{name}" for name in ("n-clusters", "n-init", "tol", "init", "centers"))},
@@ -34,8 +36,9 @@ SURFACE = {
     | {"n-components", "covariance-type", "n-init", "tol", "reg-covar", "model.init", "model.means"}
     | {"model.weights", "model.concentration"}
     | {f"model.{name}" for name in ("n-components", "covariance-type", "n-init", "tol", "reg-covar")},
-    "train classifier --model mlp": {*SHARED.split(), "class-weight", "threshold"},
-    "train regressor --model mlp": {*SHARED.split()},
+    "train classifier --model mlp": {*SHARED.split(), *TRANSFER, "class-weight", "threshold"}
+    | {"teacher", "teacher-share", "temperature"},
+    "train regressor --model mlp": {*SHARED.split(), *TRANSFER},
     "train speech-recognizer --model ctc": WITHOUT_MODEL
     | {"units", "lower", "strip"}
     | {f"model.{name}" for name in ("encoder", "hidden", "n-layers", "subsample", "dropout", "n-heads")},
@@ -64,7 +67,7 @@ SURFACE = {
     "evaluate": {"RUN", "data", "target", "report", "json"},
     "predict": {"RUN", "data", "text", "out", "proba", "on-error", "json"},
     "report": {"RUN", "data", "out", "target", "json"},
-    "models": {"task", "modality", "json"},
+    "models": {"task", "modality", "costs", "size", "json"},
     "systems": {"id", "family", "claimed", "missing", "json"},
     "verify": {"what", "json"},
     "demo": {"out", "seed", "json"},
