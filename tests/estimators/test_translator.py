@@ -7,6 +7,7 @@ import torch
 
 import parnassus as pn
 from parnassus import Translator
+from parnassus.functional.reranking import minimum_risk
 from parnassus.recipes.translation import copied, dates, drawn_pairs, reverse, sorted_letters
 
 SMALL = {
@@ -87,6 +88,18 @@ def test_a_texts_translation_does_not_depend_on_the_others(fitted):
         (((own, own_score),),) = fitted.translate([x], beam=3, n_best=1)
         assert own == text
         assert own_score == pytest.approx(score, abs=1e-5)
+
+
+def test_of_a_beam_the_text_of_least_risk_may_be_taken(fitted):
+    X = [x for x, _ in PAIRS[:6]]
+    beams = fitted.translate(X, beam=5, n_best=5, length_penalty=0.0)
+    chosen = fitted.translate(X, beam=5, n_best=2, length_penalty=0.0, choose="risk")
+    for beam, found in zip(beams, chosen, strict=True):
+        wanted = minimum_risk([text for text, _ in beam], [score for _, score in beam])[:2]
+        assert [text for text, _ in found] == [text for text, _ in wanted]
+        assert [gain for _, gain in found] == pytest.approx([gain for _, gain in wanted])
+    one = fitted.translate(X, beam=5, choose="risk", length_penalty=1.0)
+    assert one == [row[0][0] for row in fitted.translate(X, beam=5, n_best=1, choose="risk", length_penalty=1.0)]
 
 
 def test_several_translators_write_together(fitted):
@@ -215,8 +228,14 @@ def test_what_means_nothing_is_refused_at_fit(work, words):
         work()
 
 
+def test_one_text_alone_is_no_list(fitted):
+    with pytest.raises(pn.DataError, match="one text"):
+        fitted.translate("a b")
+
+
 @pytest.mark.parametrize(
-    "settings", [{"beam": 0}, {"n_best": 0}, {"max_length": 0}, {"beam": 1.5}, {"on_error": "ignore"}]
+    "settings",
+    [{"beam": 0}, {"n_best": 0}, {"max_length": 0}, {"beam": 1.5}, {"on_error": "ignore"}, {"choose": "best"}],
 )
 def test_settings_of_writing_that_mean_nothing_are_refused(fitted, settings):
     with pytest.raises(pn.SettingError):

@@ -20,6 +20,7 @@ from ..errors import DataError, SettingError, did_you_mean
 from ..evaluation.result import Evaluation
 from ..evaluation.translation import evaluate_translation
 from ..functional.metrics.translation import bleu, chrf, sentence_bleu
+from ..functional.reranking import minimum_risk
 from ..insight.word_alignment import WordAlignment
 from ..layers.attention import kept_weights
 from ..models.translation import RNNSearch
@@ -33,6 +34,7 @@ from .training import threads_for
 from .using import spread, usable
 
 TOGETHER = 64  # texts that are translated at a time
+CHOICES = ("likeliest", "risk")
 METRICS = ("bleu", "chrf", "chrf++", "exact")
 
 
@@ -142,6 +144,7 @@ class Translator(Estimator):
         n_best: int | None = None,
         length_penalty: float = 1.0,
         max_length: int | None = None,
+        choose: str = "likeliest",
         beside: Sequence["Translator"] = (),
         on_error: str = "raise",
     ) -> list[Any]:
@@ -152,24 +155,36 @@ class Translator(Estimator):
         beam : beginnings that are followed side by side; 1 takes the likeliest unit each time.
         length_penalty : scores are ln p / length^length_penalty, the end counted: 0 is the sum, 1 the mean.
         max_length : units after which a text is broken off; None takes twice the longest source, and 10 more.
+        choose : "likeliest", or "risk": of a beam's texts the one of most expected chrF, which is then the score.
         beside : other fitted translators of the same vocabularies, whose probabilities are averaged with this one's.
         on_error : "raise", or "skip" texts that cannot be read, for which None comes back.
         """
         for name, value in (("beam", beam), ("n_best", n_best), ("max_length", max_length)):
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise SettingError(f"{name} is a whole number of at least 1; got {value!r}")
+        if choose not in CHOICES:
+            raise SettingError(f"choose={choose!r}; {did_you_mean(choose, CHOICES)}")
         objective = self._objective()
         others = [self._fellow(other) for other in beside]
+        if isinstance(X, str) and not Path(X[:200]).suffix:
+            raise DataError(f"X is one text, {X[:40]!r}, and no path; give a list of texts, such as [{X[:40]!r}]")
         X = one_column(inputs_of(X, self.target_name_)) if hasattr(X, "columns") else X
         X, good = usable(self, X, on_error)
         rows = self.codec_.encode(X)
         decoding: dict[str, Any] = {
-            "beam": max(beam, n_best or 1), "n_best": n_best or 1, "length_penalty": length_penalty,
+            "beam": (width := max(beam, n_best or 1)), "length_penalty": length_penalty,
+            "n_best": width if choose == "risk" else n_best or 1,
             "never": never_written(self.target_.options["unit"]), "beside": others,
             "n_tokens": max_length or max(2 * int(rows.lengths.max()), self.target_.longest) + 10,
         }  # fmt: skip
         found = self._asked(rows, lambda batch: objective.translate(batch, **decoding))
         named = [[(self.target_.text(ids), score) for ids, score in row] for row in found]
+        if choose == "risk":
+            sums = [[score * len(ids) ** length_penalty for ids, score in row] for row in found]
+            named = [
+                minimum_risk([text for text, _ in row], log_p)[: n_best or 1]
+                for row, log_p in zip(named, sums, strict=True)
+            ]
         return spread(named if n_best is not None else [row[0][0] for row in named], good)
 
     def predict(self, X: Any, *, on_error: str = "raise") -> list[Any]:
