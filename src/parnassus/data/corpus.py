@@ -79,7 +79,7 @@ class Corpus(Codec):
             raise DataError(f"the {len(texts)} texts hold signs and no words; give texts that say something")
         plain.names = words
         plain._indexed()
-        ids, _ = plain.ids(texts)
+        ids, lengths = plain.ids(texts)
         counts = np.bincount(ids[ids != UNKNOWN] - 2, minlength=len(words))
         order = sorted(range(len(words)), key=lambda i: (-counts[i], words[i]))[: own["max_words"]]
         self._settle([words[i] for i in order])
@@ -88,11 +88,12 @@ class Corpus(Codec):
                 f"the texts hold one word only, {words[order[0]]!r}, that is seen {own['min_count']} times: there is "
                 "nothing to compare it with; give more texts, or a smaller min_count"
             )
-        held = self.encode(texts, clean=False)
-        text = torch.arange(len(held)).repeat_interleave(held.lengths)
-        both = (text * len(order) + held.values.long()).unique()
-        self.counts = torch.bincount(held.values.long(), minlength=len(order))
-        self.document_counts = torch.bincount(both % len(order), minlength=len(order))
+        place = np.full(len(words) + 2, -1)
+        place[np.array(order) + 2] = np.arange(len(order))
+        found, text = place[ids], np.repeat(np.arange(len(lengths)), lengths)
+        both = np.unique((text * len(order) + found)[found >= 0])
+        self.counts = torch.from_numpy(counts[order])
+        self.document_counts = torch.from_numpy(np.bincount(both % len(order), minlength=len(order)))
         self.n_texts = len(texts)
         return self
 
@@ -128,9 +129,8 @@ class Corpus(Codec):
     def views(self) -> dict[str, dict[str, Any]]:
         return {"words": {"vocab_size": len(self.words), "n_samples": self.n_texts}}
 
-    def encode(self, raw: Any, *, clean: bool = True) -> Documents:
-        texts = strings(raw)
-        ids, lengths = self.tokenizer.ids(self._cleaned(texts) if clean else texts)
+    def encode(self, raw: Any) -> Documents:
+        ids, lengths = self.tokenizer.ids(self._cleaned(strings(raw)))
         known = ids != UNKNOWN
         rows = np.repeat(np.arange(len(lengths)), lengths)[known]
         lengths = np.bincount(rows, minlength=len(lengths))
