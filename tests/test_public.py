@@ -38,11 +38,11 @@ MODELS = {
             *(f"resnet{n}" for n in (18, 20, 32, 34, 44, 50, 56, 101, 110, 152)),
             *(f"vgg{n}" for n in (11, 13, 16, 19)),
             *(f"densenet{n}" for n in (121, 169, 201)), *(f"efficientnet_b{n}" for n in range(8)),
-            "transformer", *(f"vit_{n}" for n in ("ti", "s", "b", "l", "h")),
+            "resnet1d", "inceptiontime", "rocket", "transformer", *(f"vit_{n}" for n in ("ti", "s", "b", "l", "h")),
         )
     ),
     ("lenet", "classifier"), ("lenet", "regressor"), ("cnn", "classifier"), ("cnn", "regressor"),
-    ("polynomial", "regressor"),
+    ("polynomial", "regressor"), ("dtw_neighbors", "classifier"),
     ("kmeans", "clusterer"), ("minibatch_kmeans", "clusterer"), ("gmm", "clusterer"), ("gmm", "density"),
     ("rbm", "density"), ("gaussian_rbm", "density"), ("dbn", "classifier"),
     ("ppca", "density"), ("factor_analysis", "density"),

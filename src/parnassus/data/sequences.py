@@ -97,7 +97,7 @@ class Sequences(Codec):
         if not self.n_features:
             return {"steps": {"vocab_size": self.vocab_size, "max_length": self.max_length}}
         vector = {"vector": {"in_features": self.n_features * self.n_steps}} if self.n_steps else {}
-        return {"steps": {"step_features": self.n_features}, **vector}
+        return {"steps": {"step_features": self.n_features, "max_length": self.max_length}, **vector}
 
     def encode(self, raw: Any) -> Steps:
         values, lengths = end_to_end(raw)

@@ -156,19 +156,23 @@ class LeastSquares(Objective):
     w: Tensor
     shift: Tensor
 
+    def inputs(self, batch: Batch) -> Tensor:
+        """What the weights are of (n, in_features)."""
+        return batch["x"]
+
     def begin(self, batch: Batch) -> None:
-        self.shift.copy_(batch["x"].double().mean(0))
+        self.shift.copy_(self.inputs(batch).double().mean(0))
 
     def phases(self) -> Sequence[Phase]:
         return [Phase("solve", self.add, after=self.solve)]
 
     def add(self, batch: Batch) -> Tensor:
         """The mean squared error of the weights so far; adds the rows' products to the sums."""
-        weight = batch["weight"] if "weight" in batch else batch["x"].new_ones(len(batch["x"]))
-        parts = (part.split(self.block) for part in (batch["x"], self.targets(batch["y"]), weight))
-        for x, t, share in zip(*parts, strict=True):
+        given, targets = self.inputs(batch), self.targets(batch["y"])
+        weight = batch["weight"] if "weight" in batch else given.new_ones(len(given))
+        for x, t, share in zip(*(part.split(self.block) for part in (given, targets, weight)), strict=True):
             self._add(x.double() - self.shift, t.double(), share.double())
-        return self.evaluate(batch)["loss"]
+        return _squared_error(_affine(given, self.w), targets, batch)["loss"]
 
     def _add(self, x: Tensor, t: Tensor, share: Tensor) -> None:
         weighted = share[:, None] * x
@@ -187,7 +191,7 @@ class LeastSquares(Objective):
 
     def outputs(self, batch: Batch) -> Tensor:
         """The fitted numbers (n, n_outputs)."""
-        return _affine(batch["x"], self.w)
+        return _affine(self.inputs(batch), self.w)
 
     def evaluate(self, batch: Batch) -> dict[str, Tensor]:
         return _squared_error(self.outputs(batch), self.targets(batch["y"]), batch)
