@@ -1,6 +1,5 @@
 """Translation against sacrebleu, torch and transformers: scores of texts, logits, and the beam."""
 
-import importlib
 import math
 from typing import Any
 
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 from ..functional.metrics.translation import bleu, chrf
 from ..functional.recurrence import elman_step
 from ..functional.rtrl import rtrl
+from ..imports import imported
 from ..models.transformer import Transformer
 from ..objectives.translation import Translation
 from ..train.randomness import kept_random
@@ -23,7 +23,7 @@ SIZES = (120, 32, 2, 4)  # ids, width, layers, heads
 @check("bleu", oracle="sacrebleu", tolerance=1e-9)
 def bleu_against_sacrebleu() -> float:
     """Five texts under three ways to cut words and four smoothings: the largest difference, of 100."""
-    peer: Any = importlib.import_module("sacrebleu.metrics")
+    peer = imported("sacrebleu.metrics")
     streams = [[texts[0] for texts in DUE]]
     worst = abs(chrf(SAID, DUE, n_words=2) - peer.CHRF(word_order=2).corpus_score(SAID, streams).score)
     for cut in ("13a", "none", "char"):
@@ -62,11 +62,12 @@ def beams_against_transformers() -> float:
     """Hypotheses and scores of six sentences under a Marian net's weights, beam 4; different ids count infinite."""
     with kept_random(torch.device("cpu"), 0):
         peer = marian(*SIZES, n_places=40)
+        objective = of_marian(peer, *SIZES)
         x, lengths = torch.randint(2, SIZES[0] - 1, (6, 9)), torch.tensor([9, 8, 5, 3, 9, 1])
     inside = torch.arange(9) < lengths[:, None]
     x = torch.where(inside, x, 0)
     with torch.no_grad():
-        ours = of_marian(peer, *SIZES).translate({"x": x, "lengths": lengths}, n_tokens=12, beam=4, never=[0])
+        ours = objective.translate({"x": x, "lengths": lengths}, n_tokens=12, beam=4, never=[0])
         theirs = generated(peer, x, inside, beam=4, n_new=12)
     worst, end = 0.0, SIZES[0] - 1
     for ((ids, score),), row, s in zip(ours, theirs.sequences.tolist(), theirs.sequences_scores.tolist(), strict=True):
@@ -80,7 +81,7 @@ def beams_against_transformers() -> float:
 
 def marian(n_ids: int, width: int, n_layers: int, n_heads: int, n_places: int) -> Any:
     """transformers' Marian net with random weights; the last id ends a text and begins it."""
-    transformers: Any = importlib.import_module("transformers")
+    transformers = imported("transformers")
     transformers.logging.set_verbosity_error()
     config = transformers.MarianConfig(
         vocab_size=n_ids, d_model=width, encoder_layers=n_layers, decoder_layers=n_layers,
