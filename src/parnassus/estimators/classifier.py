@@ -38,8 +38,9 @@ class Classifier(Estimator):
         "stages.0" or "*.bn1.*".
     unfreeze : the epoch from which everything trains, or a dict from epochs to names that join then.
     rate_decay : what multiplies the learning rate from each layer to the one below it.
-    teacher : a fitted classifier, or the path of one, whose probabilities are learned beside the labels; `temperature`
-        flattens them, and `teacher_share` is how much they count.
+    teacher : a fitted classifier, or the path of one, whose probabilities are learned beside the labels.
+    temperature : what the teacher's logarithms are divided by; larger ones tell more of how alike wrong classes are.
+    teacher_share : how much the teacher counts, from 0 to 1, beside the labels.
     **training : the settings that all estimators share; see `Estimator`.
 
     Attributes: `classes_`, `threshold_`, `start_`, `history_`, `n_features_in_`, `feature_names_in_`.

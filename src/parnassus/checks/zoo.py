@@ -1,0 +1,91 @@
+"""Nets for pictures and clips: published sizes and costs, and weights of transformers' nets."""
+
+from typing import Any
+
+import torch
+
+from ..functional.distillation import distillation
+from ..functional.patches import from_patches, image_patches
+from ..imports import imported
+from ..insight.zoo import net_costs
+from ..layouts import LAYOUTS, translate, whole
+from ..registry import model
+from ..train.randomness import kept_random
+from . import check
+
+
+@check("inception-v3", "auxiliary-classifiers", "vit-comparators", oracle="(published)", tolerance=0)
+def published_numbers_of_parameters_of_later_nets() -> float:
+    """Inception v3 and v4, GoogLeNet with side heads, ConvNeXt-T, BiT-R50x1, R3D-18, C3D: torchvision and timm."""
+    due: dict[tuple[str, int, tuple[tuple[str, Any], ...]], int] = {
+        ("inception_v3", 1000, (("auxiliary", 0.3),)): 27_161_264,
+        ("inception_v3", 1000, ()): 23_834_568,
+        ("inception_v4", 1000, ()): 42_679_816,
+        ("googlenet", 1000, (("auxiliary", 0.3), ("norm", False))): 13_378_280,
+        ("convnext_t", 1000, ()): 28_589_128,
+        ("bit_resnet50", 1000, ()): 25_549_352,
+        ("r3d18", 400, ()): 33_371_472,
+        ("c3d", 101, ()): 78_409_573,
+    }
+    worst = 0
+    for (name, n_outputs, options), published in due.items():
+        spec = model(name, **dict(options))
+        builder, side = spec.builders("classifier")[0], 299 if "inception" in name else 112 if "3d" in name else 224
+        facts = {"in_channels": 3, "image_size": (side, side), "n_outputs": n_outputs, "frames": 16}
+        with torch.device("meta"):
+            net = builder.make(**{k: facts[k] for k in builder.facts}, **spec.get_params(task="classifier"))
+        worst = max(worst, abs(sum(p.numel() for p in net.parameters()) - published))
+    return worst
+
+
+@check("flop-counter", "cnn-registry", oracle="(published)", tolerance=0.006)
+def published_multiply_adds_in_billions() -> float:
+    """Of AlexNet, VGG, ResNet, DenseNet, MobileNet v2 and Inception v3, as torchvision has them."""
+    due = {"alexnet": 0.71, "vgg16": 15.47, "vgg19": 19.63, "resnet18": 1.81, "resnet50": 4.09, "resnet152": 11.51,
+           "densenet121": 2.83, "mobilenet_v2": 0.30, "inception_v3": 5.71}  # fmt: skip
+    return max(abs(one.n_products / 1e9 - due[one.name]) for one in net_costs(list(due)))
+
+
+@check("resnet", "vit-comparators", oracle="transformers", tolerance=1e-5)
+def logits_of_transformers_nets_with_their_weights() -> float:
+    """ResNet, ConvNeXt and BiT of transformers with drawn weights: the same logits here, relative to the largest."""
+    transformers = imported("transformers")
+    model.names()  # so that the layouts are known
+    settings = {
+        "ResNet": {"hidden_sizes": [32, 64], "embedding_size": 8, "depths": [1, 2]},
+        "ConvNext": {"hidden_sizes": [8, 12], "depths": [2, 1], "num_stages": 2},
+        "Bit": {"hidden_sizes": [32, 64], "embedding_size": 8, "depths": [1, 2], "num_groups": 4},
+    }
+    worst = 0.0
+    for kind, given in settings.items():
+        with kept_random(torch.device("cpu"), 0), torch.no_grad():
+            config = getattr(transformers, f"{kind}Config")(**given, num_labels=3)
+            theirs = getattr(transformers, f"{kind}ForImageClassification")(config).eval()
+            layout = LAYOUTS[config.model_type]
+            ours = layout.make(config.to_dict(), "class", {}).eval()
+            ours.load_state_dict(whole(translate(theirs.state_dict(), layout.keys("class"))))
+            x = torch.randn(2, 3, 64, 48)
+            due = theirs(x).logits
+            worst = max(worst, float((ours(x) - due).abs().max() / due.abs().max()))
+    return worst
+
+
+@check("transfer-learning", oracle="torch", tolerance=1e-6)
+def soft_targets_against_torchs_divergence() -> float:
+    """T^2 KL of softened answers, a mean over rows, against torch.nn.functional.kl_div."""
+    generator = torch.Generator().manual_seed(0)
+    outputs, teacher = (torch.randn(16, 5, generator=generator).double() for _ in range(2))
+    t = 3.0
+    due = t**2 * torch.nn.functional.kl_div(
+        (outputs / t).log_softmax(1), (teacher / t).softmax(1), reduction="batchmean"
+    )
+    return float((distillation(outputs, teacher, temperature=t).mean() - due).abs())
+
+
+@check("image-patches", oracle="torch", tolerance=0)
+def patches_against_unfold() -> float:
+    """Squares of random pictures against torch.nn.functional.unfold, and back."""
+    x = torch.rand(2, 3, 12, 8, generator=torch.Generator().manual_seed(0))
+    found = image_patches(x, 4)
+    due = torch.nn.functional.unfold(x, 4, stride=4).mT.reshape(found.shape)
+    return float((found - due).abs().max() + (from_patches(found, (12, 8)) - x).abs().max())
