@@ -14,7 +14,7 @@ from ..train.randomness import kept_random
 from . import check
 
 
-@check("inception-v3", "auxiliary-classifiers", "vit-comparators", oracle="(published)", tolerance=0)
+@check("inception-v3", "auxiliary-classifiers", "video-tensor", oracle="(published)", tolerance=0)
 def published_numbers_of_parameters_of_later_nets() -> float:
     """Inception v3 and v4, GoogLeNet with side heads, ConvNeXt-T, BiT-R50x1, R3D-18, C3D: torchvision and timm."""
     due: dict[tuple[str, int, tuple[tuple[str, Any], ...]], int] = {
@@ -46,7 +46,7 @@ def published_multiply_adds_in_billions() -> float:
     return max(abs(one.n_products / 1e9 - due[one.name]) for one in net_costs(list(due)))
 
 
-@check("resnet", "vit-comparators", oracle="transformers", tolerance=1e-5)
+@check("resnet", "weight-standardisation", oracle="transformers", tolerance=1e-5)
 def logits_of_transformers_nets_with_their_weights() -> float:
     """ResNet, ConvNeXt and BiT of transformers with drawn weights: the same logits here, relative to the largest."""
     transformers = imported("transformers")

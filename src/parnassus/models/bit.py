@@ -92,7 +92,6 @@ def bit_resnet(
 ) -> nn.Module:
     """A residual net of BiT ("R50x1" is depth 50 and width 1): 32 groups, no batch normalisation, pre-activation.
 
-    Systems: vit-comparators
     Source: Kolesnikov et al. 2020; Martinez-Ramon 6.6.1.
     """
     name = f"bit_resnet{depth}"
