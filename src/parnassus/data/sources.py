@@ -18,7 +18,7 @@ from .answers import shown
 from .chunks import Chunks
 from .delimited import delimiter_of, read_as_written, read_csv
 from .sounds import SOUNDS, check_sounds, has_sounds, sounds_by_class
-from .video_files import has_videos, videos_by_class
+from .video_files import VIDEOS, has_videos, videos_by_class
 
 Columns = str | Sequence[str]
 """A column's name, or those of several."""
@@ -96,6 +96,8 @@ def open_single(path: Path, suffix: str) -> Source | None:
     if suffix in SOUNDS:
         check_sounds([path])
         return Source([path], None, str(path), "sounds", fingerprint=fingerprint(path))
+    if suffix in VIDEOS:
+        return Source([path], None, str(path), "videos", fingerprint=fingerprint(path))
     return None
 
 

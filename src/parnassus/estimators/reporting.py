@@ -159,6 +159,8 @@ def _look(estimator: "Estimator", raw: Any, i: int) -> dict[str, Any]:
     one = take_rows(raw, np.array([i]))
     if isinstance(estimator.codec_, Image):
         return {"picture": picture_uri(estimator.codec_, one)}
+    if estimator.codec_.kind == "video":
+        return {"columns": {"video": str(one[0]) if isinstance(one[0], str | os.PathLike) else f"{len(one[0])} frames"}}
     if estimator.codec_.kind == "sequences":
         steps = np.asarray(one[0])
         first = ", ".join(f"{v:.3g}" for v in steps.ravel()[:6])
