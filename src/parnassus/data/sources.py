@@ -354,10 +354,11 @@ def open_list(path: Path) -> Source:
         raise FileError(f"{path} names no pictures; write one path a line")
     if None in labels and any(label is not None for label in labels):
         raise DataError(f"{path}: picture {labels.index(None) + 1} has no label, and others have; label all or none")
-    sounds = all(file.suffix.lower() in SOUNDS for file in files)
-    (check_sounds if sounds else check_pictures)(files)
+    endings = {file.suffix.lower() for file in files}
+    kind = "sounds" if endings <= SOUNDS else "videos" if endings <= VIDEOS else "pictures"
+    if kind != "videos":
+        (check_sounds if kind == "sounds" else check_pictures)(files)
     y = None if None in labels else np.array(labels)
-    kind = "sounds" if sounds else "pictures"
     return Source(files, y, str(path), kind, [] if y is None else sorted(set(y.tolist())), fingerprint(path))
 
 
