@@ -10,8 +10,9 @@ from parnassus.errors import SettingError
 from parnassus.functional.bayes import linear_posterior
 from parnassus.objectives.posterior import pooled
 
-ENGINES = ["map", "vi", "mc_dropout", "laplace", "hmc", "nuts", "mh"]
-SHORT = {"hmc": {"n_warmup": 30, "n_draws": 20}, "nuts": {"n_warmup": 20, "n_draws": 16}, "mh": {"n_warmup": 50}}
+ENGINES = ["map", "vi", "mc_dropout", "laplace", "hmc", "nuts", "mh", "ensemble", "swag", "sgld", "sghmc"]
+SHORT = {"hmc": {"n_warmup": 30, "n_draws": 20}, "nuts": {"n_warmup": 20, "n_draws": 16}, "mh": {"n_warmup": 50},
+         "swag": {"n_steps": 40, "rank": 5}, "sgld": {"n_steps": 200}, "sghmc": {"n_steps": 200}}  # fmt: skip
 
 
 def engine(name, **options):

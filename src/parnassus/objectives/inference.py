@@ -1,5 +1,6 @@
 """Engines that learn a distribution over a net's weights, by name: `pn.inference("vi", prior_std=0.5)`."""
 
+import copy
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -8,12 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..errors import DataError, SettingError
+from ..errors import SettingError
 from ..functional.bayes import kl_of_normals
 from ..registry import inference
 from ..sampling import Chains, sample
 from ..train.phase import Batch, Phase
-from .posterior import Batches, Posterior
+from ..train.randomness import kept_random
+from .posterior import Batches, Kept, Posterior, whole_batch
 from .supervised import Supervised
 
 SHORT_PATHS = {"hmc": {"max_steps": 64}, "nuts": {"max_depth": 6}, "mh": {}}
@@ -100,6 +102,44 @@ class Dropped(Posterior):
         finally:
             for gate in self.gates:
                 gate.eval()
+
+
+class Together(Posterior):
+    """A deep ensemble: nets that differ in where they began, trained side by side under the prior.
+
+    Source: Lakshminarayanan, Pritzel and Blundell 2017, without adversarial rows; Baker 4.3.
+    """
+
+    def __init__(self, inner: Supervised, **common: object) -> None:
+        super().__init__(inner, **common)  # type: ignore[arg-type]
+        others = [copy.deepcopy(inner) for _ in range(self.n_draws - 1)]
+        for i, other in enumerate(others):
+            with kept_random(torch.device("cpu"), self.seed, "ensemble", i):
+                for module in other.model.modules():
+                    if (draw := getattr(module, "reset_parameters", None)) is not None:
+                        draw()
+            pairs = zip(inner.model.parameters(), other.model.parameters(), strict=True)
+            if any(p.ndim > 1 and torch.equal(p, q) for p, q in pairs):
+                raise SettingError(
+                    "inference='ensemble' draws each net anew, and this one has weights that no module's "
+                    "reset_parameters draws; fit pn.Bagging or pn.Voting of several seeds instead"
+                )
+        self.others = nn.ModuleList(others)
+
+    def _members(self) -> list[Supervised]:
+        return [self.inner, *self.others]
+
+    def penalty(self) -> Tensor:
+        squares = [p.square().sum() for member in self._members() for p in member.model.parameters()]
+        return torch.stack(squares).sum() / (2 * self.prior_std**2)
+
+    def map_loss(self, batch: Batch) -> Tensor:
+        """The sum over the nets of minus the log posterior a row, so that each learns as if alone."""
+        each = [self.nll(member.outputs(batch), batch, self.log_noise) for member in self._members()]
+        return torch.stack(each).sum() + self.penalty() / max(self.n_training, 1)
+
+    def draws(self, batch: Batch) -> Tensor:
+        return torch.stack([member.outputs(batch) for member in self._members()])
 
 
 class LastLayer(Posterior):
@@ -199,7 +239,7 @@ def _kronecker_draws(inner: Tensor, outer: Tensor, prior: float, n: int, noise: 
     return (v @ eps @ u.T).flatten(1)
 
 
-class Sampled(Posterior):
+class Sampled(Kept):
     """Draws of all weights by a Markov chain that starts at the likeliest ones.
 
     Every step goes over all training rows: this is for small nets and thousands of rows. `chains` tells how it went.
@@ -207,69 +247,26 @@ class Sampled(Posterior):
 
     chains: Chains | None = None
 
-    def __init__(self, inner: Supervised, *, method: str, n_warmup: int, n_chains: int, **common: object) -> None:
-        super().__init__(inner, **common)  # type: ignore[arg-type]
-        if any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in inner.modules()):
-            raise SettingError(f"inference={method!r} has no answer to batch norm; choose norm='layer' or None")
-        self.method, self.n_warmup, self.n_chains = method, n_warmup, n_chains
-        self.per_chain = max(4, math.ceil(self.n_draws / n_chains))
-        size = sum(p.numel() for p in self.weights().values())
-        self.register_buffer("kept", torch.zeros(self.per_chain * n_chains, size))
-        self.register_buffer("kept_noise", torch.zeros(self.per_chain * n_chains))
-        self.register_buffer("concluded", torch.tensor(False))
-
-    kept: Tensor
-    kept_noise: Tensor
-    concluded: Tensor
-
-    @property
-    def ready(self) -> bool:
-        return bool(self.concluded)
-
-    @property
-    def noise(self) -> float:
-        return float(self.kept_noise.exp().square().mean().sqrt()) if self.ready and self.kind == "numbers" else 0.0
-
-    def _unflat(self, flat: Tensor) -> dict[str, Tensor]:
-        weights = self.weights()
-        parts = flat.split([p.numel() for p in weights.values()])
-        return {name: part.view_as(p) for (name, p), part in zip(weights.items(), parts, strict=True)}
+    def __init__(self, inner: Supervised, *, method: str, n_warmup: int, n_chains: int, **common: Any) -> None:
+        self.called, self.n_warmup, self.n_chains = method, n_warmup, n_chains
+        self.per_chain = max(4, math.ceil(common["n_draws"] / n_chains))
+        super().__init__(inner, n_kept=self.per_chain * n_chains, **common)
 
     def conclude(self, batches: Batches) -> None:
-        parts = list(batches())
-        batch = {k: torch.cat([p[k] for p in parts]) for k in parts[0]}
+        batch, n = whole_batch(batches)
         self.eval()
-        n = float(batch["weight"].sum()) if "weight" in batch else len(batch["y"])
-        size = self.kept.shape[1]
-        start = torch.cat([p.detach().flatten() for p in self.weights().values()])
-        if self.learns_noise:
-            start = torch.cat((start, self.log_noise.detach()[None]))
-
-        def one(theta: Tensor) -> Tensor:
-            log_noise = theta[size] if self.learns_noise else self.log_noise
-            nll = self.nll(self.said(self._unflat(theta[:size]), batch), batch, log_noise)
-            prior = -theta[:size].square().sum() / (2 * self.prior_std**2)
-            return -n * nll + prior - (0.5 * log_noise.square() if self.learns_noise else 0.0)
 
         def density(points: Tensor) -> Tensor:
-            return torch.func.vmap(one)(points.float()).double()
+            return torch.func.vmap(lambda theta: self.log_density(theta, batch, n))(points.float()).double()
 
-        options: dict[str, Any] = SHORT_PATHS[self.method]
-        thin = 5 if self.method == "mh" else 1
+        options: dict[str, Any] = SHORT_PATHS[self.called]
+        thin = 5 if self.called == "mh" else 1
         found = sample(
-            density, start, method=self.method, n_draws=self.per_chain, n_warmup=self.n_warmup, n_chains=self.n_chains,
-            n_thin=thin, jitter=0.01, seed=self.seed, **options,
+            density, self.start(), method=self.called, n_draws=self.per_chain, n_warmup=self.n_warmup,
+            n_chains=self.n_chains, n_thin=thin, jitter=0.01, seed=self.seed, **options,
         )  # fmt: skip
-        flat = torch.from_numpy(found["theta"]).float()
-        self.kept.copy_(flat[:, :size])
-        self.kept_noise.copy_(flat[:, size] if self.learns_noise else self.log_noise.expand(len(flat)))
-        if not bool(self.kept.isfinite().all()):
-            raise DataError("the chains left the finite numbers; give a smaller prior_std, or inference='vi'")
+        self.keep(torch.from_numpy(found["theta"]).float())
         self.chains = found
-        self.concluded.fill_(True)
-
-    def draws(self, batch: Batch) -> Tensor:
-        return torch.stack([self.said(self._unflat(flat), batch) for flat in self.kept])
 
 
 @inference.register("classifier", "regressor", name="map")
@@ -306,6 +303,14 @@ def dropout_inference(
 ) -> Posterior:
     """Dropout left on in use: as many passes as draws. Source: Gal and Ghahramani 2016."""
     return Dropped(inner, prior_std=prior_std, noise=noise, n_draws=n_draws, seed=seed)
+
+
+@inference.register("classifier", "regressor", name="ensemble")
+def ensemble_inference(
+    inner: Supervised, seed: int, *, prior_std: float = 1.0, noise: float | None = None, n_draws: int = 5
+) -> Posterior:
+    """A deep ensemble: `n_draws` nets from different starts, trained side by side, each answering as one draw."""
+    return Together(inner, prior_std=prior_std, noise=noise, n_draws=n_draws, seed=seed)
 
 
 @inference.register("classifier", "regressor", name="laplace")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ..errors import SettingError
+from ..errors import DataError, SettingError
 from ..functional.criteria import Elementwise, SoftmaxCrossEntropy
 from ..functional.losses import binary_cross_entropy, squared_error
 from ..functional.probability import LOG_2PI
@@ -122,6 +122,76 @@ class Posterior(Objective):
         if self.training or not self.ready:
             return self.inner.outputs(batch)
         return pooled(self.draws(batch), self.kind)
+
+
+class Kept(Posterior):
+    """Draws of all weights that were made once, after training, and are kept.
+
+    A subclass makes them in `conclude` and hands them to `keep`. It says its name for messages in `called`.
+    """
+
+    called = ""
+
+    def __init__(self, inner: Supervised, *, n_kept: int, **common: object) -> None:
+        super().__init__(inner, **common)  # type: ignore[arg-type]
+        if any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in inner.modules()):
+            raise SettingError(f"inference={self.called!r} has no answer to batch norm; choose norm='layer' or None")
+        self.size = sum(p.numel() for p in self.weights().values())
+        self.register_buffer("kept", torch.zeros(n_kept, self.size))
+        self.register_buffer("kept_noise", torch.zeros(n_kept))
+        self.register_buffer("concluded", torch.tensor(False))
+
+    kept: Tensor
+    kept_noise: Tensor
+    concluded: Tensor
+
+    @property
+    def ready(self) -> bool:
+        return bool(self.concluded)
+
+    @property
+    def noise(self) -> float:
+        return float(self.kept_noise.exp().square().mean().sqrt()) if self.ready and self.kind == "numbers" else 0.0
+
+    def start(self) -> Tensor:
+        """The weights as one vector, the noise's logarithm behind them where it is learned."""
+        start = torch.cat([p.detach().flatten() for p in self.weights().values()])
+        return torch.cat((start, self.log_noise.detach()[None])) if self.learns_noise else start
+
+    def unflat(self, flat: Tensor) -> dict[str, Tensor]:
+        """Weights by name from one vector."""
+        weights = self.weights()
+        parts = flat.split([p.numel() for p in weights.values()])
+        return {name: part.view_as(p) for (name, p), part in zip(weights.items(), parts, strict=True)}
+
+    def log_density(self, theta: Tensor, batch: Batch, n: float) -> Tensor:
+        """The log posterior of weights and noise, where `batch` stands for n rows."""
+        log_noise = theta[self.size] if self.learns_noise else self.log_noise
+        nll = self.nll(self.said(self.unflat(theta[: self.size]), batch), batch, log_noise)
+        prior = -theta[: self.size].square().sum() / (2 * self.prior_std**2)
+        return -n * nll + prior - (0.5 * log_noise.square() if self.learns_noise else 0.0)
+
+    def keep(self, thetas: Tensor) -> None:
+        """Keep draws (n_kept, size) of weights and noise; refused where they left the finite numbers."""
+        self.kept.copy_(thetas[:, : self.size])
+        own = thetas[:, self.size] if self.learns_noise else self.log_noise.expand(len(thetas))
+        self.kept_noise.copy_(own)
+        if not bool(self.kept.isfinite().all()):
+            raise DataError(
+                f"the draws of inference={self.called!r} left the finite numbers; give a smaller step or prior_std, or "
+                "inference='vi'"
+            )
+        self.concluded.fill_(True)
+
+    def draws(self, batch: Batch) -> Tensor:
+        return torch.stack([self.said(self.unflat(flat), batch) for flat in self.kept])
+
+
+def whole_batch(batches: "Batches") -> tuple[Batch, float]:
+    """All training rows as one batch, and how many they count for."""
+    parts = list(batches())
+    batch = {k: torch.cat([p[k] for p in parts]) for k in parts[0]}
+    return batch, float(batch["weight"].sum()) if "weight" in batch else float(len(batch["y"]))
 
 
 def pooled(draws: Tensor, kind: str) -> Tensor:
