@@ -90,12 +90,12 @@ class Text(Codec):
             "n_grams": n_grams,
         }
 
-    def fit(self, raw: Any) -> Self:
+    def fit(self, raw: Any, *, tokenizer: Tokenizer | None = None) -> Self:
+        """Learn from training texts; a `tokenizer` that is given keeps its vocabulary."""
         texts = self._cleaned(strings(raw))
         own = self.options
-        self.tokenizer = Tokenizer(
-            own["unit"], lower=own["lower"], size=own["max_words"], min_count=own["min_count"]
-        ).fit(texts)
+        made = Tokenizer(own["unit"], lower=own["lower"], size=own["max_words"], min_count=own["min_count"])
+        self.tokenizer = made.fit(texts) if tokenizer is None else tokenizer
         values, lengths = self.tokenizer.ids(texts)
         self.max_length = own["max_length"] or max(int(lengths.max()), 1)
         self.grams = torch.zeros(0, dtype=torch.int64)

@@ -28,7 +28,8 @@ class Regressor(Estimator):
     Parameters
     ----------
     start : what to start from instead of drawn weights: a fitted estimator, the path of a saved one or of a folder
-        that `pn.hub` reads, or an nn.Module. Its codec is taken too; a head of other classes is drawn anew.
+        that `pn.hub` reads, or an nn.Module. Its codec is taken too; a head of other classes is drawn anew. Of an
+        Embedder the vocabulary is taken, and its vectors begin the embedding of a net of ids.
     freeze : what stays as it is: "body" (all but the head), a number of layers from the input, or names such as
         "stages.0" or "*.bn1.*".
     unfreeze : the epoch from which everything trains, or a dict from epochs to names that join then.

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..data.codec import Codec
 from ..data.rows import Dense, Joined, Rows
+from ..data.text import Text
 from ..errors import DataError, SettingError
 from ..layouts import few
 from ..objectives.supervised import Supervised
@@ -37,6 +38,7 @@ class Origin:
     told: str
     weights: dict[str, Tensor]
     estimator: Any = None
+    words_alone: bool = False  # an Embedder's table, which begins the embedding of any net of ids
 
 
 def asked_of(estimator: "Estimator") -> dict[str, Any]:
@@ -86,6 +88,8 @@ def origin_of(start: Any) -> Origin:
             f"got {start!r}"
         )
     held = estimator_in(start, "start")
+    if getattr(getattr(held, "codec_", None), "kind", None) == "corpus":
+        return Origin("an Embedder's vectors", {"embedding.weight": word_table(held)}, held, words_alone=True)
     model = getattr(getattr(held, "objective_", None), "model", None)
     if not isinstance(model, nn.Module):
         raise SettingError(f"start: the {type(held).__name__} has no net whose weights could be taken")
@@ -93,12 +97,19 @@ def origin_of(start: Any) -> Origin:
     return Origin(told, dict(model.state_dict()), held)
 
 
+def word_table(embedder: Any) -> Tensor:
+    """The vectors of an Embedder as rows by id: 0 for padding, their mean for the unknown, then the words."""
+    vectors = torch.as_tensor(embedder.vectors_)
+    return torch.cat([torch.zeros(1, vectors.shape[1]), vectors.mean(0, keepdim=True), vectors])
+
+
 def model_from_start(estimator: "Estimator") -> Any:
     """The model of the estimator that training starts from, or None where there is none."""
     start = getattr(estimator, "start", None)
     if start is None or isinstance(start, nn.Module) or (isinstance(start, str) and Path(start).is_dir()):
         return None
-    return origin_of(start).estimator.model
+    origin = origin_of(start)
+    return None if origin.words_alone else origin.estimator.model
 
 
 def learned_codec(estimator: "Estimator", X: Any) -> Codec:
@@ -106,6 +117,10 @@ def learned_codec(estimator: "Estimator", X: Any) -> Codec:
     start = getattr(estimator, "start", None)
     if start is not None and estimator.codec is None:
         origin = origin_of(start)
+        if origin.words_alone:
+            corpus = origin.estimator.codec_
+            own = {name: corpus.options[name] for name in ("lower", "clean", "language")}
+            return Text(**own).fit(X, tokenizer=copy.deepcopy(corpus.tokenizer))
         if origin.estimator is not None:
             return copy.deepcopy(origin.estimator.codec_)
     return codec_of(estimator, X).fit(X)
@@ -175,6 +190,8 @@ def head_of(model: nn.Module, n_outputs: int | None) -> Frozen:
 def taken_from(estimator: "Estimator", model: nn.Module, head: Frozen) -> dict[str, Any]:
     """Put the start's weights into the model, all but heads of other classes; what fits nowhere is refused."""
     origin, own = origin_of(estimator.start), model.state_dict()
+    if origin.words_alone:
+        return _words_taken(estimator, origin, model)
     same = origin.estimator is not None and _same_answers(estimator, origin.estimator)
     n_outputs = estimator.target_.facts().get("n_outputs")
     n_theirs = next((len(origin.weights[n]) for n in head if n in origin.weights), None)
@@ -198,6 +215,25 @@ def taken_from(estimator: "Estimator", model: nn.Module, head: Frozen) -> dict[s
         )
     model.load_state_dict({n: own[n] if n in new else origin.weights[n] for n in own})
     return {"from": origin.told, "taken": [n for n in own if n not in new], "new": sorted(new)}
+
+
+def _words_taken(estimator: "Estimator", origin: Origin, model: nn.Module) -> dict[str, Any]:
+    """Begin the embedding of ids with the vectors of an Embedder; all else stays as it was drawn."""
+    ((name, table),) = origin.weights.items()
+    own = dict(model.named_parameters()).get(name)
+    if own is None:
+        raise SettingError(
+            f"start: {named(estimator)} has no embedding of ids that an Embedder's vectors could begin; take a net of "
+            "ids such as 'lstm', 'gru' or 'text_cnn', or codec=embedder.codec_of_words() for any other"
+        )
+    if own.shape != table.shape:
+        raise SettingError(
+            f"start: the Embedder has {len(table) - 2} words of {table.shape[1]} numbers, and the embedding of "
+            f"{named(estimator)} is {tuple(own.shape)}; give the model embedding={table.shape[1]}, and no codec"
+        )
+    with torch.no_grad():
+        own.copy_(table)
+    return {"from": origin.told, "taken": [name], "new": sorted(n for n, _ in model.named_parameters() if n != name)}
 
 
 def _same_answers(estimator: "Estimator", other: Any) -> bool:

@@ -13,7 +13,15 @@ EMBEDDING = inspect.Parameter("embedding", inspect.Parameter.KEYWORD_ONLY, defau
 
 
 class Embedded(nn.Module):
-    """Ids (batch, time) become vectors, which a net of vectors a step takes."""
+    """Ids (batch, time) become vectors, which a net of vectors a step takes.
+
+    The vectors are drawn and learned; with `start=` an Embedder they begin with its own, and `freeze="embedding"` keeps
+    them. A recurrent net behind them, its last state through a linear layer, is the classifier of sentiment.
+
+    Systems: recurrent-sentiment
+    Source: Baker A191; Martinez-Ramon 5.8.1 (A5.21: `pn.model("gru", embedding=400, hidden=256, n_layers=2,
+    dropout=0.5)` over `pn.Text(clean=("html", "stop_words", "porter"))`) and problems 5.4, 5.5, 5.7.
+    """
 
     def __init__(self, embedding: nn.Embedding, net: nn.Module) -> None:
         super().__init__()
