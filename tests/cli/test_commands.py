@@ -65,7 +65,7 @@ SURFACE = {
     | {"model.zoneout", "model.embedding"},
     "compare": {"data", "models", "target", "drop", "task", "folds", "groups", "metric", "seed", "json"},
     "evaluate": {"RUN", "data", "target", "report", "json"},
-    "predict": {"RUN", "data", "text", "out", "proba", "on-error", "json"},
+    "predict": {"RUN", "data", "text", "out", "proba", "on-error", "horizon", "quantiles", "known", "json"},
     "report": {"RUN", "data", "out", "target", "json"},
     "models": {"task", "modality", "costs", "size", "json"},
     "systems": {"id", "family", "claimed", "missing", "json"},
@@ -280,7 +280,7 @@ def test_verify_says_what_was_measured_and_fails_where_it_differs(capsys, monkey
 
 
 @pytest.mark.parametrize(("task", "name"), [
-    ("forecaster", "pn.Forecaster"), ("language-model", "pn.LanguageModel"), ("segmenter", "pn.Segmenter"),
+    ("language-model", "pn.LanguageModel"), ("segmenter", "pn.Segmenter"),
     ("embedder", "pn.Embedder"),
 ])  # fmt: skip
 def test_tasks_that_are_learned_from_python_say_so(capsys, task, name):

@@ -13,7 +13,7 @@ from ..version import __version__
 from . import settings
 from .console import spoken
 from .settings import ROLES, Setting
-from .training import OWN, named_in, train
+from .training import OWN, named_in, own_settings, train
 from .values import kinds_of, shown
 
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="print JSON, and nothing else, to standard output")]
@@ -99,7 +99,7 @@ def parameters(task: str, chosen: dict[str, str | None]) -> list[inspect.Paramet
             ],
         )
     ]
-    found += [flag(key, setting, data) for key, setting in OWN.items()]
+    found += [flag(key, setting, data) for key, setting in own_settings(task).items()]
     for key, setting in settings.tasks()[task].settings.items():
         words = f"one of {', '.join(names(key, task))}" if key in ROLES else setting.words
         if key == "model":
@@ -224,12 +224,18 @@ def predict(
     out: Annotated[Path | None, Parameter(name=["--out", "-o"], help="write a CSV here instead of printing it")] = None,
     proba: Annotated[bool, Parameter(negative=(), help="add the probability of each class")] = False,
     on_error: Annotated[Literal["raise", "skip"], Parameter(help="whether a bad row ends the work")] = "raise",
+    horizon: Annotated[int | None, Parameter(help="steps ahead, of a forecaster; without it, those it learned")] = None,
+    quantiles: Annotated[
+        tuple[float, ...], Parameter(consume_multiple=True, negative=(), help="levels such as 0.1 0.9, of a forecaster")
+    ] = (),
+    known: Annotated[str | None, Parameter(help="a file of covariates of the steps ahead, of a forecaster")] = None,
     json: Json = False,
 ) -> int:
-    """Answer for new data with a trained model, as CSV."""
+    """Answer for new data with a trained model, as CSV; a forecaster goes on from its own series without data."""
     from .using import predict as work
 
-    return work(model, list(data), texts=list(text), out=out, proba=proba, on_error=on_error, json=json)
+    ahead = {"horizon": horizon, "quantiles": quantiles or None, "known": known}
+    return work(model, list(data), texts=list(text), out=out, proba=proba, on_error=on_error, ahead=ahead, json=json)
 
 
 def report(

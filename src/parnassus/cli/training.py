@@ -35,8 +35,25 @@ OWN = {
         Setting("json", "bool", False, "print JSON, and nothing else, to standard output"),
     )
 }
+OWN_OF = {  # what a task means by a flag, where it means something else
+    "forecaster": {
+        "target": Setting("target", "str | tuple[str, ...] | None", None, "the column to forecast; again for a second"),
+        "test": Setting(
+            "test",
+            "str",
+            "horizon",
+            "horizon: the last steps, a fraction of the steps, a path of those that follow, or 0",
+        ),
+        "validation": Setting("validation", "str | None", None, "the fraction of the steps at the end to watch"),
+    }
+}
 NOT_KEPT = ("overwrite", "config", "json", "out", "resume", "progress")  # of one call, not of the run
 Words = dict[str, list[str]]
+
+
+def own_settings(task: str) -> dict[str, Setting]:
+    """The command's own flags, as a task means them."""
+    return OWN | OWN_OF.get(task, {})
 
 
 # --- words ----------------------------------------------------------------------------------------
@@ -122,7 +139,7 @@ class Request:
 
     def own(self, name: str) -> Any:
         """The value of a flag that is the command's own, or the estimator's."""
-        setting = OWN.get(name) or settings.tasks()[self.task].settings[name]
+        setting = own_settings(self.task).get(name) or settings.tasks()[self.task].settings[name]
         return value_of(self.words[name], setting, _flag(name)) if name in self.words else setting.default
 
     def options(self, role: str, name: str) -> dict[str, Any]:
@@ -203,7 +220,7 @@ def complete(request: Request, estimator: "Estimator") -> dict[str, Any]:
         words = request.words.get(name)
         value = None if not words else words[0] if len(words) == 1 and name != "drop" else list(words)
         if value is not None or name == "test":
-            found[name] = OWN["test"].default if value is None else value
+            found[name] = own_settings(request.task)["test"].default if value is None else value
     params = estimator.get_params(deep=False)
     found |= {k: v for k, v in params.items() if k not in NOT_KEPT and k not in ROLES}
     for role in (r for r in ROLES if r in params):
@@ -218,7 +235,6 @@ def complete(request: Request, estimator: "Estimator") -> dict[str, Any]:
 
 
 FROM_PYTHON = {  # whose data are no examples that could be read and split as rows
-    "forecaster": "series are forecast from Python so far: pn.Forecaster takes the path of this file in fit",
     "embedder": "words are learned from Python so far: pn.Embedder takes the path of this file in fit",
     "language_model": "texts are modelled from Python so far: pn.LanguageModel takes the path of this file in fit",
     "segmenter": "masks are learned from Python so far: pn.Segmenter takes the paths of two folders in fit",
@@ -244,16 +260,28 @@ def train(task: str, given: dict[str, Any], argv: Sequence[str]) -> int:
         name = _single(request.words, role) or settings.tasks()[task].settings[role].default
         if name not in (None, NONE):
             request.options(role, name)
-    check_part(request.own("test"), "--test")
-    if request.own("validation") is not None:
-        check_part(request.own("validation"), "--validation")
+    _check_parts(request)
 
     from ..memory import keep_memory
 
     keep_memory()
     if request.own("out") is not None:
-        _claimed(request, Path(request.own("out")))
-    return _trained(request, console, "parnassus " + shlex.join(argv))
+        claimed(request, Path(request.own("out")))
+    command = "parnassus " + shlex.join(argv)
+    if task == "forecaster":
+        from .forecasting import train_forecaster
+
+        return train_forecaster(request, console, command)
+    return _trained(request, console, command)
+
+
+def _check_parts(request: Request) -> None:
+    """Refuse parts that are none; series have their own."""
+    if request.task in OWN_OF:
+        return
+    check_part(request.own("test"), "--test")
+    if request.own("validation") is not None:
+        check_part(request.own("validation"), "--validation")
 
 
 def check_part(text: str, flag: str) -> float | str:
@@ -266,7 +294,7 @@ def check_part(text: str, flag: str) -> float | str:
     return part
 
 
-def _claimed(request: Request, folder: Path) -> "Run":
+def claimed(request: Request, folder: Path) -> "Run":
     """The run's folder, which holds no other run."""
     from .runs import Run
 
@@ -293,7 +321,7 @@ def _trained(request: Request, console: "Console", command: str) -> int:
     from .work import work
 
     named = Path("runs") / f"{Path(data).stem or 'data'}-{estimator.model.name}"
-    run = _claimed(request, Path(request.own("out") or named))
+    run = claimed(request, Path(request.own("out") or named))
     train_part, test_part = divided(request, examples, texts=texts)
     validation = watched(request, texts=texts)
     estimator.set_params(

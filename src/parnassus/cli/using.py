@@ -24,6 +24,10 @@ def evaluate(model: str, data: str, *, target: "Columns | None", report: Path | 
     """Numbers with intervals beside the trivial baseline's, and the page where one is asked for. The exit code."""
     console = Console(json=json)
     estimator, configuration = loaded(model)
+    if estimator.task == "forecaster":
+        from .forecasting import evaluate_series
+
+        return evaluate_series(estimator, configuration, model, data, report=report, json=json)
     examples = _examples(estimator, configuration, data, target)
     check_form(estimator, examples.X, data)
     if examples.y is None and estimator.target_ is not None:
@@ -61,11 +65,11 @@ def _examples(estimator: "Estimator", configuration: dict[str, Any], data: str, 
         target = learned
     target = as_learned(target, learned)
     return opened(
-        data, target=target, drop=_present(data, drop), texts=estimator.codec_.kind == "text", memory=estimator.memory
+        data, target=target, drop=present(data, drop), texts=estimator.codec_.kind == "text", memory=estimator.memory
     )
 
 
-def _present(data: str, drop: tuple[str, ...]) -> tuple[str, ...]:
+def present(data: str, drop: tuple[str, ...]) -> tuple[str, ...]:
     """Those of the columns to leave out that the data have."""
     if not drop:
         return ()
@@ -79,15 +83,37 @@ def _present(data: str, drop: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def predict(
-    model: str, data: list[str], *, texts: list[str], out: Path | None, proba: bool, on_error: str, json: bool
+    model: str,
+    data: list[str],
+    *,
+    texts: list[str],
+    out: Path | None,
+    proba: bool,
+    on_error: str,
+    json: bool,
+    ahead: dict[str, Any] | None = None,
 ) -> int:
-    """Answers as CSV, on standard output or in a file. The exit code."""
+    """Answers as CSV, on standard output or in a file; `ahead` is what a forecaster is asked for. The exit code."""
+    estimator, configuration = loaded(model)
+    asked = {k: v for k, v in (ahead or {}).items() if v is not None}
+    if estimator.task == "forecaster":
+        from .forecasting import forecasts
+
+        hand_out(forecasts(estimator, configuration, data, asked, rows=bool(texts) or proba), out, json=json)
+        return 0
+    if asked:
+        raise SettingError(f"--{', --'.join(asked)} is for a forecaster, and {model} holds a {estimator.task}")
     if bool(data) == bool(texts):
         raise SettingError('predict takes data or --text, one of them: a CSV, pictures, or --text "..."')
-    estimator, configuration = loaded(model)
     heading, names, X = _inputs(estimator, configuration, data, texts, on_error)
     check_form(estimator, X, " ".join(data[:3]))
     rows = answers(estimator, X, names, heading=heading, proba=proba, on_error=on_error)
+    hand_out(rows, out, json=json)
+    return 0
+
+
+def hand_out(rows: list[dict[str, Any]], out: Path | None, *, json: bool) -> None:
+    """Records as CSV in a file or on standard output, or as JSON."""
     if out is not None:
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +124,6 @@ def predict(
     elif not json:
         print(as_csv(rows), end="")
     Console(json=json).result(rows)
-    return 0
 
 
 def check_form(estimator: "Estimator", X: Any, name: str) -> None:

@@ -109,6 +109,18 @@ def stamps_of(column: Any, where: str) -> tuple[Any, str | None, bool]:
     return dates.tz_convert("UTC").tz_localize(None), str(dates.tz), False
 
 
+def written_dates(column: Any) -> bool:
+    """Whether a column of texts holds dates as ISO 8601 writes them, all of them."""
+    import pandas as pd
+
+    if not pd.api.types.is_string_dtype(column.dtype):
+        return False
+    try:
+        return not bool(pd.to_datetime(column, format="ISO8601").isna().any())
+    except (ValueError, TypeError):
+        return False
+
+
 def grid_of(stamps: Any, where: str, *, frequency: str | None, zone: str | None, wall: bool) -> Grid:
     """The grid that ascending, distinct stamps lie on; gaps are allowed, other steps are refused.
 

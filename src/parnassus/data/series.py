@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from ..errors import DataError, DataWarning, SettingError, did_you_mean
-from .grids import Grid, grid_of, places_on, stamps_of
+from .grids import Grid, grid_of, places_on, stamps_of, written_dates
 
 Missing = Literal["refuse", "linear", "last", "seasonal", "zero"]
 Duplicates = Literal["refuse", "mean", "sum", "first", "last"]
@@ -246,7 +246,7 @@ def _columns_of(frame: Any, reading: Reading) -> Reading:
     time = reading.time or frame.attrs.get("time")
     left = [n for n in names if n not in wanted and n != time]
     if time is None:
-        dated = [n for n in left if pd.api.types.is_datetime64_any_dtype(frame[n].dtype)]
+        dated = [n for n in left if pd.api.types.is_datetime64_any_dtype(frame[n].dtype) or written_dates(frame[n])]
         if len(dated) > 1:
             raise DataError(
                 f"the columns {', '.join(map(repr, dated))} hold dates; say by time= which one orders the rows"

@@ -120,6 +120,12 @@ class Forecaster(Estimator):
             raise SettingError("a forecaster learns from series alone: give them as X, without y and sample_weight")
         check_settings(self)
         check(self)
+        learn(self, self.panel_of(X, target=target), validation)
+        self.target_name_ = target
+        return self
+
+    def panel_of(self, X: Any, *, target: Columns | None = None) -> Panel:
+        """Series X as `fit` reads them: in order, on one grid of time, without holes, or refused."""
         targets = (target,) if isinstance(target, str) else tuple(map(str, target)) if target is not None else None
         reading = Reading(
             target=targets,
@@ -132,9 +138,7 @@ class Forecaster(Estimator):
             missing=self.missing,
             duplicates=self.duplicates,
         )
-        learn(self, read_panel(X, reading), validation)
-        self.target_name_ = target
-        return self
+        return read_panel(X, reading)
 
     def objective_around(self, made: Any) -> Objective:
         """What a builder made as an objective: a net says what the distribution asks for."""
