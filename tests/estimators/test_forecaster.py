@@ -24,7 +24,8 @@ SMALL = {
     "mlp": {"hidden": (8,)}, "rnn": {"hidden": 6}, "lstm": {"hidden": 6}, "gru": {"hidden": 6},
     "tcn": {"channels": (4, 4)}, "wavenet": {"channels": 4, "n_layers": 3},
     "nbeats": {"hidden": 8, "n_blocks": 2}, "nhits": {"hidden": 8, "n_blocks": 2},
-    "transformer": {"hidden": 8, "n_layers": 1, "n_heads": 2},
+    "transformer": {"hidden": 8, "n_layers": 1, "n_heads": 2}, "seq2seq": {"hidden": 6},
+    "patch_transformer": {"hidden": 8, "n_layers": 1, "n_heads": 2, "feed_forward": 8, "patch": 4, "stride": 2},
     "s4d": {"hidden": 6, "n_layers": 1, "n_state": 4}, "mamba": {"hidden": 6, "n_layers": 1, "n_state": 2},
 }  # fmt: skip
 

@@ -1,148 +1,154 @@
-"""Causal nets, N-BEATS and trees: written out by hand, how far they see, and equal to scikit-learn's."""
+"""Patch transformers and decoders that are fed their forecasts: counts, parity with transformers, and the loops."""
 
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional as F
+from torch import nn
 
-from parnassus.functional.companding import inverse_mu_law, mu_law
-from parnassus.functional.convolution.forms import causal
-from parnassus.imports import imported
-from parnassus.layers.causal import CausalConv1d, GatedBlock, ResidualBlock
-from parnassus.models.nbeats import nbeats, nhits
-from parnassus.models.tcn import tcn
-from parnassus.models.tree_forecasts import forest, gradient_boosting
-from parnassus.models.wavenet import WaveNet, WaveNetSound, wavenet
-
-pytestmark = pytest.mark.usefixtures("draws")
+import parnassus as pn
+from parnassus.errors import SettingError
+from parnassus.functional.unrolling import teacher_forced
+from parnassus.layers.cells import GRU
+from parnassus.layers.writing_forecasts import StepByStep
+from parnassus.models.patches import PatchTransformer, n_patches
 
 
-def test_a_causal_layer_is_its_equation():
-    layer = CausalConv1d(2, 3, 3, dilation=2).double()
-    x = torch.randn(4, 2, 9, dtype=torch.float64)
-    torch.testing.assert_close(layer(x), causal(x, layer.weight, layer.bias, dilation=2))
+def n_weights(net):
+    return sum(p.numel() for p in net.parameters())
 
 
-def test_a_residual_block_is_two_convolutions_past_which_x_runs():
-    block = ResidualBlock(2, 3, 2, dilation=4, dropout=0.0).double()
-    x = torch.randn(1, 2, 12, dtype=torch.float64)
-    first, second = block.body[0], block.body[3]
-    h = causal(x, first.weight, first.bias, dilation=4).relu()
-    h = causal(h, second.weight, second.bias, dilation=4).relu()
-    torch.testing.assert_close(block(x), (h + block.past(x)).relu())
+# --- patches --------------------------------------------------------------------------------------
 
 
-def test_a_gated_block_is_wavenets_equation():
-    block = GatedBlock(3, 2, 2, dilation=2).double()
-    x = torch.randn(1, 3, 7, dtype=torch.float64)
-    both = block.filter_and_gate
-    z = (
-        causal(x, both.weight[:3], both.bias[:3], dilation=2).tanh()
-        * causal(x, both.weight[3:], both.bias[3:], dilation=2).sigmoid()
+def test_a_window_of_336_steps_has_42_patches_and_one_of_512_has_64():
+    """The counts that Nie et al. 2023 name their two nets by."""
+    assert n_patches(336, 16, 8, "repeated") == 42
+    assert n_patches(512, 16, 8, "repeated") == 64
+
+
+def test_its_weights_are_as_many_as_the_closed_form_says(draws):
+    P, N, D, F, L, T = 16, 42, 128, 256, 3, 96
+    net = PatchTransformer(336, T)
+    layer = 4 * D * (D + 1) + 2 * D * F + F + D + 4 * D
+    assert n_weights(net) == P * D + D + N * D + L * layer + (N * D + 1) * T == 921_184
+
+
+def test_patches_overlap_by_half_and_repeat_the_last_value(draws):
+    net = PatchTransformer(8, 1, length=4, stride=2, width=4, n_heads=1, n_layers=1, hidden=4)
+    x = torch.arange(8.0)[None, :, None]
+    found = net.patches(x, None, n_channels=1)[0]
+    assert found.tolist() == [[0, 1, 2, 3], [2, 3, 4, 5], [4, 5, 6, 7], [6, 7, 7, 7]]
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer"])
+def test_it_is_transformers_own_with_the_same_weights(draws, norm):
+    transformers = pytest.importorskip("transformers", reason="transformers is the peer")
+    config = transformers.PatchTSTConfig(
+        num_input_channels=3, context_length=41, patch_length=8, patch_stride=4, prediction_length=5, d_model=12,
+        num_hidden_layers=2, num_attention_heads=3, ffn_dim=20, norm_type=f"{norm}norm", pre_norm=norm == "layer",
+        scaling="std", loss="mse", do_mask_input=False, use_cls_token=False, positional_encoding_type="random",
+        share_embedding=True, share_projection=True, pooling_type=None,
+    )  # fmt: skip
+    peer = transformers.PatchTSTForPrediction(config).double().eval()
+    net = PatchTransformer(
+        41, 5, length=8, stride=4, width=12, n_layers=2, n_heads=3, hidden=20, end="cut", norm=norm, dropout=0.0
     )
-    went, skip = block(x)
-    torch.testing.assert_close(went, x + F.conv1d(z, block.residual.weight, block.residual.bias))
-    torch.testing.assert_close(skip, F.conv1d(z, block.skip.weight, block.skip.bias))
+    net = net.double().eval()
+    with torch.no_grad():
+        for p in peer.parameters():
+            p.normal_(std=0.3)
+        for b in (b for b in peer.modules() if isinstance(b, nn.BatchNorm1d)):
+            b.running_mean.normal_()
+            b.running_var.uniform_(0.5, 2)
+    _copied(net, peer)
+    x = torch.randn(4, 41, 3, dtype=torch.float64) * 5 + 2
+    with torch.no_grad():
+        said, theirs = net(x), peer(past_values=x).prediction_outputs
+    torch.testing.assert_close(said, theirs.mT, rtol=1e-10, atol=1e-10)
 
 
-def seen_by_the_last_step(net, n_in, time):
-    x = torch.randn(1, n_in, time, dtype=torch.float64, requires_grad=True)
-    net(x)[0, :, -1].sum().backward()
-    return (x.grad[0].abs().sum(0) > 0).nonzero()[:, 0]
+def _copied(net, peer):
+    """The peer's weights in ours."""
+    inner = peer.model.encoder
+    net.inputs.load_state_dict(inner.embedder.input_embedding.state_dict())
+    net.places.data.copy_(inner.positional_encoder.position_enc)
+    for ours, theirs in zip(net.encoder.layers, inner.layers, strict=True):
+        attention = theirs.self_attn
+        stacked = [getattr(attention, f"{name}_proj") for name in "qkv"]
+        ours.attention.qkv.weight.data.copy_(torch.cat([part.weight for part in stacked]))
+        ours.attention.qkv.bias.data.copy_(torch.cat([part.bias for part in stacked]))
+        ours.attention.out.load_state_dict(attention.out_proj.state_dict())
+        ours.feed_forward.inner.load_state_dict(theirs.ff[0].state_dict())
+        ours.feed_forward.outer.load_state_dict(theirs.ff[3].state_dict())
+        for norm, other in ((ours.norm1, theirs.norm_sublayer1), (ours.norm2, theirs.norm_sublayer3)):
+            held = getattr(other, "batchnorm", other).state_dict()
+            getattr(norm, "norm", norm).load_state_dict(held)
+    net.encoder.last = nn.Identity()  # the peer has no norm behind its last layer
+    net.head.load_state_dict(peer.head.projection.state_dict())
 
 
-@pytest.mark.parametrize(("n_layers", "kernel", "due"), [(3, 2, 8), (4, 2, 16), (3, 3, 15), (4, 3, 31)])
-def test_wavenet_reaches_as_far_as_the_table_says(n_layers, kernel, due):
-    """1:B43: dilations 1, 2, 4, ...: kernel 2 reaches 8 and 16 steps, kernel 3 15 and 31."""
-    net = WaveNet(1, 1, channels=16, skip=16, n_layers=n_layers, kernel=kernel).double()
-    seen = seen_by_the_last_step(net, 1, 40)
-    assert len(seen) == due == net.reach
-    assert seen[-1] == 39
-
-
-def test_ten_layers_reach_1024_steps():
-    """1:B43."""
-    assert WaveNet(1, 1, channels=2, skip=2, n_layers=10).reach == 1024
-
-
-def test_a_tcn_reaches_twice_as_far_as_one_convolution_a_block_would():
-    net = tcn(step_features=1, n_outputs=1, channels=(16, 16, 16), kernel=2).double()
-    x = torch.randn(1, 40, 1, dtype=torch.float64, requires_grad=True)
-    net.states(x)[0, -1].sum().backward()
-    seen = (x.grad[0, :, 0] != 0).nonzero()[:, 0]
-    assert 40 - int(seen[0]) <= 1 + 2 * (2**3 - 1) == 15
-    assert 40 - int(seen[0]) > 8
-
-
-@pytest.mark.parametrize("make", [tcn, wavenet])
-def test_steps_that_come_later_and_padding_change_nothing(make):
-    net = make(step_features=2, n_outputs=3).eval()
-    x = torch.randn(2, 20, 2)
-    lengths = torch.tensor([12, 20])
+def test_a_channel_does_not_see_the_others(draws):
+    net = PatchTransformer(16, 2, length=4, stride=2, width=8, n_heads=2, n_layers=1, hidden=8, dropout=0.0).eval()
+    x = torch.randn(2, 16, 3)
     other = x.clone()
-    other[0, 12:] = 1e3
-    torch.testing.assert_close(net(x, lengths), net(other, lengths))
-    torch.testing.assert_close(net(x[:1, :12]), net(x, lengths)[:1], rtol=1e-4, atol=1e-5)
+    other[..., 1:] += torch.randn(2, 16, 2)
+    assert torch.equal(net(x)[:, 0], net(other)[:, 0])
+    torch.testing.assert_close(net(3 * x + 7), 3 * net(x) + 7, rtol=1e-3, atol=1e-3)  # each window by its own scale
 
 
-def test_wavenet_learns_a_sound_step_by_step_and_goes_on_with_it():
-    net = WaveNetSound(WaveNet(16, 16, channels=16, skip=16, n_layers=3), n_levels=16)
-    x = inverse_mu_law(torch.tensor([2, 12, 7, 14]).repeat(8), 16)[None].float()
-    before = F.cross_entropy(net(x[:, :-1]).flatten(0, 1), mu_law(x[:, 1:], 16).flatten())
-    torch.testing.assert_close(net.loss(x), before)
-    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
-    for _ in range(120):
-        optimizer.zero_grad()
-        net.loss(x).backward()
-        optimizer.step()
-    assert net.loss(x) < 0.2 * before
-    went_on = mu_law(net.generate(x, 6), 16)[0, -6:]
-    assert went_on.tolist() == [2, 12, 7, 14, 2, 12]
+def test_a_window_shorter_than_a_patch_is_refused():
+    with pytest.raises(SettingError, match="a patch has 16 steps, and the window 8"):
+        pn.Forecaster("patch_transformer", horizon=2, history=8, epochs=1).fit(np.sin(np.arange(60.0)))
 
 
-def test_the_mu_law_comes_back_within_half_a_step_and_is_its_formula():
-    x = torch.linspace(-1, 1, 401, dtype=torch.float64)
-    steps = mu_law(x)
-    compressed = x.sign() * torch.log(1 + 255 * x.abs()) / np.log(256)
-    torch.testing.assert_close(steps, ((compressed + 1) / 2 * 255 + 0.5).floor().long())
-    assert (mu_law(inverse_mu_law(torch.arange(256))) == torch.arange(256)).all()
+# --- a decoder that is fed ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", [nbeats, nhits])
-def test_blocks_see_what_was_left_over_and_their_forecasts_add_up(make):
-    net = make(in_features=12, n_outputs=8, hidden=6)
-    x = torch.randn(3, 12)
-    left, total = x, torch.zeros(3, 8)
-    for block in net.blocks:
-        explained, forecast = block(left)
-        left, total = left - explained, total + forecast
-    torch.testing.assert_close(net(x), total)
+def made(**settings):
+    plan = {"hidden": 5, "n_layers": 2, "n_parameters": 1, "teaching": 1.0, **settings}
+    return StepByStep(GRU, 2, 4, **plan).double()
 
 
-def test_nhits_says_coarse_shapes_as_straight_lines():
-    net = nhits(in_features=16, n_outputs=8, hidden=6)
-    assert [b.pool for b in net.blocks] == [4, 2, 1]
-    assert net.blocks[0].forecast.out_features == 2
-    said = net.blocks[0](torch.randn(1, 16))[1][0]
-    torch.testing.assert_close(said.diff(), said.diff()[:1].expand(7))
+def test_teacher_forcing_at_once_is_the_loop_over_steps(draws):
+    net = made()
+    x, y = torch.randn(3, 6, 2, dtype=torch.float64), torch.randn(3, 4, dtype=torch.float64)
+    looped = teacher_forced(net._step, x[:, -1, :1], y[..., None], net.encoder.run(x)[2])
+    torch.testing.assert_close(net.taught(x, y), torch.stack(looped, 1).flatten(1))
 
 
-@pytest.mark.parametrize("name", ["forest", "gradient_boosting"])
-def test_trees_answer_as_scikit_learns_do(name):
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(120, 5)).astype(np.float32)
-    y = np.stack([x[:, 0] * x[:, 1], x[:, 2]], 1).astype(np.float32)
-    ensemble = imported("sklearn.ensemble")
-    new = {"x": torch.from_numpy(rng.normal(size=(40, 5)).astype(np.float32))}
-    if name == "forest":
-        ours = forest(in_features=5, n_outputs=2, n_trees=12)
-        theirs = ensemble.RandomForestRegressor(12, min_samples_leaf=2, max_features=0.5, random_state=0).fit(x, y)
-        due = theirs.predict(new["x"].numpy())
-    else:
-        ours = gradient_boosting(in_features=5, n_outputs=2, n_trees=12)
-        kind = ensemble.GradientBoostingRegressor
-        due = [kind(n_estimators=12, random_state=0).fit(x, y[:, j]).predict(new["x"].numpy()) for j in range(2)]
-        due = np.stack(due, 1)
-    ours.add({"x": torch.from_numpy(x), "y": torch.from_numpy(y)})
-    ours.finish()
-    np.testing.assert_allclose(ours.outputs(new).numpy(), due, rtol=1e-4, atol=1e-5)
+def test_free_running_is_teacher_forcing_by_its_own_forecasts(draws):
+    net = made()
+    x = torch.randn(3, 6, 2, dtype=torch.float64)
+    said = net(x)
+    torch.testing.assert_close(net.taught(x, said), said)
+    net.teaching = 0.0
+    torch.testing.assert_close(net.taught(x, torch.randn_like(said)), said)  # the truth is never looked at
+
+
+def test_what_goes_back_is_the_parameter_that_answers(draws):
+    net = made(n_parameters=3)
+    net.fed = 1
+    x = torch.randn(2, 6, 2, dtype=torch.float64)
+    said = net(x).unflatten(1, (4, 3))
+    torch.testing.assert_close(net.taught(x, said[..., 1]), said.flatten(1))
+
+
+@pytest.mark.parametrize("distribution", ["point", "quantiles", "gaussian"])
+def test_a_decoder_learns_a_wave_by_any_distribution(distribution):
+    y = np.sin(np.arange(120) * 2 * np.pi / 8)
+    made = pn.model("seq2seq", hidden=12, teaching=0.5)
+    net = pn.Forecaster(made, horizon=8, history=8, epochs=40, lr=0.02, distribution=distribution, progress=False)
+    said = net.fit(y).predict()
+    assert np.abs(said - np.sin(np.arange(120, 128) * 2 * np.pi / 8)).mean() < 0.25  # repeating nothing is off by 0.6
+    assert net.objective_.model.fed == (1 if distribution == "quantiles" else 0)
+
+
+def test_the_strategy_of_that_name_says_which_model_it_is():
+    with pytest.raises(SettingError, match="seq2seq"):
+        pn.Forecaster("gru", strategy="sequence").fit(np.arange(40.0))
+
+
+def test_settings_that_are_none_are_refused():
+    for options, says in (({"cell": "gur"}, "gru"), ({"teaching": 2}, "probability"), ({"hidden": 0}, "at least 1")):
+        with pytest.raises(SettingError, match=says):
+            pn.Forecaster(pn.model("seq2seq", **options), horizon=2).fit(np.arange(40.0))

@@ -34,6 +34,8 @@ def check(self: "Forecaster") -> None:
         ("strategy", self.strategy, STRATEGIES),
         ("distribution", self.distribution, DISTRIBUTIONS),
     ):
+        if value == "sequence":
+            raise SettingError("a decoder that is fed its own forecasts is a model: pn.Forecaster('seq2seq')")
         if value not in known:
             raise SettingError(f"{name} is one of {', '.join(map(repr, known))}; got {value!r}")
     for name, least in (("horizon", 1), ("history", 1), ("season", 1)):

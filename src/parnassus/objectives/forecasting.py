@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from ..errors import SettingError, did_you_mean
 from ..functional.losses import Loss
 from ..functional.quantiles import QuantileLoss, check_quantiles, uncrossed
+from ..layers.writing_forecasts import StepByStep
 from ..train.phase import Batch, Objective, Phase
 
 DISTRIBUTIONS = ("point", "quantiles", "gaussian", "student_t")
@@ -23,6 +24,7 @@ class Head:
     """
 
     n_parameters = 1
+    place = 0  # of the parameter that stands for the step's answer, as a net that goes on from it is given it
 
     def split(self, outputs: Tensor) -> Tensor:
         """Outputs as (batch, horizon, n_parameters)."""
@@ -60,6 +62,7 @@ class QuantileHead(Head):
 
     def __init__(self, levels: Sequence[float]) -> None:
         self.levels, self.n_parameters, self.criterion = np.array(levels), len(levels), QuantileLoss(levels)
+        self.place = int(np.abs(self.levels - 0.5).argmin())
 
     def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
         return self.criterion(outputs, y)
@@ -172,6 +175,8 @@ def head_of(distribution: str, quantiles: Sequence[float], loss: Loss) -> Head:
 class Forecasts(Objective):
     """A net whose outputs a head reads: one phase, the head's loss.
 
+    A net that says one step from another (`StepByStep`) is given the truth in training, as far as it is taught.
+
     Systems: multistep-forecaster
     Source: Martinez-Ramon problem 5.1 (direct: all steps at once; recursive: a step on the steps before).
     """
@@ -179,6 +184,8 @@ class Forecasts(Objective):
     def __init__(self, model: nn.Module, head: Head) -> None:
         super().__init__()
         self.model, self.head = model, head
+        if isinstance(model, StepByStep):
+            model.fed = head.place
 
     def phases(self) -> Sequence[Phase]:
         return [Phase("fit", self.mean_loss, self.model.parameters())]
@@ -188,6 +195,8 @@ class Forecasts(Objective):
 
     def mean_loss(self, batch: Batch) -> Tensor:
         """The head's loss of a batch."""
+        if self.training and isinstance(self.model, StepByStep):
+            return self.head.loss(self.model.taught(batch["x"], batch["y"]), batch["y"])
         return self.head.loss(self.outputs(batch), batch["y"])
 
 
