@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from ..functional.independent import independent_scan
 from ..functional.recurrence import lstm_gates
 
 State = tuple[Tensor, ...]
@@ -178,6 +179,8 @@ class GRUResetBefore(Cell):
 class IndRNN(Cell):
     """relu(W_x x + u h + b) unit by unit; u starts evenly in [0, 1] and is cut to what `span` steps can bear.
 
+    All steps are made at once (`functional.independent`).
+
     span : how many steps gradients shall pass; |u| stays at or below 2^(1 / span), and None leaves u alone.
     """
 
@@ -193,6 +196,11 @@ class IndRNN(Cell):
 
     def step(self, z: Tensor, state: State) -> State:
         return (torch.relu(z + self.u.clamp(-self.limit, self.limit) * state[0]),)
+
+    def run(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        u = self.u.clamp(-self.limit, self.limit)
+        h = independent_scan(self.project(x), u, None if state is None else state[0])
+        return h, (h[:, -1],)
 
 
 class DeepTransition(Cell):
