@@ -29,7 +29,7 @@ PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 THEIR_FACTS = {"num_labels": "n_outputs", "num_channels": "in_channels", "vocab_size": "vocab_size"}
 LANGUAGE = ("ForCausalLM", "LMHeadModel")
 
-__all__ = ["load", "read", "save_pretrained", "translate", "write"]
+__all__ = ["load", "read", "save_pretrained", "spec_of", "translate", "write"]
 
 
 def read(folder: str | os.PathLike) -> tuple[dict[str, Any], Tensors]:
@@ -126,11 +126,24 @@ def load(
     return module.eval()
 
 
-def save_pretrained(module: nn.Module, folder: str | os.PathLike) -> None:
+def spec_of(folder: str | os.PathLike) -> Spec | None:
+    """The model by name, with the options that the folder's configuration says; None where it has no name here."""
+    config = _json(Path(folder) / CONFIG) if (Path(folder) / CONFIG).exists() else {}
+    layout = _layouts().get(str(config.get("model_type")))
+    if layout is None or layout.options is None:
+        return None
+    return model(layout.model_type, **layout.options(config))
+
+
+def save_pretrained(module: Any, folder: str | os.PathLike) -> None:
     """Write a net of a known layout as a folder that `load`, and transformers' from_pretrained, can read.
 
-    BERT, DistilBERT, GPT-2, ViT, ResNet, ConvNeXt and BiT have one.
+    BERT, DistilBERT, GPT-2, ViT, ResNet, ConvNeXt and BiT have one. Of a fitted estimator the net is written, and the
+    tokenizer.json of its subwords where it has them.
     """
+    tokenizer = getattr(getattr(module, "codec_", None), "tokenizer", None)
+    if hasattr(module, "objective_"):
+        module = module.objective_.model
     known = [layout for layout in _layouts().values() if isinstance(module, layout.kinds)]
     layout = next((one for one in known if one.head_of(module)), None)
     if layout is None:
@@ -143,6 +156,8 @@ def save_pretrained(module: nn.Module, folder: str | os.PathLike) -> None:
     if head == "none":
         theirs = {name.removeprefix(layout.prefix): tensor for name, tensor in theirs.items()}
     write(folder, config | {"model_type": layout.model_type}, theirs)
+    if tokenizer is not None and hasattr(tokenizer, "written"):
+        (Path(folder) / "tokenizer.json").write_text(tokenizer.written(), encoding="utf-8")
 
 
 def _layouts() -> dict[str, Layout]:

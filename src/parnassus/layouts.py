@@ -38,6 +38,7 @@ class Layout:
     unused : expressions of names that hold nothing learned, or a second time. spare : of what has no place here.
     headed : what our names of heads' weights begin with.
     assumed : the values of other keys of the configuration that our module computes.
+    options : those of the model of this name, of a configuration; None where no model has this name.
     """
 
     model_type: str
@@ -53,6 +54,7 @@ class Layout:
     spare: tuple[str, ...] = ()
     headed: tuple[str, ...] = ("head",)
     assumed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    options: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
 
     def sorted_out(self, tensors: Mapping[str, Tensor], head: str) -> "tuple[Tensors, list[str]]":
         """The tensors under names that a table may know, and the names of those that belong to other heads."""

@@ -15,6 +15,7 @@ FACTS = {
     "target_vocab_size": "outputs are (batch, time, target_vocab_size)",
     "pad_id": "the id that fills rows after their length",
     "max_length": "the longest row seen by fit",
+    "n_segments": "segments is (batch, time) of kinds of text below n_segments, beside x and lengths",
     "in_channels": "x is (batch, in_channels, height, width)",
     "image_size": "(height, width) of x",
     "frames": "x is (batch, in_channels, frames, height, width)",
@@ -46,7 +47,7 @@ def choose_view(
         if view not in (None, name):
             continue
         facts = {**offered, **others}
-        must = {"cardinalities", "frames"} & offered.keys()  # a builder that did not ask for them would lose them
+        must = {"cardinalities", "frames", "n_segments"} & offered.keys()  # a builder that did not ask for them would lose them
         fed = sorted((b for b in builders if must <= b.facts <= facts.keys()), key=lambda b: -len(b.facts))
         if len(fed) > 1 and len(fed[0].facts) == len(fed[1].facts):
             raise SettingError(f"{wanted!r}: two builders fit the view {name!r} equally well; one should ask for more")

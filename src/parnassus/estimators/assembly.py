@@ -11,6 +11,7 @@ from torch import nn
 
 from ..data.codec import Codec, codec_for
 from ..data.facts import choose_view
+from ..data.pieces import Pieces
 from ..data.rows import Batch, Dense, Joined, Rows
 from ..data.rows import batches as batches_of
 from ..data.targets import Target
@@ -34,10 +35,25 @@ def codec_of(estimator: "Estimator", X: Any) -> Codec:
     """An unfitted codec: the one given, or the one that X calls for."""
     if estimator.codec is not None:
         return copy.deepcopy(estimator.codec)
+    if reads_pieces(estimator):
+        return Pieces()
     codec = codec_for(X)
     if estimator.memory is not None and "memory" in codec.options:
         return type(codec)(**{**codec.options, "memory": estimator.memory})
     return codec
+
+
+def reads_pieces(estimator: "Estimator") -> bool:
+    """Whether the model asks for rows of subwords with segments, as BERT does."""
+    given = estimator.model
+    if given is None and getattr(estimator, "start", None) is not None:
+        from .transfer import model_from_start
+
+        given = model_from_start(estimator)
+    if not isinstance(given, str | Spec):
+        return False
+    builders = estimator.spec("model", given).builders(estimator.task)
+    return all("n_segments" in builder.facts for builder in builders)
 
 
 def model_of(estimator: "Estimator") -> Any:

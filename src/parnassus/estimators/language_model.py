@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ..data.codec import Codec
+from ..data.hidden_pieces import HiddenPieces
 from ..data.sources import Columns
 from ..data.text import strings
 from ..data.token_stream import NextToken, TokenStream
@@ -16,12 +17,14 @@ from ..errors import DataError, SettingError
 from ..evaluation.language import bits, evaluate_language, perplexity
 from ..evaluation.result import Evaluation
 from ..objectives.language import START, NGramCounting
+from ..objectives.masked_language import MaskedLanguage
 from ..registry import Spec
 from ..train.randomness import kept_random
-from .assembly import device_under
+from .assembly import device_under, reads_pieces
 from .base import Estimator
 from .generation import Manner, net_scores, write
 from .intake import Examples
+from .masked import codec_of_gaps, fill, gap_log_probs, refuse_writing
 from .protocol import fitted
 from .texts import texts_of
 from .training import threads_for
@@ -49,8 +52,8 @@ class LanguageModel(Estimator):
 
     default_models = {"token_stream": "gpt"}
 
-    codec_: TokenStream
-    target_: NextToken
+    codec_: Any  # a TokenStream, or HiddenPieces
+    target_: NextToken | None
 
     def __init__(
         self,
@@ -88,7 +91,8 @@ class LanguageModel(Estimator):
         texts = self._texts(X, target)
         if validation is not None and not isinstance(validation, int | float):
             validation = (self._texts(validation, target), None)
-        ready = self._ready(Examples(texts, target=target), NextToken(), validation, None)
+        goal = None if reads_pieces(self) else NextToken()
+        ready = self._ready(Examples(texts, target=target), goal, validation, None)
         return self._train(ready)
 
     def _texts(self, X: Any, target: Columns | None = None) -> list[str]:
@@ -96,10 +100,11 @@ class LanguageModel(Estimator):
 
     def _fit_codecs(self, train: Examples, target: Any) -> None:
         given = self.codec
+        due = HiddenPieces if reads_pieces(self) else TokenStream
         if given is None:
-            self.codec = self._stream()
-        elif not isinstance(given, TokenStream):
-            raise SettingError(f"codec of a LanguageModel is a TokenStream; got {given!r}")
+            self.codec = codec_of_gaps(self) if due is HiddenPieces else self._stream()
+        elif not isinstance(given, due):
+            raise SettingError(f"codec of a LanguageModel of this kind is a {due.__name__}; got {given!r}")
         try:
             super()._fit_codecs(train, target)
         finally:
@@ -119,9 +124,12 @@ class LanguageModel(Estimator):
 
         A net reads a text in windows of `context`, each `stride` (half the context unless told otherwise) further than
         the one before, and each token is scored once, by the first window that holds it. So a token has at least
-        context - stride tokens before it, or all there are. N-gram models see the whole text.
+        context - stride tokens before it, or all there are. N-gram models see the whole text. Of "bert" it is ln p of
+        each subword given all others, without the end: compare such numbers with each other alone.
         """
         objective, codec = fitted(self).objective_, self.codec_
+        if isinstance(objective, MaskedLanguage):
+            return gap_log_probs(self, self._texts(X))
         stride = max(codec.context // 2, 1) if stride is None else stride
         if not 1 <= stride <= codec.context:
             raise SettingError(f"stride is from 1 to the context, {codec.context}; got {stride}")
@@ -179,10 +187,12 @@ class LanguageModel(Estimator):
     def worst(self, examples: Examples, n: int) -> list[tuple[int, str, str, str, str, dict[str, str]]]:
         """The texts that were foretold worst: row, text, its least likely token, perplexity, its name."""
         each = self.token_log_probs(examples.X)
-        means = np.array([-row.mean() for row in each])
+        means = np.array([-row.mean() if len(row) else 0.0 for row in each])
         rows = self.codec_.rows(examples.X)
         found: list[tuple[int, str, str, str, str, dict[str, str]]] = []
         for i in np.argsort(-means, kind="stable")[:n].tolist():
+            if not len(each[i]):
+                continue
             odd = int(rows[i][1 + int(each[i].argmin())])
             name = "the end" if odd == self.codec_.end else self.codec_.tokenizer.name(odd)
             shown = f"{math.exp(min(means[i], 700)):.4g}"
@@ -224,6 +234,7 @@ class LanguageModel(Estimator):
 
         What is written beyond the context slides: a full cache is read again from its newer half.
         """
+        refuse_writing(self)
         prompts = [prompt] if isinstance(prompt, str) else strings(prompt)
         manner = Manner(
             n_tokens, temperature, top_k, top_p, min_p, typical_p, repetition_penalty, beam, length_penalty,
@@ -242,6 +253,10 @@ class LanguageModel(Estimator):
             drafts = write(objective, self.codec_, ids, manner, spaced=spaced, tell=tell)
         found = [before + draft.text() for before, draft in zip(prompts, drafts, strict=True)]
         return found[0] if isinstance(prompt, str) else found
+
+    def fill(self, text: str, *, n: int = 5) -> list[tuple[str, float]]:
+        """The n likeliest subwords for the one [MASK] of a text, with probabilities; for models that read both ways."""
+        return fill(self, text, n)
 
     def _prompted(self, prompts: list[str], long_prompt: str) -> list[list[int]]:
         """The ids of prompts, none longer than the context has room for."""

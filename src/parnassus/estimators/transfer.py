@@ -2,7 +2,8 @@
 
 import copy
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from ..data.codec import Codec
+from ..data.pieces import Pieces
 from ..data.rows import Dense, Joined, Rows
 from ..data.text import Text
 from ..errors import DataError, SettingError
 from ..layouts import few
 from ..objectives.supervised import Supervised
 from ..objectives.transfer import Frozen, Transferred, frozen_by, rates_by_layer, stages_of
+from ..registry import Spec
 from ..train.phase import Objective
-from .assembly import codec_of
+from .assembly import codec_of, reads_pieces
 from .intake import Examples
 from .regularization import first_weights, named
 from .training import plan_of
@@ -76,7 +79,7 @@ def _stamp(path: str | os.PathLike) -> tuple[float, int]:
 
 def origin_of(start: Any) -> Origin:
     """The weights behind `start`: a fitted estimator, its file, an nn.Module, or a folder that `pn.hub` reads."""
-    if isinstance(start, str | os.PathLike) and Path(start).is_dir():
+    if is_folder(start):
         from .. import hub
 
         return Origin(os.fspath(start), dict(hub.load(start).state_dict()))
@@ -106,15 +109,32 @@ def word_table(embedder: Any) -> Tensor:
 def model_from_start(estimator: "Estimator") -> Any:
     """The model of the estimator that training starts from, or None where there is none."""
     start = getattr(estimator, "start", None)
-    if start is None or isinstance(start, nn.Module) or (isinstance(start, str) and Path(start).is_dir()):
+    if start is None or isinstance(start, nn.Module):
         return None
+    if is_folder(start):
+        from .. import hub
+
+        return hub.spec_of(start)
     origin = origin_of(start)
-    return None if origin.words_alone else origin.estimator.model
+    if origin.words_alone:
+        return None
+    given = origin.estimator.model
+    if not isinstance(given, Spec) or given.registry.names(estimator.task).count(given.name) == 0:
+        return given
+    options = given.registry.builders(given.name, estimator.task)[0].defaults  # another task's may be more
+    return Spec(given.registry, given.name, {k: v for k, v in given.options.items() if k in options})
+
+
+def is_folder(start: Any) -> bool:
+    """Whether a start is a folder, which `pn.hub` reads."""
+    return isinstance(start, str | os.PathLike) and Path(start).is_dir()
 
 
 def learned_codec(estimator: "Estimator", X: Any) -> Codec:
     """The codec fitted to X; that of a start is taken as it is, since its weights were learned behind it."""
     start = getattr(estimator, "start", None)
+    if start is not None and estimator.codec is None and is_folder(start) and reads_pieces(estimator):
+        return Pieces.read(start).fit(X)
     if start is not None and estimator.codec is None:
         origin = origin_of(start)
         if origin.words_alone:
@@ -122,8 +142,17 @@ def learned_codec(estimator: "Estimator", X: Any) -> Codec:
             own = {name: corpus.options[name] for name in ("lower", "clean", "language")}
             return Text(**own).fit(X, tokenizer=copy.deepcopy(corpus.tokenizer))
         if origin.estimator is not None:
-            return copy.deepcopy(origin.estimator.codec_)
+            return known_codec(origin.estimator.codec_, X)
     return codec_of(estimator, X).fit(X)
+
+
+def known_codec(codec: Codec, X: Any) -> Codec:
+    """A start's codec as it is; of one that hides subwords, its vocabulary for rows that are read whole."""
+    if codec.kind != "hidden_pieces":
+        return copy.deepcopy(codec)
+    read = Pieces(lower=codec.options["lower"])
+    state = codec.state() | {"options": dict(read.options), "n_columns": 0}
+    return Pieces.from_state(state).fit(X)
 
 
 # --- the net --------------------------------------------------------------------------------------
@@ -195,11 +224,17 @@ def taken_from(estimator: "Estimator", model: nn.Module, head: Frozen) -> dict[s
     same = origin.estimator is not None and _same_answers(estimator, origin.estimator)
     n_outputs = estimator.target_.facts().get("n_outputs")
     n_theirs = next((len(origin.weights[n]) for n in head if n in origin.weights), None)
+    other = getattr(model, "headed", ())  # weights of a head, which another head's may lack or have beside
+    if other:
+        origin = replace(origin, weights=_bodied(origin.weights, own, other))
     new, odd = set() if same else set(head), []
     for name, tensor in own.items():
         theirs = origin.weights.get(name)
         fits = theirs is not None and theirs.shape == tensor.shape
         if name in new or fits:
+            continue
+        if theirs is None and name.startswith(other or ("\0",)):
+            new.add(name)
             continue
         heads = theirs is not None and theirs.shape[1:] == tensor.shape[1:] and theirs.ndim
         if heads and (len(theirs), len(tensor)) == (n_theirs, n_outputs):  # type: ignore[arg-type]
@@ -215,6 +250,13 @@ def taken_from(estimator: "Estimator", model: nn.Module, head: Frozen) -> dict[s
         )
     model.load_state_dict({n: own[n] if n in new else origin.weights[n] for n in own})
     return {"from": origin.told, "taken": [n for n in own if n not in new], "new": sorted(new)}
+
+
+def _bodied(weights: dict[str, Tensor], own: Mapping[str, Tensor], headed: tuple[str, ...]) -> dict[str, Tensor]:
+    """Weights under the names of a net with a head: those of a bare body get its name, and other heads stay behind."""
+    if not any(name.startswith("body.") for name in weights):
+        weights = {f"body.{name}": tensor for name, tensor in weights.items()}
+    return {n: t for n, t in weights.items() if n in own or not n.startswith(headed)}
 
 
 def _words_taken(estimator: "Estimator", origin: Origin, model: nn.Module) -> dict[str, Any]:

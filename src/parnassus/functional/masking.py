@@ -24,7 +24,7 @@ def masked(
     *,
     mask_id: int,
     vocab_size: int,
-    generator: torch.Generator,
+    generator: torch.Generator | None,
     special: Tensor | None = None,
     rate: float = 0.15,
     hidden: float = 0.8,
@@ -32,7 +32,8 @@ def masked(
 ) -> Masked:
     """Each id is chosen with probability `rate`; of those 80 % become mask_id, 10 % any id, 10 % stay.
 
-    ids (batch, time); `special` (batch, time) is True where nothing may be chosen ([CLS], [SEP], padding).
+    ids (batch, time); `special` (batch, time) is True where nothing may be chosen ([CLS], [SEP], padding);
+    generator None draws as the process does.
 
     Systems: masked-language-modelling
     Source: Devlin et al. 2019; Martinez-Ramon 6.4.2 (A6.18). The choice is drawn anew at each call, as in RoBERTa.

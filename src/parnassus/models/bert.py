@@ -152,8 +152,10 @@ class BERTWithHead(nn.Module):
             if part is not None:
                 part.apply(_started)
 
+    headed = ("masked.", "out.", "body.pooler.")  # what another head does not have
+
     def forward(
-        self, ids: Tensor, lengths: Tensor | None = None, *, segments: Tensor | None = None
+        self, ids: Tensor, lengths: Tensor | None = None, segments: Tensor | None = None
     ) -> Tensor | tuple[Tensor, Tensor]:
         if self.kind == "choice":
             flat = [None if a is None else a.flatten(0, 1) for a in (ids, lengths, segments)]

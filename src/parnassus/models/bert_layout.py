@@ -53,6 +53,33 @@ def _bert_keys(head: str) -> Keys:
     return table
 
 
+def _bert_options(config: Config) -> dict[str, Any]:
+    return {
+        "width": config["hidden_size"],
+        "n_layers": config["num_hidden_layers"],
+        "n_heads": config["num_attention_heads"],
+        "hidden": config["intermediate_size"],
+        "context": config.get("max_position_embeddings", 512),
+        "dropout": float(config.get("hidden_dropout_prob", 0.1)),
+        "attention_dropout": float(config.get("attention_probs_dropout_prob", 0.1)),
+        "activation": ACTIVATIONS[config.get("hidden_act", "gelu")],
+        "eps": config.get("layer_norm_eps", 1e-12),
+    }
+
+
+def _distilbert_options(config: Config) -> dict[str, Any]:
+    return {
+        "width": config["dim"],
+        "n_layers": config["n_layers"],
+        "n_heads": config["n_heads"],
+        "hidden": config["hidden_dim"],
+        "context": config.get("max_position_embeddings", 512),
+        "dropout": float(config.get("dropout", 0.1)),
+        "attention_dropout": float(config.get("attention_dropout", 0.1)),
+        "activation": ACTIVATIONS[config.get("activation", "gelu")],
+    }
+
+
 def _bert(config: Config, head: str, facts: Config) -> nn.Module:
     rate = config.get("hidden_dropout_prob", 0.1)
     body = BERT(
@@ -205,6 +232,7 @@ register(
             "tie_word_embeddings": (True,),
             "hidden_act": tuple(ACTIVATIONS),
         },
+        options=_bert_options,
     )
 )
 register(
@@ -220,5 +248,6 @@ register(
         unused=(r".*position_ids", r"vocab_projector\.weight"),
         headed=("masked", "out", "body.pooler"),
         assumed={"tie_word_embeddings": (True,), "activation": tuple(ACTIVATIONS)},
+        options=_distilbert_options,
     )
 )

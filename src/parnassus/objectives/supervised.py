@@ -18,8 +18,8 @@ __all__ = ["Objective", "Supervised"]
 class Supervised(Objective):
     """A model's outputs against y: a (weighted) mean over rows or tokens.
 
-    The model is called `model(x)`, `model(x, lengths)` where the batch has lengths, and `model(x, columns)` where it
-    has ids of categories (the view "columns" of a table).
+    The model is called `model(x)`, `model(x, lengths)` where the batch has lengths, `model(x, columns)` where it has
+    ids of categories (the view "columns" of a table), and `model(x, lengths, segments)` where it has pairs of texts.
 
     `kind` is the target's: binary, labels, multilabel or numbers. Plain dense stacks are trained in closed form,
     everything else by autograd. Side heads (`AuxiliaryHead`) add their weighted losses in training. A batch of blended
@@ -37,7 +37,7 @@ class Supervised(Objective):
         return [Phase("fit", self.mean_loss, self.model.parameters(), gradient=gradient)]
 
     def outputs(self, batch: Batch) -> Tensor:
-        beside = [batch[name] for name in ("lengths", "columns") if name in batch]
+        beside = [batch[name] for name in ("lengths", "columns", "segments") if name in batch]
         return self.model(batch["x"], *beside)
 
     def weight(self, batch: Batch) -> float | Tensor:
