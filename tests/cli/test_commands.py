@@ -30,6 +30,7 @@ SURFACE = {
     | {"n-clusters", "n-init", *(f"model.{name}" for name in ("n-clusters", "n-init", "tol", "init", "centers"))},
     "train autoencoder --model linear_ae": WITHOUT_MODEL | {"quantile", "model.n-latent"},
     "train generator --model ddpm": WITHOUT_MODEL
+    | {"condition"}
     | {f"model.{name}" for name in ("channels", "n-blocks", "dropout", "hidden", "schedule", "n-steps", "target")}
     | {f"model.{name}" for name in ("weighting", "drop", "sampler", "n-sampled", "guidance")},
     "train density --model gmm": WITHOUT_MODEL

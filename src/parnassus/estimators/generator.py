@@ -8,7 +8,8 @@ import torch
 from ..data.image import Image
 from ..data.sources import Columns
 from ..data.targets import Labels
-from ..errors import DataError, SettingError
+from ..data.transcripts import Transcripts
+from ..errors import DataError, SettingError, did_you_mean
 from ..evaluation.result import Evaluation, Metric
 from ..functional.metrics.generation import squared_mmd
 from ..objectives.generating import Generating
@@ -33,6 +34,7 @@ class Generator(Unsupervised):
 
     Parameters
     ----------
+    condition : what y says of a row: its "class", or a "text" of words (for "latent_diffusion").
     **training : the settings that all estimators share; see `Estimator`.
 
     Pictures run from -1 to 1 while learning and come back as bytes; columns of a table are standardised unless a
@@ -41,8 +43,9 @@ class Generator(Unsupervised):
 
     default_models = {"table": "ddpm", "image": "ddpm", "text": "ddpm", "sequences": "ddpm"}
 
-    def __init__(self, model: Any = None, **training: Any) -> None:
+    def __init__(self, model: Any = None, *, condition: str = "class", **training: Any) -> None:
         super().__init__(model, **training)
+        self.condition = condition
 
     def fit(
         self, X: Any, y: Any = None, *, target: Columns | None = None, validation: Any = None, sample_weight: Any = None
@@ -52,7 +55,7 @@ class Generator(Unsupervised):
         Parameters
         ----------
         X : pictures, an array, a frame, or a path.
-        y : the condition: the class of each row, which `sample` may then ask for; None knows none.
+        y : the condition: the class or text of each row, which `sample` may then ask for; None knows none.
         target : the column of X that holds the condition, in place of y.
         validation : a fraction to hold out, or (X, y) of other rows.
         sample_weight : how much each row counts (rows,).
@@ -62,7 +65,10 @@ class Generator(Unsupervised):
         DataError : the data break a contract; the message names the row, column or file and the remedy.
         """
         examples = examples_of(X, y, target=target, sample_weight=sample_weight, memory=self.memory)
-        goal = None if examples.y is None else Labels()
+        if self.condition not in ("class", "text"):
+            raise SettingError(f"condition={self.condition!r}; {did_you_mean(str(self.condition), ('class', 'text'))}")
+        told: Any = Labels() if self.condition == "class" else Transcripts(units="words", lower=True)
+        goal = None if examples.y is None else told
         held = self._held_out(validation) if goal is None else validation
         if len(examples) < 2:
             raise DataError("a generator learns how rows differ, and X holds one row; give 2 or more")
@@ -71,7 +77,8 @@ class Generator(Unsupervised):
         if goal is not None and not getattr(made, "n_classes", 0):
             del self.objective_
             raise SettingError(
-                f"model {self.model!r} takes no classes; leave y out, or choose 'ddpm', 'gan' or 'dcgan'"
+                f"model {self.model!r} takes no {'texts' if self.condition == 'text' else 'classes'}; leave y out, or "
+                f"choose {'latent_diffusion' if self.condition == 'text' else 'ddpm, gan or dcgan'}"
             )
         return self._train(self._started(ready))
 
@@ -83,20 +90,24 @@ class Generator(Unsupervised):
     @property
     def classes_(self) -> np.ndarray | None:
         """The classes that may be asked for, or None."""
-        return None if fitted(self).target_ is None else self.target_.classes
+        return self.target_.classes if isinstance(fitted(self).target_, Labels) else None
 
     def _classes_of(self, condition: Any, n: int) -> torch.Tensor | None:
-        """What was asked for, as ids (n,)."""
+        """What was asked for, as ids (n,), or ids of words (n, longest) filled up with 0."""
         if self.target_ is None:
             if condition is not None:
                 raise SettingError("this generator was told no classes; fit(X, y) with the class of each row")
             return None
         if condition is None:
-            known = ", ".join(map(repr, self.target_.classes.tolist()[:8]))
-            raise SettingError(f"this generator draws rows of a class: sample(n, condition=...), one of {known}")
+            words = isinstance(self.target_, Transcripts)
+            known = self.target_.known.names[1:] if words else self.target_.classes.tolist()
+            which = "what a text says, in words such as" if words else "a class: sample(n, condition=...), one of"
+            raise SettingError(f"this generator draws rows of {which} {', '.join(map(repr, known[:8]))}")
         asked = np.asarray([condition] * n if np.ndim(condition) == 0 else condition)
         if len(asked) != n:
-            raise SettingError(f"condition is one class, or one for each of {n} rows; got {len(asked)}")
+            raise SettingError(f"condition is one {self.condition}, or one for each of {n} rows; got {len(asked)}")
+        if isinstance(self.target_, Transcripts):
+            return self.target_.encode(asked.tolist()).take(torch.arange(n))["y"]
         unknown = [c for c in asked.tolist() if c not in set(self.target_.classes.tolist())]
         if unknown:
             raise DataError(f"condition {unknown[0]!r} is no class that fit saw: {self.target_.classes.tolist()[:8]}")
@@ -126,7 +137,7 @@ class Generator(Unsupervised):
 
         Parameters
         ----------
-        condition : a class, or one for each row, where fit was told classes.
+        condition : a class or text, or one for each row, where fit was told such.
         seed : None takes the estimator's own; equal seeds give equal rows.
         """
         x = self._drawn(n, condition, seed)

@@ -18,9 +18,9 @@ from ..registry import model
 EPS = 1e-6
 
 
-def normalised(n: int) -> nn.GroupNorm:
+def normalised(n: int, eps: float = EPS) -> nn.GroupNorm:
     """A group norm of at most 32 groups."""
-    return nn.GroupNorm(math.gcd(32, n), n, eps=EPS)
+    return nn.GroupNorm(math.gcd(32, n), n, eps=eps)
 
 
 class StepEmbedding(nn.Module):
@@ -43,18 +43,20 @@ class StepEmbedding(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Norm, SiLU, convolution, twice, the step's vector added between; around both a shortcut."""
+    """Norm, SiLU, convolution, twice, the step's vector added between (width 0 has none); around both a shortcut."""
 
-    def __init__(self, n_in: int, n_out: int, width: int, dropout: float = 0.0) -> None:
+    def __init__(self, n_in: int, n_out: int, width: int, dropout: float = 0.0, *, eps: float = EPS) -> None:
         super().__init__()
-        self.norm1, self.conv1 = normalised(n_in), nn.Conv2d(n_in, n_out, 3, padding=1)
-        self.time_emb_proj = nn.Linear(width, n_out)
-        self.norm2, self.conv2 = normalised(n_out), nn.Conv2d(n_out, n_out, 3, padding=1)
+        self.norm1, self.conv1 = normalised(n_in, eps), nn.Conv2d(n_in, n_out, 3, padding=1)
+        self.time_emb_proj = nn.Linear(width, n_out) if width else None
+        self.norm2, self.conv2 = normalised(n_out, eps), nn.Conv2d(n_out, n_out, 3, padding=1)
         self.dropout = nn.Dropout(dropout)
         self.conv_shortcut = nn.Conv2d(n_in, n_out, 1) if n_in != n_out else nn.Identity()
 
-    def forward(self, x: Tensor, step: Tensor) -> Tensor:
-        h = self.conv1(F.silu(self.norm1(x))) + self.time_emb_proj(F.silu(step))[:, :, None, None]
+    def forward(self, x: Tensor, step: Tensor | None = None) -> Tensor:
+        h = self.conv1(F.silu(self.norm1(x)))
+        if self.time_emb_proj is not None and step is not None:
+            h = h + self.time_emb_proj(F.silu(step))[:, :, None, None]
         return self.conv_shortcut(x) + self.conv2(self.dropout(F.silu(self.norm2(h))))
 
 
@@ -120,7 +122,7 @@ class Middle(nn.Module):
         self.resnets = nn.ModuleList(ResidualBlock(n, n, step, dropout) for _ in range(2))
         self.attentions = nn.ModuleList([PixelAttention(n)])
 
-    def forward(self, x: Tensor, step: Tensor) -> Tensor:
+    def forward(self, x: Tensor, step: Tensor | None = None) -> Tensor:
         return self.resnets[1](self.attentions[0](self.resnets[0](x, step)), step)
 
 
@@ -360,6 +362,6 @@ FACTS: tuple[Literal["in_channels", "image_size", "in_features", "n_outputs"], .
 )
 
 
-def chosen(given: dict[str, Any]) -> dict[str, Any]:
-    """A builder's options without its facts."""
-    return {name: value for name, value in given.items() if name not in FACTS}
+def chosen(given: dict[str, Any], *others: str) -> dict[str, Any]:
+    """A builder's options without its facts and `others`."""
+    return {name: value for name, value in given.items() if name not in (*FACTS, *others)}

@@ -18,7 +18,7 @@ from ..functional.diffusion.process import (
     target_of,
 )
 from ..functional.diffusion.samplers import Sampler, guided, sampled
-from ..functional.diffusion.schedules import Kind, noise_schedule
+from ..functional.diffusion.schedules import Kind, Schedule, noise_schedule
 from ..train.phase import Batch, Phase
 from .autoencoder import mean_over
 from .generating import Generating
@@ -76,9 +76,13 @@ class Diffusion(Generating):
             )
         self.net, self.target, self.weighting, self.drop = net, target, weighting, drop
         self.sampler, self.n_sampled, self.guidance = sampler, n_sampled, guidance
-        self.schedule = noise_schedule(schedule, n_steps, scale=True)
+        self.schedule = self.noise_of(schedule, n_steps)
         self.register_buffer("low", torch.full(shape, -1.0))
         self.register_buffer("high", torch.ones(shape))
+
+    def noise_of(self, kind: Kind, n_steps: int) -> Schedule:
+        """How much noise each step adds."""
+        return noise_schedule(kind, n_steps, scale=True)
 
     def phases(self) -> Sequence[Phase]:
         return [Phase("denoise", self.loss, self.net.parameters())]
@@ -95,33 +99,49 @@ class Diffusion(Generating):
 
     def loss(self, batch: Batch) -> Tensor:
         """The mean over rows of one step's mean error an entry."""
-        x, condition = batch["x"], self.condition_of(batch)
+        x, condition = self.clean(batch), self.condition_of(batch)
         t = torch.randint(1, self.schedule.n_steps + 1, (len(x),), device=x.device)
         noise = torch.randn_like(x)
         x_t = noised(x, t, noise, self.schedule)
         if condition is not None:
-            hidden = torch.rand(len(x), device=x.device) < self.drop
-            condition = torch.where(hidden, torch.full_like(condition, self.n_classes), condition)
+            condition = self.untold(condition, torch.rand(len(x), device=x.device) < self.drop)
         wanted = target_of(self.target, x, noise, t, self.schedule)
         error = (self.net(x_t, t, condition) - wanted).square()
         if self.weighting == "bound":
             error = error * at_step(noise_weight(self.schedule) * self.schedule.n_steps, t, x)
         return mean_over(error.flatten(1).mean(1), batch)
 
+    def clean(self, batch: Batch) -> Tensor:
+        """The rows that noise is added to."""
+        return batch["x"]
+
+    def untold(self, condition: Tensor, hidden: Tensor | None = None) -> Tensor:
+        """Conditions of which those `hidden` (n,) bool, or all, are not told."""
+        nothing = torch.full_like(condition, self.n_classes)
+        return nothing if hidden is None else torch.where(hidden, nothing, condition)
+
     def said(self, x_t: Tensor, t: Tensor, condition: Tensor | None, guidance: float) -> Tensor:
         """The net's answer, leaning on the condition as far as guidance says."""
         if condition is None or guidance == 1:
             return self.net(x_t, t, condition)
-        without = self.net(x_t, t, torch.full_like(condition, self.n_classes))
+        without = self.net(x_t, t, self.untold(condition))
         return guided(without, self.net(x_t, t, condition), guidance)
 
     def drawn(self, n: int, condition: Tensor | None, generator: torch.Generator) -> Tensor:
-        start = torch.randn(n, *self.shape, generator=generator).to(self.low.device)
+        return self.denoised((n, *self.shape), condition, generator)
+
+    def within(self, clean: Tensor) -> Tensor:
+        """What is thought to be the clean row, in the range that rows have."""
+        return clean.clamp(self.low, self.high)
+
+    def denoised(self, shape: tuple[int, ...], condition: Tensor | None, generator: torch.Generator) -> Tensor:
+        """Noise of this shape, taken away step by step."""
+        start = torch.randn(shape, generator=generator).to(self.low.device)
 
         def denoise(x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
             said = self.said(x, t, condition, self.guidance)
             clean, _ = clean_and_noise(self.target, said, x, t, self.schedule)
-            clean = clean.clamp(self.low, self.high)
+            clean = self.within(clean)
             return clean, clean_and_noise("clean", clean, x, t, self.schedule)[1]
 
         options = {"method": self.sampler, "n_steps": self.n_sampled, "generator": generator}
