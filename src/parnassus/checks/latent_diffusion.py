@@ -1,5 +1,8 @@
 """The parts of a latent diffusion against diffusers and transformers, and their published sizes."""
 
+import importlib
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -28,7 +31,7 @@ def sizes_of_stable_diffusion() -> float:
 @check("latent-diffusion", oracle="diffusers", tolerance=5e-5)
 def parts_against_diffusers() -> float:
     """What a U-Net told a text and a coder say, against diffusers' with the same weights drawn at random."""
-    import diffusers
+    diffusers: Any = importlib.import_module("diffusers")
 
     with kept_random(torch.device("cpu")), torch.no_grad():
         theirs = diffusers.UNet2DConditionModel(
