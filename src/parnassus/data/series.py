@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..errors import DataError, DataWarning, SettingError, did_you_mean
 from .grids import Grid, grid_of, places_on, stamps_of, written_dates
+from .panels import long_form
 
 Missing = Literal["refuse", "linear", "last", "seasonal", "zero"]
 Duplicates = Literal["refuse", "mean", "sum", "first", "last"]
@@ -98,6 +99,8 @@ class Panel:
 def read_panel(raw: Any, reading: Reading) -> Panel:
     """What a user gave as series: a 1-D array; (time, series); a list or dict of arrays; a Series or frame; a path.
 
+    Panels as sktime keeps them are read too (`panels.long_form`).
+
     Rows out of order are sorted, with a warning. Steps that are missing and NaN are filled by `reading.missing`, rows
     with one time are joined by `reading.duplicates`; where these say "refuse", the message names series and time.
 
@@ -116,6 +119,7 @@ def read_panel(raw: Any, reading: Reading) -> Panel:
             raise DataError("the file is larger than the memory that data may take; cut it into files of some series")
     if isinstance(raw, Tensor):
         raw = raw.numpy(force=True)
+    raw, reading = long_form(raw, reading)
     if isinstance(raw, dict) and any(_is_series(v) for v in raw.values()):
         raw = _stacked(raw)
         reading = replace(reading, series="series", time="time", target=("value",))
@@ -140,7 +144,7 @@ def _from_arrays(raw: Any, reading: Reading) -> Panel:
         named = {str(i): v for i, v in enumerate(raw)}
     else:
         values = np.asarray(raw)
-        if values.ndim == 3:
+        if values.ndim > 2:
             raise DataError(f"X is {values.shape}; give one series (time,), several (time, series), or a list of them")
         many = values.ndim == 2 and values.shape[1] != 1
         named = {str(i): column for i, column in enumerate(values.T)} if values.ndim == 2 else {"": values}

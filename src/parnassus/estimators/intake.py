@@ -15,6 +15,7 @@ from ..data.audit import leaks
 from ..data.chunks import Chunks
 from ..data.codec import form_of
 from ..data.duplicates import straddling
+from ..data.panels import has_two_levels, is_nested, panel_sequences
 from ..data.sources import Columns
 from ..data.split import random_split, stratified_split
 from ..data.targets import check_lengths
@@ -144,6 +145,11 @@ def examples_of(
     X = listed(X)
     n = count_rows(X)
     if y is not None:
+        if has_two_levels(X) and count_rows(y) != n and count_rows(y) == X.index.get_level_values(0).nunique():
+            raise DataError(
+                "X has an index of two levels and y an answer for each entry of the first: where rows are the steps of "
+                "instances, give X=pn.panel_sequences(X), in fit and in predict"
+            )
         check_lengths(n, count_rows(y))
     for name, given in (("y", y), ("sample_weight", sample_weight)):
         check_alignment(X, given, name)
@@ -151,7 +157,9 @@ def examples_of(
 
 
 def listed(X: Any) -> Any:
-    """A Series (of texts, or of paths of pictures) as a list; anything else as it is."""
+    """A Series (of texts, or of paths of pictures) as a list, a frame of series as sequences; the rest as it is."""
+    if is_nested(X):
+        return panel_sequences(X)
     return X.to_list() if type(X).__name__ == "Series" and hasattr(X, "to_list") else X
 
 
