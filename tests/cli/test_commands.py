@@ -58,6 +58,9 @@ SURFACE = {
     "train detector --model ssd": WITHOUT_MODEL
     | {"augment", "bad-boxes"}
     | {f"model.{name}" for name in ("alpha", "anchor-scale", "backbone", "negatives", "ratios", "threshold", "widths")},
+    "train image-translator --model cyclegan": WITHOUT_MODEL
+    | {f"model.{name}" for name in ("width", "n-blocks", "cycle", "identity", "game", "n-past")}
+    | {"schedule.hold"},
     "train segmenter --model u_net": WITHOUT_MODEL | {"ignored", "model.widths", "model.norm"},
     "train forecaster --model gru": WITHOUT_MODEL
     | {"horizon", "history", "season", "strategy", "distribution", "quantiles", "scaling", "transform", "calendar"}

@@ -203,3 +203,11 @@ def test_a_batch_norm_is_refused_batches_of_one_row(settings):
     X, y = np.random.default_rng(0).normal(size=(33, 3)), np.arange(33) % 2
     with pytest.raises(pn.SettingError, match="batch norm finds the spread"):
         pn.Classifier(pn.model("mlp", norm="batch"), epochs=1, **settings).fit(X, y)
+
+
+def test_a_late_line_keeps_the_rate_for_a_hundred_epochs_and_ends_after_a_hundred_more():
+    """CycleGAN's: 2e-4 for 100 epochs, then a straight line to 0 over 100."""
+    rates = [2e-4 * f for f in by_step(pn.schedule("late_linear"), 200)]
+    assert rates[:101] == pytest.approx([2e-4] * 101)
+    assert rates[150] == pytest.approx(1e-4)
+    assert rates[199] == pytest.approx(2e-6)

@@ -34,3 +34,18 @@ def plot_pairs(before: np.ndarray, after: np.ndarray) -> "Figure":
     """
     pictures = np.concatenate([before.reshape(after.shape), after])
     return plot_grid(pictures, n_columns=len(after), label="pictures above, their reconstructions below")
+
+
+@styled
+def plot_turned(before: np.ndarray, after: np.ndarray) -> "Figure":
+    """Pictures above, what they were made into below; one kind may have colours and the other none.
+
+    >>> len(plot_turned(np.zeros((3, 8, 8), dtype=np.uint8), np.zeros((3, 8, 8, 3), dtype=np.uint8)).axes)
+    6
+    """
+    n = len(after)
+    figure, axes = canvas(2, n, width=0.8 * n, height=1.6, label="pictures above, what they were made into below")
+    for ax, picture in zip(axes, [*before, *after], strict=True):
+        ax.set_axis_off()
+        ax.imshow(picture, cmap="gray", vmin=0, vmax=255)
+    return figure

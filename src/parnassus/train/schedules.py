@@ -88,6 +88,16 @@ def linear(*, warmup: float = 0.0, floor: float = 0.0) -> Schedule:
 
 
 @schedule.register()
+def late_linear(*, hold: float = 0.5, warmup: float = 0.0) -> Schedule:
+    """1 for the first `hold` of training, then a straight line to 0.
+
+    Source: Zhu et al. 2017: 100 epochs and 100 more; Martinez-Ramon 8.7.1.
+    """
+    _within("schedule 'late_linear': hold", hold, 0.0, 0.999)
+    return _warmed(lambda progress: min(1.0, (1 - progress) / (1 - hold)), warmup)
+
+
+@schedule.register()
 def polynomial(*, power: float = 2.0, warmup: float = 0.0, floor: float = 0.0) -> Schedule:
     """(1 - progress) to a power, from 1 down to `floor`; power 1 is `linear`."""
     return _warmed(lambda progress: floor + (1 - floor) * (1 - progress) ** power, warmup)
