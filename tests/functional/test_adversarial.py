@@ -13,6 +13,7 @@ from parnassus.functional.adversarial import (
     gradient_penalty,
     jensen_shannon,
     optimal_discriminator,
+    zero_centred_penalty,
 )
 
 GRID = torch.arange(-40, 40, 1e-3, dtype=torch.float64)
@@ -94,3 +95,12 @@ def test_the_gradient_penalty_moves_the_critic(draws):
 def test_an_unknown_game_is_refused(loss):
     with pytest.raises(ValueError, match="hinge"):
         loss("hing", *[torch.zeros(1)] * (2 if loss is critic_loss else 1))
+
+
+def test_the_zero_centred_penalty_is_half_the_squared_slope_of_a_quadratic_critic():
+    """D(x) = x'Ax / 2 has the slope Ax."""
+    g = torch.Generator().manual_seed(0)
+    a = torch.randn(3, 3, generator=g, dtype=torch.float64)
+    a, x = a + a.T, torch.randn(7, 3, generator=g, dtype=torch.float64)
+    found = zero_centred_penalty(lambda at: 0.5 * ((at @ a) * at).sum(1), x)
+    assert float(found.detach()) == pytest.approx(float((x @ a).square().sum(1).mean() / 2))

@@ -87,6 +87,21 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
         return (slope.flatten(1).norm(dim=1) - 1).square().mean()
 
 
+def zero_centred_penalty(critic: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
+    """mean |d critic / dx|^2 / 2 on real rows: the critic has no slope where the rows are, once the game ends (R1).
+
+    Source: Mescheder, Geiger and Nowozin 2018, eq. 9; what StyleGAN is trained with on faces, times 10.
+
+    >>> w = torch.tensor([3.0, 4.0])
+    >>> float(zero_centred_penalty(lambda x: x @ w, torch.zeros(2, 2)))
+    12.5
+    """
+    with torch.enable_grad():
+        at = real.detach().requires_grad_()
+        (slope,) = torch.autograd.grad(critic(at).sum(), at, create_graph=True)
+        return slope.flatten(1).square().sum(1).mean() / 2
+
+
 # --- the game's end -----------------------------------------------------------------------------------
 
 

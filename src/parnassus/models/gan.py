@@ -62,7 +62,9 @@ def weighted(net: nn.Sequential) -> nn.Sequential:
 class DCGANGenerator(nn.Module):
     """z (batch, n_noise) -> pictures in (-1, 1): transposed convolutions, batch norm and ReLU, tanh at the end.
 
-    With 64 x 64 x 3, 100 numbers of noise and width 64 it has 3,576,704 parameters. No convolution has a bias.
+    With 64 x 64 x 3, 100 numbers of noise and width 64 it has 3,576,704 parameters. No convolution has a bias. Pictures
+    that can be halved once only (8 x 8) get a 3 x 3 convolution more, here and in the critic: with a single hidden
+    layer on either side their shapes stay loose.
 
     Systems: dcgan
     Source: Radford, Metz and Chintala 2016; Martinez-Ramon 8.5.
@@ -71,14 +73,17 @@ class DCGANGenerator(nn.Module):
     def __init__(self, n_noise: int, in_channels: int, image_size: tuple[int, int], width: int) -> None:
         super().__init__()
         n, first = halvings(image_size)
-        widths = [width * 2**i for i in range(n - 1, -1, -1)]
+        shallow = n == 1
+        widths = [width * 2**i for i in range(n - 1 + shallow, -1, -1)]
         parts: list[nn.Module] = [nn.ConvTranspose2d(n_noise, widths[0], first, bias=False)]
         for n_in, n_out in pairwise(widths):
             parts += [nn.BatchNorm2d(n_in), nn.ReLU(), nn.ConvTranspose2d(n_in, n_out, 4, 2, 1, bias=False)]
         parts += [
             nn.BatchNorm2d(width),
             nn.ReLU(),
-            nn.ConvTranspose2d(width, in_channels, 4, 2, 1, bias=False),
+            nn.Conv2d(width, in_channels, 3, 1, 1, bias=False)
+            if shallow
+            else nn.ConvTranspose2d(width, in_channels, 4, 2, 1, bias=False),
             nn.Tanh(),
         ]
         self.net = weighted(nn.Sequential(*parts))
@@ -95,8 +100,10 @@ def dcgan_critic(
     Systems: dcgan
     """
     n, last = halvings(image_size)
-    widths = [width * 2**i for i in range(n)]
-    parts: list[nn.Module] = [nn.Conv2d(in_channels, width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2)]
+    shallow = n == 1
+    widths = [width * 2**i for i in range(n + shallow)]
+    first = (3, 1, 1) if shallow else (4, 2, 1)
+    parts: list[nn.Module] = [nn.Conv2d(in_channels, width, *first, bias=False), nn.LeakyReLU(0.2)]
     for n_in, n_out in pairwise(widths):
         parts += [nn.Conv2d(n_in, n_out, 4, 2, 1, bias=False), norm(n_out), nn.LeakyReLU(0.2)]
     return weighted(nn.Sequential(*parts, nn.Conv2d(widths[-1], 1, last, bias=False)))
@@ -195,7 +202,8 @@ def wgan_gp_by_class(*, in_features: int, n_outputs: int, hidden: tuple[int, ...
 
 @model.register("generator")
 def dcgan(*, in_channels: int, image_size: tuple[int, int], width: int = 64, n_noise: int = 100,
-          game: str = "nonsaturating", smooth: float = 0.0) -> Adversarial:  # fmt: skip
+          game: str = "nonsaturating", smooth: float = 0.0, r1: float = 0.0,
+          augment: str = "") -> Adversarial:  # fmt: skip
     """DCGAN: transposed convolutions against strided ones.
 
     Parameters
@@ -204,6 +212,9 @@ def dcgan(*, in_channels: int, image_size: tuple[int, int], width: int = 64, n_n
     n_noise : numbers in z.
     game : what the players lose.
     smooth : taken from the label 1 of real pictures.
+    r1 : how much the critic's squared slope on real pictures costs it.
+    augment : random changes, real and made pictures alike, of what the critic sees: "move", "cut" and "colour" with
+        commas between; for few pictures.
 
     Systems: dcgan
     """
@@ -212,7 +223,8 @@ def dcgan(*, in_channels: int, image_size: tuple[int, int], width: int = 64, n_n
 
 @model.register("generator", name="dcgan")
 def dcgan_by_class(*, in_channels: int, image_size: tuple[int, int], n_outputs: int, width: int = 64,
-                   n_noise: int = 100, game: str = "nonsaturating", smooth: float = 0.0) -> Adversarial:  # fmt: skip
+                   n_noise: int = 100, game: str = "nonsaturating", smooth: float = 0.0, r1: float = 0.0,
+                   augment: str = "") -> Adversarial:  # fmt: skip
     """The same, both players told the class: as numbers beside z, as maps beside the picture.
 
     Systems: conditional-gan, dcgan

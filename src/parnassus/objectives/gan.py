@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import DataWarning, SettingError
-from ..functional.adversarial import Game, critic_loss, generator_loss, gradient_penalty
+from ..functional.adversarial import Game, critic_loss, generator_loss, gradient_penalty, zero_centred_penalty
+from ..functional.augmentation.differentiable import differentiable_changes
 from ..train.phase import Batch, Phase
 from ..train.randomness import kept_random
 from .generating import Generating
@@ -29,6 +30,8 @@ class Adversarial(Generating):
     n_critic : moves of the critic to one of the generator.
     lipschitz : "clip" holds the critic's weights in [-bound, bound], "penalty" its slope near 1, `strength` times.
     smooth : taken from the label of real rows.
+    r1 : how much the critic's squared slope on real rows costs it.
+    augment : changes of pictures that the critic sees, real and made; see `functional.augmentation.differentiable`.
     optimizer : of both players, unless the user's.
 
     `generator` rows are made without a gradient in the critic's move. When training ends, samples whose spread is under
@@ -53,6 +56,8 @@ class Adversarial(Generating):
         bound: float = 0.01,
         strength: float = 10.0,
         smooth: float = 0.0,
+        r1: float = 0.0,
+        augment: str = "",
         optimizer: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(shape, n_classes)
@@ -61,6 +66,11 @@ class Adversarial(Generating):
                 "a GAN has n_critic and n_noise of at least 1, bound > 0, strength >= 0 and smooth in [0, 1); "
                 f"got {n_critic}, {n_noise}, {bound}, {strength}, {smooth}"
             )
+        if not r1 >= 0:
+            raise SettingError(f"r1 weighs a penalty, and is at least 0; got {r1}")
+        if augment:
+            differentiable_changes(torch.zeros(1, 1, 2, 2)[:0], augment)  # which refuses what it does not know
+        self.r1, self.augment = r1, augment
         self.generator, self.critic, self.n_noise = generator, critic, n_noise
         self.game, self.n_critic, self.lipschitz = game, n_critic, lipschitz
         self.bound, self.strength, self.smooth, self.optimizer = bound, strength, smooth, dict(optimizer or {})
@@ -86,12 +96,19 @@ class Adversarial(Generating):
         z = torch.randn(n, self.n_noise, device=like.device, dtype=like.dtype)
         return self.generator(z, condition)
 
+    def seen(self, x: Tensor) -> Tensor:
+        """Rows as the critic sees them."""
+        return differentiable_changes(x, self.augment) if self.augment else x
+
     def criticise(self, batch: Batch) -> Tensor:
         """The critic's loss."""
         x, condition = batch["x"], self.told(self.condition_of(batch))
         with torch.no_grad():
             fake = self.made(len(x), x, condition)
+        x, fake = self.seen(x), self.seen(fake)
         loss = critic_loss(self.game, self.critic(x, condition), self.critic(fake, condition), smooth=self.smooth)
+        if self.r1:
+            loss = loss + self.r1 * zero_centred_penalty(lambda at: self.critic(at, condition), x)
         if self.lipschitz == "penalty":
             share = torch.rand(len(x), device=x.device, dtype=x.dtype)
             loss = loss + self.strength * gradient_penalty(lambda at: self.critic(at, condition), x, fake, share)
@@ -100,7 +117,7 @@ class Adversarial(Generating):
     def deceive(self, batch: Batch) -> Tensor:
         """The generator's loss."""
         x, condition = batch["x"], self.told(self.condition_of(batch))
-        return generator_loss(self.game, self.critic(self.made(len(x), x, condition), condition))
+        return generator_loss(self.game, self.critic(self.seen(self.made(len(x), x, condition)), condition))
 
     def drawn(self, n: int, condition: Tensor | None, generator: torch.Generator) -> Tensor:
         z = torch.randn(n, self.n_noise, generator=generator)
