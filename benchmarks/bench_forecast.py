@@ -1,11 +1,17 @@
-"""An LSTM forecaster beside torch.nn.LSTM in a bare loop, and smoothing beside statsmodels; ratios in one run.
+"""An LSTM forecaster beside torch.nn.LSTM in a bare loop and beside Keras on JAX, smoothing beside statsmodels.
+
+Ratios of ours to theirs within one run, interleaved: below 1 is faster. Keras is compiled before it is timed, and left
+out where it is not installed.
 
 python benchmarks/bench_forecast.py [--tiny]
 """
 
 import argparse
+import importlib.util
+import os
 import time
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -37,6 +43,24 @@ def bare_loop(y: np.ndarray, *, history: int, horizon: int, epochs: int, batch_s
             optimizer.step()
 
 
+def keras_of(y: np.ndarray, *, history: int, horizon: int, epochs: int, batch_size: int, hidden: int) -> Callable:
+    """The same net, windows and optimizer in Keras on JAX, compiled."""
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    import keras
+
+    X, Y = F.sliding_windows(y, history, horizon=horizon)
+    mean, std = X.mean(1, keepdims=True), X.std(1, keepdims=True)
+    x, t = ((X - mean) / std).astype(np.float32)[..., None], ((Y - mean) / std).astype(np.float32)
+    net = keras.Sequential([keras.Input((history, 1)), keras.layers.LSTM(hidden), keras.layers.Dense(horizon)])
+    net.compile("adam", "mse")
+
+    def work() -> None:
+        net.fit(x, t, batch_size=batch_size, epochs=epochs, verbose=0)
+
+    work()
+    return work
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--tiny", action="store_true")
@@ -47,11 +71,17 @@ def main() -> None:
     if not tiny:
         torch.set_num_threads(1)
     pairs = {"LSTM forecaster / bare loop": [], "Holt-Winters / statsmodels": []}
+    keras = None
+    if importlib.util.find_spec("keras") is not None:
+        keras = keras_of(y, hidden=hidden, **plan)
+        pairs["LSTM forecaster / Keras on JAX"] = []
     for _ in range(rounds):
         model = pn.Forecaster(pn.model("lstm", hidden=hidden), progress=False, **plan)
         ours = seconds(lambda: model.fit(y))  # noqa: B023
         bare = seconds(lambda: bare_loop(y, hidden=hidden, **plan))
         pairs["LSTM forecaster / bare loop"].append(ours / bare)
+        if keras is not None:
+            pairs["LSTM forecaster / Keras on JAX"].append(ours / seconds(keras))
         short = y[: 24 * 14] + 1
         ours = seconds(lambda: F.fit_smoothing(short, season=24, trend="add", seasonal="add"))  # noqa: B023
         pairs["Holt-Winters / statsmodels"].append(ours / seconds(lambda: statsmodels_of(short)))  # noqa: B023
