@@ -31,6 +31,7 @@ _PUBLIC = {
     "Embedder": "estimators.embedder",
     "SpeechRecognizer": "estimators.speech_recognizer",
     "Translator": "estimators.translator",
+    "ImageCaptioner": "estimators.image_captioner",
     "Bagging": "ensembles.bagging",
     "Voting": "ensembles.voting",
     "Stacking": "ensembles.stacking",

@@ -55,6 +55,10 @@ SURFACE = {
     | {"unit", "target-unit", "lower", "max-words", "min-count", "shared"}
     | {f"model.{name}" for name in ("cell", "width", "hidden", "n-layers", "head", "n-maxout", "dropout", "smoothing")}
     | {"model.forcing", "model.decay"},
+    "train image-captioner --model vit_gpt": WITHOUT_MODEL
+    | {"unit", "lower", "max-words", "min-count"}
+    | {f"model.{name}" for name in ("encoder", "width", "n-layers", "n-heads", "patch-size", "context", "dropout")}
+    | {"model.smoothing"},
     "train detector --model ssd": WITHOUT_MODEL
     | {"augment", "bad-boxes"}
     | {f"model.{name}" for name in ("alpha", "anchor-scale", "backbone", "negatives", "ratios", "threshold", "widths")},

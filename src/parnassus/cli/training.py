@@ -235,6 +235,7 @@ def complete(request: Request, estimator: "Estimator") -> dict[str, Any]:
 
 
 FROM_PYTHON = {  # whose data are no examples that could be read and split as rows
+    "image_captioner": "captions are learned from Python so far: pn.ImageCaptioner takes pictures and texts in fit",
     "embedder": "words are learned from Python so far: pn.Embedder takes the path of this file in fit",
     "language_model": "texts are modelled from Python so far: pn.LanguageModel takes the path of this file in fit",
     "image_translator": "pictures are translated from Python so far: pn.ImageTranslator takes two folders in fit",

@@ -205,18 +205,8 @@ class Translator(Estimator):
 
     def _asked(self, rows: Any, ask: Any) -> list[Any]:
         """What `ask` says of batches of encoded rows, rows of like length together, in the order of the rows."""
-        objective = self._objective()
-        device = device_under(objective)
-        objective.eval()
         lengths = rows.lengths if hasattr(rows, "lengths") else rows.parts[0].lengths
-        order = lengths.argsort(stable=True)
-        found: list[Any] = [None] * len(order)
-        with torch.inference_mode(), threads_for(objective, TOGETHER), kept_random(device, self.seed, "use"):
-            for index in order.split(TOGETHER):
-                answers = ask(prepare(self, device, rows.take(index)))
-                for i, answer in zip(index.tolist(), answers, strict=True):
-                    found[i] = answer
-        return found
+        return asked_in(self, self._objective(), rows, lengths.argsort(stable=True), ask)
 
     def align(self, X: Any, y: Any = None) -> list[WordAlignment]:
         """Where the net looked in each text for each unit of y, or of what it writes itself; the ends are left out.
@@ -299,6 +289,19 @@ class Translator(Estimator):
         scores = np.array([sentence_bleu(a, b).score for a, b in zip(written, y, strict=True)])
         order = [int(i) for i in np.argsort(scores, kind="stable") if written[i] != y[i]][:n]
         return [(i, y[i], written[i], f"{scores[i]:.1f}", "BLEU", {"source": X[i][:200]}) for i in order]
+
+
+def asked_in(estimator: Any, objective: Translation, rows: Any, order: torch.Tensor, ask: Any) -> list[Any]:
+    """What `ask` says of batches of encoded rows taken in this order, in the order of the rows."""
+    device = device_under(objective)
+    objective.eval()
+    found: list[Any] = [None] * len(order)
+    with torch.inference_mode(), threads_for(objective, TOGETHER), kept_random(device, estimator.seed, "use"):
+        for index in order.split(TOGETHER):
+            answers = ask(prepare(estimator, device, rows.take(index)))
+            for i, answer in zip(index.tolist(), answers, strict=True):
+                found[i] = answer
+    return found
 
 
 def looks(objective: Translation, batch: dict[str, torch.Tensor]) -> list[np.ndarray]:

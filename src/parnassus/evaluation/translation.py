@@ -16,7 +16,7 @@ def evaluate_translation(
     references: Sequence[str],
     hypotheses: Sequence[str],
     *,
-    sources: Sequence[str],
+    sources: Sequence[str] | None = None,
     commonest: str,
     tokenize: str = "13a",
     sample_weight: ArrayLike | None = None,
@@ -26,7 +26,7 @@ def evaluate_translation(
 ) -> Evaluation:
     """BLEU and chrF of the whole, and the share of exact answers, with bootstrap intervals over rows.
 
-    The baseline says the source again, or `commonest`, the commonest target of training, whichever is better. A
+    The baseline says the source again, where texts are written of texts, or `commonest`, whichever is better. A
     resample draws whole rows; weights count a row's n-grams so many times.
 
     Systems: bleu
@@ -35,7 +35,7 @@ def evaluate_translation(
     bootstrap = Bootstrap(row_weights(sample_weight, len(references)), n_bootstrap, seed)
     point, replicates = bootstrap.run([found])
     trivial: dict[str, float] = {}
-    for said in (list(sources), [commonest] * len(references)):
+    for said in ([] if sources is None else [list(sources)]) + [[commonest] * len(references)]:
         each = _statistic(references, said, tokenize).compute(bootstrap.weight[:, None])
         trivial = {name: max(float(value[0]), trivial.get(name, 0.0)) for name, value in each.items()}
     metrics = []
@@ -47,7 +47,8 @@ def evaluate_translation(
         task,
         metrics,
         len(references),
-        f"the source said again, or always the commonest target of training, {commonest[:40]!r}",
+        ("" if sources is None else "the source said again, or ")
+        + f"always the commonest target of training, {commonest[:40]!r}",
         confidence=confidence,
         replicates={m.name: replicates[m.name] for m in metrics if m.name in replicates},
         rows=bootstrap.fingerprint(np.frombuffer("\n".join(references).encode(), dtype=np.uint8)),
