@@ -17,7 +17,7 @@ FROZEN = {
     "AnomalyDetector", "cluster_series", "find_motifs", "match_pattern", "segment_series",
     "choose_sequence_model", "choose_forecaster", "panel_sequences", "sample", "fit_variational",
     "Table", "Image", "HMM", "Forecaster", "LanguageModel", "Text", "Pieces", "Sequences", "Speech", "SpeechRecognizer",
-    "Embedder", "ImageCaptioner", "Translator", "ImageTranslator",
+    "Embedder", "ImageCaptioner", "Translator", "Tagger", "ImageTranslator",
     "Video", "Detector", "Segmenter", "Boxes",
     "Conformal", "model", "optimizer", "schedule", "loss", "initializer", "regularizer", "inference",
     "ParnassusError", "DataError", "SettingError", "FileError", "MissingExtra", "Diverged", "DataWarning", "NotFitted",

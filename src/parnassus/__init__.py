@@ -32,6 +32,7 @@ _PUBLIC = {
     "SpeechRecognizer": "estimators.speech_recognizer",
     "Translator": "estimators.translator",
     "ImageCaptioner": "estimators.image_captioner",
+    "Tagger": "estimators.tagger",
     "Bagging": "ensembles.bagging",
     "Voting": "ensembles.voting",
     "Stacking": "ensembles.stacking",

@@ -55,6 +55,9 @@ SURFACE = {
     | {"unit", "target-unit", "lower", "max-words", "min-count", "shared"}
     | {f"model.{name}" for name in ("cell", "width", "hidden", "n-layers", "head", "n-maxout", "dropout", "smoothing")}
     | {"model.forcing", "model.decay"},
+    "train tagger --model bilstm_crf": WITHOUT_MODEL
+    | {"scheme", "lower", "min-count", "n-endings"}
+    | {f"model.{name}" for name in ("width", "hidden", "n-layers", "dropout")},
     "train image-captioner --model vit_gpt": WITHOUT_MODEL
     | {"unit", "lower", "max-words", "min-count"}
     | {f"model.{name}" for name in ("encoder", "width", "n-layers", "n-heads", "patch-size", "context", "dropout")}
@@ -289,7 +292,7 @@ def test_verify_says_what_was_measured_and_fails_where_it_differs(capsys, monkey
 
 @pytest.mark.parametrize(("task", "name"), [
     ("language-model", "pn.LanguageModel"), ("segmenter", "pn.Segmenter"),
-    ("embedder", "pn.Embedder"),
+    ("embedder", "pn.Embedder"), ("tagger", "pn.Tagger"),
 ])  # fmt: skip
 def test_tasks_that_are_learned_from_python_say_so(capsys, task, name):
     assert main(["train", task, "data.txt"]) == 2

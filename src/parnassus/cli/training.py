@@ -239,6 +239,7 @@ FROM_PYTHON = {  # whose data are no examples that could be read and split as ro
     "embedder": "words are learned from Python so far: pn.Embedder takes the path of this file in fit",
     "language_model": "texts are modelled from Python so far: pn.LanguageModel takes the path of this file in fit",
     "image_translator": "pictures are translated from Python so far: pn.ImageTranslator takes two folders in fit",
+    "tagger": "tags are learned from Python so far: pn.Tagger takes rows of tokens and of tags in fit",
     "segmenter": "masks are learned from Python so far: pn.Segmenter takes the paths of two folders in fit",
 }
 

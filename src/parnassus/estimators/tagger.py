@@ -1,0 +1,181 @@
+"""Rows of tokens in, a tag for each token out: names of people and places, parts of speech, fields of an address.
+
+The contract of a model of the task "tagger": a builder whose facts are `cardinalities` (of the ids of a token's word,
+ending and shape) and `n_outputs`; it returns a `TokenTagging`.
+"""
+
+from typing import Any, Self
+
+import torch
+
+from ..data.codec import Codec
+from ..data.sources import Columns
+from ..data.tags import Tags, TokenList, Tokens, tag_rows, token_rows
+from ..errors import DataError, SettingError
+from ..evaluation.result import Evaluation
+from ..evaluation.tagging import evaluate_tagging
+from ..functional.metrics.tagging import Entity, entities
+from ..objectives.tagging import TokenTagging
+from ..train.randomness import kept_random
+from .assembly import device_under, prepare
+from .base import Estimator
+from .intake import Examples, weights_of
+from .protocol import fitted
+from .training import threads_for
+
+TOGETHER = 256  # rows that are tagged at a time
+
+
+class Tagger(Estimator):
+    """A tag for every token.
+
+    Parameters
+    ----------
+    model : "bilstm_crf", "bilstm" or "transformer", or a spec such as `pn.model("bilstm_crf", hidden=100)`.
+    scheme : how entities are written: "bio", "iobes", "plain" (tags that are no entities), or "auto".
+    lower : fold upper case into lower case; the shape of a word is read besides.
+    min_count : words seen less often are unknown.
+    n_endings : letters of a word's ending that are read besides.
+    **training : the settings that all estimators share; see `Estimator`.
+
+    Attributes: `tags_`, `scheme_`, `history_`.
+    """
+
+    default_models = {"tokens": "bilstm_crf"}
+    codec_: Tokens
+    target_: Tags
+
+    def __init__(
+        self,
+        model: Any = None,
+        *,
+        scheme: str = "auto",
+        lower: bool = True,
+        min_count: int = 1,
+        n_endings: int = 3,
+        **training: Any,
+    ) -> None:
+        super().__init__(model, **training)
+        self.scheme, self.lower, self.min_count, self.n_endings = scheme, lower, min_count, n_endings
+
+    def fit(
+        self, X: Any, y: Any = None, *, target: Columns | None = None, validation: Any = None, sample_weight: Any = None
+    ) -> Self:
+        """Learn from rows of tokens X and their tags y.
+
+        Parameters
+        ----------
+        X : lists of tokens, or texts, which are cut into words and signs.
+        y : a list of tags for each row, or a text of tags with spaces between.
+        target : not used; give the tags as y.
+        validation : a fraction to hold out, or (X, y); watched by `patience`.
+        sample_weight : not used; repeat rows.
+
+        Raises
+        ------
+        DataError : tags do not match tokens, or break their scheme; the message names row and token.
+        """
+        if target is not None or sample_weight is not None:
+            raise SettingError("a Tagger takes rows of tags as y, all alike: leave target and sample_weight out")
+        if y is None:
+            raise DataError("there are no tags; give y, a list of tags for each row of tokens")
+        examples = self._examples(X, y)
+        if isinstance(validation, tuple):
+            held = self._examples(*validation[:2])
+            validation = (held.X, held.y)
+        return self._train(self._ready(examples, Tags(scheme=self.scheme), validation, None))
+
+    @staticmethod
+    def _examples(X: Any, y: Any) -> Examples:
+        rows = token_rows(X)
+        return Examples(rows, tag_rows(y, rows))
+
+    def _fit_codecs(self, train: Examples, target: Any) -> None:
+        given: Codec | None = self.codec
+        if given is not None and not isinstance(given, Tokens):
+            raise SettingError(f"codec of a Tagger is a Tokens; got {given!r}")
+        own = {"lower": self.lower, "min_count": self.min_count, "n_endings": self.n_endings}
+        self.codec_ = Tokens(**(own if given is None else given.options)).fit(train.X)
+        self.target_ = target.fit(train.y, self.codec_)
+
+    # --- use --------------------------------------------------------------------------------------
+
+    @property
+    def tags_(self) -> list[str]:
+        """The tags that training saw, sorted."""
+        return list(fitted(self).target_.names)
+
+    @property
+    def scheme_(self) -> str:
+        """How entities are written: "bio", "iobes" or "plain"."""
+        return fitted(self).target_.scheme
+
+    def predict(self, X: Any) -> list[list[str]]:
+        """A list of tags for each row, one a token."""
+        objective = fitted(self).objective_
+        assert isinstance(objective, TokenTagging)
+        rows, device = self.codec_.encode(X), device_under(objective)
+        objective.eval()
+        found: list[list[int]] = [[] for _ in range(len(rows))]
+        order = rows.lengths.argsort(stable=True)
+        with torch.inference_mode(), threads_for(objective, TOGETHER), kept_random(device, self.seed, "use"):
+            for index in order.split(TOGETHER):
+                said = objective.tags(prepare(self, device, rows.take(index)))
+                for i, row in zip(index.tolist(), said, strict=True):
+                    found[i] = row
+        return self.target_.decode(found)
+
+    def entities(self, X: Any) -> list[list[Entity]]:
+        """The entities of each row: name, first token, and the one behind the last."""
+        if self.scheme_ == "plain":
+            raise SettingError("these tags are plain and mark no entities; ask predict(X)")
+        return [entities(row) for row in self.predict(X)]
+
+    def show(self, X: Any, y: Any = None) -> str:
+        """Rows as text, entities (or plain tags) in brackets behind what they mark: those of y, or those predicted."""
+        rows: TokenList = token_rows(X)
+        tags = self.predict(rows) if y is None else tag_rows(y, rows)
+        return "\n".join(marked(row, said, self.scheme_) for row, said in zip(rows, tags, strict=True))
+
+    # --- how good it is ---------------------------------------------------------------------------
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, target: Columns | None = None) -> float:
+        """F1 of entities, exact in name and place; of plain tags the share that is right."""
+        return self.evaluate(X, y, target=target, sample_weight=sample_weight, n_bootstrap=0).headline.value
+
+    def evaluate(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        target: Columns | None = None,
+        sample_weight: Any = None,
+        n_bootstrap: int = 1000,
+    ) -> Evaluation:
+        """F1, precision and recall of entities and accuracy of tags, with intervals over rows, and a row an entity."""
+        if y is None or target is not None:
+            raise SettingError("give the tags as y")
+        examples = fitted(self)._examples(X, y)
+        return evaluate_tagging(
+            examples.y, self.predict(examples.X), commonest=self.target_.commonest, plain=self.scheme_ == "plain",
+            sample_weight=weights_of(sample_weight, len(examples)), seed=self.seed, n_bootstrap=n_bootstrap,
+        )  # fmt: skip
+
+    def report(self, *given: Any, **named: Any) -> Evaluation:
+        """Not written yet for tags: `evaluate` has the numbers and `show` the rows."""
+        raise SettingError("Tagger writes no report page; print evaluate(X, y).table() and show(X)")
+
+
+def marked(tokens: list[str], tags: list[str], scheme: str) -> str:
+    """One row as text with what its tags say.
+
+    >>> marked(["Anna", "Lee", "sings"], ["B-PER", "I-PER", "O"], "bio")
+    '[Anna Lee PER] sings'
+    """
+    if scheme == "plain":
+        return " ".join(f"{token}/{tag}" for token, tag in zip(tokens, tags, strict=True))
+    found, at = [], 0
+    for name, start, end in entities(tags):
+        found += [*tokens[at:start], f"[{' '.join(tokens[start:end])} {name}]"]
+        at = end
+    return " ".join([*found, *tokens[at:]])

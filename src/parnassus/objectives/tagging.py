@@ -1,0 +1,70 @@
+"""A tag for every token: each by itself, or the likeliest chain of them."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..functional import crf
+from ..functional.losses import IGNORED
+from ..train.phase import Batch, Objective, Phase
+
+
+class TokenTagging(Objective):
+    """-ln p of each tag, a mean over tokens; the likeliest tag of each token is said.
+
+    The net gives scores (batch, time, n_tags); y (batch, time) is IGNORED behind each row's end.
+    """
+
+    probabilistic = False
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def phases(self) -> Sequence[Phase]:
+        return [Phase("fit", self.mean_loss, self.parameters())]
+
+    def weight(self, batch: Batch) -> float | Tensor:
+        return (batch["y"] != IGNORED).sum()
+
+    def outputs(self, batch: Batch) -> Tensor:
+        return self.model(batch["x"], batch["lengths"])
+
+    def mean_loss(self, batch: Batch) -> Tensor:
+        return F.cross_entropy(self.outputs(batch).flatten(0, 1), batch["y"].flatten(), ignore_index=IGNORED)
+
+    def evaluate(self, batch: Batch) -> dict[str, Tensor]:
+        with torch.no_grad():
+            return {"loss": self.mean_loss(batch)}
+
+    def tags(self, batch: Batch) -> list[list[int]]:
+        """The tags of each row."""
+        best, lengths = self.outputs(batch).argmax(-1), batch["lengths"].tolist()
+        return [row[:n] for row, n in zip(best.tolist(), lengths, strict=True)]
+
+
+class ChainTagging(TokenTagging):
+    """-ln p of each row's whole chain of tags under a linear-chain CRF, a mean over tokens; Viterbi says the best.
+
+    The net's scores are emissions; transitions, starts and ends are learned beside it.
+
+    Source: Lafferty, McCallum and Pereira 2001; Huang, Xu and Yu 2015; Lample et al. 2016.
+    """
+
+    def __init__(self, model: nn.Module, n_tags: int) -> None:
+        super().__init__(model)
+        self.transitions = nn.Parameter(torch.zeros(n_tags, n_tags))
+        self.start, self.end = nn.Parameter(torch.zeros(n_tags)), nn.Parameter(torch.zeros(n_tags))
+
+    def _chain(self) -> dict[str, Tensor]:
+        return {"transitions": self.transitions, "start": self.start, "end": self.end}
+
+    def mean_loss(self, batch: Batch) -> Tensor:
+        found = crf.log_likelihood(self.outputs(batch), batch["y"].clamp(min=0), batch["lengths"], **self._chain())
+        return -found.sum() / batch["lengths"].sum()
+
+    def tags(self, batch: Batch) -> list[list[int]]:
+        paths, _ = crf.decode(self.outputs(batch), batch["lengths"], **self._chain())
+        return [path.tolist() for path in paths]
