@@ -15,6 +15,7 @@ from ..errors import DataError, SettingError
 from ..evaluation.result import Evaluation
 from ..evaluation.unsupervised import mean_of
 from ..objectives.autoencoder import Autoencoding, observed_of, row_means
+from ..objectives.text_autoencoder import TextReconstruction
 from ..objectives.vae import Variational
 from ..train.phase import Batch
 from ..train.randomness import kept_random, seed_device, seed_of
@@ -234,8 +235,17 @@ class Autoencoder(Unsupervised):
     def evaluate(
         self, X: Any, y: Any = None, *, target: Columns | None = None, sample_weight: Any = None
     ) -> Evaluation:
-        """The mean squared error of rows' reconstruction with its interval, beside that of their own mean row."""
+        """The mean squared error of rows' reconstruction with its interval, beside that of their own mean row.
+
+        Of "text_ae" the share of ids that are not written again in their places, beside writing nothing.
+        """
         rows, coder = self._rows(self._examples(X, target=target).X), self._coder
+        if isinstance(coder, TextReconstruction):
+            wrong = self._asked(rows, coder.wrong)
+            nothing = self._asked(rows, lambda batch: 1 - 1 / coder.due(batch)[1].sum(1))
+            metric = mean_of("wrong_ids", wrong, float(nothing.mean()), higher_is_better=False)
+            own: Any = "autoencoder"
+            return Evaluation(own, [metric], len(wrong), "an empty text for each of them")
         errors = self._asked(
             rows, lambda batch: row_means((coder.rebuilt(batch) - batch["x"]).square(), observed_of(batch))
         )
