@@ -42,7 +42,7 @@ def test_a_series_is_trained_tested_on_its_last_steps_and_goes_on(path, tmp_path
     assert mae["value"] < 0.5
     assert mae["baseline"] == pytest.approx(7)  # a week of a trend of 1 a day
     assert main(["predict", out, "--out", str(tmp_path / "after.csv")]) == 0
-    assert rows_of(tmp_path / "after.csv")[0]["day"] == "2024-02-23 00:00:00"
+    assert rows_of(tmp_path / "after.csv")[0]["day"] == "2024-02-23"
     assert (
         main(["predict", out, path, "--horizon", "3", "--quantiles", "0.1", "0.9", "--out", str(tmp_path / "x")]) == 0
     )
@@ -95,6 +95,16 @@ def test_a_configuration_trains_the_same_net_again(path, tmp_path, capsys):
     assert main(["train", "forecaster", "--config", f"{out}/config.toml", "--out", again, "--no-progress"]) == 0
     said = [json.loads((tmp_path / one / "evaluation.json").read_text())["metrics"] for one in ("run", "again")]
     assert said[0] == said[1]
+
+
+def test_without_a_model_the_default_net_is_compared_with_the_last_season(path, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = ["--target", "sold", "--epochs", "1", "--horizon", "3", "--no-progress", "--json"]
+    assert main(["train", "forecaster", path, *asked]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["model"] == "gru"
+    assert found["out"] == "runs/sales-gru"
+    assert set(found["checked"]) == {"model", "seasonal_naive"}
 
 
 def test_without_a_test_the_whole_series_is_learned(path, tmp_path, capsys):

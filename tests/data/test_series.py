@@ -256,3 +256,19 @@ def test_the_calendar_is_a_point_on_a_circle():
 def test_a_grid_says_its_step():
     assert Grid(offset="MS").words == "'MS'"
     assert Grid(step=0.5).words == "0.5"
+
+
+def test_one_date_says_no_step():
+    one = pd.DataFrame({"day": [pd.Timestamp("2024-01-01")], "y": [3.0]})
+    with pytest.raises(DataError, match="holds one time, 2024-01-01"):
+        read_panel(one, Reading(time="day", target=("y",)))
+    found = read_panel(one, Reading(time="day", target=("y",), frequency="D"))
+    assert len(found.tracks[0]) == 1
+
+
+def test_texts_that_are_all_dates_are_the_time_and_other_texts_are_not():
+    frame = pd.DataFrame({"day": ["2024-01-01", "2024-01-02", "2024-01-03"], "y": [1.0, 2.0, 3.0]})
+    assert read_panel(frame, Reading(target=("y",))).reading.time == "day"
+    frame["day"] = ["2024-01-01", "may", "2024-01-03"]
+    with pytest.warns(DataWarning, match="'day' are not used"):
+        assert read_panel(frame, Reading(target=("y",))).reading.time is None

@@ -32,7 +32,7 @@ def train_forecaster(request: Request, console: Console, command: str) -> int:
     run = _folder(request, estimator, data)
     run.make(resume=bool(request.own("resume")))
     write_configuration(run, complete(request, estimator), command)
-    name = estimator.model_name if estimator.model is None else getattr(estimator.model, "name", estimator.model)
+    name = _model_of(estimator)
     console.say(f"training {name} on {data}: {len(train):,} rows, {0 if test is None else len(test):,} kept to test")
     estimator.set_params(
         out=os.fspath(run.folder),
@@ -65,8 +65,12 @@ def made(request: Request) -> "Forecaster":
 
 
 def _folder(request: Request, estimator: "Forecaster", data: str) -> "Run":
-    name = getattr(estimator.model, "name", estimator.default_models["series"])
-    return claimed(request, Path(request.own("out") or Path("runs") / f"{Path(data).stem or 'data'}-{name}"))
+    named = Path("runs") / f"{Path(data).stem or 'data'}-{_model_of(estimator)}"
+    return claimed(request, Path(request.own("out") or named))
+
+
+def _model_of(estimator: "Forecaster") -> str:
+    return str(getattr(estimator.model, "name", estimator.model or estimator.default_models["series"]))
 
 
 def frame_at(path: str, *, drop: tuple[str, ...] = (), memory: int | None = None) -> Any:
@@ -229,9 +233,10 @@ def forecasts(
         many = said if estimator.panel_.form == "arrays" else said[None]
         columns = [f"{q:g}" for q in asked.get("quantiles", ())] or ["prediction"]
         said = frame_of(estimator.panel_, list(many), columns=columns)
-    return [
-        {k: str(v) if hasattr(v, "isoformat") else finite(v) for k, v in row.items()} for row in said.to_dict("records")
-    ]
+    for name in said.columns:
+        if hasattr(said[name], "dt"):  # days as days
+            said[name] = said[name].astype(str)
+    return [finite(row) for row in said.to_dict("records")]
 
 
 def _present(data: str, configuration: dict[str, Any]) -> tuple[str, ...]:

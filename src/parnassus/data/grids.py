@@ -133,6 +133,8 @@ def grid_of(stamps: Any, where: str, *, frequency: str | None, zone: str | None,
             raise SettingError(f"frequency={frequency!r} is for dates, and {where} holds numbers; leave it out")
         return Grid(step=_commonest(np.diff(stamps)) if len(stamps) > 1 else 1.0)
     offset = frequency or _offset_of(stamps)
+    if offset is None and len(stamps) == 1:
+        raise DataError(f"{where} holds one time, {stamps[0]}, which says no step; give more rows, or frequency=")
     if offset is None:
         raise DataError(
             f"{where}: the steps between times follow no calendar (the first are {_first(stamps)}); give frequency=, "
@@ -171,7 +173,7 @@ def _commonest(differences: np.ndarray) -> float:
 
 
 def _first(stamps: Any) -> str:
-    return ", ".join(str(s) for s in (stamps[1:4] - stamps[:3]))
+    return ", ".join(str(s) for s in (stamps[1:4] - stamps[: len(stamps[1:4])]))
 
 
 def _offset_of(stamps: Any) -> str | None:

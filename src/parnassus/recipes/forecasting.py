@@ -24,11 +24,13 @@ NETS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("mlp", {}),
     ("lstm", {"hidden": 32}),
     ("gru", {"hidden": 32}),
+    ("seq2seq", {"hidden": 32}),
     ("tcn", {"channels": (16, 16, 16)}),
     ("wavenet", {"channels": 16}),
     ("nbeats", {"hidden": 64, "n_blocks": 3}),
     ("nhits", {"hidden": 64}),
     ("transformer", {"hidden": 32}),
+    ("patch_transformer", {"hidden": 32, "n_heads": 4, "n_layers": 2, "feed_forward": 64, "patch": 4, "stride": 2}),
 )
 
 
