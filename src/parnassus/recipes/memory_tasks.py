@@ -12,9 +12,7 @@ from ..estimators.classifier import Classifier
 from ..estimators.regressor import Regressor
 from . import Size, Table, recipe
 
-LONGER = {
-    "rnn": {"epochs": 60, "lr": 0.001}
-}  # units that see their own past alone are slow to learn which of it counts
+LONGER = {"rnn": {"epochs": 60, "lr": 0.001}}  # IndRNN is slow to learn which of its past counts
 Rows = tuple[np.ndarray, np.ndarray]
 MODELS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("lstm", {"hidden": 64}),
