@@ -157,7 +157,15 @@ def save_pretrained(module: Any, folder: str | os.PathLike) -> None:
         theirs = {name.removeprefix(layout.prefix): tensor for name, tensor in theirs.items()}
     write(folder, config | {"model_type": layout.model_type}, theirs)
     if tokenizer is not None and hasattr(tokenizer, "written"):
+        write_tokenizer(folder, tokenizer)
+
+
+def write_tokenizer(folder: str | os.PathLike, tokenizer: Any) -> None:
+    """Write the tokenizer.json of subwords (`WordPieces`, a fitted codec's `tokenizer`) beside a net."""
+    try:
         (Path(folder) / "tokenizer.json").write_text(tokenizer.written(), encoding="utf-8")
+    except OSError as error:
+        raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
 
 
 def _layouts() -> dict[str, Layout]:

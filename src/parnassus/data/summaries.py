@@ -42,6 +42,4 @@ def summarize(text: str, n_sentences: int = 3, *, method: str = "textrank", clea
 
 def _vectors(sentences: list[str], clean: tuple[str, ...]) -> torch.Tensor:
     """TF-IDF vectors of sentences, of Euclidean length 1 or 0."""
-    codec = Text(weighting="tfidf", clean=clean).fit(sentences)
-    rows = codec.encode(sentences)
-    return codec.prepare(rows.take(torch.arange(len(rows))), "vector")["x"].double()
+    return torch.from_numpy(Text(weighting="tfidf", clean=clean).fit(sentences).vectors(sentences)).double()

@@ -191,6 +191,16 @@ class Text(Codec):
             bag = bag.mul_(self.idf).div_(batch["lengths"].clamp(min=1)[:, None])
         return {k: v for k, v in batch.items() if k != "lengths"} | {"x": bag}
 
+    def vectors(self, raw: Any) -> np.ndarray:
+        """The view "vector" of texts (texts, in_features) float32, for forests, boosting and whatever takes a table.
+
+        Systems: classical-text-classifier
+        Source: Baker A175: preprocess, bag of words, TF-IDF, then a margin (`pn.Classifier("logistic", loss="hinge",
+        codec=pn.Text(weighting="tfidf"))` takes the texts themselves), boosting, or a random forest.
+        """
+        rows = self.encode(raw)
+        return self.prepare(rows.take(torch.arange(len(rows))), "vector")["x"].cpu().numpy()
+
     def decode(self, ids: Tensor) -> list[str]:
         """Texts from rows of ids: words with spaces between, or bytes as UTF-8 (what is no UTF-8 is replaced)."""
         return [self.tokenizer.text(row) for row in ids.tolist()]

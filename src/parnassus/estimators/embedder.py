@@ -227,7 +227,11 @@ class Embedder(Estimator):
     def retrieve(self, query: str, *, n: int = 5, documents: Any = None) -> list[tuple[int, float, str]]:
         """The n documents whose vectors have the largest cosines with the query's: row, cosine, text.
 
-        `documents` None takes the texts of `fit`, which a saved model does not keep.
+        `documents` None takes the texts of `fit`, which a saved model does not keep. Where they are what was said,
+        the row says whose reply to take.
+
+        Systems: dialogue-management
+        Source: Baker A215 (named): a response is selected by what it answered before.
         """
         return found_texts(self, query, n=n, documents=documents)
 

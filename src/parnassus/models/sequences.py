@@ -35,7 +35,12 @@ def sequence_model(*tasks: str) -> Callable[[Callable[..., nn.Module]], Callable
     """Decorator that registers a builder with the fact `step_features`, and its twin with the fact `vocab_size`.
 
     The builder needs an option `hidden`. Both get the option `embedding`, the width of the vectors that ids become;
-    None takes `hidden`.
+    None takes `hidden`. So each architecture meets each kind of word vector by name: drawn, an Embedder's that go on
+    learning (`start=`) or are held (`codec=embedder.codec_of_words()`), and BERT's own subwords; for classes, numbers,
+    pairs of texts, and tags.
+
+    Systems: modular-nlp-stack
+    Source: Baker A176 (pre-training, architecture, application; BERT is the first two at once).
     """
 
     def enter(make: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
