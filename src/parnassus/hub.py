@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from .errors import DataError, FileError, SettingError, did_you_mean
-from .layouts import LAYOUTS, Keys, Layout, Tensors, few, parted, pattern, renamed, translate, whole
+from .layouts import FOLDERS, LAYOUTS, Keys, Layout, Tensors, few, parted, pattern, renamed, translate, whole
 from .registry import Builder, Spec, model
 from .train.randomness import kept_random
 
@@ -93,7 +93,8 @@ def load(
 
     Parameters
     ----------
-    folder : holds config.json and model.safetensors; or a safetensors file alone, with `spec` and facts.
+    folder : holds config.json and model.safetensors; or a safetensors file alone, with `spec` and facts; or
+        model_index.json and the parts of Stable Diffusion 1, for a `models.stable_diffusion.StableDiffusion`.
     spec : what to build, such as `pn.model("lenet", activation="relu")`; None takes the name that the configuration
         has as `model_type`, and the options that stand beside it.
     task : whose builder of that name is meant; None is "language_model" where the configuration's `architectures` say
@@ -102,6 +103,10 @@ def load(
         own weights start anew; a warning says which.
     **facts : what the configuration does not say, such as `n_outputs=10`.
     """
+    _layouts()
+    for index, of_parts in FOLDERS.items():
+        if (Path(folder) / index).is_file():
+            return of_parts(Path(folder))
     config, tensors = read(folder)
     config = _of_timm(config)
     if not config and spec is None:

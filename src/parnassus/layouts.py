@@ -7,6 +7,7 @@ is read in both directions. Behind our name `[i]` marks part i of a matrix that 
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -79,6 +80,7 @@ class Layout:
 
 
 LAYOUTS: dict[str, Layout] = {}
+FOLDERS: dict[str, Callable[[Path], Any]] = {}  # by the file that tells them: folders of several nets, each in its own
 
 
 def register(layout: Layout) -> Layout:
