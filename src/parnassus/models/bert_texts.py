@@ -64,8 +64,9 @@ def bert(
     Source: Devlin et al. 2019; Martinez-Ramon 6.4.3 and example 6.4.1 (A6.22: AdamW at 1e-5, rows of 16, 5 epochs,
     whose printed loss is a sum over batches, B33); Baker A198, A217.
     """
-    own: dict[str, Any] = {"vocab_size": vocab_size, "width": width, "n_layers": n_layers, "n_heads": n_heads, "hidden": hidden}
-    own |= {"dropout": dropout, "attention_dropout": attention_dropout, "activation": activation, "eps": eps}
+    own: dict[str, Any] = {"vocab_size": vocab_size, "width": width, "n_layers": n_layers, "n_heads": n_heads}
+    own |= {"hidden": hidden, "dropout": dropout, "attention_dropout": attention_dropout}
+    own |= {"activation": activation, "eps": eps}
     body = _body("bert", "tanh", max_length, context, own)
     return _drawn(BERTWithHead(body, "sequence", n_outputs=n_outputs, dropout=dropout))
 
@@ -77,8 +78,9 @@ def distilbert(
     attention_dropout: float = 0.1, activation: str = "gelu", eps: float = 1e-12,
 ) -> nn.Module:  # fmt: skip
     """DistilBERT and its two layers on the first vector: BERT without segments and pooler."""
-    own: dict[str, Any] = {"vocab_size": vocab_size, "width": width, "n_layers": n_layers, "n_heads": n_heads, "hidden": hidden}
-    own |= {"dropout": dropout, "attention_dropout": attention_dropout, "activation": activation, "eps": eps}
+    own: dict[str, Any] = {"vocab_size": vocab_size, "width": width, "n_layers": n_layers, "n_heads": n_heads}
+    own |= {"hidden": hidden, "dropout": dropout, "attention_dropout": attention_dropout}
+    own |= {"activation": activation, "eps": eps}
     body = _body("distilbert", "relu", max_length, context, own)
     return _drawn(WithoutSegments(body, "sequence", n_outputs=n_outputs, dropout=dropout))
 
@@ -90,8 +92,9 @@ def masked_bert(
     eps: float = 1e-12, next_sentence: bool = False,
 ) -> MaskedLanguage:  # fmt: skip
     """BERT that learns to foretell hidden words, and with `next_sentence` whether one sentence follows another."""
-    own: dict[str, Any] = {"vocab_size": vocab_size, "width": width, "n_layers": n_layers, "n_heads": n_heads, "hidden": hidden}
-    own |= {"dropout": dropout, "attention_dropout": attention_dropout, "activation": activation, "eps": eps}
+    own: dict[str, Any] = {"vocab_size": vocab_size, "width": width, "n_layers": n_layers, "n_heads": n_heads}
+    own |= {"hidden": hidden, "dropout": dropout, "attention_dropout": attention_dropout}
+    own |= {"activation": activation, "eps": eps}
     body = _body("bert", "tanh" if next_sentence else "none", max_length, None, own)
     head = "pretraining" if next_sentence else "masked"
     return MaskedLanguage(_drawn(BERTWithHead(body, head, dropout=dropout)))
