@@ -13,17 +13,16 @@ from torch import nn
 from ..data.image import Image
 from ..data.parallel import TargetTexts, never_written, texts_of
 from ..data.sources import Columns
-from ..errors import DataError, SettingError, did_you_mean
+from ..errors import DataError, SettingError
 from ..evaluation.result import Evaluation
-from ..evaluation.translation import evaluate_translation
-from ..functional.metrics.translation import bleu, chrf
+from ..evaluation.translation import check_metric, evaluate_translation, score_of_texts
 from ..layers.attention import kept_weights
 from ..objectives.translation import Translation
 from .assembly import rows_of
 from .base import Estimator
 from .intake import Examples, as_learned, examples_of, inputs_of
 from .protocol import fitted
-from .translator import METRICS, asked_in
+from .translator import asked_in
 from .using import spread, usable
 
 if TYPE_CHECKING:
@@ -196,15 +195,9 @@ class ImageCaptioner(Estimator):
         beam: int = 1,
     ) -> float:
         """BLEU of all rows, 0 to 100 (sacrebleu's); or "chrf", "chrf++", or "exact", a share."""
-        if metric not in METRICS:
-            raise SettingError(f"metric={metric!r}; {did_you_mean(metric, METRICS)}")
-        if sample_weight is not None:
-            raise SettingError("BLEU counts all rows alike; leave sample_weight out, or see evaluate")
+        check_metric(metric, sample_weight)
         examples = self._judged(X, y, target)
-        written, due = self.caption(examples.X, beam=beam), examples.y
-        if metric == "exact":
-            return sum(a == b for a, b in zip(written, due, strict=True)) / len(due)
-        return bleu(written, due).score if metric == "bleu" else chrf(written, due, n_words=2 * (metric == "chrf++"))
+        return score_of_texts(examples.y, self.caption(examples.X, beam=beam), metric)
 
     def evaluate(
         self, X: Any, y: Any = None, *, target: Columns | None = None, sample_weight: Any = None

@@ -18,8 +18,8 @@ from ..data.parallel import SourceTexts, TargetTexts, never_written, one_column,
 from ..data.sources import Columns
 from ..errors import DataError, SettingError, did_you_mean
 from ..evaluation.result import Evaluation
-from ..evaluation.translation import evaluate_translation
-from ..functional.metrics.translation import bleu, chrf, sentence_bleu
+from ..evaluation.translation import check_metric, evaluate_translation, score_of_texts
+from ..functional.metrics.translation import sentence_bleu
 from ..functional.reranking import minimum_risk
 from ..insight.word_alignment import WordAlignment
 from ..layers.attention import kept_weights
@@ -35,7 +35,6 @@ from .using import spread, usable
 
 TOGETHER = 64  # texts that are translated at a time
 CHOICES = ("likeliest", "risk")
-METRICS = ("bleu", "chrf", "chrf++", "exact")
 
 
 class Translator(Estimator):
@@ -253,15 +252,9 @@ class Translator(Estimator):
 
         Systems: bleu
         """
-        if metric not in METRICS:
-            raise SettingError(f"metric={metric!r}; {did_you_mean(metric, METRICS)}")
-        if sample_weight is not None:
-            raise SettingError("BLEU counts all rows alike; leave sample_weight out, or see evaluate")
+        check_metric(metric, sample_weight)
         examples = self._judged(X, y, target)
-        written, due = self.translate(examples.X, beam=beam), examples.y
-        if metric == "exact":
-            return sum(a == b for a, b in zip(written, due, strict=True)) / len(due)
-        return bleu(written, due).score if metric == "bleu" else chrf(written, due, n_words=2 * (metric == "chrf++"))
+        return score_of_texts(examples.y, self.translate(examples.X, beam=beam), metric)
 
     def evaluate(
         self, X: Any, y: Any = None, *, target: Columns | None = None, sample_weight: Any = None

@@ -6,10 +6,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..errors import SettingError, did_you_mean
 from ..functional.metrics.inputs import row_weights
-from ..functional.metrics.translation import bleu_counts, bleu_of_counts, chrf_counts, chrf_of_counts
+from ..functional.metrics.translation import bleu, bleu_counts, bleu_of_counts, chrf, chrf_counts, chrf_of_counts
 from .bootstrap import Bootstrap, Numbers, Statistic, interval
 from .result import Evaluation, Metric
+
+
+METRICS = ("bleu", "chrf", "chrf++", "exact")
+
+
+def check_metric(metric: str, sample_weight: object) -> None:
+    """Refuse a name that is none of METRICS, and weights, which a score of the whole has no use for."""
+    if metric not in METRICS:
+        raise SettingError(f"metric={metric!r}; {did_you_mean(metric, METRICS)}")
+    if sample_weight is not None:
+        raise SettingError("BLEU counts all rows alike; leave sample_weight out, or see evaluate")
+
+
+def score_of_texts(references: Sequence[str], hypotheses: Sequence[str], metric: str) -> float:
+    """One number for all rows: "bleu", "chrf" or "chrf++", 0 to 100, or the share of "exact" answers.
+
+    >>> score_of_texts(["a b"], ["a b"], "exact")
+    1.0
+    """
+    if metric == "exact":
+        return sum(a == b for a, b in zip(hypotheses, references, strict=True)) / len(references)
+    if metric == "bleu":
+        return bleu(hypotheses, references).score
+    return chrf(hypotheses, references, n_words=2 * (metric == "chrf++"))
 
 
 def evaluate_translation(
