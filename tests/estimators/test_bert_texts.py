@@ -259,7 +259,7 @@ def test_the_longer_text_of_a_pair_is_cut_first_and_it_is_said():
     ([("a", "b"), "c d"], [0, 1], "row 1 of X is 'c d', and a pair of two texts is due"),
     ([("a", None), ("c", "d")], [0, 1], "row 0 of X: the second text is missing"),
     (["a b", 3], [0, 1], "row 1 of X is 3"),
-    (["", " "], [0, 1], "no word seen"),
+    (["", " "], [0, 1], "no word seen"), (np.ones((2, 3)), [0, 1], "X holds numbers"),
     (["a b", "c d"], [1, 1], "one class"),
 ])  # fmt: skip
 def test_rows_that_are_no_texts_or_pairs_are_refused(X, y, words):
@@ -271,6 +271,8 @@ def test_pairs_where_texts_were_and_folders_that_do_not_fit_are_refused(tmp_path
     clf = pn.Classifier(pn.model("bert", **TINY), epochs=1, **SHORT).fit(TEXTS, SAID)
     with pytest.raises(pn.DataError, match="fit saw texts, and these are pairs of texts"):
         clf.predict(PAIRS)
+    with pytest.raises(pn.DataError, match="X is one text"):
+        clf.predict("a fine film")
     pn.hub.save_pretrained(clf, tmp_path)
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(pn.FileError, match=r"is no tokenizer\.json"):
@@ -293,6 +295,8 @@ def test_settings_without_meaning_are_refused(options, words):
 def test_a_net_that_reads_both_ways_writes_nothing_on_and_others_fill_no_gaps(pretrained):
     with pytest.raises(pn.SettingError, match="does not write on"):
         pretrained.generate("the cow")
+    with pytest.raises(pn.SettingError, match="context is at least 5"):
+        pn.LanguageModel("bert", context=3, epochs=1).fit(STORIES)
     with pytest.raises(pn.DataError, match=r"\[MASK\] once"):
         pretrained.fill("the cow says moo")
     with warnings.catch_warnings():

@@ -47,7 +47,7 @@ def choose_view(
         if view not in (None, name):
             continue
         facts = {**offered, **others}
-        must = {"cardinalities", "frames", "n_segments"} & offered.keys()  # a builder that did not ask for them would lose them
+        must = {"cardinalities", "frames", "n_segments"} & offered.keys()  # who did not ask for them would lose them
         fed = sorted((b for b in builders if must <= b.facts <= facts.keys()), key=lambda b: -len(b.facts))
         if len(fed) > 1 and len(fed[0].facts) == len(fed[1].facts):
             raise SettingError(f"{wanted!r}: two builders fit the view {name!r} equally well; one should ask for more")

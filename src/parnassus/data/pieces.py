@@ -183,6 +183,10 @@ def columns_of(raw: Any) -> list[list[str]]:
         if len(names) not in (1, 2):
             raise DataError(f"X has {len(names)} columns; texts stand in one column, pairs of texts in two")
         return [strings(raw[name]) for name in names]
+    if isinstance(raw, np.ndarray) and raw.dtype.kind in "biufc":
+        raise DataError(
+            f"X holds numbers, of shape {raw.shape}, and this model reads texts; give a list of texts or pairs"
+        )
     rows = raw.tolist() if isinstance(raw, np.ndarray) else raw
     if not isinstance(rows, list | tuple) or not rows or not any(isinstance(row, list | tuple) for row in rows):
         return [strings(raw)]

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from ..data.hidden_pieces import HiddenPieces
+from ..data.pieces import SHORTEST
 from ..errors import DataError, SettingError
 from ..objectives.masked_language import MaskedLanguage
 from ..train.randomness import kept_random
@@ -24,6 +25,8 @@ def codec_of_gaps(estimator: "LanguageModel") -> HiddenPieces:
     """The codec of raw texts for a model that foretells hidden subwords."""
     if estimator.unit not in (None, "wordpiece"):
         raise SettingError(f"{estimator.model!r} reads subwords; leave unit={estimator.unit!r} out")
+    if estimator.context < SHORTEST:
+        raise SettingError(f"context is at least {SHORTEST}, [CLS] and [SEP] among them; got {estimator.context}")
     options = estimator.spec("model", estimator.model).get_params(task=estimator.task)
     return HiddenPieces(
         lower=estimator.lower, max_words=estimator.max_words or 4_000, min_count=estimator.min_count,

@@ -61,7 +61,7 @@ def usable(estimator: "Estimator", X: Any, on_error: str) -> tuple[Any, np.ndarr
     """
     if on_error not in ("raise", "skip"):
         raise SettingError(f"on_error is 'raise' or 'skip'; got {on_error!r}")
-    if fitted(estimator).codec_.kind == "text" and isinstance(X, str) and not Path(X[:200]).exists():
+    if fitted(estimator).codec_.kind in ("text", "pieces") and isinstance(X, str) and not Path(X[:200]).exists():
         raise DataError(f"X is one text, {X[:40]!r}, and no path; give a list of texts, such as [{X[:40]!r}]")
     X = inputs_of(X, estimator.target_name_, memory=estimator.memory)
     n = count_rows(X)
