@@ -10,7 +10,9 @@ from ..functional.diffusion.process import clean_and_noise, noised
 from ..functional.diffusion.samplers import ddim_step
 from ..functional.diffusion.schedules import noise_schedule
 from ..functional.metrics.generation import frechet_distance
+from ..functional.metrics.sample_quality import parzen_log_density
 from ..models.gan import DCGANGenerator
+from ..models.image_translation import cyclegan
 from ..models.unet_diffusion import DiffusionUNet
 from ..train.randomness import kept_random
 from . import check
@@ -95,3 +97,23 @@ def dcgan_parameter_count() -> float:
     with kept_random(torch.device("cpu"), 0):
         net = DCGANGenerator(100, 3, (64, 64), 64)
     return abs(sum(p.numel() for p in net.parameters()) - 3_576_704)
+
+
+@check("cyclegan", oracle="(published)", tolerance=0)
+def cyclegan_parameter_counts() -> float:
+    """Parameters of a translator of 256 x 256 pictures and of its critic against 11,378,179 and 2,764,737."""
+    with torch.device("meta"), kept_random(torch.device("cpu"), 0):
+        made = cyclegan(in_channels=3, image_size=(256, 256), n_outputs=3)
+    counts = [sum(p.numel() for p in net.parameters()) for net in (made.to_b, made.critic_b)]
+    return float(abs(counts[0] - 11_378_179) + abs(counts[1] - 2_764_737))
+
+
+@check("parzen-log-likelihood", oracle="scikit-learn", tolerance=1e-10)
+def parzen_against_sklearn() -> float:
+    """Log-densities under windows against sklearn.neighbors.KernelDensity."""
+    from sklearn.neighbors import KernelDensity
+
+    rows, samples = np.random.default_rng(0).normal(size=(2, 30, 3))
+    theirs = KernelDensity(bandwidth=0.4).fit(samples).score_samples(rows)
+    ours = parzen_log_density(torch.from_numpy(rows), torch.from_numpy(samples), 0.4).numpy()
+    return float(np.abs(ours - theirs).max())
