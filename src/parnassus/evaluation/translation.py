@@ -12,7 +12,6 @@ from ..functional.metrics.translation import bleu, bleu_counts, bleu_of_counts, 
 from .bootstrap import Bootstrap, Numbers, Statistic, interval
 from .result import Evaluation, Metric
 
-
 METRICS = ("bleu", "chrf", "chrf++", "exact")
 
 

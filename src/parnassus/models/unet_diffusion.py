@@ -1,8 +1,7 @@
 """Nets that are told a step of a diffusion, and a condition: a U-Net for pictures, dense layers for vectors."""
 
 import math
-from collections.abc import Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -176,22 +175,30 @@ class DiffusionUNet(nn.Module):
         nn.init.zeros_(self.conv_out.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
-        step, h = self.time_embedding(t, condition), self.conv_in(x)
-        skips = [h]
-        for level in cast(Sequence[Level], self.down_blocks):
-            for i in range(len(level.resnets)):
-                h = level.block(i, h, step)
-                skips.append(h)
-            for onward in level.downsamplers:
-                h = onward(h)
-                skips.append(h)
-        h = self.mid_block(h, step)
-        for level in cast(Sequence[Level], self.up_blocks):
-            for i in range(len(level.resnets)):
-                h = level.block(i, torch.cat([h, skips.pop()], 1), step)
-            for onward in level.upsamplers:
-                h = onward(h, skips[-1].shape[2:])
-        return self.conv_out(F.silu(self.conv_norm_out(h)))
+        return down_and_up(self, x, self.time_embedding(t, condition))
+
+
+def down_and_up(net: Any, x: Tensor, step: Tensor, *told: Tensor) -> Tensor:
+    """x through a U-Net's levels, the coarser ones first made and then joined with what was kept of the finer ones.
+
+    Its blocks are given the step's vector (batch, width), and what else they are `told`.
+    """
+    h = net.conv_in(x)
+    skips = [h]
+    for level in net.down_blocks:
+        for i in range(len(level.resnets)):
+            h = level.block(i, h, step, *told)
+            skips.append(h)
+        for onward in level.downsamplers:
+            h = onward(h)
+            skips.append(h)
+    h = net.mid_block(h, step, *told)
+    for level in net.up_blocks:
+        for i in range(len(level.resnets)):
+            h = level.block(i, torch.cat([h, skips.pop()], 1), step, *told)
+        for onward in level.upsamplers:
+            h = onward(h, skips[-1].shape[2:])
+    return net.conv_out(F.silu(net.conv_norm_out(h)))
 
 
 class DiffusionMLP(nn.Module):

@@ -1,7 +1,6 @@
 """A U-Net of a diffusion that looks at a text: cross-attention in every resolution but the coarsest."""
 
 import math
-from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -10,7 +9,7 @@ from torch.nn import functional as F
 
 from ..functional.diffusion.process import step_embedding
 from .text_tower import TextTower
-from .unet_diffusion import Doubled, ResidualBlock, normalised
+from .unet_diffusion import Doubled, ResidualBlock, down_and_up, normalised
 
 EPS = 1e-5
 
@@ -176,22 +175,7 @@ class TextUNet(nn.Module):
         self.conv_norm_out, self.conv_out = normalised(width, EPS), nn.Conv2d(width, in_channels, 3, padding=1)
 
     def forward(self, x: Tensor, t: Tensor, context: Tensor) -> Tensor:
-        step, h = self.time_embedding(t), self.conv_in(x)
-        skips = [h]
-        for level in cast(Sequence[TextLevel], self.down_blocks):
-            for i in range(len(level.resnets)):
-                h = level.block(i, h, step, context)
-                skips.append(h)
-            for onward in level.downsamplers:
-                h = onward(h)
-                skips.append(h)
-        h = self.mid_block(h, step, context)
-        for level in cast(Sequence[TextLevel], self.up_blocks):
-            for i in range(len(level.resnets)):
-                h = level.block(i, torch.cat([h, skips.pop()], 1), step, context)
-            for onward in level.upsamplers:
-                h = onward(h, skips[-1].shape[2:])
-        return self.conv_out(F.silu(self.conv_norm_out(h)))
+        return down_and_up(self, x, self.time_embedding(t), context)
 
 
 class TextDenoiser(nn.Module):
