@@ -30,6 +30,9 @@ MODELS = {
     ("mlp", "classifier"), ("mlp", "regressor"),
     ("tdnn", "classifier"), ("tdnn", "regressor"),
     *((name, "speech_recognizer") for name in ("ctc", "attention", "transducer")),
+    *((name, task) for name in ("bert", "distilbert", "text_cnn") for task in ("classifier", "regressor")),
+    *((name, "tagger") for name in ("bilstm", "bilstm_crf", "transformer")),
+    ("bert", "language_model"), ("story", "language_model"),
     *((name, "translator") for name in ("transformer", "rnnsearch", "seq2seq", "deep_lstm")),
     *(
         (name, task)
