@@ -12,6 +12,7 @@ from ..data.transcripts import Transcripts
 from ..errors import DataError, SettingError, did_you_mean
 from ..evaluation.result import Evaluation, Metric
 from ..functional.metrics.generation import squared_mmd
+from ..models.gan import critic_features
 from ..objectives.generating import Generating
 from ..train.randomness import kept_random
 from .assembly import device_under
@@ -172,6 +173,18 @@ class Generator(Unsupervised):
         task: Any = "generator"
         metric = Metric("squared_mmd", squared_mmd(x, drawn), None, None, squared_mmd(x, alone), False)
         return Evaluation(task, [metric], len(x), "one Gaussian a column, fitted on these very rows")
+
+    def features(self, X: Any) -> np.ndarray:
+        """What the critic of a DCGAN sees in pictures X, as rows for a linear classifier (rows, features).
+
+        The largest of each of 4 x 4 places of each map, of all convolutions but the first. Standardise them, or scale
+        them to unit length, before `sklearn.svm.LinearSVC`.
+        """
+        critic = getattr(getattr(fitted(self).objective_, "critic", None), "net", None)
+        pictures = isinstance(self.codec_, Image) and self.target_ is None
+        if not pictures or not isinstance(critic, torch.nn.Sequential):
+            raise SettingError("features are of a critic of pictures that was told no classes: fit Generator('dcgan')")
+        return self._asked(self._rows(X), lambda batch: critic_features(critic, batch["x"]))
 
     def plot(self, n: int = 32, *, condition: Any = None, seed: int | None = None) -> "Figure":
         """A grid of pictures drawn."""

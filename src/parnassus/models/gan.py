@@ -109,6 +109,24 @@ def dcgan_critic(
     return weighted(nn.Sequential(*parts, nn.Conv2d(widths[-1], 1, last, bias=False)))
 
 
+def critic_features(critic: nn.Sequential, x: Tensor, *, grid: int = 4) -> Tensor:
+    """What a critic's convolutions see in pictures, as vectors: the largest of each of grid x grid places.
+
+    The first layer is left out where there are others: the published 28,672 numbers are 16 (256 + 512 + 1,024), without
+    the 128 maps of the first, though the text says all layers (B8.6).
+
+    Systems: dcgan-features-svm
+    Source: Radford, Metz and Chintala 2016, section 5.1; Martinez-Ramon 8.5.1.
+    """
+    maps = []
+    for part in critic:
+        x = part(x)
+        if isinstance(part, nn.LeakyReLU):
+            maps.append(x)
+    pooled = [nn.functional.adaptive_max_pool2d(m, grid).flatten(1) for m in (maps[1:] or maps)]
+    return torch.cat(pooled, 1)
+
+
 def dense_game(in_features: int, n_outputs: int, hidden: tuple[int, ...], n_noise: int, **game: Any) -> Adversarial:
     """Dense layers against dense layers."""
     if any(not isinstance(n, int) or n < 1 for n in hidden):
