@@ -10,6 +10,7 @@ import parnassus as pn
 from parnassus.data.rows import Dense
 from parnassus.functional.metrics.generation import mode_coverage
 from parnassus.models.gan import DCGANGenerator, dcgan_critic
+from parnassus.objectives.gan import collapse
 from parnassus.train.plan import Plan
 from parnassus.train.trainer import Trainer
 
@@ -123,6 +124,15 @@ def test_dcgan_draws_pictures_and_is_saved(with_classes, tmp_path):
 def test_a_collapse_is_said():
     with pytest.warns(pn.DataWarning, match="collapsed"):
         pn.Generator("gan", epochs=1, optimizer=pn.optimizer("sgd", lr=0.0), progress=False).fit(X)
+
+
+def test_samples_at_few_places_have_collapsed_and_those_of_the_law_have_not():
+    rows = torch.tensor(X[:400])
+    assert collapse(torch.tensor(ring(1200)[0][800:]), rows) == ""
+    two = torch.tensor(MODES[np.arange(400) % 2 * 4] + 1e-4 * X[:400])
+    assert "few places" in collapse(two, rows)
+    assert "hardly differ" in collapse(1e-3 * rows, rows)
+    assert collapse(rows[:2], rows[:2]) == ""
 
 
 @pytest.mark.parametrize(("name", "options", "words"), [

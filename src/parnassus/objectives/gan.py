@@ -34,8 +34,8 @@ class Adversarial(Generating):
     augment : changes of pictures that the critic sees, real and made; see `functional.augmentation.differentiable`.
     optimizer : of both players, unless the user's.
 
-    `generator` rows are made without a gradient in the critic's move. When training ends, samples whose spread is under
-    a tenth of the rows' are warned of.
+    `generator` rows are made without a gradient in the critic's move. When training ends, samples that have
+    collapsed are warned of; see `collapse`.
 
     Systems: gan, gan-alternating-training, wgan, wgan-gp, conditional-gan, gan-mode-collapse
     Source: Martinez-Ramon 8.2 to 8.6; a WGAN also drops the logistic function and lets the critic move several times,
@@ -135,11 +135,31 @@ class Adversarial(Generating):
         with torch.no_grad(), kept_random(x.device, "conclude"):
             condition = None if not self.n_classes else self.condition_of(batch)
             condition = None if condition is None else condition[: len(x)]
-            spread = self.made(len(x), x, self.told(condition)).flatten(1).std(0).mean()
-        if len(x) > 1 and float(spread) < NARROW * float(x.flatten(1).std(0).mean()):
+            made = self.made(len(x), x, self.told(condition)).flatten(1)
+        what = collapse(made, x.flatten(1))
+        if what:
             warnings.warn(
-                "the generator has collapsed: its samples hardly differ from one another; try pn.model('wgan_gp'), a "
-                "lower lr, or more epochs",
+                f"the generator has collapsed: {what}; try pn.model('wgan_gp'), a lower lr, or more epochs",
                 DataWarning,
                 stacklevel=6,
             )
+
+
+def collapse(made: Tensor, rows: Tensor) -> str:
+    """In what way samples have collapsed beside rows (n, d), or nothing where they have not.
+
+    Either their spread is under a tenth of the rows', or their distance to the nearest fellow, by the median: many
+    noises make few rows, be they far apart (F8-22).
+
+    >>> rows = torch.randn(200, 2, generator=torch.Generator().manual_seed(0))
+    >>> collapse(rows + 1, rows), collapse(rows[:1] + 1e-3 * rows, rows)
+    ('', 'its samples hardly differ from one another')
+    >>> collapse(10 * rows.sign() + 1e-3 * rows, rows)
+    'its samples fall together in a few places'
+    """
+    if len(made) < 3:
+        return ""
+    if float(made.std(0).mean()) < NARROW * float(rows.std(0).mean()):
+        return "its samples hardly differ from one another"
+    near = [torch.cdist(side, side).fill_diagonal_(torch.inf).min(1).values.median() for side in (made, rows)]
+    return "its samples fall together in a few places" if float(near[0]) < NARROW * float(near[1]) else ""
