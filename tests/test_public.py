@@ -46,7 +46,7 @@ MODELS = {
         )
     ),
     ("lenet", "classifier"), ("lenet", "regressor"), ("cnn", "classifier"), ("cnn", "regressor"),
-    ("polynomial", "regressor"), ("dtw_neighbors", "classifier"),
+    ("polynomial", "regressor"), ("vae_m2", "classifier"), ("dtw_neighbors", "classifier"),
     ("kmeans", "clusterer"), ("minibatch_kmeans", "clusterer"), ("gmm", "clusterer"), ("gmm", "density"),
     ("rbm", "density"), ("gaussian_rbm", "density"), ("dbn", "classifier"),
     ("ppca", "density"), ("factor_analysis", "density"),

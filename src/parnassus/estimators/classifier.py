@@ -21,6 +21,7 @@ from .protocol import fitted
 from .training import Ready
 from .transfer import refuse_parts
 from .uncertainty import Uncertainty, of_classes
+from .unlabelled import teach_without_labels
 from .using import asked, hidden_of, outputs_of, spread, usable
 
 
@@ -75,8 +76,9 @@ class Classifier(Estimator):
     # --- fit --------------------------------------------------------------------------------------
 
     def fit(
-        self, X: Any, y: Any = None, *, target: Columns | None = None, validation: Any = None, sample_weight: Any = None
-    ) -> Self:
+        self, X: Any, y: Any = None, *, target: Columns | None = None, validation: Any = None,
+        sample_weight: Any = None, unlabelled: Any = None,
+    ) -> Self:  # fmt: skip
         """Learn from rows X and their labels y.
 
         Parameters
@@ -87,12 +89,16 @@ class Classifier(Estimator):
         target : the column of X that holds the answers, or several, in place of y.
         validation : a fraction to hold out, (X, y), or a path; watched by `patience` and used for the threshold.
         sample_weight : how much each row counts (rows,).
+        unlabelled : more rows like X whose labels nobody knows, for a model that learns from them ("vae_m2").
 
         Raises
         ------
         DataError : the data break a contract; the message names the row, column or file and the remedy.
         """
-        return self._train(self._take(X, y, target=target, validation=validation, sample_weight=sample_weight))
+        ready = self._take(X, y, target=target, validation=validation, sample_weight=sample_weight)
+        if unlabelled is not None:
+            teach_without_labels(self, unlabelled, ready.device)
+        return self._train(ready)
 
     def partial_fit(self, X: Any, y: Any, *, classes: Any = None, sample_weight: Any = None) -> Self:
         """One pass over these rows, going on from where the last call ended; the first one names all `classes`.
