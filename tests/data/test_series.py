@@ -272,3 +272,14 @@ def test_texts_that_are_all_dates_are_the_time_and_other_texts_are_not():
     frame["day"] = ["2024-01-01", "may", "2024-01-03"]
     with pytest.warns(DataWarning, match="'day' are not used"):
         assert read_panel(frame, Reading(target=("y",))).reading.time is None
+
+
+def test_a_day_that_may_be_a_month_is_refused_and_one_that_cannot_is_read():
+    months = pd.date_range("2020-01-01", periods=12, freq="MS")
+    frame = pd.DataFrame({"day": months.strftime("%d.%m.%Y"), "v": np.arange(12.0)})
+    with pytest.raises(DataError, match="may come first or second"):
+        read_panel(frame, Reading(time="day", target=("v",)))
+    days = pd.date_range("2020-01-01", periods=40)
+    frame = pd.DataFrame({"day": days.strftime("%d.%m.%Y"), "v": np.arange(40.0)})
+    (track,) = read_panel(frame, Reading(time="day", target=("v",))).tracks
+    assert list(track.stamps) == list(days)

@@ -54,8 +54,10 @@ def test_a_steps_score_is_the_least_of_the_stretches_that_cover_it():
     detector = pn.AnomalyDetector(window=20).fit(USUAL)
     found = matrix_profile(torch.from_numpy(spoilt()), 20, other=torch.from_numpy(USUAL)).distance.numpy()
     expected = [found[max(0, i - 19) : i + 1].min() for i in range(800)]
+    expected[:19], expected[-19:] = [expected[19]] * 19, [expected[-20]] * 19  # ends, which few stretches cover
     np.testing.assert_allclose(detector.anomaly_score(spoilt()), expected)
-    assert _least_of_windows(np.array([3.0, 1.0, 2.0]), 2).tolist() == [3, 1, 1, 2]
+    assert _least_of_windows(np.array([3.0, 1.0, 2.0]), 2).tolist() == [1, 1, 1, 1]
+    assert _least_of_windows(np.array([3.0, 1.0, 2.0, 5.0]), 2).tolist() == [1, 1, 1, 2, 2]
     assert _mean_of_windows(np.array([[1.0, 2.0], [4.0, 8.0]]), 3).tolist() == [1, 3, 8]
 
 
@@ -130,3 +132,13 @@ def test_constant_stretches_and_short_series_are_served():
     flat = np.zeros(100)
     flat[50] = 1
     assert np.isfinite(pn.AnomalyDetector(window=5).fit(flat).anomaly_score(flat)).all()
+
+
+def test_ends_are_no_odder_than_the_middle():
+    """A step that one window covers would have a larger score than one that many cover: the threshold was an end's."""
+    for seed in range(5):
+        y = np.sin(T / 8) + 0.1 * np.random.default_rng(seed).normal(size=800)
+        detector = pn.AnomalyDetector(window=30, quantile=1.0).fit(y)
+        odd = y.copy()
+        odd[300:315] += 1.5
+        assert detector.predict(odd)[300:315].any()

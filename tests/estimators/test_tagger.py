@@ -162,3 +162,9 @@ def test_a_scheme_that_is_asked_for_is_held_to(tagger):
     assert loose.scheme_ == "plain"
     with pytest.raises(pn.SettingError, match="scheme='bioes'"):
         pn.Tagger(scheme="bioes").fit(X, Y)
+
+
+@pytest.mark.parametrize("gap", [None, float("nan")])
+def test_a_missing_tag_is_refused_by_row_and_token(gap):
+    with pytest.raises(pn.DataError, match=r"row 0, token 1 \('lives'\) has no tag"):
+        pn.Tagger(epochs=1).fit([["Zoe", "lives"], ["Bo", "sings"]], [["B-PER", gap], ["B-PER", "O"]])

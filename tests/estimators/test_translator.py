@@ -10,6 +10,8 @@ from parnassus import Translator
 from parnassus.functional.reranking import minimum_risk
 from parnassus.recipes.translation import copied, dates, drawn_pairs, reverse, sorted_letters
 
+pytestmark = pytest.mark.filterwarnings("ignore:no text that was written has 4 words")  # toys are short
+
 SMALL = {
     "rnnsearch": {"width": 16, "hidden": 24, "n_maxout": 16},
     "seq2seq": {"width": 16, "hidden": 24},
@@ -256,3 +258,11 @@ def test_weights_count_pairs():
     X, y = ["a", "a"] * 10, ["b", "c"] * 10
     model = small(epochs=20).fit(X, y, sample_weight=[1.0, 0.0] * 10)
     assert model.translate(["a"]) == ["b"]
+
+
+def test_a_bleu_that_no_text_is_long_enough_for_is_said():
+    from parnassus.evaluation.translation import score_of_texts
+
+    with pytest.warns(pn.DataWarning, match="4 words"):
+        assert score_of_texts(["eine Katze"], ["eine Katze"], "bleu") == 0
+    assert score_of_texts(["eine Katze"], ["eine Katze"], "chrf") == 100

@@ -181,3 +181,8 @@ def test_a_condition_is_a_class_or_a_text():
         pn.Generator("latent_diffusion", condition="texts").fit(X, y)
     with pytest.raises(pn.SettingError, match="takes no texts"):
         pn.Generator("dcgan", condition="text", epochs=1).fit(X, y)
+
+
+def test_texts_that_are_not_given_cannot_be_learned():
+    with pytest.raises(pn.SettingError, match="give the texts as y"):
+        pn.Generator("latent_diffusion", condition="text").fit(bars(4)[0])

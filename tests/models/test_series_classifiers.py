@@ -176,3 +176,14 @@ def test_settings_without_meaning_are_refused(spec):
     X, y = waves(6)
     with pytest.raises(SettingError, match=spec.name):
         pn.Classifier(spec).fit(X, y)
+
+
+def test_one_series_is_not_taken_for_many():
+    X, y = waves(12)
+    for name in ("rocket", "dtw_neighbors"):
+        clf = pn.Classifier(name).fit(X, y)
+        assert clf.predict([X[0]]).shape == (1,)
+        with pytest.raises(pn.DataError, match=r"such as \[X\]"):
+            clf.predict(X[0])
+    with pytest.raises(SettingError, match="at most the 12"):
+        pn.Classifier(pn.model("dtw_neighbors", n_neighbors=13)).fit(X, y)

@@ -76,3 +76,9 @@ def test_texts_come_back_and_odd_ones_do_not(tmp_path):
 def test_settings_without_meaning_are_refused(options, words):
     with pytest.raises(SettingError, match=words):
         made(**options)
+
+
+def test_empty_texts_are_read_and_written():
+    coder = pn.Autoencoder(pn.model("text_ae", hidden=8, n_latent=4), epochs=2).fit(["a b", "c d", "", "a d"] * 4)
+    assert coder.encode(["", "a b"]).shape == (2, 4)
+    assert len(coder.reconstruct([""])) == 1

@@ -136,6 +136,9 @@ SERIES = np.arange(20.0)
     (DataError, "method='dtw'", lambda: cluster_series([np.arange(5.0), np.arange(6.0)], 2)),
     (SettingError, "n_clusters", lambda: cluster_series([SERIES, SERIES], 3)),
     (SettingError, "method='k_shape'", lambda: cluster_series([SERIES, SERIES], 2, method="k_shape")),
+    (SettingError, "n_clusters", lambda: cluster_series([SERIES, SERIES], 2.0)),
+    (SettingError, "n_pieces", lambda: segment_series(SERIES, n_pieces="two")),
+    (SettingError, "window is", lambda: find_motifs(SERIES, 4.5)),
     (SettingError, "n_init", lambda: cluster_series([SERIES, SERIES], 2, n_init=0)),
 ])  # fmt: skip
 def test_what_makes_no_sense_is_refused(error, words, call):

@@ -194,7 +194,8 @@ def chosen(request: Request, role: str, kind: str) -> Any:
         if begun is not None and not request.has_options(role):
             return begun.spec("model", begun.model or begun.model_name)
     if name is None and role == "model":
-        name = declared.extra["default_models"].get(kind, "mlp")
+        defaults = declared.extra["default_models"]
+        name = next(iter(defaults.values())) if len(defaults) == 1 else defaults.get(kind, "mlp")
     if name is None and role == "codec" and request.has_options(role):
         name = kind
     if name is None:

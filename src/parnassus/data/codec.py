@@ -134,7 +134,7 @@ def sound_columns(frame: Any) -> tuple[list[Any], int]:
     held = nw.from_native(frame, eager_only=True, pass_through=True)
     if not isinstance(held, nw.DataFrame):
         return [], len(names)
-    return [name for name in names if is_sound_path(held[name][0])], len(names)
+    return [name for name in names if is_sound_path(held.get_column(name)[0])], len(names)
 
 
 def codec_for(raw: Any) -> Codec:

@@ -93,7 +93,9 @@ def stamps_of(column: Any, where: str) -> tuple[Any, str | None, bool]:
     try:
         with warnings.catch_warnings():  # of texts in no known format, which are then refused
             warnings.simplefilter("ignore")
-            dates = pd.DatetimeIndex(pd.to_datetime(column))
+            dates = _read_dates(column, where)
+    except DataError:
+        raise
     except (ValueError, TypeError) as error:
         raise DataError(
             f"{where} holds no times ({str(error).splitlines()[0][:120]}); give dates, such as 2024-05-31 13:00, all "
@@ -107,6 +109,27 @@ def stamps_of(column: Any, where: str) -> tuple[Any, str | None, bool]:
     if bool((local == local.normalize()).all()):
         return local, str(dates.tz), True
     return dates.tz_convert("UTC").tz_localize(None), str(dates.tz), False
+
+
+def _read_dates(column: Any, where: str) -> Any:
+    """Dates of a column; texts in which a day may be taken for a month are refused."""
+    import pandas as pd
+
+    if not pd.api.types.is_string_dtype(column.dtype) or written_dates(column):
+        return pd.DatetimeIndex(pd.to_datetime(column))
+    read = {}
+    for first in (False, True):
+        try:
+            read[first] = pd.DatetimeIndex(pd.to_datetime(column, dayfirst=first))
+        except (ValueError, TypeError):
+            if first and not read:
+                raise
+    if len(read) == 2 and not read[False].equals(read[True]):
+        raise DataError(
+            f"{where} holds dates such as {column.iloc[0]!r}, whose day may come first or second; give dates as "
+            "2024-05-31, or pd.to_datetime(column, dayfirst=True)"
+        )
+    return next(iter(read.values()))
 
 
 def written_dates(column: Any) -> bool:

@@ -100,6 +100,8 @@ class Sequences(Codec):
         return {"steps": {"step_features": self.n_features, "max_length": self.max_length}, **vector}
 
     def encode(self, raw: Any) -> Steps:
+        if self.n_features and getattr(raw, "ndim", 0) == 2 and raw.shape[1] == 1 and not hasattr(raw, "columns"):
+            raise DataError(f"X is one sequence of {len(raw)} steps; give a list of sequences, such as [X]")
         values, lengths = end_to_end(raw)
         width = values.shape[1] if values.ndim == 2 else 0
         if width != self.n_features:

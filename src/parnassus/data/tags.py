@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..errors import DataError, SettingError, did_you_mean
 from ..functional.losses import IGNORED
+from .answers import is_gap
 from .codec import Codec, State
 from .packing import packed, unpacked
 from .rows import Batch, Bucketed, Ragged
@@ -266,6 +267,11 @@ def tag_rows(raw: Any, rows: Sequence[Sequence[str]]) -> list[list[str]]:
             raise DataError(
                 f"row {i} has {len(tokens)} tokens and {len(tags)} tags; it begins {' '.join(tokens[:6])!r}: give one "
                 "tag a token"
+            )
+        gap = next((k for k, tag in enumerate([] if isinstance(row, str) else row) if is_gap(tag)), None)
+        if gap is not None:
+            raise DataError(
+                f"row {i}, token {gap} ({tokens[gap]!r}) has no tag; give one, such as 'O', or leave the row out"
             )
         found.append(tags)
     return found

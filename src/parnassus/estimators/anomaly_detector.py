@@ -85,6 +85,9 @@ class AnomalyDetector(Settings):
     quantile : the share of the steps of fit whose score lies below the threshold; 1 takes the largest of them.
     threshold : a score above which a step is odd, in place of `quantile`.
 
+    "matrix_profile" looks at shapes alone: stretches are z-normalised, so that another level or size is not odd to it;
+    "forecast", "density" and "autoencoder" see those too.
+
     A stretch lends its score to the steps that it covers: a step's is the least of them, so that what is near an odd
     step is not odd itself. An autoencoder's error is known step by step, and is averaged over the stretches.
 
@@ -149,9 +152,14 @@ class AnomalyDetector(Settings):
             raise SettingError(
                 f"method is one of {', '.join(METHODS)}, or a Forecaster, Autoencoder or Density; got {self.method!r}"
             )
-        if self.window is not None and (isinstance(self.window, bool) or self.window < 2):
+        own = self.window
+        if own is not None and (isinstance(own, bool) or not isinstance(own, int) or own < 2):
             raise SettingError(f"window is a number of steps of at least 2; got {self.window!r}")
-        if isinstance(self.quantile, bool) or not 0 < self.quantile <= 1:
+        given = self.threshold
+        if given is not None and (isinstance(given, bool) or not isinstance(given, int | float)):
+            raise SettingError(f"threshold is a score, or None; got {self.threshold!r}")
+        share = self.quantile
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
             raise SettingError(f"quantile is a share of the steps in (0, 1]; got {self.quantile!r}")
 
     def _made(self) -> Any:
@@ -278,9 +286,16 @@ class AnomalyDetector(Settings):
 
 
 def _least_of_windows(score: np.ndarray, window: int) -> np.ndarray:
-    """Scores of windows (n - window + 1,) as scores of steps (n,): the least of those that cover a step."""
+    """Scores of windows (n - window + 1,) as scores of steps (n,): the least of those that cover a step.
+
+    A step near an end, which fewer windows cover, has the score of the nearest step that `window` of them cover: the
+    least of a few would be larger than the least of many, and ends would seem odd.
+    """
     padded = np.pad(score, window - 1, constant_values=np.inf)
-    return np.lib.stride_tricks.sliding_window_view(padded, window).min(1)
+    least = np.lib.stride_tricks.sliding_window_view(padded, window).min(1)
+    if len(score) >= window:
+        least[: window - 1], least[len(score) :] = least[window - 1], least[len(score) - 1]
+    return least
 
 
 def _mean_of_windows(errors: np.ndarray, n: int) -> np.ndarray:

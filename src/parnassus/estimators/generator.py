@@ -68,6 +68,8 @@ class Generator(Unsupervised):
         examples = examples_of(X, y, target=target, sample_weight=sample_weight, memory=self.memory)
         if self.condition not in ("class", "text"):
             raise SettingError(f"condition={self.condition!r}; {did_you_mean(str(self.condition), ('class', 'text'))}")
+        if self.condition == "text" and examples.y is None:
+            raise SettingError("condition='text' learns what each picture shows; give the texts as y, or leave it out")
         told: Any = Labels() if self.condition == "class" else Transcripts(units="words", lower=True)
         goal = None if examples.y is None else told
         held = self._held_out(validation) if goal is None else validation

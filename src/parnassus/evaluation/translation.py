@@ -1,12 +1,13 @@
 """How near what was written is to what was due: BLEU, chrF and exact answers, with intervals over rows."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import SettingError, did_you_mean
+from ..errors import DataWarning, SettingError, did_you_mean
 from ..functional.metrics.inputs import row_weights
 from ..functional.metrics.translation import bleu, bleu_counts, bleu_of_counts, chrf, chrf_counts, chrf_of_counts
 from .bootstrap import Bootstrap, Numbers, Statistic, interval
@@ -32,7 +33,14 @@ def score_of_texts(references: Sequence[str], hypotheses: Sequence[str], metric:
     if metric == "exact":
         return sum(a == b for a, b in zip(hypotheses, references, strict=True)) / len(references)
     if metric == "bleu":
-        return bleu(hypotheses, references).score
+        found = bleu(hypotheses, references)
+        if not found.totals[-1]:
+            warnings.warn(
+                "no text that was written has 4 words, so BLEU is 0 whatever they say; take metric='chrf' or 'exact'",
+                DataWarning,
+                stacklevel=3,
+            )
+        return found.score
     return chrf(hypotheses, references, n_words=2 * (metric == "chrf++"))
 
 

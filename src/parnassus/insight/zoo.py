@@ -57,7 +57,7 @@ def picture_nets(task: str = "classifier") -> list[str]:
 
 
 def _of_pictures(name: str, task: str) -> Builder | None:
-    return next((b for b in model.builders(name, task) if "in_channels" in b.facts), None)
+    return next((b for b in model.builders(name, task) if "in_channels" in b.facts and "frames" not in b.facts), None)
 
 
 def net_costs(

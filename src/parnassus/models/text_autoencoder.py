@@ -28,9 +28,10 @@ class TextAutoencoder(nn.Module):
 
     def encode(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """The code of each row."""
+        x = x if x.shape[1] else torch.full((len(x), 1), END, device=x.device)  # an empty text is read as its end
         e: Tensor | nn.utils.rnn.PackedSequence = self.table(x)
         if lengths is not None:
-            e = pack_padded_sequence(e, lengths.cpu(), batch_first=True, enforce_sorted=False)  # type: ignore[arg-type]
+            e = pack_padded_sequence(e, lengths.cpu().clamp(min=1), batch_first=True, enforce_sorted=False)  # type: ignore[arg-type]
         _, last = self.reader(e)
         return self.code(last.transpose(0, 1).flatten(1))
 

@@ -1,12 +1,13 @@
 """Answers of the nearest series: training keeps them, and a new one is warped to each."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..errors import SettingError
 from ..functional.dtw import dtw_distances
 from ..train.phase import Batch, Objective, Phase
 from .generative import class_numbers
@@ -55,6 +56,11 @@ class NearestSeries(Objective):
         classes = class_numbers(batch["y"], self.n_outputs).long()
         self.classes = torch.cat([self.classes, classes.to(device)])
         return batch["x"].new_zeros(())
+
+    def conclude(self, batches: Callable[[], Iterable[Batch]]) -> None:
+        if self.n_neighbors > len(self.lengths):
+            n = len(self.lengths)
+            raise SettingError(f"n_neighbors is at most the {n} series of training; got {self.n_neighbors}")
 
     def outputs(self, batch: Batch) -> Tensor:
         """Shares (batch, classes); of two classes the second's, less a half, (batch, 1)."""

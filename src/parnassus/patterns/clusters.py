@@ -96,7 +96,7 @@ def cluster_series(
             raise SettingError(f"{name} is at least 1; got {value!r}")
     panel = read_panel(X, Reading(**reading))
     rows = [z_normalized(torch.from_numpy(np.ascontiguousarray(t.y))[None])[0] for t in panel.tracks]
-    if isinstance(n_clusters, bool) or not 1 <= n_clusters <= len(rows):
+    if isinstance(n_clusters, bool) or not isinstance(n_clusters, int | np.integer) or not 1 <= n_clusters <= len(rows):
         raise SettingError(f"n_clusters is from 1 to the {len(rows)} series; got {n_clusters!r}")
     longest = max(len(r) for r in rows)
     odd = next((t for t in panel.tracks if len(t) != longest), None)

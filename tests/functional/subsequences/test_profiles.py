@@ -146,3 +146,12 @@ def test_planted_motifs_and_a_planted_discord_are_found():
 def test_windows_without_a_neighbour_are_no_discords():
     profile = MatrixProfile(torch.tensor([1.0, torch.inf, 2.0]), torch.tensor([2, -1, 0]), 1)
     assert discords(profile, 3) == [2, 0]
+
+
+@pytest.mark.parametrize("spike", [1e10, 1e16, 1e20])
+def test_one_huge_value_hides_no_other_window(spike):
+    series, query = walk(200), walk(200)[60:80].clone()
+    series[150] = spike
+    assert float(distance_profile(query, series)[60]) == pytest.approx(0, abs=1e-6)
+    found, table = matrix_profile(series, 12), written_out(series, 12, 3)
+    np.testing.assert_allclose(found.distance, table.min(1), atol=1e-6)

@@ -30,7 +30,8 @@ def distance_profile(query: Tensor, series: Tensor) -> Tensor:
         d_i = sqrt(2 m (1 - r_i)),   r_i = (q - mean q) . (t_i - mean t_i) / (|q - mean q| |t_i - mean t_i|)
 
     The products with all windows are one correlation, taken by the fast Fourier transform; as the query has no mean,
-    those of the windows need not be taken off.
+    those of the windows need not be taken off. Where some values are so large that rounding them would hide other
+    windows, each product is taken by itself.
 
     >>> series = torch.tensor([0.0, 1, 0, 5, 7, 5, 0])
     >>> distance_profile(torch.tensor([10.0, 20, 10]), series).argmin()
@@ -46,12 +47,22 @@ def distance_profile(query: Tensor, series: Tensor) -> Tensor:
     series = checked(series, window)
     unit, flat = unit_windows(query[None])
     _, norm, windows_flat = moments(series, window)
-    n = 1 << (len(series) + window - 1).bit_length()
     level = series - series.mean()
-    spectrum = torch.fft.rfft(level, n) * torch.fft.rfft(unit[0].flip(0), n)
-    products = torch.fft.irfft(spectrum, n)[window - 1 : len(series)]
+    if _even(level, norm[~windows_flat], 1):
+        n = 1 << (len(series) + window - 1).bit_length()
+        spectrum = torch.fft.rfft(level, n) * torch.fft.rfft(unit[0].flip(0), n)
+        products = torch.fft.irfft(spectrum, n)[window - 1 : len(series)]
+    else:
+        products = torch.cat([(rows - rows.mean(1, keepdim=True)) @ unit[0] for _, rows in blocks(series, window)])
     correlation = products / torch.where(windows_flat, 1, norm)
     return _without_rounding(distances_of(correlation, window, flat.expand(len(norm)), windows_flat))
+
+
+def _even(level: Tensor, norms: Tensor, power: int) -> bool:
+    """Whether sums over a whole series leave the smallest window six digits: `power` of sizes that are summed."""
+    if not len(norms):
+        return True
+    return float(level.abs().max()) ** power * 1e-14 < 1e-6 * float(norms.min()) ** power
 
 
 def _without_rounding(distance: Tensor) -> Tensor:
@@ -94,7 +105,8 @@ def matrix_profile(
             f"series has {len(series)} steps, too few for two windows of {window} that start {apart + 1} steps apart; "
             "take a shorter window"
         )
-    kernel = kernels.load("profile")
+    _, norm, flat = moments(series, window)
+    kernel = kernels.load("profile") if _even(series - series.mean(), norm[~flat], 2) else None
     return by_blocks(series, series, window, apart) if kernel is None else _by_diagonals(kernel, series, window, apart)
 
 

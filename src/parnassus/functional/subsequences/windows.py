@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,8 +25,8 @@ def checked(series: Tensor, window: int, name: str = "series") -> Tensor:
     """A series (time,) as float64, at least as long as a window of at least two steps."""
     if series.ndim != 1:
         raise DataError(f"{name} is {tuple(series.shape)}; one series is (time,)")
-    if isinstance(window, bool) or window < 2:
-        raise SettingError(f"window is a number of steps of at least 2; got {window}")
+    if isinstance(window, bool) or not isinstance(window, int | np.integer) or window < 2:
+        raise SettingError(f"window is a number of steps of at least 2; got {window!r}")
     if len(series) < window:
         raise DataError(f"{name} has {len(series)} steps, fewer than a window of {window}; take a shorter window")
     series = series.detach().cpu().double()
