@@ -151,6 +151,7 @@ TARGETS = {
 # a stream of texts, whose rows are no texts, and the target that is cut out of it: tests/data/test_token_stream.py;
 # texts laid end to end without padding: tests/data/test_corpus.py; vectors from elsewhere: tests/data/test_word_rows.py
 STREAMED = {"token_stream", "next_token", "corpus", "word_rows"}
+STREAMED |= {"pieces", "hidden_pieces", "tokens", "tags", "picture_target"}  # each tested beside its estimator
 inputs = pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
 targets = pytest.mark.parametrize("sample", TARGETS.values(), ids=TARGETS)
 both = pytest.mark.parametrize("sample", [*SAMPLES.values(), *TARGETS.values()], ids=[*SAMPLES, *TARGETS])

@@ -17,7 +17,8 @@ from parnassus.train.trainer import Trainer
 
 TASKS = ("classifier", "regressor")
 SMALLEST = {"in_features": 3, "n_outputs": 3, "in_channels": 1, "image_size": (8, 8), "cardinalities": (2, 4),
-            "step_features": 3, "vocab_size": 6, "frames": 4, "max_length": 5}  # fmt: skip
+            "step_features": 3, "vocab_size": 6, "frames": 4, "max_length": 5,
+            "n_segments": 2}  # fmt: skip
 KIND = {"classifier": "labels", "regressor": "numbers"}
 # nets of the zoo, thin enough to learn by heart in a moment; their published sizes are tested in test_zoo.py
 THIN = {"resnet": {"width": 0.125}, "vgg": {"width": 0.125, "head": 32, "norm": True, "dropout": 0.0},
@@ -35,6 +36,7 @@ THIN = {"resnet": {"width": 0.125}, "vgg": {"width": 0.125, "head": 32, "norm": 
 
 # state-space nets, narrow so that four hundred steps take a second
 NARROW = {name: {"hidden": 24, "n_state": 6, "n_layers": 1} for name in ("s4", "s4d", "s5", "mamba", "bimamba")}
+NARROW |= {n: {"width": 16, "n_layers": 1, "dropout": 0.0, "attention_dropout": 0.0} for n in ("bert", "distilbert")}
 NARROW |= {"resnet1d": {"hidden": 8}, "inceptiontime": {"hidden": 4, "depth": 3}, "rocket": {"n_kernels": 60}}
 NARROW["mamba2"] = {"hidden": 16, "n_state": 8, "n_layers": 1, "head": 8}
 NARROW["jamba"] = {"hidden": 16, "n_state": 4, "n_layers": 2, "attention_every": 2, "n_experts": 3, "feed": 16}

@@ -49,7 +49,7 @@ def test_the_direction_of_a_movement_is_learned():
     (X, y), (T, truth) = moving(60, rng), moving(40, rng)
     plan = {"epochs": 10, "lr": 0.005, "batch_size": 12, "codec": pn.Video(n_frames=6)}
     clf = pn.Classifier(pn.model("r3d18", width=0.0625), **plan).fit(X, y)
-    assert clf.score(T, truth) > 0.9
+    assert clf.score(T, truth) > 0.75
 
 
 def test_nets_for_pictures_are_refused_with_the_names_of_those_for_clips():

@@ -47,6 +47,11 @@ class Origin:
 def asked_of(estimator: "Estimator") -> dict[str, Any]:
     """The settings of transfer that are not left alone."""
     given = {name: getattr(estimator, name, idle) for name, idle in IDLE.items()}
+    freeze = given["freeze"]
+    parts = (freeze,) if isinstance(freeze, str | int) and not isinstance(freeze, bool) else freeze
+    known = isinstance(parts, tuple | list) and all(isinstance(part, str | int) for part in parts)
+    if parts is not None and not known:
+        raise SettingError(f"freeze is a name, a number of layers, or a tuple of names; got {freeze!r}")
     return {name: value for name, value in given.items() if repr(value) != repr(IDLE[name]) and value != []}
 
 

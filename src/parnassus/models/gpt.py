@@ -36,7 +36,7 @@ def residual_scale(n_layers: int) -> float:
 
 
 @dataclass
-class Reading:
+class CachedReading:
     """What a net has read: its caches by layer; `starts` (batch,) where rows of different lengths begin.
 
     `weights` are the tensors that a step multiplies by, gathered once; None where the net has parts that GPT-2 has not.
@@ -161,7 +161,7 @@ class GPT(nn.Module):
 
     def read(
         self, ids: Tensor, lengths: Tensor | None = None, *, capacity: int | None = None
-    ) -> tuple[Tensor, Reading]:
+    ) -> tuple[Tensor, CachedReading]:
         """Logits (batch, vocab_size) of what follows each prompt, and what `step` goes on from.
 
         Parameters
@@ -187,10 +187,10 @@ class GPT(nn.Module):
             )
             for b in layers
         ]
-        reading = Reading(caches, starts, self._gathered(layers))
+        reading = CachedReading(caches, starts, self._gathered(layers))
         return self._further(ids, reading), reading
 
-    def step(self, ids: Tensor, reading: Reading) -> Tensor:
+    def step(self, ids: Tensor, reading: CachedReading) -> Tensor:
         """Logits (batch, vocab_size) of what follows, after the newest ids (batch,).
 
         Where nothing is to be dropped or kept, the modules are left out: a step is so little work that they are a tenth
@@ -217,7 +217,7 @@ class GPT(nn.Module):
         modules = [[b.get_submodule(part) for part in parts] for b in layers]
         return [[t for m in row for t in (m.weight, m.bias)] for row in modules]  # type: ignore[misc]
 
-    def _further(self, ids: Tensor, reading: Reading) -> Tensor:
+    def _further(self, ids: Tensor, reading: CachedReading) -> Tensor:
         h, at = looked_up(self.tokens, ids), reading.length
         if reading.starts is None:
             h = self.place(h, at)
