@@ -8,7 +8,7 @@ from torch import Tensor
 from ... import kernels
 from ...errors import DataError, SettingError
 from ..threads import n_threads
-from .windows import blocks, checked, distances_of, moments, unit_windows
+from .windows import Moments, blocks, checked, distances_of, moments, unit_windows
 
 RESTART = 2048  # steps along a diagonal after which its covariance is summed afresh
 
@@ -105,9 +105,10 @@ def matrix_profile(
             f"series has {len(series)} steps, too few for two windows of {window} that start {apart + 1} steps apart; "
             "take a shorter window"
         )
-    _, norm, flat = moments(series, window)
-    kernel = kernels.load("profile") if _even(series - series.mean(), norm[~flat], 2) else None
-    return by_blocks(series, series, window, apart) if kernel is None else _by_diagonals(kernel, series, window, apart)
+    kernel, found = kernels.load("profile"), moments(series, window)
+    if kernel is None or not _even(series - series.mean(), found.norm[~found.flat], 2):
+        return by_blocks(series, series, window, apart)
+    return _by_diagonals(kernel, series, found, window, apart)
 
 
 def by_blocks(series: Tensor, other: Tensor, window: int, exclusion: int = -1) -> MatrixProfile:
@@ -129,9 +130,9 @@ def by_blocks(series: Tensor, other: Tensor, window: int, exclusion: int = -1) -
     return MatrixProfile(_without_rounding(distance), index.masked_fill(distance.isinf(), -1), window)
 
 
-def _by_diagonals(kernel: Any, series: Tensor, window: int, exclusion: int) -> MatrixProfile:
+def _by_diagonals(kernel: Any, series: Tensor, found: Moments, window: int, exclusion: int) -> MatrixProfile:
     """By the compiled loop; constant windows, whose correlation is no number, come after it."""
-    mean, norm, flat = moments(series, window)
+    mean, norm, flat = found
     inverse = torch.where(flat, 0, 1 / torch.where(flat, 1, norm))
     came, gone = series[window:], series[: -window or None]
     n = len(mean)

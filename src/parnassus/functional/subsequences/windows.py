@@ -49,8 +49,8 @@ def moments(series: Tensor, window: int) -> Moments:
     parts = []
     for _, rows in blocks(series, window):
         mean = rows.mean(1)
-        spread = rows.amax(1) - rows.amin(1)
-        flat = spread <= FLAT * rows.abs().amax(1)
+        low, high = rows.amin(1), rows.amax(1)
+        flat = high - low <= FLAT * torch.maximum(high, -low)
         norm = (rows - mean[:, None]).norm(dim=1)
         parts.append((mean, torch.where(flat, 0, norm), flat))
     return Moments(*(torch.cat(column) for column in zip(*parts, strict=True)))
