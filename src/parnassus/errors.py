@@ -2,6 +2,8 @@
 
 import difflib
 from collections.abc import Iterable
+from numbers import Integral
+from typing import Any
 
 
 class ParnassusError(Exception):
@@ -39,6 +41,13 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     if near:
         return f"did you mean {' or '.join(map(repr, near))}?"
     return f"choose one of {', '.join(known)}" if known else "there are none"
+
+
+def check_count(name: str, value: Any, *, least: int = 1) -> int:
+    """A whole number of at least `least`; anything else is refused by name."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise SettingError(f"{name} is a whole number of at least {least}; got {value!r}")
+    return int(value)
 
 
 def missing_extra(package: str, extra: str, why: str) -> MissingExtra:

@@ -124,7 +124,7 @@ SERIES = np.arange(20.0)
 
 @pytest.mark.parametrize(("error", "words", "call"), [
     (SettingError, "method='shapes'", lambda: match_pattern(SERIES, [1, 2, 1], method="shapes")),
-    (SettingError, "n is a number", lambda: match_pattern(SERIES, [1, 2, 1], n=0)),
+    (SettingError, "n is a whole number", lambda: match_pattern(SERIES, [1, 2, 1], n=0)),
     (SettingError, "within", lambda: match_pattern(SERIES, [1, 2, 1], n=None)),
     (SettingError, "band", lambda: match_pattern(SERIES, [1, 2, 1], band=2)),
     (DataError, "constant", lambda: match_pattern(SERIES, [1, 1, 1])),

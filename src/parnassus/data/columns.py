@@ -107,7 +107,7 @@ def read_lists(rows: Sequence) -> Frame:
         if width != widths[0]:
             raise DataError(
                 f"row {i} of X has {width if width is not None else 'no'} entries, and row 0 has {widths[0]}; "
-                "give every row the same columns"
+                "give every row the same columns, or, of series, arrays (time, columns)"
             )
     try:
         if isinstance(rows[0] if len(rows) else None, Tensor):

@@ -55,9 +55,20 @@ def choose_view(
             return name, fed[0], {k: facts[k] for k in sorted(fed[0].facts)}
     needs = " or ".join(", ".join(sorted(b.facts - others.keys())) for b in builders)
     offers = "; ".join(f"{name}: {', '.join(sorted(facts))}" for name, facts in views.items())
-    hint = "choose another model or other data"
-    if "in_channels" in needs and any("step_features" in facts for facts in views.values()):
-        hint = "arrays (rows, height, width) of floats are taken for sequences: for pictures give codec=pn.Image()"
-    if any("frames" in facts for facts in views.values()):
-        hint = "these are videos: choose a model for clips, such as 'r3d18', 'c3d' or 'cnn_lstm'"
-    raise DataError(f"{wanted!r} needs {needs}, and these data offer {offers}; {hint}")
+    raise DataError(f"{wanted!r} needs {needs}, and these data offer {offers}; {hint_for(needs, offers)}")
+
+
+def hint_for(needs: str, offers: str) -> str:
+    """What to do where data do not offer what models need; both are names of facts, written out."""
+    if "frames" in offers:
+        return "these are videos: choose a model for clips, such as 'r3d18', 'c3d' or 'cnn_lstm'"
+    if "in_channels" in needs and "step_features" in offers:
+        return "arrays (rows, height, width) of floats are taken for sequences: for pictures give codec=pn.Image()"
+    hints = []
+    if "step_features" in needs and "step_features" not in offers:
+        hints.append(
+            "a series is an array (time, columns): of one column give [x[:, None] for x in X], or X[:, :, None]"
+        )
+    if "vocab_size" in needs and "vocab_size" not in offers:
+        hints.append("texts are a list, or one column, of strings: of a frame give fit(frame['text'], frame['label'])")
+    return "; ".join(hints) if hints and "in_channels" not in offers else "choose another model or other data"

@@ -120,7 +120,8 @@ class Speech(Codec):
         if len(rates) < len(sounds):
             raise DataError(
                 "arrays of samples do not say how many there are a second; give codec=pn.Speech(sample_rate=16000), or "
-                "whatever their rate is"
+                "whatever their rate is; series that are no sounds are arrays (time, columns), as "
+                "[x[:, None] for x in X]"
             )
         return Counter(rates).most_common(1)[0][0]
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..errors import DataError, SettingError
+from ..errors import DataError, SettingError, check_count
 from .codec import Codec, State
 from .rows import Batch, Ragged, Rows
 from .video_files import is_video_path, read_video
@@ -51,8 +51,8 @@ class Video(Codec):
         size: int | Sequence[int] | None = None,
         memory: int = MEMORY_BUDGET,
     ) -> None:
-        if n_frames < 1 or stride < 1:
-            raise SettingError(f"Video: n_frames and stride are at least 1; got {n_frames} and {stride}")
+        check_count("Video: n_frames", n_frames)
+        check_count("Video: stride", stride)
         size = (size, size) if isinstance(size, int) else tuple(size) if size is not None else None
         if size is not None and (len(size) != 2 or min(size) < 1):
             raise SettingError(f"Video: size is (height, width) or one number, at least 1; got {size}")

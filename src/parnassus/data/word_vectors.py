@@ -14,10 +14,13 @@ def write_vectors(path: str | os.PathLike, words: Sequence[str], vectors: np.nda
     for word in words:
         if not word or any(c.isspace() for c in word):
             raise DataError(f"the word {word!r} has a space in it, and a space ends a word in this format")
-    with Path(path).open("w", encoding="utf-8", newline="\n") as file:
-        file.write(f"{len(words)} {vectors.shape[1]}\n")
-        for word, row in zip(words, np.asarray(vectors, dtype=np.float32), strict=True):
-            file.write(f"{word} {' '.join(f'{v:.9g}' for v in row.tolist())}\n")
+    try:
+        with Path(path).open("w", encoding="utf-8", newline="\n") as file:
+            file.write(f"{len(words)} {vectors.shape[1]}\n")
+            for word, row in zip(words, np.asarray(vectors, dtype=np.float32), strict=True):
+                file.write(f"{word} {' '.join(f'{v:.9g}' for v in row.tolist())}\n")
+    except OSError as error:
+        raise FileError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def read_vectors(path: str | os.PathLike) -> tuple[list[str], np.ndarray]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..data.targets import Labels, Target
-from ..errors import SettingError
+from ..errors import SettingError, check_count
 from ..estimators.intake import Examples, take_rows
 from ..functional.boosting import member_weight, relative_errors, reweighted, weighted_median
 from ..imports import imported
@@ -15,7 +15,6 @@ from ..train.randomness import seed_of
 from .base import Ensemble, refuse_several
 from .members import (
     _fit_all,
-    check_count,
     check_rate,
     class_numbers_of,
     copied,

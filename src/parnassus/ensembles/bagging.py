@@ -8,7 +8,7 @@ import numpy as np
 from ..data.answers import shown
 from ..data.split import bootstrap_draw
 from ..data.targets import Labels, Numbers, Target
-from ..errors import DataError, DataWarning
+from ..errors import DataError, DataWarning, check_count
 from ..estimators.base import Estimator
 from ..estimators.intake import Examples, take_rows
 from ..functional.metrics import r2
@@ -16,7 +16,6 @@ from ..train.randomness import seed_of
 from .base import Ensemble
 from .members import (
     _fit_all,
-    check_count,
     check_share,
     copies,
     n_columns_of,

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..data.sources import Columns
 from ..data.targets import Labels, Multilabel, Numbers, Target, number_array, target_for
-from ..errors import DataError, SettingError
+from ..errors import DataError, SettingError, check_count
 from ..estimators.intake import Examples, as_learned, examples_of, inputs_of
 from ..estimators.protocol import Settings, not_fitted_error
 from ..evaluation.classification import evaluate_classification
@@ -16,7 +16,7 @@ from ..evaluation.multilabel import evaluate_multilabel
 from ..evaluation.regression import evaluate_regression
 from ..evaluation.result import Evaluation
 from ..functional.metrics import r2
-from .members import check_count, kind_of, mean_threshold, numbers_of, probabilities_of
+from .members import kind_of, mean_threshold, numbers_of, probabilities_of
 
 Named = dict[str, Any]
 

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from ..data.targets import Numbers, Target
-from ..errors import SettingError
+from ..errors import SettingError, check_count
 from ..estimators.intake import Examples
 from ..functional.boosting import class_residual, step_along
 from ..imports import imported
 from ..train.randomness import seed_of
 from .base import Ensemble, refuse_several
-from .members import _fit_all, check_count, check_rate, copied, kind_of, numbers_of, part_of, reseeded
+from .members import _fit_all, check_rate, copied, kind_of, numbers_of, part_of, reseeded
 
 
 class GradientBoosting(Ensemble):

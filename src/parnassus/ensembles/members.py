@@ -1,7 +1,6 @@
 """An ensemble's members: copies with seeds of their own, fitted together where they can be, and their answers."""
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -182,13 +181,6 @@ def numbers_of(member: Any, X: Any) -> np.ndarray:
     """What a fitted member predicts, (n, outputs) float64."""
     given = np.asarray(member.predict(X), dtype=np.float64)
     return given[:, None] if given.ndim == 1 else given
-
-
-def check_count(name: str, value: Any, *, least: int = 1) -> int:
-    """A whole number of at least `least`."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-        raise SettingError(f"{name} is a whole number of at least {least}; got {value!r}")
-    return int(value)
 
 
 def check_share(name: str, value: Any) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..data.split import Split, k_folds, stratified_folds
 from ..data.targets import Labels, Multilabel, Numbers, Target
-from ..errors import DataError, SettingError
+from ..errors import DataError, SettingError, check_count
 from ..estimators.classifier import Classifier
 from ..estimators.intake import Examples, take_rows
 from ..estimators.regressor import Regressor
@@ -14,7 +14,6 @@ from ..train.randomness import seed_of
 from .committee import Committee, Given
 from .members import (
     _fit_all,
-    check_count,
     copied,
     kind_of,
     numbers_of,

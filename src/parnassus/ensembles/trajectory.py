@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..data.rows import batches as batches_of
 from ..data.targets import Target
-from ..errors import SettingError
+from ..errors import SettingError, check_count
 from ..estimators.assembly import device_under, placed
 from ..estimators.base import Estimator
 from ..estimators.classifier import Classifier
@@ -25,7 +25,7 @@ from ..registry import schedule
 from ..train.randomness import kept_random
 from ..train.trainer import Trainer
 from .base import Ensemble
-from .members import check_count, check_share, copied, part_of
+from .members import check_share, copied, part_of
 
 State = dict[str, Tensor]
 

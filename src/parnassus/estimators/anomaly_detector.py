@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from .. import store
 from ..data.strand import Strand, strand_of
-from ..errors import DataError, SettingError, did_you_mean
+from ..errors import DataError, SettingError, check_count, did_you_mean
 from ..evaluation.classification import evaluate_classification
 from ..evaluation.result import Evaluation
 from ..functional.subsequences import matrix_profile
@@ -152,9 +152,8 @@ class AnomalyDetector(Settings):
             raise SettingError(
                 f"method is one of {', '.join(METHODS)}, or a Forecaster, Autoencoder or Density; got {self.method!r}"
             )
-        own = self.window
-        if own is not None and (isinstance(own, bool) or not isinstance(own, int) or own < 2):
-            raise SettingError(f"window is a number of steps of at least 2; got {self.window!r}")
+        if self.window is not None:
+            check_count("window", self.window, least=2)
         given = self.threshold
         if given is not None and (isinstance(given, bool) or not isinstance(given, int | float)):
             raise SettingError(f"threshold is a score, or None; got {self.threshold!r}")

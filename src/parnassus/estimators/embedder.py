@@ -23,7 +23,7 @@ from .base import Estimator
 from .intake import Examples
 from .protocol import fitted
 from .texts import texts_of
-from .word_answers import answers, filled, found_texts, placed, share_right
+from .word_answers import answers, filled, found_texts, placed, share_right, words_of
 
 if TYPE_CHECKING:
     from ..insight.word_maps import WordMap
@@ -191,9 +191,7 @@ class Embedder(Estimator):
 
         The words of the question are never among the answers.
         """
-        pos = [positive] if isinstance(positive, str) else list(positive)
-        neg = [negative] if isinstance(negative, str) else list(negative)
-        return answers(self, pos, neg, n=n, measure=measure)
+        return answers(self, words_of(positive), words_of(negative), n=n, measure=measure)
 
     def analogy(self, a: str, b: str, c: str, *, n: int = 5, measure: str = "add") -> list[tuple[str, float]]:
         """What is to c as b is to a: the words nearest to b - a + c, with their scores.

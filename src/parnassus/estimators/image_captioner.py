@@ -22,7 +22,7 @@ from .assembly import rows_of
 from .base import Estimator
 from .intake import Examples, as_learned, examples_of, inputs_of
 from .protocol import fitted
-from .translator import asked_in
+from .translator import asked_in, check_search
 from .using import spread, usable
 
 if TYPE_CHECKING:
@@ -118,9 +118,7 @@ class ImageCaptioner(Estimator):
         max_length : units after which a text is broken off; None takes the longest of training and 10 more.
         on_error : "raise", or "skip" pictures that cannot be read, for which None comes back.
         """
-        for name, value in (("beam", beam), ("n_best", n_best), ("max_length", max_length)):
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise SettingError(f"{name} is a whole number of at least 1; got {value!r}")
+        check_search(beam=beam, n_best=n_best, max_length=max_length, length_penalty=length_penalty)
         objective = self._objective()
         X, good = usable(self, inputs_of(X, self.target_name_), on_error)
         rows = self.codec_.encode(X)

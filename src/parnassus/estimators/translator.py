@@ -16,7 +16,7 @@ from torch import nn
 from ..data.codec import Codec
 from ..data.parallel import SourceTexts, TargetTexts, never_written, one_column, pairs_of, texts_of
 from ..data.sources import Columns
-from ..errors import DataError, SettingError, did_you_mean
+from ..errors import DataError, SettingError, check_count, did_you_mean
 from ..evaluation.result import Evaluation
 from ..evaluation.translation import check_metric, evaluate_translation, score_of_texts
 from ..functional.metrics.translation import sentence_bleu
@@ -158,13 +158,11 @@ class Translator(Estimator):
         beside : other fitted translators of the same vocabularies, whose probabilities are averaged with this one's.
         on_error : "raise", or "skip" texts that cannot be read, for which None comes back.
         """
-        for name, value in (("beam", beam), ("n_best", n_best), ("max_length", max_length)):
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise SettingError(f"{name} is a whole number of at least 1; got {value!r}")
+        check_search(beam=beam, n_best=n_best, max_length=max_length, length_penalty=length_penalty)
         if choose not in CHOICES:
             raise SettingError(f"choose={choose!r}; {did_you_mean(choose, CHOICES)}")
         objective = self._objective()
-        others = [self._fellow(other) for other in beside]
+        others = [self._fellow(other) for other in ([beside] if isinstance(beside, Translator) else beside)]
         if isinstance(X, str) and not Path(X[:200]).suffix:
             raise DataError(f"X is one text, {X[:40]!r}, and no path; give a list of texts, such as [{X[:40]!r}]")
         X = one_column(inputs_of(X, self.target_name_)) if hasattr(X, "columns") else X
@@ -282,6 +280,15 @@ class Translator(Estimator):
         scores = np.array([sentence_bleu(a, b).score for a, b in zip(written, y, strict=True)])
         order = [int(i) for i in np.argsort(scores, kind="stable") if written[i] != y[i]][:n]
         return [(i, y[i], written[i], f"{scores[i]:.1f}", "BLEU", {"source": X[i][:200]}) for i in order]
+
+
+def check_search(*, length_penalty: Any, **counts: Any) -> None:
+    """Refuse settings of a search that are no whole numbers of at least 1, and a penalty that is no number."""
+    for name, value in counts.items():
+        if value is not None:
+            check_count(name, value)
+    if isinstance(length_penalty, bool) or not isinstance(length_penalty, int | float) or np.isnan(length_penalty):
+        raise SettingError(f"length_penalty is a number: 0 sums ln p, 1 takes its mean; got {length_penalty!r}")
 
 
 def asked_in(estimator: Any, objective: Translation, rows: Any, order: torch.Tensor, ask: Any) -> list[Any]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..data.corpus import Corpus
 from ..data.word_vectors import read_vectors
-from ..errors import DataError
+from ..errors import DataError, check_count
 from ..functional.word_vectors import analogy_scores, nearest, similarities
 from ..registry import model
 from .assembly import choose
@@ -25,10 +25,20 @@ if TYPE_CHECKING:
 Kind = TypeVar("Kind", bound="Embedder")
 
 
+def words_of(given: Any) -> list[str]:
+    """A word, or several, as a list."""
+    words = [given] if isinstance(given, str) or not hasattr(given, "__iter__") else list(given)
+    odd = [w for w in words if not isinstance(w, str)]
+    if odd:
+        raise DataError(f"a question is of words; got {odd[0]!r}")
+    return words
+
+
 def answers(
     embedder: "Embedder", positive: list[str], negative: list[str], *, n: int, measure: str
 ) -> list[tuple[str, float]]:
     """The n words nearest to some and away from others, those of the question left out, with their scores."""
+    check_count("n", n)
     names, table = [*positive, *negative], embedder._table()
     new = [w for w in names if w not in embedder]
     rows = torch.cat([table, *(torch.from_numpy(embedder.vector(w))[None] for w in new)])

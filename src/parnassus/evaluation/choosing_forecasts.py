@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..errors import SettingError
+from ..errors import check_count
 from .choosing import FADES, KINDS, SQUARE, Choice, Choices
 
 BENCHMARK = "it is what the others have to beat"
@@ -77,11 +77,9 @@ def choose_forecaster(
     """
     counts = {"length": length, "n_series": n_series, "season": season, "horizon": horizon, "width": width}
     for name, value in counts.items():
-        if value < 1:
-            raise SettingError(f"choose_forecaster: {name} is at least 1; got {value!r}")
+        check_count(f"choose_forecaster: {name}", value)
     seen = max(2 * season, 2 * horizon, 8) if history is None else history
-    if seen < 1:
-        raise SettingError(f"choose_forecaster: history is at least 1; got {history!r}")
+    check_count("choose_forecaster: history", seen)
     n_windows = n_series * max(0, length - seen - horizon + 1)
     odd = "holt_winters" if season == 1 else "exponential_smoothing"
     found = [Choice("seasonal_naive", True, 0.0, ("the last season once more", f"against: {BENCHMARK}"))]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data.strand import strand_of
-from ..errors import SettingError
+from ..errors import SettingError, check_count
 from ..functional.changes import Cost, best_cuts, cuts_into
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ def segment_series(
 
     Source: Killick, Fearnhead and Eckley 2012; Auger and Lawrence 1989.
     """
-    if n_pieces is not None and (isinstance(n_pieces, bool) or not isinstance(n_pieces, int | np.integer)):
-        raise SettingError(f"n_pieces is a number of pieces, or None; got {n_pieces!r}")
+    if n_pieces is not None:
+        check_count("n_pieces", n_pieces)
     if n_pieces is not None and penalty is not None:
         raise SettingError("n_pieces says how many pieces, and penalty lets the series say it; give one of them")
     strand = strand_of(X, **reading)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..data.series import Reading, read_panel, where_of
-from ..errors import DataError, SettingError, did_you_mean
+from ..errors import DataError, SettingError, check_count, did_you_mean
 from ..functional.dtw import dtw_distances
 from ..functional.series_shapes import barycentre, shape_centre, shape_distances, z_normalized
 
@@ -91,12 +91,11 @@ def cluster_series(
         raise SettingError(f"method={method!r}; {did_you_mean(str(method), METHODS)}")
     if band is not None and method != "dtw":
         raise SettingError(f"band is of method='dtw'; method={method!r} takes none")
-    for name, value in (("n_init", n_init), ("max_iter", max_iter)):
-        if isinstance(value, bool) or value < 1:
-            raise SettingError(f"{name} is at least 1; got {value!r}")
+    for name, value in (("n_clusters", n_clusters), ("n_init", n_init), ("max_iter", max_iter)):
+        check_count(name, value)
     panel = read_panel(X, Reading(**reading))
     rows = [z_normalized(torch.from_numpy(np.ascontiguousarray(t.y))[None])[0] for t in panel.tracks]
-    if isinstance(n_clusters, bool) or not isinstance(n_clusters, int | np.integer) or not 1 <= n_clusters <= len(rows):
+    if n_clusters > len(rows):
         raise SettingError(f"n_clusters is from 1 to the {len(rows)} series; got {n_clusters!r}")
     longest = max(len(r) for r in rows)
     odd = next((t for t in panel.tracks if len(t) != longest), None)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..data.strand import Strand, strand_of
-from ..errors import DataError, SettingError, did_you_mean
+from ..errors import DataError, SettingError, check_count, did_you_mean
 from ..functional.dtw import dtw_distances
 from ..functional.series_shapes import z_normalized
 from ..functional.subsequences import distance_profile
@@ -92,8 +92,8 @@ def match_pattern(
     """
     if method not in METHODS:
         raise SettingError(f"method={method!r}; {did_you_mean(str(method), METHODS)}")
-    if n is not None and (isinstance(n, bool) or n < 1):
-        raise SettingError(f"n is a number of stretches of at least 1, or None; got {n!r}")
+    if n is not None:
+        check_count("n", n)
     if n is None and within == float("inf"):
         raise SettingError("n=None takes every stretch within a distance; say within= too")
     if band is not None and method != "warped":

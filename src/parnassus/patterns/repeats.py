@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data.strand import strand_of
-from ..errors import SettingError
+from ..errors import SettingError, check_count
 from ..functional.subsequences import matrix_profile
 from ..functional.subsequences.repeats import Motif, discords, motifs
 
@@ -99,8 +99,7 @@ def find_motifs(
     Source: Yeh et al. 2016; Baker 6.2.5-6.
     """
     for name, value, least in (("n", n, 1), ("n_discords", n_discords, 0)):
-        if isinstance(value, bool) or value < least:
-            raise SettingError(f"{name} is a number of at least {least}; got {value!r}")
+        check_count(name, value, least=least)
     if radius < 1:
         raise SettingError(f"radius is at least 1, which takes the pair alone; got {radius}")
     strand = strand_of(X, **reading)

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from ...errors import DataError, SettingError
+from ...errors import DataError, check_count
 
 BLOCK = 1 << 21  # numbers of windows that stand in memory at once
 FLAT = 1e-12  # a window that varies by less than this share of its size is a constant one
@@ -25,8 +24,7 @@ def checked(series: Tensor, window: int, name: str = "series") -> Tensor:
     """A series (time,) as float64, at least as long as a window of at least two steps."""
     if series.ndim != 1:
         raise DataError(f"{name} is {tuple(series.shape)}; one series is (time,)")
-    if isinstance(window, bool) or not isinstance(window, int | np.integer) or window < 2:
-        raise SettingError(f"window is a number of steps of at least 2; got {window!r}")
+    check_count("window", window, least=2)
     if len(series) < window:
         raise DataError(f"{name} has {len(series)} steps, fewer than a window of {window}; take a shorter window")
     series = series.detach().cpu().double()
