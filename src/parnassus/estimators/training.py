@@ -24,7 +24,7 @@ from ..train.checkpoint import Checkpoint
 from ..train.phase import Objective
 from ..train.plan import Plan
 from ..train.randomness import seed_of
-from ..train.record import Log, Progress, Record, Several
+from ..train.record import LISTENERS, Log, Progress, Record, Several
 from ..train.regularizers import Regularizer
 from ..train.trainer import Trainer
 from .intake import Examples
@@ -245,7 +245,7 @@ def record_of(estimator: "Estimator", identity: dict[str, Any]) -> Record:
             store.save(path, {"trainer": state, "data": identity})
 
         records += [Log(Path(estimator.out)), Checkpoint(write, every=estimator.checkpoint_every)]
-    return Several(*records)
+    return Several(*records, *LISTENERS.get())
 
 
 def checkpoint_path(out: str | os.PathLike) -> Path:

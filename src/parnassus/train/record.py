@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,6 +157,19 @@ class Log(Record):
             writer = csv.writer(file)
             writer.writerow(["epoch", *names])
             writer.writerows([i + 1, *(s.get(n, "") for n in names)] for i, s in enumerate(history))
+
+
+LISTENERS: ContextVar[tuple[Record, ...]] = ContextVar("listeners", default=())
+
+
+@contextmanager
+def listening(*records: Record) -> Iterator[None]:
+    """Inside, these records hear of every training that an estimator begins, beside its own."""
+    before = LISTENERS.set((*LISTENERS.get(), *records))
+    try:
+        yield
+    finally:
+        LISTENERS.reset(before)
 
 
 class Several(Record):
