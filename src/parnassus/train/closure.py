@@ -59,11 +59,27 @@ class Closure:
 
 
 class PhaseClosure(Closure):
-    """A phase's loss on a window given as cuts, whose losses count by `shares`; made by the trainer at every move."""
+    """A phase's loss on a window given as cuts, whose losses count by `shares`; made by the trainer at every move.
 
-    def __init__(self, trainer: "Trainer", phase: Phase, batches: list[Batch], shares: list, *, repeats: bool) -> None:
+    A share of None is all there is. Where ranks divide the window, shares are what this rank's rows weigh, `sizes` the
+    rows of the cuts on all ranks together, and losses and gradients become the ranks' means, over `total`.
+    """
+
+    def __init__(
+        self,
+        trainer: "Trainer",
+        phase: Phase,
+        batches: list[Batch],
+        shares: list,
+        *,
+        repeats: bool,
+        sizes: Sequence[int] = (),
+    ) -> None:
         self.trainer, self.phase, self.batches, self.shares = trainer, phase, batches, shares
+        self.sizes: Sequence[int | None] = sizes or [None] * len(batches)
         self.blocks = trainer.blocks[phase.name]
+        self.total: Tensor | None = None
+        self.shared = trainer.shards.divided and bool(sizes)
         self.progress = trainer.step / trainer.steps
         self.state = None
         if repeats:
@@ -76,7 +92,9 @@ class PhaseClosure(Closure):
         self._same_draws()
         for regularizer in trainer.regularizers:
             regularizer.before(self.blocks)
-        loss = self.fill()
+        with trainer.shards.drawing(trainer.step, self.phase.name):
+            loss = self.fill()
+        loss = self._meant(loss, [b.gradients for b in self.blocks])
         for regularizer in trainer.regularizers:
             regularizer.gradient(self.blocks)
         clip(self.blocks, norm=trainer.plan.clip_norm, value=trainer.plan.clip_value)
@@ -86,7 +104,9 @@ class PhaseClosure(Closure):
         """The loss with its penalties; their gradients in closed form where there is one, else by autograd."""
         trainer, phase = self.trainer, self.phase
         if phase.gradient and len(self.batches) == 1 and trainer.plan.precision == "float32" and not self._penalised():
-            return phase.gradient(self.batches[0])
+            with trainer.shards.cut(self.sizes[0]):
+                loss = phase.gradient(self.batches[0])
+            return self._scaled(loss)
         for block in self.blocks:
             block.gradients.zero_()
         total = torch.zeros((), device=trainer.device)
@@ -97,8 +117,9 @@ class PhaseClosure(Closure):
 
     def loss(self) -> Tensor:
         self._same_draws()
-        with torch.no_grad():
-            return torch.stack([self._part(b, s, []) for b, s in zip(self.batches, self.shares, strict=True)]).sum()
+        with torch.no_grad(), self.trainer.shards.drawing(self.trainer.step, self.phase.name):
+            parts = [self._part(*cut, []) for cut in zip(self.batches, self.shares, self.sizes, strict=True)]
+        return self._meant(torch.stack(parts).sum(), [])
 
     def full_gradient(self) -> None:
         trainer, sums = self.trainer, [torch.zeros_like(b.values) for b in self.blocks]
@@ -108,7 +129,7 @@ class PhaseClosure(Closure):
         for taken in batches_of(trainer.rows, torch.arange(n), [min(PIECE, n - at) for at in range(0, n, PIECE)]):
             batch = trainer.prepared(taken)
             count = (self.phase.weight or trainer.objective.weight)(batch)
-            PhaseClosure(trainer, self.phase, [batch], [1.0], repeats=False).fill()
+            PhaseClosure(trainer, self.phase, [batch], [None], repeats=False).fill()
             for held, block in zip(sums, self.blocks, strict=True):
                 held.add_(block.gradients * count)
             total = total + count
@@ -121,39 +142,67 @@ class PhaseClosure(Closure):
 
     def curvature(self, kind: Kind) -> Product:
         self._same_draws()
-        objective, products = self.trainer.objective, []
-        for batch, share in zip(self.batches, self.shares, strict=True):
-            penalties: list[Tensor] = []
-            with torch.enable_grad(), outputs_seen(objective) as seen:
-                loss = self._part(batch, share, penalties)
-            if kind == "hessian":
-                products.append(hessian_product(loss, self.blocks))
-            elif len(seen) == 1:
-                plain = loss - sum(penalties) * share if penalties else loss
-                products.append(gauss_newton_product(plain, seen[0], self.blocks))
-                products += [hessian_product(penalty * share, self.blocks) for penalty in penalties]
-            else:
-                raise SettingError(
-                    f"Gauss-Newton curvature needs a loss of the model's outputs; phase {self.phase.name!r} of "
-                    f"{type(objective).__name__} has none; choose curvature='hessian', or another optimizer"
-                )
-        return lambda vectors: [sum_of(parts) for parts in zip(*(p(vectors) for p in products), strict=True)]
+        products: list[Product] = []
+        with self.trainer.shards.drawing(self.trainer.step, self.phase.name):
+            for cut in zip(self.batches, self.shares, self.sizes, strict=True):
+                products += self._curved(kind, *cut)
+
+        def product(vectors: Sequence[Tensor]) -> list[Tensor]:
+            sums = [sum_of(parts) for parts in zip(*(p(vectors) for p in products), strict=True)]
+            self._meant(sums[0].new_zeros(()), sums)
+            return sums
+
+        return product
+
+    def _curved(self, kind: Kind, batch: Batch, share: float | Tensor | None, size: int | None) -> list[Product]:
+        """One cut's parts of the curvature."""
+        penalties: list[Tensor] = []
+        objective = self.trainer.objective
+        with torch.enable_grad(), outputs_seen(objective) as seen:
+            loss = self._part(batch, share, size, penalties)
+        if kind == "hessian":
+            return [hessian_product(loss, self.blocks)]
+        if len(seen) != 1:
+            raise SettingError(
+                f"Gauss-Newton curvature needs a loss of the model's outputs; phase {self.phase.name!r} of "
+                f"{type(objective).__name__} has none; choose curvature='hessian', or another optimizer"
+            )
+        factor = 1.0 if share is None else share
+        plain = loss - sum(penalties) * factor if penalties else loss
+        bent = [hessian_product(penalty * factor, self.blocks) for penalty in penalties]
+        return [gauss_newton_product(plain, seen[0], self.blocks), *bent]
 
     def _parts(self) -> Iterator[Tensor]:
-        for batch, share in zip(self.batches, self.shares, strict=True):
+        for batch, share, size in zip(self.batches, self.shares, self.sizes, strict=True):
             with torch.enable_grad():
-                yield self._part(batch, share, [])
+                yield self._part(batch, share, size, [])
 
-    def _part(self, batch: Batch, share: float | Tensor, penalties: list[Tensor]) -> Tensor:
+    def _part(self, batch: Batch, share: float | Tensor | None, size: int | None, penalties: list[Tensor]) -> Tensor:
         """One cut's part of the loss; the penalties in it are noted, as they are after the forward pass."""
-        with arithmetic(self.trainer.device, self.trainer.plan.precision):
+        with arithmetic(self.trainer.device, self.trainer.plan.precision), self.trainer.shards.cut(size):
             loss = self.phase.loss(batch)
         for regularizer in self.trainer.regularizers:
             penalty = regularizer.penalty()
             if penalty is not None:
                 penalties.append(penalty)
                 loss = loss + penalty
-        return loss * share if len(self.batches) > 1 else loss
+        return loss if share is None else loss * share
+
+    def _scaled(self, loss: Tensor) -> Tensor:
+        """A loss and gradients in closed form, as the one cut's share has it."""
+        (share,) = self.shares
+        if share is None:
+            return loss
+        for block in self.blocks:
+            block.gradients.mul_(share)
+        return loss * share
+
+    def _meant(self, loss: Tensor, vectors: Sequence[Tensor]) -> Tensor:
+        """The ranks' mean of a loss; `vectors` become theirs."""
+        if not self.shared:
+            return loss
+        loss, self.total = self.trainer.shards.mean(loss, sum(self.shares), vectors)
+        return loss
 
     def _penalised(self) -> bool:
         if not self.trainer.regularizers:

@@ -32,7 +32,7 @@ class Timetable:
         firsts = [first for first, _ in sizes]
         self.windows = [min(sizes[bisect_right(firsts, epoch) - 1][1], n_rows) for epoch in range(epochs)]
         self.starts = [0, *accumulate(len(cuts_of(n_rows, window)) for window in self.windows)]
-        self.steps = self.starts[-1]
+        self.steps, self.n_rows = self.starts[-1], n_rows
         self._ends = frozenset(self.starts[1:])
 
     def place(self, step: int) -> tuple[int, int]:
@@ -47,6 +47,13 @@ class Timetable:
     def window(self, step: int) -> int:
         """The rows of this step's window."""
         return self.windows[min(self.place(step)[0], len(self.windows) - 1)]
+
+    def cuts(self, step: int, size: int | None) -> list[int]:
+        """The rows of this step's window, in cuts of `size`."""
+        epoch, position = self.place(step)
+        last = step + 1 == self.starts[epoch + 1]
+        window = self.windows[epoch]
+        return cuts_of(self.n_rows - position * window if last else window, size)
 
     def steps_per_epoch(self, step: int) -> int:
         """The steps of this step's epoch."""

@@ -6,9 +6,7 @@ function of (seed, epoch) for the order of rows and of (seed, step) for the rest
 state and a resumed training takes up its place without reading what it skips.
 """
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,17 +14,21 @@ from torch import Tensor
 
 from ..data.rows import Rows
 from ..data.rows import batches as batches_of
-from ..errors import DataError, Diverged, SettingError
+from ..errors import Diverged, SettingError
 from ..registry import Spec
 from .blocks import averages_in_place, blocks_of
+from .checkpoint import check_same, identity_of, restore, state_of
 from .closure import PhaseClosure
 from .diagnosis import explain
+from .distributed import ALONE, Ranks
 from .interrupt import deferred_interrupt
+from .measuring import means_over, score_of
 from .phase import Batch, Objective, Phase
 from .plan import Plan
 from .randomness import kept_random, seed_device, seed_of, step_seed
 from .record import Losses, Record
 from .schedules import Schedule
+from .sharding import Shards, divisible
 from .timetable import Timetable, cuts_of
 
 if TYPE_CHECKING:
@@ -65,48 +67,6 @@ def sizes_of(plan: Plan) -> list[tuple[int, int]]:
     return [(0, plan.batch_size)] if isinstance(plan.batch_size, int) else list(plan.batch_size)
 
 
-def identity_of(plan: Plan, regularizers: Sequence["Regularizer"], **settings: Any) -> dict[str, Any]:
-    """What a resumed training must share with the one it continues, as JSON keeps it."""
-    own = asdict(plan) | {k: v if isinstance(v, int) else repr(v) for k, v in settings.items()}
-    if not isinstance(plan.batch_size, int):
-        own["batch_size"] = repr(plan.batch_size)  # JSON has no tuples
-    return own | ({"regularizers": repr(list(regularizers))} if regularizers else {})
-
-
-def check_same(theirs: Mapping[str, Any], mine: Mapping[str, Any]) -> None:
-    """Refuses a checkpoint of another training, naming what differs."""
-    names = [*mine, *(k for k in theirs if k not in mine)]
-    differing = {k: (theirs.get(k), mine.get(k)) for k in names if theirs.get(k) != mine.get(k)}
-    if differing:
-        shown = "; ".join(f"{k} was {was!r} and is now {now!r}" for k, (was, now) in differing.items())
-        raise DataError(f"this checkpoint is of another training: {shown}; resume with the same, or start anew")
-
-
-def score_of(summary: Mapping[str, float], monitor: str) -> float:
-    """What patience compares: the monitored measure, negated where more is better, so that less is."""
-    name = next((n for n in (f"validation_{monitor}", monitor) if n in summary), None)
-    if name is None and monitor != "loss":
-        raise SettingError(f"monitor {monitor!r} is not measured; measured are {', '.join(summary)}")
-    value = summary[name or next(iter(summary))]
-    score = value if monitor.endswith(("loss", "error")) else -value
-    return math.inf if math.isnan(score) else score
-
-
-def means_over(objective: Objective, prepare: Callable[..., Batch], rows: Rows, *, batch_size: int) -> dict[str, float]:
-    """What the objective measures, weighted over all rows; it is in training mode afterwards."""
-    objective.eval()
-    sums: dict[str, Any] = {}
-    total: Any = 0
-    for taken in batches_of(rows, torch.arange(len(rows)), cuts_of(len(rows), batch_size)):
-        batch = prepare(taken)
-        count = objective.weight(batch)
-        total = total + count
-        for k, v in objective.evaluate(batch).items():
-            sums[k] = sums.get(k, 0) + v * count
-    objective.train()
-    return {k: float(v / total) for k, v in sums.items()}
-
-
 class Trainer:
     """Trains an objective; `prepare(batch, training=...)` turns what rows give into what its phases take."""
 
@@ -122,6 +82,8 @@ class Trainer:
         device: torch.device | str = "cpu",
         by_phase: Mapping[str, Spec] | None = None,
         regularizers: Sequence["Regularizer"] = (),
+        ranks: Ranks = ALONE,
+        deterministic: bool = False,
     ) -> None:
         self.objective, self.prepare, self.plan, self.n_rows = objective, prepare, plan, n_rows
         self.device, self.regularizers = torch.device(device), list(regularizers)
@@ -131,6 +93,14 @@ class Trainer:
         self.specs = {p.name: optimizer_for(p, optimizer, by_phase or {}) for p in self.phases if self.players[p.name]}
         decays = any(spec.get_params().get("weight_decay") for spec in self.specs.values())
         rates = {p: rate for phase in self.phases for p, rate in phase.rates.items()}
+        self.shards = Shards(
+            objective,
+            ranks,
+            divided=divisible(objective, list(self.players.values())),
+            seed=plan.seed,
+            device=self.device,
+            deterministic=deterministic,
+        )
         self.blocks = blocks_of(self.players, decays=decays, rates=rates)
         self.distinct = list({id(b): b for blocks in self.blocks.values() for b in blocks}.values())
         self.optimizers = {name: spec.make(self.blocks[name]) for name, spec in self.specs.items()}
@@ -171,21 +141,28 @@ class Trainer:
     ) -> "Trainer":
         """Train to the end, to where patience ends, or to Ctrl-C; the process's random state comes back as it was."""
         record = record or Record()
-        with torch.no_grad(), kept_random(self.device), deferred_interrupt() as interrupt, record.showing(self):
+        with (
+            torch.no_grad(),
+            kept_random(self.device),
+            deferred_interrupt() as interrupt,
+            record.showing(self),
+            self.shards.norms_together(),
+        ):
             self.start(rows)
             while self.step < self.steps and not self.stopped:
                 self._remember()
                 for batches in self.windows(rows):
                     self.train_step(batches)
                     ended = self.timetable.ends_epoch(self.step)
-                    if ended or self.step % FOLD_EVERY == 0:
+                    looked = ended or self.step % FOLD_EVERY == 0
+                    if looked:
                         self.fold()
                     if ended:
                         self.end_epoch(validation, record)
                     record.stepped(self)
                     if after_step:
                         after_step(self)
-                    if interrupt.asked:
+                    if self.shards.asked(interrupt.asked, looked):
                         self.interrupted = self.stopped = True
                         break
         return self.finish()
@@ -200,7 +177,7 @@ class Trainer:
         window = self.window
         order = self.order(epoch)[position * window :]
         cuts = [cuts_of(n, self.plan.micro_batch_size) for n in cuts_of(len(order), window)]
-        pieces = batches_of(rows, order, [n for sizes in cuts for n in sizes])
+        pieces = batches_of(rows, *self.shards.rows(order, [n for sizes in cuts for n in sizes]))
         for sizes in cuts:
             yield [next(pieces) for _ in sizes]
 
@@ -220,6 +197,7 @@ class Trainer:
         if self.step == 0 and type(self.objective).begin is not Objective.begin:
             seed_device(self.device, seed_of(self.plan.seed, "begin"))
             self.objective.begin(self.prepare(rows.take(torch.arange(min(len(rows), 10_000)))))
+        self.shards.begin(self, rows)
 
     def _remember(self) -> None:
         if sum(t.numel() for t in self.objective.state_dict().values()) <= SNAPSHOT_LIMIT:
@@ -231,12 +209,12 @@ class Trainer:
         progress = self.step / self.steps
         for regularizer in self.regularizers:
             regularizer.progress = progress
-        batches = [self.prepared(cut) for cut in window]
+        sizes = self.timetable.cuts(self.step, self.plan.micro_batch_size) if self.shards.divided else []
+        batches = self.shards.prepared(window, sizes, self.step, self.prepared)
         for phase in self.phases:
             if phase.due(self.step, progress):
                 counts = [(phase.weight or self.objective.weight)(batch) for batch in batches]
-                loss = self._move(phase, batches, counts, self.schedule(progress))
-                self.losses[phase.name].add(loss, counts)
+                self.losses[phase.name].add(*self._move(phase, batches, counts, sizes))
         if self.plan.average:
             for block in self.distinct:
                 block.average.lerp_(block.values, 1 - self.plan.average)  # type: ignore[union-attr]
@@ -249,18 +227,24 @@ class Trainer:
             batch = regularizer.batch(batch)
         return batch
 
-    def _move(self, phase: Phase, batches: list[Batch], counts: list, factor: float) -> Tensor:
-        shares = [1.0] if len(counts) == 1 else [c / sum(counts) for c in counts]
+    def _move(self, phase: Phase, batches: list[Batch], counts: list, sizes: list[int]) -> tuple[Tensor, list]:
+        """One player's move; its loss, and what that is a mean over."""
+        shares: list[Any] = self.shards.counted(counts, sizes)
+        if not self.shards.divided:
+            shares = [None] if len(counts) == 1 else [c / sum(counts) for c in counts]
         if phase.name in self.optimizers:
             mover = self.optimizers[phase.name]
-            loss = mover.step(PhaseClosure(self, phase, batches, shares, repeats=mover.repeats), factor)
+            closure = PhaseClosure(self, phase, batches, shares, repeats=mover.repeats, sizes=sizes)
+            loss = mover.step(closure, self.schedule(self.step / self.steps))
+            counts = counts if closure.total is None else [closure.total]
             for regularizer in self.regularizers:
                 regularizer.after(self.blocks[phase.name])
         else:
-            loss = sum(phase.loss(b) * s for b, s in zip(batches, shares, strict=True))
+            parts = [phase.loss(b) * (1.0 if s is None else s) for b, s in zip(batches, shares, strict=True)]
+            loss = sum(parts)
         if phase.after:
             phase.after()
-        return loss.detach()
+        return loss.detach(), counts
 
     # --- the end of an epoch ----------------------------------------------------------------------
 
@@ -280,11 +264,13 @@ class Trainer:
             summary = {"loss": next(iter(summary.values()))}
         for losses in self.losses.values():
             losses.clear()
+        self.shards.settle()
         if validation is not None:
             seed_device(self.device, seed_of(self.plan.seed, "validation", epoch))
             measured = self.averaged(lambda: self.evaluate(validation))
             summary |= {f"validation_{k}": v for k, v in measured.items()}
         summary["rate"] = self.rate()
+        summary = self.shards.told(summary)
         self.history.append(summary)
         self.schedule.observe(self.history)
         if self.plan.patience or validation is not None:
@@ -313,7 +299,7 @@ class Trainer:
     @torch.no_grad()
     def evaluate(self, rows: Rows, *, batch_size: int = 1024) -> dict[str, float]:
         """The objective's means over all rows."""
-        return means_over(self.objective, self.prepare, rows, batch_size=batch_size)
+        return means_over(self.objective, self.prepare, rows, batch_size=batch_size, shards=self.shards)
 
     @torch.no_grad()
     def finish(self) -> "Trainer":
@@ -333,28 +319,9 @@ class Trainer:
 
     def state_dict(self) -> dict[str, Any]:
         """All that a later process needs to go on from between two steps."""
-        return {
-            "identity": self.identity,
-            "step": self.step,
-            "stopped": self.stopped,
-            "history": [dict(h) for h in self.history],
-            "best": self.best,
-            "losses": {k: s.state_dict() for k, s in self.losses.items()},
-            "objective": {k: v.clone() for k, v in self.objective.state_dict().items()},
-            "averages": [b.average.clone() for b in self.distinct if b.average is not None],
-            "optimizers": {k: o.state_dict() for k, o in self.optimizers.items()},
-        }
+        return state_of(self)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take up a training where `state_dict` left it; another plan or other data are refused."""
         check_same(state["identity"], self.identity)
-        self.step, self.stopped, self.best = state["step"], state["stopped"], state["best"]
-        self.history = [dict(h) for h in state["history"]]
-        self.schedule.observe(self.history)
-        self.objective.load_state_dict(state["objective"])
-        for name, losses in self.losses.items():
-            losses.load_state_dict(state["losses"][name])
-        for block, average in zip((b for b in self.distinct if b.average is not None), state["averages"], strict=True):
-            block.average.copy_(average)  # type: ignore[union-attr]
-        for name, o in self.optimizers.items():
-            o.load_state_dict(state["optimizers"][name])
+        restore(self, state)
