@@ -16,7 +16,7 @@ FLOORS = [
     {"insight", "evaluation"},
     {"estimators"},
     {"ensembles", "labelling", "patterns"},
-    {"checks", "recipes", "tune", "serve", "export"},
+    {"checks", "recipes", "tuning", "serve", "export"},
     {"cli"},
 ]
 FLOOR = {package: height for height, packages in enumerate(FLOORS) for package in packages}

@@ -52,6 +52,7 @@ _PUBLIC = {
     "validation_curve": "estimators.selection",
     "bias_variance": "estimators.selection",
     "compare": "estimators.comparison",
+    "tune": "tuning",
     "choose_sequence_model": "evaluation.choosing",
     "choose_forecaster": "evaluation.choosing_forecasts",
     "panel_sequences": "data.panels",
@@ -101,7 +102,9 @@ _PACKAGES = (
     "objectives",
     "patterns",
     "sampling",
+    "serve",
     "train",
+    "tuning",
 )
 
 __all__ = ["__version__", *sorted(_PUBLIC), *_PACKAGES]

@@ -1,0 +1,7 @@
+"""Search for settings: spaces from signatures, trials judged on rows they were not fitted on, pruning, resume."""
+
+from .result import Nested, Trial, Tuning
+from .search import tune
+from .space import Choice, Range, space_of
+
+__all__ = ["Choice", "Nested", "Range", "Trial", "Tuning", "space_of", "tune"]
