@@ -13,8 +13,9 @@ from parnassus.cli.settings import tasks
 SHARED = """
     data target drop test validation overwrite config json model epochs batch-size micro-batch-size optimizer lr
     schedule loss clip-norm clip-value patience monitor average precision codec view memory device seed out
-    checkpoint-every resume progress optimizer.lr optimizer.betas optimizer.eps optimizer.weight-decay schedule.warmup
-    codec.size codec.resize codec.mode codec.memory codec.scaling codec.missing codec.fill-value codec.missing-indicator
+    deterministic checkpoint-every resume progress optimizer.lr optimizer.betas optimizer.eps optimizer.weight-decay
+    schedule.warmup codec.size codec.resize codec.mode codec.memory codec.scaling codec.missing codec.fill-value
+    codec.missing-indicator
     codec.categories codec.max-categories codec.unit-rows codec.unit codec.lower codec.min-count codec.max-words
     codec.clean codec.language codec.n-grams
     codec.augment codec.standardize codec.dtype codec.n-symbols
@@ -74,10 +75,15 @@ SURFACE = {
     | {"time", "series", "past", "known", "frequency", "missing", "duplicates"}
     | {f"model.{name}" for name in ("hidden", "reset", "n-layers", "bidirectional", "merge", "pooling", "dropout")}
     | {"model.zoneout", "model.embedding"},
+    "tune classifier --model mlp": ({*SHARED.split(), *TRANSFER, "class-weight", "threshold"} - {"validation"})
+    | {"teacher", "teacher-share", "temperature", "space", "trials", "budget", "metric", "folds", "outer"}
+    | {"sampler", "pruner", "storage", "workers"},
+    "runs": {"folders", "plot", "sort", "mlflow", "json"},
     "compare": {"data", "models", "target", "drop", "task", "folds", "groups", "metric", "seed", "json"},
     "evaluate": {"RUN", "data", "target", "report", "json"},
     "predict": {"RUN", "data", "text", "out", "proba", "on-error", "horizon", "quantiles", "known", "json"},
     "report": {"RUN", "data", "out", "target", "json"},
+    "serve": {"RUN", "host", "port", "token", "max-batch", "max-wait-ms", "max-queue", "max-bytes", "timeout"},
     "models": {"task", "modality", "costs", "size", "json"},
     "systems": {"id", "family", "claimed", "missing", "json"},
     "verify": {"what", "json"},

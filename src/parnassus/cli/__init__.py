@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from ..errors import ParnassusError
 from .console import note, spoken, warnings_in_a_line
+from .together import first_alone_speaks, speaks
 
 DONE, FAILED, MISTAKE, FAULT, INTERRUPTED = 0, 1, 2, 70, 130
 
@@ -22,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = bool(os.environ.get("PARNASSUS_DEBUG"))
     drawn = random.getstate()  # the import of rich, which cyclopts writes with, draws from it
     try:
-        with warnings_in_a_line():
+        with warnings_in_a_line(), first_alone_speaks():
             return run(words)
     except KeyboardInterrupt:
         note("parnassus: interrupted")
@@ -31,13 +32,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # the flush at exit must find something open
         return DONE
     except ParnassusError as error:
-        return _mistaken(spoken(str(error)), debug)
+        return _mistaken(spoken(str(error)), debug) if speaks(error) else MISTAKE
     except OSError as error:
+        if not speaks(error):
+            return FAULT
         if error.filename is None:
             return _faulted()
         return _mistaken(f"{os.fspath(error.filename)}: {error.strerror}; look at the path and its rights", debug)
-    except Exception:
-        return _faulted()
+    except Exception as error:
+        return _faulted() if speaks(error) else FAULT
     finally:
         random.setstate(drawn)
 
@@ -63,7 +66,7 @@ def commanded(words: Sequence[str]) -> str:
     from .settings import tasks
 
     found = ["parnassus", *(w for w in words[:1] if w in NAMES)]
-    if found[1:] == ["train"]:
+    if found[1:] in (["train"], ["tune"]):
         found += [w for w in words[1:2] if w.replace("-", "_") in tasks()]
     return " ".join(found)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FileError, SettingError
+from ..train.environment import is_first
 from .configuration import read_configuration
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Run:
 
     def claim(self, *, overwrite: bool, resume: bool) -> None:
         """Refuse a folder that holds a run, unless its end was asked for; nothing is changed yet."""
+        if not is_first():
+            return
         if self.folder.exists() and not self.folder.is_dir():
             raise FileError(f"{self.folder} is a file; name a folder by --out")
         if overwrite and resume:
@@ -60,6 +63,8 @@ class Run:
 
     def make(self, *, resume: bool) -> None:
         """The folder, without what an earlier run left in it, unless this one goes on with it."""
+        if not is_first():
+            return
         for name in FILES if not resume else ():
             path = self[name]
             if path.is_dir() and not path.is_symlink():

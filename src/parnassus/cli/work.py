@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError
+from ..train.environment import is_first
 from .console import Console, finite, note, program, spoken
 from .inputs import write_rows
 from .runs import Run
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ..estimators.intake import Examples
     from ..evaluation.result import Evaluation
 
+INTERRUPTED = 130
 AUDITED = 50_000  # rows that are looked through
 
 
@@ -52,6 +54,8 @@ def work(
     except DataError:
         refuse_whole(estimator, whole)  # its row numbers are those of the file, not of the part that trains
         raise
+    if not is_first():  # of processes that trained together one evaluates and writes
+        return INTERRUPTED if estimator.interrupted_ else 0
     estimator.target_name_ = whole.target
     estimator.save(run.model)
     evaluation, words, rows = tested(estimator, test)
@@ -76,7 +80,7 @@ def work(
     use = examples_of_use or usage(estimator, run, given_test or kept_rows(test, run), whole)
     result["commands"] = say_use(use, run, console, reported=evaluation is not None)
     console.result(result)
-    return 130 if estimator.interrupted_ else 0
+    return INTERRUPTED if estimator.interrupted_ else 0
 
 
 def audited(whole: "Examples", console: Console) -> list[dict[str, str]]:
@@ -120,6 +124,8 @@ def straddling_rows(train: "Examples", test: "Examples | None") -> None:
 
 def write_configuration(run: Run, configuration: dict[str, Any], command: str) -> None:
     """`config.toml`: everything, and how to run it again."""
+    if not is_first():
+        return
     from ..estimators.identity import versions
     from ..registry import REGISTRIES
     from .configuration import toml

@@ -81,7 +81,9 @@ class Estimator(Settings):
     codec : how X becomes numbers, such as `pn.Table(missing="median")`; None learns it from X.
     view : which of the codec's shapes the model takes, where the first that fits is not meant.
     memory : bytes that data from files may take before they are read when needed; None is 2 GiB.
-    device : "auto", "cpu", "cuda", "mps".
+    device : "auto", "cpu", "cuda", "mps"; under `torchrun`, "auto" and "cuda" are each process's own CUDA device.
+    deterministic : under `torchrun`, draw noise and dropout for the whole batch and cut it, so that any number of
+        processes gives the weights of one, to rounding; else each draws its own, which costs less.
     seed : of weights, order, dropout and everything drawn; equal seeds give equal weights.
     out : a folder for the run: log.csv, TensorBoard events, checkpoints.
     checkpoint_every : steps between checkpoints, beside the one at each epoch's end.
@@ -130,6 +132,7 @@ class Estimator(Settings):
         view: str | None = None,
         memory: int | None = None,
         device: str = "auto",
+        deterministic: bool = False,
         seed: int = 0,
         out: str | None = None,
         checkpoint_every: int | None = None,
@@ -143,10 +146,9 @@ class Estimator(Settings):
         self.model, self.epochs, self.batch_size, self.micro_batch_size = model, epochs, batch_size, micro_batch_size
         self.optimizer, self.lr, self.schedule, self.loss = optimizer, lr, schedule, loss
         self.clip_norm, self.clip_value, self.patience, self.monitor = clip_norm, clip_value, patience, monitor
-        self.init, self.regularizers = init, regularizers
+        self.init, self.regularizers, self.codec, self.view = init, regularizers, codec, view
         self.average, self.inference, self.precision = average, inference, precision
-        self.codec, self.view = codec, view
-        self.memory, self.device, self.seed, self.out = memory, device, seed, out
+        self.memory, self.device, self.deterministic, self.seed, self.out = memory, device, deterministic, seed, out
         self.checkpoint_every, self.resume, self.progress = checkpoint_every, resume, progress
 
     def __init_subclass__(cls, **keywords: Any) -> None:

@@ -15,6 +15,7 @@ from ..data.image import Image
 from ..data.targets import Labels, Multilabel
 from ..errors import FileError, SettingError
 from ..evaluation.result import Evaluation
+from ..train.distributed import first_writes
 from .diagnosis import by_gradient, diagnosis_of
 from .identity import versions
 from .intake import Examples, take_rows
@@ -71,7 +72,7 @@ def write_report(
     )
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(render_report(report), encoding="utf-8")
+        first_writes(path, lambda: Path(path).write_text(render_report(report), encoding="utf-8"))
     except OSError as error:
         raise FileError(f"{path}: the report cannot be written: {error.strerror or error}") from error
 

@@ -14,6 +14,7 @@ from .. import store
 from ..data.codec import Codec, codec_kinds
 from ..errors import DataError, FileError, ParnassusError
 from ..registry import REGISTRIES, Spec
+from ..train.distributed import first_writes
 from ..train.randomness import kept_random
 from .assembly import choose, model_of, objective_of
 from .training import device_of
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 def save(estimator: "Estimator", path: str | os.PathLike) -> None:
     """Write the estimator's settings, codecs, view, weights and history."""
-    store.save(path, tree_of(estimator))
+    first_writes(path, lambda: store.save(path, tree_of(estimator)))
 
 
 def tree_of(estimator: "Estimator") -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import math
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -17,10 +18,12 @@ from .. import store
 from ..data.codec import Codec
 from ..data.rows import Rows
 from ..data.sources import Columns
-from ..errors import DataError, SettingError, did_you_mean
+from ..errors import DataError, DataWarning, SettingError, did_you_mean
 from ..functional.threads import one_thread
 from ..registry import Spec, plain
 from ..train.checkpoint import Checkpoint
+from ..train.distributed import device_here, join
+from ..train.environment import is_first
 from ..train.phase import Objective
 from ..train.plan import Plan
 from ..train.randomness import seed_of
@@ -63,6 +66,7 @@ KINDS: dict[str, tuple[tuple[type, ...], str]] = {  # of settings that no part o
     "out": ((str, os.PathLike, NoneType), "the path of a folder, or None"),
     "checkpoint_every": ((Integral, NoneType), "a number of steps, at least 0, or None"),
     "resume": ((bool,), "True or False"),
+    "deterministic": ((bool,), "True or False"),
     "progress": ((bool, NoneType), "True, False or None"),
 }
 
@@ -151,11 +155,26 @@ def trainer_of(
         n_rows=n_rows,
         device=device,
         regularizers=regularizers,
+        ranks=join(device),
+        deterministic=estimator.deterministic,
     )
+    say_undivided(trainer, estimator.model)
     settle_penalties(trainer)
     if not trainer.optimizers:
         refuse_idle_settings(estimator)
     return trainer
+
+
+def say_undivided(trainer: Trainer, model: Any) -> None:
+    """Warn where several processes train what cannot be divided among them."""
+    ranks = trainer.shards.ranks
+    if ranks.first and ranks.size > 1 and not trainer.shards.divided:
+        warnings.warn(
+            f"{model if isinstance(model, str | Spec) else type(model).__name__} does not learn by gradients of rows "
+            f"that are seen one by one, so each of the {ranks.size} processes does the whole work; one is as fast",
+            DataWarning,
+            stacklevel=5,
+        )
 
 
 def one_pass(estimator: "Estimator") -> "Estimator":
@@ -198,10 +217,13 @@ def device_of(given: str | torch.device) -> torch.device:
     """The device that a setting names; "auto" is a CUDA device where there is one, else the CPU."""
     if not isinstance(given, str | torch.device):
         raise SettingError(f"device is 'auto', or a name such as 'cpu'; got {given!r}")
+    if given == "auto" and not torch.cuda.is_available():
+        return torch.device("cpu")
     if given == "auto":
-        return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
+        own = device_here(torch.device("cuda"))
+        return own if own.index is not None else torch.device("cuda", torch.cuda.current_device())
     try:
-        device = torch.device(given)
+        device = device_here(torch.device(given))
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, TypeError, ValueError) as error:
         why = str(error).splitlines()[0]
@@ -231,7 +253,9 @@ def largest_product(module: nn.Module) -> float:
 
 
 def record_of(estimator: "Estimator", identity: dict[str, Any]) -> Record:
-    """The progress line, and a run folder's log and checkpoint where `out` names one."""
+    """The progress line, and a run folder's log and checkpoint where `out` names one; the first rank's alone."""
+    if not is_first():
+        return Record()
     if estimator.progress is False or (estimator.progress is None and not Progress().terminal):
         records: list[Record] = []
     else:

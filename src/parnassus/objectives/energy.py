@@ -133,6 +133,11 @@ class ContrastiveDivergence(Objective):
         """How many free numbers there are."""
         return sum(p.numel() for p in self.net.parameters())
 
+    @property
+    def by_rows(self) -> bool:
+        """Persistent chains are one state for all rows."""
+        return not len(self.chains)
+
     def begin(self, batch: Batch) -> None:
         x = batch["x"]
         if self.net.gaussian:

@@ -66,6 +66,11 @@ class Translating(Objective):
     def outputs(self, batch: Batch) -> Tensor:
         return self.made(batch["x"], "B")
 
+    @property
+    def by_rows(self) -> bool:
+        """Pictures of earlier steps are one store for all rows."""
+        return not any(isinstance(part, Past) and part.n for part in self.modules())
+
 
 class CycleConsistent(Translating):
     """Two translators that undo each other and two critics: no pairs are needed.

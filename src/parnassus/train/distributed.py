@@ -9,7 +9,7 @@ import hashlib
 import os
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -19,7 +19,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ..errors import DataError, SettingError
-from .environment import Place, place
+from .environment import Place, is_first, place
 
 HOST = torch.device("cpu")
 
@@ -132,6 +132,25 @@ def _start(here: Place, device: torch.device) -> None:
     atexit.register(_leave)
 
 
+def first_writes(path: str | os.PathLike, write: Callable[[], Any]) -> None:
+    """Let the first rank write; the others wait until it did, and go on where only the first was asked to."""
+    if not _joined or _joined[0].size == 1:
+        if is_first():
+            write()
+        return
+    store, here = dist.distributed_c10d._get_default_store(), place()
+    _written[str(path)] = _written.get(str(path), 0) + 1
+    key = f"parnassus/written/{here.n_restarts if here else 0}/{_written[str(path)]}/{path}"
+    if not _joined[0].first:
+        store.wait([key])
+        return
+    try:
+        write()
+    finally:
+        store.set(key, "1")
+
+
+_written: dict[str, int] = {}
 _fallen: list[BaseException] = []
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -13,6 +13,9 @@ from .phase import Batch, Objective
 from .sharding import Shards
 from .timetable import cuts_of
 
+if TYPE_CHECKING:
+    from .trainer import Trainer
+
 
 def score_of(summary: Mapping[str, float], monitor: str) -> float:
     """What patience compares: the monitored measure, negated where more is better, so that less is."""
@@ -22,6 +25,16 @@ def score_of(summary: Mapping[str, float], monitor: str) -> float:
     value = summary[name or next(iter(summary))]
     score = value if monitor.endswith(("loss", "error")) else -value
     return math.inf if math.isnan(score) else score
+
+
+def watch(trainer: "Trainer", summary: Mapping[str, float], epoch: int) -> None:
+    """Keep the weights of the best epoch, and stop the trainer where patience is at its end."""
+    score = score_of(summary, trainer.plan.monitor)
+    if trainer.best is None or score < trainer.best["score"]:
+        state = trainer.averaged(lambda: {k: v.clone() for k, v in trainer.objective.state_dict().items()})
+        trainer.best = {"score": score, "epoch": epoch, "state": state}
+    if trainer.plan.patience and epoch - trainer.best["epoch"] >= trainer.plan.patience:
+        trainer.stopped = True
 
 
 def means_over(

@@ -54,11 +54,15 @@ class Objective(nn.Module):
     """
 
     full_batch = False
-    by_rows = True  # whether losses are means over rows that do not see each other, so that ranks may divide a window
     probabilistic = True  # whether outputs are logits or the like, of which a target makes probabilities
     epochs: int | None = None  # how many are enough, where the rule ends by itself: one for the normal equation
     n_training = 0  # rows of the training, told before it begins
     finished = False  # whether the rule has come to its end (EM that no longer gains); read at each epoch's end
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether losses are means over rows that do not see each other, so that ranks may divide a window."""
+        return True
 
     def phases(self) -> Sequence[Phase]:
         """The moves of one step, in order."""

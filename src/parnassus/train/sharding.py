@@ -94,7 +94,7 @@ class Shards:
         if not self.sliced or not self.dealt(n):
             return batch
         rank, size = self.ranks.rank, self.ranks.size
-        return {k: t[rank::size] if t.ndim and len(t) == n else t for k, t in batch.items()}
+        return {k: t[rank::size].contiguous() if t.ndim and len(t) == n else t for k, t in batch.items()}
 
     def prepared(
         self, window: list[Batch], sizes: Sequence[int], step: int, prepare: Callable[[Batch], Batch]

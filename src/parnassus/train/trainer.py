@@ -22,7 +22,7 @@ from .closure import PhaseClosure
 from .diagnosis import explain
 from .distributed import ALONE, Ranks
 from .interrupt import deferred_interrupt
-from .measuring import means_over, score_of
+from .measuring import means_over, watch
 from .phase import Batch, Objective, Phase
 from .plan import Plan
 from .randomness import kept_random, seed_device, seed_of, step_seed
@@ -274,7 +274,7 @@ class Trainer:
         self.history.append(summary)
         self.schedule.observe(self.history)
         if self.plan.patience or validation is not None:
-            self._watch(summary, epoch)
+            watch(self, summary, epoch)
         self.stopped = self.stopped or self.objective.finished
         record.epoch(self, summary)
 
@@ -282,14 +282,6 @@ class Trainer:
         """The learning rate of the first player's last step."""
         first = next(iter(self.optimizers.values()), None)
         return first.lr * self.schedule((self.step - 1) / self.steps) if first else 0.0
-
-    def _watch(self, summary: dict[str, float], epoch: int) -> None:
-        score = score_of(summary, self.plan.monitor)
-        if self.best is None or score < self.best["score"]:
-            state = self.averaged(lambda: {k: v.clone() for k, v in self.objective.state_dict().items()})
-            self.best = {"score": score, "epoch": epoch, "state": state}
-        if self.plan.patience and epoch - self.best["epoch"] >= self.plan.patience:
-            self.stopped = True
 
     def averaged(self, work: Callable[[], Any]) -> Any:
         """What `work()` gives under the averaged weights, where an average is kept."""
