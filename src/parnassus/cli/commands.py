@@ -23,7 +23,7 @@ Target = Annotated[
 ]
 Model = Annotated[str, Parameter(name="RUN", help="a run's folder, or a saved model")]
 Out = Annotated[Path | None, Parameter(name=["--out", "-o"])]
-NAMES = ("train", "compare", "evaluate", "predict", "report", "models", "systems", "verify", "demo")
+NAMES = ("train", "compare", "evaluate", "predict", "report", "serve", "models", "systems", "verify", "demo")
 HELP = "Deep learning, from the perceptron on, on your own data: train, evaluate, predict, report."
 METAVARS = {"int": "INT", "float": "NUM", "str": "TEXT"}
 HELP_FLAGS = ("--help", "-h")
@@ -41,7 +41,7 @@ def application(words: Sequence[str]) -> App:
         suppress_keyboard_interrupt=False,
     )
     app.command(training(words))
-    for command in (compare, evaluate, predict, report, models, systems, verify, demo):
+    for command in (compare, evaluate, predict, report, serve, models, systems, verify, demo):
         app.command(command)
     return app
 
@@ -252,6 +252,30 @@ def report(
     from .using import one_or_several
 
     return work(model, data, target=one_or_several(target), report=out, json=json)
+
+
+def serve(
+    model: Model,
+    /,
+    *,
+    host: Annotated[
+        str, Parameter(help="whom to listen to; 0.0.0.0 is everybody, else this machine alone")
+    ] = "127.0.0.1",
+    port: Annotated[int, Parameter(help="the port to listen on")] = 8000,
+    token: Annotated[
+        str | None, Parameter(help="what clients must send; better kept in the variable PARNASSUS_TOKEN")
+    ] = None,
+    max_batch: Annotated[int, Parameter(help="inputs that the model is given at a time")] = 64,
+    max_wait_ms: Annotated[float, Parameter(help="how long an input waits for others that are on their way")] = 2.0,
+    max_queue: Annotated[int, Parameter(help="inputs that may wait; further ones are told to come later")] = 1_024,
+    max_bytes: Annotated[int, Parameter(help="the largest request")] = 16 << 20,
+    timeout: Annotated[float, Parameter(help="seconds until a request is given up")] = 30.0,
+) -> int:
+    """Answer over HTTP with a trained model: a page for people, JSON and files for programs."""
+    from .serving import serve as work
+
+    limits = {"max_batch": max_batch, "max_wait_ms": max_wait_ms, "max_queue": max_queue, "max_bytes": max_bytes}
+    return work(model, host=host, port=port, token=token, limits={**limits, "timeout": timeout})
 
 
 def models(

@@ -1,0 +1,252 @@
+"""Every kind of estimator that is served answers what it answers in Python, and the schema says so beforehand."""
+
+import base64
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import parnassus as pn
+from parnassus.errors import SettingError
+
+from .conftest import ROW, asking, error_of, png, wav
+
+
+def answers(model, inputs=None, *, content=None, kind=None):
+    with asking(model) as client:
+        if content is not None:
+            response = client.post("/predict", content=content, headers={"Content-Type": kind})
+        else:
+            response = client.post("/predict", json={"inputs": inputs})
+    assert response.status_code == 200, response.text
+    return response.json()["answers"]
+
+
+def test_a_row_is_answered_with_the_label_and_the_probabilities_of_predict(table):
+    frame = pd.DataFrame([ROW | {"joined": pd.Timestamp(ROW["joined"])}])
+    found = answers(table, [ROW])[0]
+    assert found["label"] == table.predict(frame)[0]
+    said = {p["label"]: p["probability"] for p in found["probabilities"]}
+    assert said == pytest.approx(dict(zip(table.classes_, table.predict_proba(frame)[0], strict=True)), abs=1e-6)
+    assert found["probabilities"][0]["probability"] >= found["probabilities"][1]["probability"]
+
+
+def test_rows_of_a_matrix_are_arrays_or_objects_by_number():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 2))
+    model = pn.Regressor("mlp", epochs=2, progress=False).fit(X, X.sum(1))
+    for found in answers(model, [[1, 2.5], {"0": 1, "1": 2.5}]):
+        assert found == {"value": pytest.approx(model.predict(np.array([[1, 2.5]]))[0], abs=1e-5)}
+
+
+def test_a_gap_may_be_sent_where_the_codec_fills_it():
+    X = pd.DataFrame({"a": [1.0, np.nan, 3.0, 4.0] * 10, "b": ["x", "y", None, "x"] * 10})
+    model = pn.Classifier("mlp", epochs=1, codec=pn.Table(missing="mode"), progress=False).fit(
+        X, ["p", "q", "q", "p", "q"] * 8
+    )
+    found = answers(model, [{"a": None, "b": None}, {}])
+    assert found[0]["probabilities"][0] == pytest.approx(found[1]["probabilities"][0], abs=1e-6)
+    assert found[0]["label"] == model.predict(pd.DataFrame({"a": [np.nan], "b": [None]}))[0]
+
+
+def test_categories_keep_their_types():
+    X = pd.DataFrame({"code": pd.Series([1, 2] * 20, dtype="object"), "n": np.arange(40.0)})
+    X["flag"] = pd.Series([True, False] * 20).to_numpy()
+    X["word"] = ["1", "2"] * 20
+    model = pn.Classifier("mlp", epochs=1, progress=False).fit(X, ["p", "q", "q", "p", "q"] * 8)
+    with asking(model) as client:
+        good = {"code": 1, "n": 3, "flag": False, "word": "2"}
+        assert client.post("/predict", json={"inputs": [good]}).status_code == 200
+        error = error_of(client.post("/predict", json={"inputs": [good | {"word": 2}]}), 422)
+        assert error["where"] == "inputs[0].word"
+        assert error["allowed"] == ["1", "2"]
+
+
+def test_intervals_come_with_values_where_the_model_has_them():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 2))
+    y = X.sum(1)
+    loss = pn.loss("quantile", quantiles=(0.1, 0.5, 0.9))
+    for model in (
+        pn.Regressor("mlp", epochs=2, loss=loss, progress=False).fit(X, y),
+        pn.Conformal(pn.Regressor("mlp", epochs=2, progress=False)).fit(X, y),
+    ):
+        found = answers(model, [[1, 2]])[0]
+        assert found["interval"] == pytest.approx(model.predict_interval(np.array([[1.0, 2.0]]))[0], abs=1e-5)
+    sets = pn.Conformal(pn.Classifier("mlp", epochs=2, progress=False)).fit(X, np.where(y > 0, "a", "b"))
+    assert answers(sets, [[1, 2]])[0]["set"] == sets.predict_set(np.array([[1.0, 2.0]]))[0]
+
+
+def test_several_labels_and_ensembles_are_answered():
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    several = pn.Classifier("mlp", epochs=2, progress=False).fit(X, [["a"] if r[0] > 0 else ["b", "c"] for r in X])
+    assert answers(several, [[1, 2]])[0]["labels"] == several.predict([[1, 2]])[0]
+    voting = pn.Bagging(pn.Classifier("mlp", epochs=1, progress=False)).fit(X, np.where(X[:, 0] > 0, "a", "b"))
+    assert answers(voting, [[1, 2]])[0]["label"] == voting.predict(np.array([[1.0, 2.0]]))[0]
+
+
+def test_pictures_are_files_by_themselves_or_in_a_form(pictures):
+    pixels = np.random.default_rng(3).integers(0, 255, (2, 12, 10), dtype=np.uint8)
+    wanted = pictures.predict_proba(pixels)
+    with asking(pictures) as client:
+        parts = [("file", (f"{i}.png", png(p), "image/png")) for i, p in enumerate(pixels)]
+        many = client.post("/predict", files=parts).json()["answers"]
+        one = client.post("/predict", content=png(pixels[1]), headers={"Content-Type": "image/png"}).json()["answers"]
+    assert len(many) == 2
+    assert many[1]["label"] == one[0]["label"] == pictures.predict(pixels)[1]
+    said = {p["label"]: p["probability"] for p in many[1]["probabilities"]}
+    assert said == pytest.approx(dict(zip(pictures.classes_, wanted[1], strict=True)), abs=1e-6)
+
+
+def test_sounds_are_brought_to_the_models_rate(sounds):
+    wave = np.random.default_rng(4).normal(0, 0.1, 4000).astype(np.float32)
+    found = answers(sounds, content=wav(wave), kind="audio/wav")[0]
+    pcm = np.round(wave * 32768).clip(-32768, 32767) / 32768  # WAV holds 16 bits
+    assert found["probabilities"][0]["probability"] == pytest.approx(
+        sounds.predict_proba([pcm.astype(np.float32), wave])[0].max(), abs=1e-3
+    )
+    assert answers(sounds, content=wav(np.repeat(wave, 2), 16000), kind="audio/wav")[0]["label"] in ("a", "b")
+
+
+def test_a_text_is_never_taken_for_a_path(texts, tmp_path, monkeypatch):
+    (tmp_path / "x.txt").write_text("a good film")
+    monkeypatch.chdir(tmp_path)
+    given = ["x.txt", str(tmp_path / "x.txt"), "a good film"]
+    found = answers(texts, given)
+    assert found[0] != found[2]
+    assert found[1] != found[2]
+    assert answers(texts, ["x.txt"])[0]["label"] == texts.predict(["x.txt", "a"])[0]
+
+
+def test_sequences_tags_vectors_and_groups():
+    rng = np.random.default_rng(0)
+    steps = pn.Classifier("gru", epochs=1, progress=False).fit(
+        [rng.normal(size=(5, 2)) for _ in range(12)], ["a", "b"] * 6
+    )
+    assert answers(steps, [[[1, 2], [3, 4]]])[0]["label"] == steps.predict([np.array([[1.0, 2.0], [3.0, 4.0]])])[0]
+    tagger = pn.Tagger(epochs=1, progress=False).fit([["a", "b"], ["c"]] * 4, [["X", "O"], ["O"]] * 4)
+    found = answers(tagger, [["a", "b"], "c a"])
+    assert [t["tag"] for t in found[1]["tags"]] == tagger.predict([["c", "a"]])[0]
+    embedder = pn.Embedder("skip_gram", epochs=1, min_count=1, progress=False).fit(["a good film", "a bad film"] * 5)
+    assert answers(embedder, ["good film"])[0]["vector"] == pytest.approx(embedder.transform(["good film"])[0].tolist())
+    groups = pn.Clusterer("kmeans", n_clusters=2).fit(rng.normal(size=(30, 2)))
+    assert answers(groups, [[1, 2]]) == [{"group": int(groups.predict([[1, 2]])[0])}]
+
+
+def test_writing_takes_settings_and_a_seed_decides():
+    model = pn.LanguageModel("ngram").fit(["the cat sat on the mat", "a dog ran"] * 3)
+    asked = {"prompt": "the", "n_tokens": 5, "seed": 3}
+    a, b, c = answers(model, [asked, asked | {"n_tokens": 2}, asked])
+    assert a == c == {"text": model.generate("the", n_tokens=5, seed=3)}
+    assert b == {"text": model.generate("the", n_tokens=2, seed=3)}
+    translator = pn.Translator("seq2seq", epochs=1, progress=False).fit([("a b", "c d"), ("b a", "d c")] * 3)
+    assert answers(translator, ["a b"]) == [{"text": translator.translate(["a b"])[0]}]
+
+
+def test_forecasts_go_on_from_a_history_or_from_the_series_of_fit():
+    s = np.sin(np.arange(80) / 5)
+    model = pn.Forecaster("ridge", horizon=4, progress=False).fit(s)
+    sent, own = answers(model, [{"history": s[:60].tolist(), "quantiles": [0.1, 0.9]}, {"horizon": 2}])
+    assert sent["forecast"] == pytest.approx(model.predict(X=s[:60]), abs=1e-5)
+    assert sent["quantiles"]["0.9"] == pytest.approx(model.predict(X=s[:60], quantiles=(0.1, 0.9))[:, 1], abs=1e-5)
+    assert own["forecast"] == pytest.approx(model.predict(2), abs=1e-5)
+    odd = pn.AnomalyDetector(window=8).fit(s)
+    assert answers(odd, [{"history": s[:40].tolist()}])[0]["scores"] == pytest.approx(odd.anomaly_score(s[:40]))
+
+
+def test_a_frame_of_series_is_forecast_in_records():
+    frame = pd.DataFrame({"t": pd.date_range("2024-01-01", periods=60), "load": np.sin(np.arange(60) / 5)})
+    model = pn.Forecaster("ridge", horizon=3, time="t", progress=False).fit(frame, target="load")
+    found = answers(model, [{"quantiles": [0.1, 0.9]}])[0]
+    assert found["forecast"][0]["t"] == "2024-03-01T00:00:00"
+    assert len(found["quantiles"]) == 3
+
+
+@pytest.mark.filterwarnings("ignore:the generator has collapsed")
+def test_boxes_masks_and_samples():
+    big = np.random.default_rng(0).integers(0, 255, (6, 32, 32, 3), dtype=np.uint8)
+    boxes = [pn.Boxes(np.array([[2, 2, 20, 20.0]]), np.array(["c"]))] * 6
+    detector = pn.Detector(epochs=1, progress=False).fit(list(big), boxes)
+    found = answers(detector, content=png(big[0]), kind="image/png")[0]
+    assert found["width"] == found["height"] == 32
+    assert len(found["boxes"]) == len(detector.predict([big[0]])[0])
+    segmenter = pn.Segmenter(epochs=1, progress=False).fit(big, (big[..., 0] > 128).astype(np.uint8))
+    found = answers(segmenter, content=png(big[0]), kind="image/png")[0]
+    assert sum(c["share"] for c in found["classes"]) == pytest.approx(1)
+    assert (pixels_of(found["mask"]) == segmenter.predict(big[:1])[0]).all()
+    generator = pn.Generator("gan", epochs=1, progress=False).fit(big[..., 0], ["a", "b"] * 3)
+    found = answers(generator, [{"n": 2, "condition": "b", "seed": 5}])[0]["samples"]
+    assert (pixels_of(found[1]["picture"]) == generator.sample(2, condition="b", seed=5)[1]).all()
+
+
+def pixels_of(url):
+    from PIL import Image
+
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))))
+
+
+def test_what_is_not_served_says_so_and_what_is():
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    with pytest.raises(SettingError, match="this autoencoder is not served; these are: anomaly_detector, classifier"):
+        answers(pn.Autoencoder("linear_ae", epochs=1, progress=False).fit(X), [[1, 2]])
+
+
+# --- the schema -----------------------------------------------------------------------------------
+
+
+def test_the_openapi_document_is_that_of_the_columns(table):
+    with asking(table) as client:
+        said = client.get("/openapi.json").json()
+    row = said["components"]["schemas"]["Input"]
+    assert row["required"] == ["age", "city", "member", "joined"]
+    assert row["additionalProperties"] is False
+    kinds = {k: v.get("type") for k, v in row["properties"].items()}
+    assert kinds == {"age": "number", "city": None, "member": "boolean", "joined": "string"}
+    assert row["properties"]["city"]["enum"] == ["Oslo", "Rome"]
+    assert said["components"]["schemas"]["Answer"]["properties"]["label"]["enum"] == ["leaves", "stays"]
+    assert said["openapi"] == "3.1.0"
+
+
+def test_every_reference_of_the_document_leads_somewhere(table, pictures, texts, sounds):
+    for model in (table, pictures, texts, sounds):
+        with asking(model, token="secret") as client:
+            said = client.get("/openapi.json", headers={"Authorization": "Bearer secret"}).json()
+        text = str(said)
+        for name in ("Input", "Answer", "Error"):
+            assert name in said["components"]["schemas"]
+        assert said["security"] == [{"token": []}]
+        for part in text.split("'$ref': '")[1:]:
+            assert part.split("'")[0].rpartition("/")[2] in said["components"]["schemas"]
+        assert {"/predict", "/health", "/ready", "/metrics"} <= said["paths"].keys()
+
+
+# --- explanations ---------------------------------------------------------------------------------
+
+
+def test_a_column_explains_by_what_its_usual_value_would_change(table):
+    frame = pd.DataFrame([ROW | {"joined": pd.Timestamp(ROW["joined"])}])
+    label = table.predict(frame)[0]
+    column = table.classes_.tolist().index(label)
+    whole = table.predict_proba(frame)[0, column]
+    with asking(table) as client:
+        found = client.post("/explain", json={"inputs": [ROW]}).json()["explanation"]
+        error_of(client.post("/explain", json={"inputs": [ROW, ROW]}), 422)
+    effects = {p["part"]: p["effect"] for p in found["parts"]}
+    usual = next(spec["mode"] for spec in table.codec_.schema.specs if spec["name"] == "city")
+    other = table.predict_proba(frame.assign(city=usual))[0, column]
+    assert effects["city"] == pytest.approx(whole - other, abs=1e-5)
+    assert found["of"] == f"the probability of {label}"
+
+
+def test_words_and_pictures_are_explained_too(texts, pictures, sounds):
+    with asking(texts) as client:
+        found = client.post("/explain", json={"inputs": ["a good film"]}).json()["explanation"]
+    assert [p["part"] for p in found["parts"]] == ["a", "good", "film"]
+    pixels = np.zeros((12, 10), dtype=np.uint8)
+    with asking(pictures) as client:
+        response = client.post("/explain", content=png(pixels), headers={"Content-Type": "image/png"})
+    assert pixels_of(response.json()["explanation"]["picture"]).shape == (12, 10, 3)
+    with asking(sounds) as client:
+        error = error_of(client.post("/explain", content=b"", headers={"Content-Type": "audio/wav"}), 404)
+    assert error["code"] == "no_explanation"
