@@ -22,7 +22,7 @@ FROZEN = {
     "Conformal", "model", "optimizer", "schedule", "loss", "initializer", "regularizer", "inference",
     "ParnassusError", "DataError", "SettingError", "FileError", "MissingExtra", "Diverged", "DataWarning", "NotFitted",
     "byhand", "data", "evaluation", "functional", "hub", "insight", "kernels", "labelling", "layers", "models",
-    "objectives", "patterns", "sampling", "serve", "train", "tune", "tuning",
+    "objectives", "patterns", "sampling", "serve", "train", "tune", "tuning", "track",
 }  # fmt: skip
 MODELS = {
     ("perceptron", "classifier"), ("adaline", "classifier"), ("lms", "regressor"),

@@ -53,6 +53,7 @@ _PUBLIC = {
     "bias_variance": "estimators.selection",
     "compare": "estimators.comparison",
     "tune": "tuning",
+    "track": "tuning.tracking",
     "choose_sequence_model": "evaluation.choosing",
     "choose_forecaster": "evaluation.choosing_forecasts",
     "panel_sequences": "data.panels",

@@ -14,6 +14,7 @@ from . import settings
 from .console import spoken
 from .settings import ROLES, Setting
 from .training import OWN, named_in, own_settings, train
+from .tuning import tuning
 from .values import kinds_of, shown
 
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="print JSON, and nothing else, to standard output")]
@@ -23,7 +24,10 @@ Target = Annotated[
 ]
 Model = Annotated[str, Parameter(name="RUN", help="a run's folder, or a saved model")]
 Out = Annotated[Path | None, Parameter(name=["--out", "-o"])]
-NAMES = ("train", "compare", "evaluate", "predict", "report", "serve", "models", "systems", "verify", "demo")
+NAMES = (
+    *("train", "tune", "runs", "compare", "evaluate", "predict", "report", "serve"),
+    *("models", "systems", "verify", "demo"),
+)
 HELP = "Deep learning, from the perceptron on, on your own data: train, evaluate, predict, report."
 METAVARS = {"int": "INT", "float": "NUM", "str": "TEXT"}
 HELP_FLAGS = ("--help", "-h")
@@ -41,7 +45,8 @@ def application(words: Sequence[str]) -> App:
         suppress_keyboard_interrupt=False,
     )
     app.command(training(words))
-    for command in (compare, evaluate, predict, report, serve, models, systems, verify, demo):
+    app.command(tuning(words))
+    for command in (runs, compare, evaluate, predict, report, serve, models, systems, verify, demo):
         app.command(command)
     return app
 
@@ -171,6 +176,19 @@ def flag(key: str, setting: Setting, group: Group, *, default: str | None = None
 
 
 # --- the others -----------------------------------------------------------------------------------
+
+
+def runs(
+    *folders: Annotated[str, Parameter(help="runs, or folders that hold runs")],
+    plot: Annotated[Path | None, Parameter(help="also draw the curves here: .png, .svg, .pdf or .html")] = None,
+    sort: Annotated[Literal["name", "score", "time"], Parameter(help="what comes first")] = "name",
+    mlflow: Annotated[str | None, Parameter(help="also send them to MLflow: a folder, or a server's address")] = None,
+    json: Json = False,
+) -> int:
+    """List runs side by side: model, data, epochs, best score, time, size, and the settings they differ in."""
+    from .listing import runs as work
+
+    return work(folders or ("runs",), plot=plot, sort=sort, mlflow=mlflow, json_asked=json)
 
 
 def compare(

@@ -1,0 +1,111 @@
+"""`tune` and `runs`: from words to a searched run, and runs side by side."""
+
+import json
+
+import pytest
+from sklearn.datasets import load_breast_cancer
+
+import parnassus as pn
+from parnassus.cli import main
+from parnassus.cli.listing import listed, run_folders
+
+optuna = pytest.importorskip("optuna", reason="the extra tune is not installed")
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "cancer.csv"
+    load_breast_cancer(as_frame=True).frame.iloc[:200, [0, 1, 2, 3, -1]].to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(table, tmp_path_factory):
+    """Three runs: one searched for, one linear, one that is broken."""
+    folder = tmp_path_factory.mktemp("runs")
+    shared = [table, "--target", "target", "--epochs", "4"]
+    words = ["--space", "lr=1e-4..1e-1:log", "--space", "model.hidden=8/16,16", "--trials", "3"]
+    assert run("tune", "classifier", *shared, *words, "--out", folder / "tuned") == 0
+    assert run("train", "classifier", *shared, "--model", "mlp", "--validation", "0.2", "--out", folder / "plain") == 0
+    (folder / "hurt").mkdir()
+    (folder / "hurt" / "model.parnassus").write_text("no model")
+    return folder
+
+
+def run(*words):
+    return main([str(w) for w in words])
+
+
+def test_a_searched_run_is_like_any_other_and_holds_its_trials(folder, table, capsys):
+    held = {p.name for p in (folder / "tuned").iterdir()}
+    assert {"model.parnassus", "config.toml", "report.html", "trials.log", "tuning.html", "tuning.png"} <= held
+    made = pn.load(folder / "tuned" / "model.parnassus")
+    assert made.model.options["hidden"] in [(8,), (16, 16)]
+    assert 1e-4 <= made.lr <= 1e-1
+    assert run("predict", folder / "tuned", table) == 0
+    config = folder / "tuned" / "config.toml"
+    assert run("train", "classifier", "--config", config, "--out", folder.parent / "again") == 0
+    capsys.readouterr()
+
+
+def test_more_trials_go_on_where_the_search_ended(folder, table, capsys):
+    words = ["tune", "classifier", table, "--target", "target", "--epochs", "4", "--out", folder / "tuned", "--space",
+             "lr=1e-4..1e-1:log", "--space", "model.hidden=8/16,16", "--trials", "4"]  # fmt: skip
+    assert run(*words) == 2
+    assert "holds a finished run" in capsys.readouterr().err
+    assert run(*words, "--resume") == 0
+    assert "4 trials" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--space", "lr"], "--space is NAME=VALUES"),
+        (["--space", "model.hiden=3"], "did you mean 'hidden'"),
+        (["--space", "epoch=3/4"], "did you mean 'epochs'"),
+        (["--space", "lr=a..b"], "runs from a number to a number"),
+        (["--space", "model.hidden=x"], "is a whole number"),
+        (["--folds", "many"], "--folds is a share"),
+        (["--metric", "f2"], "'f2' is not measured here"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(words, said, table, tmp_path, capsys):
+    assert run("tune", "classifier", table, "--target", "target", "--out", tmp_path / "run", "--trials", 1, *words) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_runs_are_listed_side_by_side_with_what_they_differ_in(folder, capsys):
+    assert run("runs", folder, "--sort", "score", "--plot", folder / "curves.html") == 0
+    out = capsys.readouterr().out
+    assert "model.hidden" in out.splitlines()[0]
+    rows = {line.split()[0].rsplit("/", 1)[1]: line for line in out.splitlines()[1:4]}
+    assert "finished" in rows["plain"]
+    assert "damaged" in rows["hurt"]
+    assert "hurt: " in out
+    assert "<svg" in (folder / "curves.html").read_text()
+
+
+def test_what_is_listed_is_what_the_model_says(folder, capsys):
+    made = pn.load(folder / "plain" / "model.parnassus")
+    assert run("runs", folder / "plain", "--json") == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    assert told["n_parameters"] == sum(p.numel() for p in made.objective_.parameters())
+    assert told["epochs"] == len(made.history_) == 4
+    assert told["seconds"] == pytest.approx(made.seconds_)
+    assert told["curves"]["validation_loss"] == pytest.approx([h["validation_loss"] for h in made.history_])
+    assert told["task"] == "classifier"
+
+
+def test_a_run_of_python_that_did_not_end_is_listed_too(tmp_path):
+    pn.Classifier("mlp", epochs=2, out=str(tmp_path / "one")).fit([[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1])
+    (found,) = [listed(f) for f in run_folders([tmp_path])]
+    assert (found.state, found.epochs, found.score[0]) == ("not ended", 2, "loss")
+
+
+def test_folders_without_runs_are_refused(tmp_path, capsys):
+    assert run("runs", tmp_path) == 2
+    assert "no run lies in it" in capsys.readouterr().err
+    assert run("runs", tmp_path / "gone") == 2
+    assert "no such folder" in capsys.readouterr().err
