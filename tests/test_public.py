@@ -11,7 +11,7 @@ import parnassus as pn
 FROZEN = {
     "Bagging", "Voting", "Stacking", "AdaBoost", "GradientBoosting", "Snapshot", "SWA",
     "Autoencoder", "Generator", "Clusterer", "Density", "KMeans", "GaussianMixture", "NaiveBayes", "RBM", "DBN",
-    "__version__", "Classifier", "Regressor", "load", "keep_memory", "optimize", "find_rate", "summary", "drift",
+    "__version__", "Classifier", "Regressor", "load", "keep_memory", "optimize", "find_rate", "find_batch_size", "summary", "drift",
     "cross_validate", "bias_variance", "SelectColumns", "project", "learning_curve", "validation_curve",
     "compare", "predict_views",
     "AnomalyDetector", "cluster_series", "find_motifs", "match_pattern", "segment_series",

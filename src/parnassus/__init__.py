@@ -43,6 +43,7 @@ _PUBLIC = {
     "load": "ensembles.saving",
     "optimize": "estimators.descent",
     "find_rate": "estimators.rates",
+    "find_batch_size": "estimators.batches",
     "summary": "estimators.summary",
     "sample": "sampling.run",
     "fit_variational": "sampling.variational",

@@ -17,6 +17,7 @@ from ..errors import SettingError
 from .blocks import Block, clip
 from .phase import Batch, Objective, Phase
 from .randomness import generator_of, seed_of
+from .splitting import fill
 
 if TYPE_CHECKING:
     from .trainer import Trainer
@@ -93,7 +94,7 @@ class PhaseClosure(Closure):
         for regularizer in trainer.regularizers:
             regularizer.before(self.blocks)
         with trainer.shards.drawing(trainer.step, self.phase.name):
-            loss = self.fill()
+            loss = fill(self)
         loss = self._meant(loss, [b.gradients for b in self.blocks])
         for regularizer in trainer.regularizers:
             regularizer.gradient(self.blocks)

@@ -70,6 +70,8 @@ def sizes_of(plan: Plan) -> list[tuple[int, int]]:
 class Trainer:
     """Trains an objective; `prepare(batch, training=...)` turns what rows give into what its phases take."""
 
+    piece: int | None = None  # rows at once, since a step ran out of memory
+
     def __init__(
         self,
         objective: Objective,
