@@ -11,7 +11,8 @@ import parnassus as pn
 FROZEN = {
     "Bagging", "Voting", "Stacking", "AdaBoost", "GradientBoosting", "Snapshot", "SWA",
     "Autoencoder", "Generator", "Clusterer", "Density", "KMeans", "GaussianMixture", "NaiveBayes", "RBM", "DBN",
-    "__version__", "Classifier", "Regressor", "load", "keep_memory", "optimize", "find_rate", "find_batch_size", "summary", "drift",
+    "__version__", "Classifier", "Regressor", "load", "keep_memory", "optimize", "find_rate", "summary", "drift",
+    "find_batch_size",
     "cross_validate", "bias_variance", "SelectColumns", "project", "learning_curve", "validation_curve",
     "compare", "predict_views",
     "AnomalyDetector", "cluster_series", "find_motifs", "match_pattern", "segment_series",
@@ -21,8 +22,8 @@ FROZEN = {
     "Video", "Detector", "Segmenter", "Boxes",
     "Conformal", "model", "optimizer", "schedule", "loss", "initializer", "regularizer", "inference",
     "ParnassusError", "DataError", "SettingError", "FileError", "MissingExtra", "Diverged", "DataWarning", "NotFitted",
-    "byhand", "data", "evaluation", "functional", "hub", "insight", "kernels", "labelling", "layers", "models",
-    "objectives", "patterns", "sampling", "serve", "train", "tune", "tuning", "track",
+    "byhand", "data", "evaluation", "export", "functional", "hub", "insight", "kernels", "labelling", "layers",
+    "models", "objectives", "patterns", "sampling", "serve", "train", "tune", "tuning", "track",
 }  # fmt: skip
 MODELS = {
     ("perceptron", "classifier"), ("adaline", "classifier"), ("lms", "regressor"),
@@ -99,6 +100,7 @@ NAMES = {
         "elastic",
         "activity_l1",
         "max_norm",
+        "pruning",
         "dropconnect",
         "input_noise",
         "weight_noise",

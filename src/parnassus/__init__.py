@@ -94,6 +94,7 @@ _PACKAGES = (
     "byhand",
     "data",
     "evaluation",
+    "export",
     "functional",
     "hub",
     "insight",

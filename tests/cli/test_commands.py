@@ -83,6 +83,7 @@ SURFACE = {
     "evaluate": {"RUN", "data", "target", "report", "json"},
     "predict": {"RUN", "data", "text", "out", "proba", "on-error", "horizon", "quantiles", "known", "json"},
     "report": {"RUN", "data", "out", "target", "json"},
+    "export": {"RUN", "DATA", "to", "out", "int8", "target", "json"},
     "serve": {"RUN", "host", "port", "token", "max-batch", "max-wait-ms", "max-queue", "max-bytes", "timeout"},
     "models": {"task", "modality", "costs", "size", "json"},
     "systems": {"id", "family", "claimed", "missing", "json"},

@@ -28,7 +28,7 @@ def evaluate(model: str, data: str, *, target: "Columns | None", report: Path | 
         from .forecasting import evaluate_series
 
         return evaluate_series(estimator, configuration, model, data, report=report, json=json)
-    examples = _examples(estimator, configuration, data, target)
+    examples = examples_in(estimator, configuration, data, target)
     check_form(estimator, examples.X, data)
     if examples.y is None and estimator.target_ is not None:
         where = (
@@ -54,7 +54,7 @@ def evaluate(model: str, data: str, *, target: "Columns | None", report: Path | 
     return 0
 
 
-def _examples(estimator: "Estimator", configuration: dict[str, Any], data: str, target: "Columns | None") -> Any:
+def examples_in(estimator: "Estimator", configuration: dict[str, Any], data: str, target: "Columns | None") -> Any:
     """Rows with answers: the column trained on, unless another is named; columns left out then are left out here."""
     from ..estimators.intake import as_learned
     from .inputs import opened

@@ -218,12 +218,12 @@ class Table(Codec):
 
     def prepare(self, batch: Batch, view: str, *, training: bool = False) -> Batch:
         if view == "columns":
-            ids = batch["columns"].long() if self.grouped else batch["x"].new_empty(len(batch["x"]), 0).long()
+            ids = batch["columns"].long() if self.grouped else batch["x"].new_empty(batch["x"].shape[0], 0).long()
             return batch | {"columns": ids}
         if not self.grouped:
             return batch
         ids, numbers = batch["columns"].long(), batch["x"]
-        x = numbers.new_zeros(len(ids), self.n_numbers + self.n_hot)
+        x = numbers.new_zeros(ids.shape[0], self.n_numbers + self.n_hot)
         x[:, : self.n_numbers] = numbers
         # Id 0, unknown, writes 0 where the first category would write 1.
         x.scatter_(1, self.offsets + (ids - 1).clamp_(min=0), (ids > 0).to(x.dtype))

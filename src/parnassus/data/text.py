@@ -179,7 +179,7 @@ class Text(Codec):
         x = batch["x"].long()
         if view == "tokens":
             return batch | {"x": x}
-        bag = torch.zeros(len(x), self.vocab_size - 1 + len(self.grams), device=x.device)
+        bag = torch.zeros(x.shape[0], self.vocab_size - 1 + len(self.grams), device=x.device)
         bag.scatter_add_(1, (x - 1).clamp_(min=0), (x != PAD).to(bag.dtype))
         for k in range(2, min(self.options["n_grams"], x.shape[1]) + 1):
             columns = [x[:, i : x.shape[1] - k + 1 + i] for i in range(k)]

@@ -32,7 +32,7 @@ class Cell(nn.Module, ABC):
 
     def begin(self, x: Tensor) -> State:
         """The state before the first step: zeros."""
-        return tuple(x.new_zeros(len(x), self.n_units) for _ in range(self.n_states))
+        return tuple(x.new_zeros(x.shape[0], self.n_units) for _ in range(self.n_states))
 
     def run(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """All states (batch, time, n_units), and the last one whole."""

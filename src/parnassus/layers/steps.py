@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 def inside_of(x: Tensor, lengths: Tensor | None) -> Tensor | None:
     """Which steps of x (batch, time, ...) are a row's own: (batch, 1, time) bool; None where all are."""
-    if lengths is None or bool((lengths == x.shape[1]).all()):
+    if lengths is None or (not torch.compiler.is_exporting() and bool((lengths == x.shape[1]).all())):
         return None
     return (torch.arange(x.shape[1], device=x.device) < lengths.to(x.device)[:, None])[:, None]
 

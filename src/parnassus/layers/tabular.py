@@ -30,7 +30,7 @@ class CategoryEmbeddings(nn.Module):
 
     def forward(self, columns: Tensor) -> Tensor:
         if not self.tables:
-            return columns.new_empty(len(columns), 0, dtype=torch.get_default_dtype())
+            return columns.new_empty(columns.shape[0], 0, dtype=torch.get_default_dtype())
         return torch.cat([table(columns[:, j]) for j, table in enumerate(self.tables)], 1)
 
 
@@ -80,7 +80,7 @@ class FeatureTokens(nn.Module):
         if self.vectors is not None:
             parts.append(F.embedding(columns + self.offsets, self.vectors))
         tokens = torch.cat(parts, 1) + self.bias
-        return torch.cat([self.start.expand(len(x), 1, -1), tokens], 1)
+        return torch.cat([self.start.expand(x.shape[0], 1, -1), tokens], 1)
 
 
 class TokenAttention(nn.Module):

@@ -48,7 +48,7 @@ class TransformerNet(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         h = self.inputs(x)
         if self.pooling == "class":
-            h = torch.cat([self.first.expand(len(h), 1, -1), h], 1)
+            h = torch.cat([self.first.expand(h.shape[0], 1, -1), h], 1)
             lengths = None if lengths is None else lengths + 1
         h = self.dropout(self.place(h))
         h = self.encoder(h, mask=None if lengths is None else padding_mask(lengths, h.shape[1]))

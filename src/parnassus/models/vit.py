@@ -172,7 +172,7 @@ class ViT(nn.Module):
         """The last norm's vectors, that of the class first where there is one: (batch, n, width)."""
         h = self.patches(x)
         if self.first is not None:
-            h = torch.cat([self.first.expand(len(h), -1, -1), h], 1)
+            h = torch.cat([self.first.expand(h.shape[0], -1, -1), h], 1)
         return self.encoder(self.dropout(h + self._places(x)))
 
     def _places(self, x: Tensor) -> Tensor:

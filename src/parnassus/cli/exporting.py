@@ -1,0 +1,57 @@
+"""`parnassus export`: a trained model as a file that runs elsewhere, or its card."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from ..errors import SettingError
+from .console import Console
+
+ENDINGS = {"onnx": "model.onnx", "program": "model.pt2", "card": "card.md"}
+
+
+def export(
+    model: Annotated[str, Parameter(name="RUN", help="a run's folder, or a saved model")],
+    data: Annotated[str | None, Parameter(help="rows to try the file on, or to judge the model of a card by")] = None,
+    /,
+    *,
+    to: Annotated[Literal["onnx", "program", "card"], Parameter(help="what to write")] = "onnx",
+    out: Annotated[Path | None, Parameter(name=["--out", "-o"], help="the file; without it, beside the model")] = None,
+    int8: Annotated[
+        Literal["dynamic", "static"] | None, Parameter(help="of onnx: weights in 8 bits; static needs data")
+    ] = None,
+    target: Annotated[tuple[str, ...], Parameter(negative=(), help="the column of the answers in data")] = (),
+    json: Annotated[bool, Parameter(name="--json", negative=(), help="print JSON, and nothing else")] = False,
+) -> int:
+    """Write a trained model as ONNX or as a torch.export program, tried and compared; or write its model card."""
+    from .runs import loaded
+    from .using import examples_in, one_or_several
+
+    console = Console(json=json)
+    if int8 is not None and to != "onnx":
+        raise SettingError(f"--int8 is for --to onnx; --to {to} has no such form")
+    estimator, configuration = loaded(model)
+    examples = examples_in(estimator, configuration, data, one_or_several(target)) if data is not None else None
+    beside = Path(model) if Path(model).is_dir() else Path(model).parent
+    path = out or beside / ENDINGS[to]
+    if to == "card":
+        card(console, estimator, path, examples, data, str(configuration.get("data", "the data")))
+        return 0
+    from ..export import to_onnx, to_program
+
+    X = examples.X if examples is not None else None
+    made = to_program(estimator, path, X=X) if to == "program" else to_onnx(estimator, path, X=X, int8=int8)
+    console.say(str(made))
+    console.result({**vars(made), "path": str(made.path)})
+    return 0
+
+
+def card(console: Console, estimator: Any, path: Path, examples: Any, data: str | None, learned: str) -> None:
+    """The card, judged on the data that were given, if any."""
+    from ..export import write_card
+
+    given = {"X": examples.X, "y": examples.y} if examples is not None else {}
+    evaluation = write_card(estimator, path, data=Path(data or learned).name, **given)
+    console.say(f"wrote {path}" + ("" if evaluation else "; name rows with answers to have the model judged on it"))
+    console.result({"path": str(path), "metrics": evaluation.to_dict()["metrics"] if evaluation else None})

@@ -1,0 +1,326 @@
+"""Graphs as files: written, read again, run, and compared with the estimator they came from."""
+
+import contextlib
+import importlib.util
+import json
+import logging
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from ..errors import DataError, FileError, SettingError, did_you_mean, missing_extra
+from ..estimators.intake import count_rows, inputs_of, take_rows
+from ..estimators.using import outputs_of
+from ..train.randomness import kept_random
+from ..version import __version__
+from .examples import made_up
+from .graph import Feeds, Graph, graph_of
+
+if TYPE_CHECKING:
+    from ..estimators.base import Estimator
+
+TRIED = 64  # rows that a file is tried on
+INT8 = ("dynamic", "static")
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal, in messages
+Net = Callable[[Feeds], np.ndarray]
+TOLERANCE = 1e-4  # of an answer, beyond which a file of 32-bit numbers is refused
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file that was written and tried: where it is, and the largest difference from the estimator's answers."""
+
+    path: Path
+    kind: str  # "onnx", "onnx int8 dynamic", "program", ...
+    difference: float
+    n_rows: int  # it was tried on
+    n_bytes: int
+    inputs: dict[str, Any]
+    output: dict[str, Any]
+
+    def __str__(self) -> str:
+        takes = "; ".join(f"{name}: {told['holds']}" for name, told in self.inputs.items())
+        return (
+            f"{self.path} ({self.kind}, {self.n_bytes:,} bytes): takes {takes}; answers {self.output['holds']}, within "
+            f"{self.difference:.2g} of the estimator's on {self.n_rows} rows"
+        )
+
+
+def to_onnx(estimator: "Estimator", path: str | os.PathLike, *, X: Any = None, int8: str | None = None) -> Exported:
+    """Write a fitted Classifier or Regressor as ONNX with a free number of rows; the file is run and compared.
+
+    Parameters
+    ----------
+    X : raw rows to try the file on, at most 64 of them; without any, rows are made up from what `fit` saw. With
+        int8="static" the ranges of activities are taken from all of them.
+    int8 : "dynamic" holds weights in 8 bits and measures activities as they come (dense layers); "static" fixes their
+        ranges by X (convolutions too). How far answers move is said, and `weigh` shows what it costs in score.
+
+    Raises
+    ------
+    SettingError : the model cannot be written as a graph, or the file answers otherwise than the estimator.
+    MissingExtra : the packages of the extra "export" are not installed.
+    """
+    if int8 is not None and int8 not in INT8:
+        raise SettingError(f"int8={int8!r}; {did_you_mean(int8, INT8)}, or None for 32-bit numbers")
+    if int8 == "static" and X is None:
+        raise DataError("int8='static' measures the ranges of activities on rows; give X, some hundred of them")
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        if importlib.util.find_spec(package) is None:
+            raise missing_extra(package, "export", "writing ONNX")
+    rows = inputs_of(X, estimator.target_name_) if X is not None else made_up(estimator)
+    graph, path = graph_of(estimator, tried(rows)), Path(path)
+    with TemporaryDirectory() as folder:
+        whole = Path(folder) / "model.onnx"
+        write_onnx(graph, graph.inlet.feeds(tried(rows)), whole)
+        made = whole if int8 is None else quantized(whole, int8, graph.inlet.feeds(rows))
+        told = described(made, estimator, graph)
+        session = session_of(made)
+        run: Net = lambda feeds: session.run(None, taken_by(session, feeds))[0]  # noqa: E731
+        difference = distance(estimator, graph, run, tried(rows), tolerance=None if int8 else TOLERANCE)
+        settle(made, path)
+    kind = "onnx" if int8 is None else f"onnx int8 {int8}"
+    size = path.stat().st_size
+    return Exported(path, kind, difference, count_rows(tried(rows)), size, told["inputs"], told["output"])
+
+
+def to_program(estimator: "Estimator", path: str | os.PathLike, *, X: Any = None) -> Exported:
+    """Write a fitted Classifier or Regressor as a torch.export program with a free number of rows; see `to_onnx`."""
+    rows = tried(inputs_of(X, estimator.target_name_) if X is not None else made_up(estimator))
+    graph, path = graph_of(estimator, rows), Path(path)
+    feeds = graph.inlet.feeds(rows)
+    with TemporaryDirectory() as folder:
+        made = Path(folder) / "model.pt2"
+        program = traced(graph, feeds)
+        with unwritable(graph):
+            torch.export.save(program, made)
+            read = torch.export.load(made).module()
+        difference = distance(estimator, graph, run_by(read, graph), rows, tolerance=TOLERANCE)
+        settle(made, path)
+    told, output = graph.inlet.told, graph.output
+    return Exported(path, "program", difference, count_rows(rows), path.stat().st_size, told, output)
+
+
+def tried(rows: Any) -> Any:
+    """At most 64 of some rows; two at least, so that their number is free in a graph."""
+    n = count_rows(rows)
+    return take_rows(rows, np.arange(max(min(n, TRIED), 2)) % n)
+
+
+def tensors_of(graph: Graph, feeds: Feeds) -> tuple[torch.Tensor, ...]:
+    """Feeds as tensors, in the graph's order."""
+    return tuple(torch.from_numpy(np.ascontiguousarray(feeds[name])) for name in graph.inlet.names)
+
+
+def traced(graph: Graph, feeds: Feeds) -> torch.export.ExportedProgram:
+    """The graph as a torch.export program, its rows (and steps, where rows have lengths) free where the net lets them.
+
+    Whether the rows are free in number is seen when the file is run on fewer.
+    """
+    free = torch.export.Dim.AUTO
+    shapes = [{0: free, 1: free} if name == "x" and "lengths" in feeds else {0: free} for name in graph.inlet.names]
+    with unwritable(graph):
+        return torch.export.export(graph, tensors_of(graph, feeds), dynamic_shapes=(tuple(shapes),), strict=False)
+
+
+@contextlib.contextmanager
+def unwritable(graph: Graph) -> Iterator[None]:
+    """What torch says of a net that is no graph, as a mistake in what was asked."""
+    try:
+        with kept_random(torch.device("cpu")), torch.no_grad(), warnings.catch_warnings(), quiet():
+            warnings.simplefilter("ignore")
+            yield
+    except (MemoryError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        name = type(getattr(graph.objective, "model", graph.objective)).__name__
+        raise SettingError(
+            f"{name} cannot be written as a graph ({why_of(error)}); a net whose work depends on the numbers in a "
+            "row, or that needs what the format has not, stays with this library: see `parnassus serve`"
+        ) from error
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps the exporter's own remarks off the screen."""
+    names = ("torch.onnx", "onnxscript", "torch.export", "torch._export", "torch.fx", "root")
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def write_onnx(graph: Graph, feeds: Feeds, path: Path) -> None:
+    """The graph as an ONNX file, weights inside."""
+    program = traced(graph, feeds)
+    with unwritable(graph):
+        torch.onnx.export(
+            program,
+            f=str(path),
+            input_names=list(graph.inlet.names),
+            output_names=["answers"],
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    tidy(path, fixed=feeds["x"].shape[1] if "lengths" in feeds and not takes_longer(path, feeds) else None)
+
+
+def takes_longer(path: Path, feeds: Feeds) -> bool:
+    """Whether the file takes rows filled up by one more step: the exporter calls free what some nets fix."""
+    session = session_of(path)
+    longer = feeds | {"x": np.pad(feeds["x"], [(0, 0), (0, 1), *[(0, 0)] * (feeds["x"].ndim - 2)])}
+    own = session.run(None, taken_by(session, feeds))[0]
+    try:
+        return bool(np.allclose(session.run(None, taken_by(session, longer))[0], own, atol=TOLERANCE))
+    except Exception:  # ONNX Runtime's errors have no common class of their own; what it cannot run it does not take
+        return False
+
+
+def tidy(path: Path, *, fixed: int | None) -> None:
+    """Takes this machine's paths and stale shapes out of a file, and calls what is free "rows" and "steps".
+
+    fixed : the number of steps of a net that takes no other.
+    """
+    import onnx
+
+    model = onnx.load(path)
+    for node in model.graph.node:
+        del node.metadata_props[:]  # where in the sources it came from
+    del model.graph.value_info[:]  # the exporter's optimizer leaves shapes of weights that it has since turned
+    for value in (*model.graph.input, *model.graph.output):
+        for dimension, name in zip(value.type.tensor_type.shape.dim, ("rows", "steps"), strict=False):
+            if dimension.dim_param:
+                dimension.dim_param = name
+            if fixed and name == "steps" and value in model.graph.input:
+                dimension.dim_value = fixed
+    onnx.save(model, path)
+
+
+def described(path: Path, estimator: "Estimator", graph: Graph) -> dict[str, Any]:
+    """Writes what the file takes and answers into it, under the key "parnassus", and returns it."""
+    import onnx
+
+    shapes = {given.name: [given.type, *given.shape] for given in session_of(path).get_inputs()}
+    inputs = {name: held | {"type_and_shape": shapes.get(name)} for name, held in graph.inlet.told.items()}
+    told = {
+        "parnassus": __version__,
+        "task": estimator.task,
+        "model": estimator.model_name,
+        "inputs": inputs,
+        "output": graph.output,
+        "data": estimator.data_.get("fingerprint"),
+    }
+    model = onnx.load(path)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = "parnassus", json.dumps(told)
+    onnx.save(model, path)
+    return told
+
+
+def session_of(path: Path, *, n_threads: int = 0) -> Any:
+    """ONNX Runtime with the file, on the CPU."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level, options.intra_op_num_threads = 4, n_threads
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def run_by(module: Callable[..., torch.Tensor], graph: Graph) -> Net:
+    """A module that takes the graph's tensors, as a function of feeds."""
+
+    def net(feeds: Feeds) -> np.ndarray:
+        with torch.inference_mode():
+            return module(*tensors_of(graph, feeds)).numpy()
+
+    return net
+
+
+def taken_by(session: Any, feeds: Feeds) -> Feeds:
+    """Those of the feeds that the file asks for: an input that no answer depends on is left out of it."""
+    return {given.name: feeds[given.name] for given in session.get_inputs()}
+
+
+def quantized(whole: Path, how: str, feeds: Feeds) -> Path:
+    """The file with weights of 8 bits, beside it."""
+    from onnxruntime import quantization
+
+    made, ready = whole.with_name("int8.onnx"), whole.with_name("ready.onnx")
+    with quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        quantization.quant_pre_process(str(whole), str(ready), skip_symbolic_shape=True)
+        if how == "dynamic":
+            quantization.quantize_dynamic(str(ready), str(made), weight_type=quantization.QuantType.QInt8)
+            return made
+        names = {i.name for i in session_of(ready).get_inputs()}
+        reader = Pieces({k: v for k, v in feeds.items() if k in names})
+        quantization.quantize_static(str(ready), str(made), reader, per_channel=True)
+    return made
+
+
+class Pieces:
+    """Feeds, a piece at a time, as ONNX Runtime's calibration reads them."""
+
+    def __init__(self, feeds: Feeds) -> None:
+        n = len(next(iter(feeds.values())))
+        self.pieces = iter([{k: v[i : i + TRIED] for k, v in feeds.items()} for i in range(0, n, TRIED)])
+
+    def get_next(self) -> Feeds | None:
+        """The next piece, or None after the last."""
+        return next(self.pieces, None)
+
+
+def distance(estimator: Any, graph: Graph, run: Net, rows: Any, *, tolerance: float | None) -> float:
+    """The largest difference from what the estimator answers to all rows, to three, and to one.
+
+    Beyond `tolerance` of the answers' size the file is refused, and so is one whose number of rows is not free.
+    """
+    said = {"probabilities": "predict_proba", "numbers": "predict"}.get(graph.output["holds"])
+    far, size = 0.0, 1.0
+    for n in sorted({count_rows(rows), 3, 1}, reverse=True):
+        some = take_rows(rows, np.arange(n) % count_rows(rows))
+        own = getattr(estimator, said)(some) if said else outputs_of(estimator, some).numpy()
+        try:
+            answers = run(graph.inlet.feeds(some))
+        except Exception as error:
+            raise SettingError(
+                f"the written file does not take {n} rows like these ({why_of(error)}): its net fixes their number, or "
+                "that of their steps; it was not kept"
+            ) from error
+        own = np.asarray(own, dtype=np.float64).reshape(answers.shape)
+        far, size = max(far, float(np.abs(own - answers).max())), max(size, float(np.abs(own).max()))
+    if tolerance is not None and not far <= tolerance * size:
+        raise SettingError(f"the written file answers up to {far:.3g} away from the estimator; it was not kept")
+    return far
+
+
+def why_of(error: BaseException) -> str:
+    """The first line of what lies at the bottom of an error."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in COLOURS.sub("", str(error)).splitlines() if line.strip()]
+    return lines[0][:300] if lines else type(error).__name__
+
+
+def settle(made: Path, path: Path) -> None:
+    """Moves a finished file to where it was asked for."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(made.read_bytes())
+    except OSError as error:
+        raise FileError(f"{path}: the model cannot be written: {error.strerror or error}") from error

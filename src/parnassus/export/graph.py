@@ -1,0 +1,200 @@
+"""A fitted estimator as one module of tensors: what comes in raw, scaling, the net, and what is answered.
+
+What the codec does with tensors lies inside the graph, so that whoever runs the file need not do it again: of a table
+the scaling and filling of numbers, of pictures the normalisation of bytes, of sequences the standardising. What it does
+with text, files and dates stays outside; `feeds` says what the graph takes of raw data, and `Inlet.told` says it in
+words, which are written into the file.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..data.columns import read_frame
+from ..data.rows import Batch
+from ..data.sequences import Sequences
+from ..data.table import Table
+from ..data.targets import Labels, Multilabel, Numbers
+from ..errors import SettingError
+from ..estimators.assembly import device_under
+from ..estimators.protocol import fitted
+
+if TYPE_CHECKING:
+    from ..estimators.base import Estimator
+
+SERVED = ("classifier", "regressor")
+Feeds = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Inlet:
+    """What the graph takes: `feeds` makes it of raw data, `batch` makes of it, inside, what encoded rows would be."""
+
+    names: tuple[str, ...]
+    feeds: Callable[[Any], Feeds]
+    batch: Callable[[Batch], Batch]
+    told: dict[str, Any]  # a name -> what it holds, as JSON
+    prepared: bool = False  # whether `batch` makes what the net takes, and nothing is left to the codec
+
+
+def inlet_of(estimator: "Estimator", X: Any) -> Inlet:
+    """The inlet for the estimator's codec; X are some raw rows."""
+    codec = estimator.codec_
+    if type(codec) is Table and not codec.options["unit_rows"] and not len(codec.scaler.ranked):
+        return table_inlet(codec)
+    if type(codec) is Sequences and codec.n_features and codec.options["standardize"]:
+        return sequence_inlet(codec, whole=estimator.view_ == "vector")
+    rows = codec.encode(X)
+    names = tuple(rows.take(torch.arange(1)))
+
+    def feeds(raw: Any) -> Feeds:
+        encoded = codec.encode(raw)
+        return filled_up({k: t.numpy(force=True) for k, t in encoded.take(torch.arange(len(encoded))).items()}, codec)
+
+    told: dict[str, Any] = {name: {"holds": f"what the codec {codec!r} makes of raw data"} for name in names}
+    if codec.kind == "image":
+        channels, height, width = codec.shape  # type: ignore[attr-defined]
+        told = {"x": {"holds": "pixels from 0 to 255, channels first", "shape": [channels, height, width]}}
+    return Inlet(names, feeds, lambda given: given, told)
+
+
+def filled_up(feeds: Feeds, codec: Any) -> Feeds:
+    """Steps filled up with zeros to the longest row of training, whose number a recurrent net fixes in its graph."""
+    lacking = getattr(codec, "max_length", 0) - feeds["x"].shape[1] if "lengths" in feeds else 0
+    if lacking <= 0:
+        return feeds
+    around = [(0, 0), (0, lacking), *[(0, 0)] * (feeds["x"].ndim - 2)]
+    return feeds | {"x": np.pad(feeds["x"], around)}
+
+
+def table_inlet(codec: Table) -> Inlet:
+    """Numbers in their own units, NaN where one is missing, and ids of categories."""
+    schema, scaler, n_kept = codec.schema, codec.scaler, len(codec.kept)
+    kept, flagged = torch.from_numpy(codec.kept), torch.tensor(codec.flagged, dtype=torch.int64)
+    center, scale, fill = (torch.from_numpy(np.array(v)) for v in (scaler.center, scaler.scale, codec.fill))
+    logged = torch.from_numpy(scaler.logged)
+
+    def feeds(raw: Any) -> Feeds:
+        frame = read_frame(raw)
+        schema.check(frame)
+        given = {"numbers": schema.expand(frame, 0, filled=codec._fills_gaps)}
+        if codec.grouped:
+            asked = {"missing": codec.options["missing"]}
+            given["categories"] = np.stack([schema.ids(frame, j, 0, **asked)[0] for j in codec.grouped], 1)
+        return given
+
+    def batch(given: Batch) -> Batch:
+        block = given["numbers"].index_select(1, kept)
+        x = torch.where(logged, block.sign() * torch.log(1 + block.abs()), block) if scaler.logged.any() else block
+        if codec._fills_gaps:
+            x = torch.where(block.isnan(), fill, x)
+        x = ((x - center) / scale).float()
+        if codec.n_numbers > n_kept:
+            x = torch.cat([x, given["numbers"].index_select(1, flagged).isnan().float()], 1)
+        return {"x": x} | ({"columns": given["categories"]} if codec.grouped else {})
+
+    names = [schema.names[j] + ("" if part in ("value", "bit") else f": {part}") for j, part in schema.features]
+    told: dict[str, Any] = {"numbers": {"holds": "numbers in their own units, NaN where missing", "columns": names}}
+    if codec.grouped:
+        levels = {schema.names[j]: [str(v) for v in schema.specs[j]["levels"]] for j in codec.grouped}
+        told["categories"] = {"holds": "1 + the place of the category among the levels; 0 unknown", "levels": levels}
+    return Inlet(tuple(told), feeds, batch, told)
+
+
+def sequence_inlet(codec: Sequences, *, whole: bool) -> Inlet:
+    """Steps in their own units, filled up behind, and how many steps of each row count; `whole` rows are as long all.
+
+    A view of all steps in one vector takes them without lengths.
+    """
+    mean, deviation = codec.mean.cpu(), codec.deviation.cpu()
+    dtype = codec.encode(np.zeros((1, max(codec.n_steps, 1), codec.n_features))).take(torch.arange(1))["x"].dtype
+
+    def feeds(raw: Any) -> Feeds:
+        encoded = codec.encode(raw)
+        batch = encoded.take(torch.arange(len(encoded)))
+        given = {"x": codec.decode(batch["x"])}
+        return given if whole else filled_up(given | {"lengths": batch["lengths"].numpy(force=True)}, codec)
+
+    def batch(given: Batch) -> Batch:
+        x = ((given["x"] - mean) / deviation).to(dtype)
+        if whole:
+            return {"x": x.flatten(1).float()}
+        at = torch.arange(given["x"].shape[1]) < given["lengths"][:, None]
+        return {"x": torch.where(at[:, :, None], x, torch.zeros((), dtype=dtype)), "lengths": given["lengths"]}
+
+    steps = {"holds": "steps in their own units, anything behind the end", "features": codec.n_features}
+    told = {"x": steps} | ({} if whole else {"lengths": {"holds": "how many steps of each row count"}})
+    return Inlet(tuple(told), feeds, batch, told, prepared=whole)
+
+
+class Graph(nn.Module):
+    """`forward(*inputs)`, as the inlet names them -> (rows, classes) probabilities, or (rows, outputs) numbers.
+
+    A classifier of scores alone (a perceptron) answers its scores.
+    """
+
+    def __init__(self, estimator: "Estimator", inlet: Inlet) -> None:
+        super().__init__()
+        self.objective = estimator.objective_
+        self.inlet, self.codec, self.view = inlet, estimator.codec_, estimator.view_
+        self.answer, self.output = answer_of(estimator)
+
+    def forward(self, *given: Tensor) -> Tensor:
+        batch = self.inlet.batch(dict(zip(self.inlet.names, given, strict=True)))
+        ready = batch if self.inlet.prepared else self.codec.prepare(batch, self.view)
+        return self.answer(self.objective.outputs(ready).float())
+
+
+def answer_of(estimator: "Estimator") -> tuple[Callable[[Tensor], Tensor], dict[str, Any]]:
+    """What makes answers of a net's outputs, and what they are, in words."""
+    target: Any = estimator.target_
+    if isinstance(target, Numbers) and type(target) is Numbers:
+        center, scale = (torch.from_numpy(np.array(v)) for v in (target.center, target.scale))
+        log = target.options["link"] == "log"
+        return (lambda z: (z * scale + center).exp() if log else z * scale + center), {"holds": "numbers"}
+    if type(target) not in (Labels, Multilabel):
+        return (lambda z: z), {"holds": f"outputs before the target {type(target).__name__} decodes them"}
+    if not estimator.objective_.probabilistic:
+        return (lambda z: z), {"holds": "scores"}
+    divisor = temperature_of(estimator)
+    if isinstance(target, Multilabel):
+        return (lambda z: (z / divisor).sigmoid()), {"holds": "probabilities", "labels": listed(target.labels)}
+    told = {"holds": "probabilities", "classes": listed(target.classes)}
+    if len(target.classes) == 2:
+        return (lambda z: torch.cat([(-z / divisor).sigmoid(), (z / divisor).sigmoid()], 1)), told
+    return (lambda z: (z / divisor).softmax(1)), told
+
+
+def temperature_of(estimator: "Estimator") -> float:
+    """What logits are divided by after `calibrate`; other maps are no part of a net and are refused."""
+    found = getattr(estimator, "calibration_", {"map": {"how": "temperature", "temperature": 1.0}})["map"]
+    if found["how"] != "temperature":
+        raise SettingError(
+            f"the probabilities were calibrated by {found['how']!r}, which stays outside a net; calibrate with "
+            "how='temperature', or fit anew and export without"
+        )
+    return float(found["temperature"])
+
+
+def listed(labels: np.ndarray) -> list[Any]:
+    """Labels as JSON values."""
+    return [v if isinstance(v, str | int | float | bool) else str(v) for v in labels.tolist()]
+
+
+def graph_of(estimator: "Estimator", X: Any) -> Graph:
+    """The graph of a fitted classifier or regressor, in evaluation mode, on the CPU."""
+    task = getattr(estimator, "task", type(estimator).__name__)
+    if task not in SERVED:
+        raise SettingError(f"export takes a fitted Classifier or Regressor; got a {type(estimator).__name__}")
+    if estimator.inference is not None:
+        raise SettingError(
+            f"inference={estimator.inference!r} answers by many draws of weights, and a file holds one net; fit one "
+            "with inference=None, and give it this one as teacher="
+        )
+    if device_under(fitted(estimator).objective_).type != "cpu":
+        raise SettingError("export works on the CPU; load the model with device='cpu'")
+    return Graph(estimator, inlet_of(estimator, X)).eval()

@@ -1,0 +1,49 @@
+"""`parnassus export`: files beside the run, tried on its data, and refusals in a line."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import rich.style  # noqa: F401  # its first import draws from Python's random state
+
+from parnassus.cli import main
+
+pytest.importorskip("onnxruntime", reason="the extra 'export' is not installed")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("export")
+    draw = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": draw.normal(size=60), "b": draw.choice(["u", "v"], 60)})
+    frame["y"] = np.where(frame["a"] > 0, "up", "down")
+    frame.to_csv(folder / "rows.csv", index=False)
+    words = ["train", "classifier", str(folder / "rows.csv"), "--target", "y", "--epochs", "2", "--out"]
+    assert main([*words, str(folder / "run")]) == 0
+    return folder
+
+
+def test_a_run_becomes_a_file_and_says_how_far_it_is_off(run, capsys):
+    assert main(["export", str(run / "run"), str(run / "rows.csv"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["difference"] < 1e-5
+    assert Path(told["path"]) == run / "run" / "model.onnx"
+    assert main(["export", str(run / "run"), "--to", "program", "-o", str(run / "m.pt2")]) == 0
+    assert (run / "m.pt2").stat().st_size > 0
+
+
+def test_a_card_is_judged_on_the_rows_that_are_given(run, capsys):
+    assert main(["export", str(run / "run"), str(run / "rows.csv"), "--to", "card"]) == 0
+    card = (run / "run" / "card.md").read_text()
+    assert "On 60 rows (rows.csv)" in card
+    assert main(["export", str(run / "run"), "--to", "card", "-o", str(run / "bare.md")]) == 0
+    assert "Not measured" in (run / "bare.md").read_text()
+
+
+def test_what_makes_no_sense_is_refused_in_a_line(run, capsys):
+    assert main(["export", str(run / "run"), "--to", "program", "--int8", "static"]) == 2
+    assert "--int8 is for --to onnx" in capsys.readouterr().err
+    assert main(["export", str(run / "run"), "--int8", "static"]) == 2
+    assert "give X, some hundred" in capsys.readouterr().err
