@@ -85,6 +85,8 @@ SURFACE = {
     "report": {"RUN", "data", "out", "target", "json"},
     "export": {"RUN", "DATA", "to", "out", "int8", "target", "json"},
     "serve": {"RUN", "host", "port", "token", "max-batch", "max-wait-ms", "max-queue", "max-bytes", "timeout"},
+    "plan": {"SIZE", "batch", "context", "devices", "memory", "bandwidth", "optimizer", "precision", "micro-batch"}
+    | {"again", "json"},
     "models": {"task", "modality", "costs", "size", "json"},
     "systems": {"id", "family", "claimed", "missing", "json"},
     "verify": {"what", "json"},

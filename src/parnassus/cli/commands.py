@@ -13,6 +13,7 @@ from ..version import __version__
 from . import settings
 from .console import spoken
 from .exporting import export
+from .planning import plan
 from .settings import ROLES, Setting
 from .training import OWN, named_in, own_settings, train
 from .tuning import tuning
@@ -26,7 +27,7 @@ Target = Annotated[
 Model = Annotated[str, Parameter(name="RUN", help="a run's folder, or a saved model")]
 Out = Annotated[Path | None, Parameter(name=["--out", "-o"])]
 NAMES = (
-    *("train", "tune", "runs", "compare", "evaluate", "predict", "report", "serve", "export"),
+    *("train", "tune", "runs", "compare", "evaluate", "predict", "report", "serve", "export", "plan"),
     *("models", "systems", "verify", "demo"),
 )
 HELP = "Deep learning, from the perceptron on, on your own data: train, evaluate, predict, report."
@@ -47,7 +48,7 @@ def application(words: Sequence[str]) -> App:
     )
     app.command(training(words))
     app.command(tuning(words))
-    for command in (runs, compare, evaluate, predict, report, serve, export, models, systems, verify, demo):
+    for command in (runs, compare, evaluate, predict, report, serve, export, plan, models, systems, verify, demo):
         app.command(command)
     return app
 

@@ -22,17 +22,12 @@ def speaks(error: BaseException) -> bool:
     """Whether this process is to say what went wrong; one that fails because another is gone has nothing to add."""
     if place() is None:
         return True
-    from ..train.distributed import gone
+    from ..train.distributed import GONE, gone
     from ..train.distributed import speaks as first_to_fail
 
     if not first_to_fail(error):
         return False
     if gone(error):
-        print(
-            "parnassus: another process of this training ended; what was saved last is in the run's folder, and "
-            "--resume goes on from there",
-            file=sys.stderr,
-            flush=True,
-        )
+        print(GONE, file=sys.stderr, flush=True)
         return False
     return True

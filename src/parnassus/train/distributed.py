@@ -8,7 +8,6 @@ import atexit
 import hashlib
 import os
 import sys
-import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,6 +20,10 @@ from torch import Tensor
 from ..errors import DataError, SettingError
 from .environment import Place, is_first, place
 
+GONE = (
+    "parnassus: another process of this training ended; what was saved last is in the run's folder, if it has one, "
+    "and resume goes on from there"
+)
 HOST = torch.device("cpu")
 
 
@@ -120,12 +123,18 @@ def _start(here: Place, device: torch.device) -> None:
         torch.cuda.set_device(device)
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     seconds = float(os.environ.get("PARNASSUS_RANK_TIMEOUT", "1800"))
-    dist.init_process_group(backend, rank=here.rank, world_size=here.size, timeout=timedelta(seconds=seconds))
+    timeout = timedelta(seconds=seconds)
+    told, _, _ = next(iter(dist.rendezvous("env://", here.rank, here.size, timeout=timeout)))
+    store = dist.PrefixStore(f"parnassus/{here.n_restarts}", told)  # or a restart finds addresses of those who are gone
+    dist.init_process_group(backend, store=store, rank=here.rank, world_size=here.size, timeout=timeout)
     before = sys.excepthook
 
     def said(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-        _fallen.append(error)
-        if speaks(error):
+        if not speaks(error):
+            return
+        if gone(error):
+            print(GONE, file=sys.stderr, flush=True)
+        else:
             before(kind, error, trace)
 
     sys.excepthook = said
@@ -167,14 +176,21 @@ def speaks(error: BaseException) -> bool:
     """
     _fallen.append(error)
     here = place()
-    if here is None or not dist.is_initialized():
-        return here is None or here.rank == 0
+    if here is None:
+        return True
     try:
-        store = dist.distributed_c10d._get_default_store()
-        return int(store.add(f"parnassus/failed/{here.n_restarts}", 1)) == 1
-    except RuntimeError:  # the store went with the rank that kept it, which had the first word
-        traceback.clear_frames(error.__traceback__)
-        return False
+        return int(_told(here).add("parnassus/failed", 1)) == 1
+    except RuntimeError:  # nobody keeps it: it went with the rank that did and spoke first, or was not begun
+        return not dist.is_initialized()
+
+
+def _told(here: Place) -> dist.Store:
+    """Where ranks leave each other words: the group's, or, before there is one, that of the torchrun agent."""
+    if dist.is_initialized():
+        return dist.distributed_c10d._get_default_store()
+    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    found = dist.TCPStore(host, port, is_master=False, timeout=timedelta(seconds=10), wait_for_workers=False)
+    return dist.PrefixStore("default_pg", dist.PrefixStore(f"parnassus/{here.n_restarts}", found))
 
 
 def gone(error: BaseException) -> bool:

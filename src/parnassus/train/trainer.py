@@ -242,8 +242,7 @@ class Trainer:
             for regularizer in self.regularizers:
                 regularizer.after(self.blocks[phase.name])
         else:
-            parts = [phase.loss(b) * (1.0 if s is None else s) for b, s in zip(batches, shares, strict=True)]
-            loss = sum(parts)
+            loss = sum(phase.loss(b) * (1.0 if s is None else s) for b, s in zip(batches, shares, strict=True))
         if phase.after:
             phase.after()
         return loss.detach(), counts

@@ -1,0 +1,45 @@
+"""`parnassus plan`: sizes in, a table and an advice out."""
+
+import json
+
+import pytest
+
+from parnassus.cli import main
+
+
+def test_seven_billion_weights_fit_divided_and_not_whole(capsys):
+    words = ["plan", "7B", "--batch", "64", "--micro-batch", "8", "--again", "--precision", "bfloat16", "--json"]
+    assert main(words) == 0
+    out, err = capsys.readouterr()
+    result = json.loads(out)
+    assert result["n_parameters"] == 7e9
+    assert "zero3" in result["fits"]
+    assert "data" not in result["fits"]
+    by_name = {n["strategy"]: n for n in result["needs"]}
+    assert by_name["data"]["weights"] == 28e9
+    assert by_name["data"]["states"] == 56e9
+    assert by_name["zero3"]["held"] < by_name["zero2"]["held"] < by_name["zero1"]["held"] < by_name["data"]["held"]
+    assert "32 layers, 4096 wide" in err
+
+
+def test_a_small_net_is_trained_whole_on_every_device(capsys):
+    assert main(["plan", "1M", "--devices", "2", "--memory", "16", "--batch", "4", "--context", "64"]) == 0
+    assert "torchrun --nproc-per-node" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["plan", "seven"], "seven"),
+        (["plan", "0"], "124M"),
+        (["plan", "1.2.3B"], "1.2.3B"),
+        (["plan", "7B", "--devices", "0"], "--devices is at least 1"),
+        (["plan", "7B", "--memory", "0"], "above 0"),
+        (["plan", "7B", "--optimizer", "adamm"], "adam"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_a_line(words, said, capsys):
+    assert main(words) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert len(err.strip().splitlines()) == 1
