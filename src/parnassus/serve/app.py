@@ -41,7 +41,9 @@ def current_of(model: Any, settings: Settings) -> Current:
     if isinstance(model, str | os.PathLike):
         path = file_of(os.fspath(model))
         return Current(loaded(path, settings), path)
-    return Current(Service(model, settings))
+    service = Service(model, settings)
+    service.try_out()
+    return Current(service)
 
 
 def application(current: Current, settings: Settings) -> Any:
@@ -230,7 +232,8 @@ def run(
 
 def listening(host: str, port: int) -> socket.socket:
     """A socket at an address, or a refusal that says what is wrong with it."""
-    place = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    place = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named, or asyncio leaves Nagle's wait on
     place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         place.bind((host, port))

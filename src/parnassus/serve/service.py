@@ -2,17 +2,21 @@
 
 import hashlib
 import tempfile
+import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from ..errors import FileError, ParnassusError, SettingError
+from ..functional.threads import one_thread
 from . import answers
 from .explaining import explainer_of
 from .inputs import TEXT, Input, Json, Options, between, chosen, input_of, numbers, whole
 from .settings import Settings
 
 LONGEST, FURTHEST, MOST_SAMPLES = 2_000, 10_000, 64
+TRIED, LONG, CLEARLY = 16, 0.3, 1.3  # inputs of a trial, seconds of one beyond which none is made, times faster
 
 
 class Service:
@@ -27,19 +31,35 @@ class Service:
         self.model = str(getattr(estimator, "model_name", type(estimator).__name__))
         self.input, (self._answer, self.answer_schema) = parts_of(estimator, settings)
         self.explain = explainer_of(estimator, self.input, self.answer)
+        self.single = False
 
     def answer(self, items: list[Any]) -> list[Json]:
         """The answers to inputs that were read, in order."""
-        return self._answer(self.input.stack(items))
+        with one_thread() if self.single else nullcontext():
+            return self._answer(self.input.stack(items))
 
     def try_out(self) -> None:
         """Answer an example once; a refusal in our words is no fault, since the example is a guess."""
+        begun = time.perf_counter()
         try:
             found = self.answer([self.input.example()])
         except ParnassusError:
             return
         if len(found) != 1:
             raise FileError(f"the model answers one input with {len(found)} answers")
+        if time.perf_counter() - begun < LONG:
+            self._choose_threads([self.input.example()] * TRIED)
+
+    def _choose_threads(self, items: list[Any]) -> None:
+        """One thread, unless several are clearly faster here: small nets wait for each other longer than they work.
+
+        The server's other threads need the cores too, and a thread that has to wait for its core holds up the rest.
+        """
+        spent = {}
+        for single in (True, False):
+            self.single = single
+            spent[single] = min(timed(self.answer, items) for _ in range(3))
+        self.single = spent[False] > spent[True] / CLEARLY
 
     def told(self) -> Json:
         """What the page is built from."""
@@ -138,6 +158,13 @@ BY_TASK: dict[str, Callable[[Any], tuple[answers.Answer, Json]]] = {
     "image_captioner": lambda e: answers.of_writer(e.predict),
 }
 SERVED = (*SPECIAL, *BY_TASK)
+
+
+def timed(call: Callable[[list[Any]], Any], items: list[Any]) -> float:
+    """Seconds of one call."""
+    begun = time.perf_counter()
+    call(items)
+    return time.perf_counter() - begun
 
 
 # --- from files -----------------------------------------------------------------------------------

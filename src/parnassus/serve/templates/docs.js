@@ -24,7 +24,7 @@ async function begin() {
     const card = made("section", { class: "card stacked" }, made("h2", {}, made("span", { class: "verb", text: verb.toUpperCase() }), path), made("p", { class: "quiet", text: operation.summary }),
       code(curl(path, verb, operation, said.security)));
     const errors = Object.entries(operation.responses).filter(([status]) => status !== "200");
-    if (errors.length) card.append(made("h3", { text: "Refusals" }), code(errors.map(([status, r]) => `${status}  ${r.description}`).join("\n")));
+    if (errors.length && path === "/predict") card.append(made("h3", { text: "Refusals" }), code(errors.map(([status, r]) => `${status}  ${r.description}`).join("\n")));
     return card;
   }));
   const schemas = made("section", { class: "card stacked" }, made("h2", { text: "One input" }), code(JSON.stringify(said.components.schemas.Input, null, 2)),

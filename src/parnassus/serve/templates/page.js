@@ -129,7 +129,7 @@ function line(parts, dots = [], threshold = null) {
   const ns = "http://www.w3.org/2000/svg", W = 560, H = 220, all = parts.flatMap((p) => p.y).filter((v) => v !== null);
   if (threshold !== null) all.push(threshold);
   const low = Math.min(...all), high = Math.max(...all), total = Math.max(...parts.map((p) => (p.from || 0) + p.y.length)) - 1 || 1;
-  const X = (i) => 44 + (W - 56) * i / total, Y = (v) => H - 14 - (H - 28) * (v - low) / (high - low || 1);
+  const X = (i) => 68 + (W - 80) * i / total, Y = (v) => H - 14 - (H - 28) * (v - low) / (high - low || 1);
   const svg = document.createElementNS(ns, "svg");
   svg.setAttribute("viewBox", `0 0 ${W} ${H}`); svg.setAttribute("class", "line"); svg.setAttribute("role", "img"); svg.setAttribute("aria-label", "the series as a line");
   const add = (tag, attributes, text) => { const e = document.createElementNS(ns, tag); for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v); if (text) e.textContent = text; svg.append(e); };
@@ -138,7 +138,7 @@ function line(parts, dots = [], threshold = null) {
     p.y.forEach((v, i) => { if (v === null) { pen = false; return; } d += `${pen ? "L" : "M"}${X(i + (p.from || 0)).toFixed(1)} ${Y(v).toFixed(1)}`; pen = true; });
     add("path", { d, class: p.ahead ? "ahead" : "", "stroke-dasharray": p.dashed ? "4 4" : "none" });
   }
-  if (threshold !== null) add("path", { d: `M44 ${Y(threshold)}L${W - 12} ${Y(threshold)}`, "stroke-dasharray": "4 4" });
+  if (threshold !== null) add("path", { d: `M68 ${Y(threshold)}L${W - 12} ${Y(threshold)}`, "stroke-dasharray": "4 4" });
   for (const [i, v] of dots) if (v !== null) add("circle", { cx: X(i), cy: Y(v), r: 3 });
   add("text", { x: 0, y: Y(high) + 4 }, shown(high)); add("text", { x: 0, y: Y(low) + 4 }, shown(low));
   return svg;

@@ -1,0 +1,139 @@
+"""The pages as a browser shows them: built from the schema, answered by the server, and from nowhere else."""
+
+import re
+import shutil
+import subprocess
+import threading
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+import parnassus as pn
+from parnassus.serve import app_of
+from parnassus.serve.page import HEADERS, page
+
+from .conftest import asking
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: the pages are not looked at")
+
+
+@pytest.mark.parametrize("name", ["page", "docs"])
+def test_a_page_is_one_file_that_asks_no_other_host(name):
+    text = page(name)
+    assert "/*STYLE*/" not in text
+    assert "/*SCRIPT*/" not in text
+    addresses = set(re.findall(r"https?://[^\s\"'`<>)]+", text))
+    assert addresses <= {"http://www.w3.org/2000/svg"}  # a name, which nobody fetches
+    assert not re.findall(r"<script[^>]+src|<link[^>]+stylesheet|@import|\burl\(", text)
+    assert "innerHTML" not in text  # what comes from data is text, never markup
+    for part in ('lang="en"', "<title>", "viewport", "prefers-color-scheme: dark", ":focus-visible", "aria-live"):
+        assert part in text
+
+
+def test_the_pages_forbid_what_they_do_not_need(table):
+    with asking(table) as client:
+        for path in ("/", "/docs"):
+            policy = client.get(path).headers["content-security-policy"]
+            assert policy == HEADERS["Content-Security-Policy"]
+            assert "default-src 'none'" in policy
+            assert "connect-src 'self'" in policy
+
+
+# --- in a browser ---------------------------------------------------------------------------------
+
+
+@contextmanager
+def served(model, **limits):
+    """The address of a server in a thread of this process."""
+    import uvicorn
+
+    config = uvicorn.Config(app_of(model, **limits), port=0, log_level="warning", lifespan="on", ws="none")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+
+
+def looked(address, tmp_path, *flags, size="1100,900"):
+    """The page once its scripts have run; nothing but this machine can be reached."""
+    command = [
+        CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--window-size={size}",
+        "--virtual-time-budget=8000", f"--user-data-dir={tmp_path / 'browser'}",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", *flags, address,
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    return done.stdout
+
+
+def words(html):
+    """What a person reads."""
+    html = re.sub(r"<(script|style|noscript).*?</\1>", " ", html, flags=re.S)
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+@browser
+def test_a_row_is_filled_in_answered_and_explained(table, tmp_path):
+    with served(table) as address:
+        html = looked(address + "/?example=1", tmp_path, "--dump-dom")
+    said = words(html)
+    assert "Classifier Model mlp, version memory" in said
+    assert re.search(r"(leaves|stays) \d\d\.\d %", said), said
+    assert html.count("<label") == 4
+    assert re.search(r'<label for="f0">age', html)
+    assert '<option value="1"' in html
+    assert 'class="error"' not in html.partition("<noscript>")[0]
+
+
+@browser
+@pytest.mark.parametrize(("size", "scheme"), [("1100,900", "light"), ("500,900", "dark")])
+def test_a_digit_that_is_drawn_is_looked_at_and_the_picture_shows_why(tmp_path, size, scheme):
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    X = (rng.random((40, 8, 8)) * 60).astype(np.uint8)
+    model = pn.Classifier("cnn", epochs=1, progress=False).fit(X, rng.integers(0, 10, 40))
+    shot = tmp_path / "page.png"
+    flags = ("--dump-dom", f"--screenshot={shot}", f"--blink-settings=preferredColorScheme={int(scheme == 'light')}")
+    with served(model) as address:
+        looked(address + "/?example=1", tmp_path, *flags[1:], size=size)
+        html = looked(address + "/?example=1", tmp_path, flags[0], size=size)
+    assert 'class="pad"' in html
+    assert html.count('class="track"') == len(model.classes_)
+    assert 'src="data:image/png;base64,' in html
+    pixels = np.asarray(Image.open(shot).convert("L"), dtype=float)
+    assert pixels.shape[1] == int(size.split(",")[0])
+    assert (np.median(pixels) > 128) == (scheme == "light")
+    assert len(np.unique(pixels)) > 20
+
+
+@browser
+def test_the_token_is_asked_for_and_a_text_is_kept_as_text(texts, tmp_path):
+    with served(texts, token="sesame") as address:
+        html = looked(address + "/", tmp_path, "--dump-dom")
+    assert 'type="password"' in html
+    assert "This server asks for its token." in words(html)
+    X = ["<b>good</b> film", "<i>bad</i> film"] * 4
+    model = pn.Classifier("mlp", epochs=1, progress=False).fit(X, ["<img src=x onerror=alert(1)>", "no"] * 4)
+    with served(model) as address:
+        html = looked(address + "/?example=1", tmp_path, "--dump-dom")
+    assert "&lt;img src=x" in html.partition("<main>")[2]
+    assert "<img src=x" not in re.sub(r'title="[^"]*"', "", html.partition("<main>")[2])
+
+
+@browser
+def test_the_interface_is_described_without_a_network(sounds, tmp_path):
+    with served(sounds) as address:
+        said = words(looked(address + "/docs", tmp_path, "--dump-dom"))
+    assert "POST /predict" in said
+    assert "curl -F file=@FILE http://127.0.0.1" in said
+    assert "503 the queue is full" in said
