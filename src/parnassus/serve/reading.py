@@ -9,10 +9,11 @@ from .refusal import Refused, told
 from .settings import Settings
 
 MOST_FILES = 256
+SMALL = 1 << 16  # bytes of JSON that are read where they arrive
 
 
 async def inputs_from(request: Any, taken: Input, settings: Settings, decoding: Any) -> list[Any]:
-    """The inputs of a request, checked and unpacked; files are unpacked in the threads of `decoding`."""
+    """The inputs of a request, checked and unpacked; files and long texts in the threads of `decoding`."""
     try:
         async with asyncio.timeout(settings.timeout):
             kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -21,7 +22,11 @@ async def inputs_from(request: Any, taken: Input, settings: Settings, decoding: 
             elif kind.startswith(("image/", "audio/")) or kind == "application/octet-stream":
                 files = [await request.body()]
             elif kind == "application/json" or kind.endswith("+json"):
-                return from_json(await request.body(), taken, settings.max_queue)
+                body = await request.body()
+                if len(body) <= SMALL:
+                    return from_json(body, taken, settings.max_queue)
+                loop = asyncio.get_running_loop()  # so long a text must not hold up the others
+                return await loop.run_in_executor(decoding, from_json, body, taken, settings.max_queue)
             else:
                 raise Refused(415, "wrong_type", f"{words_for(taken)}; got the content type {told(kind)}")
     except TimeoutError:
