@@ -45,8 +45,8 @@ def save(path: str | os.PathLike, tree: Mapping[str, Any]) -> None:
             os.replace(name, target)
         finally:
             Path(name).unlink(missing_ok=True)
-    except OSError as error:
-        raise FileError(f"{target}: cannot be written: {error.strerror or error}") from error
+    except (OSError, SafetensorError) as error:
+        raise FileError(f"{target}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
 
 
 def load(path: str | os.PathLike) -> dict[str, Any]:

@@ -18,12 +18,13 @@ from .. import store
 from ..data.codec import Codec
 from ..data.rows import Rows
 from ..data.sources import Columns
-from ..errors import DataError, DataWarning, SettingError, did_you_mean
+from ..errors import DataError, DataWarning, FileError, SettingError, did_you_mean
 from ..functional.threads import one_thread
 from ..registry import Spec, plain
 from ..train.checkpoint import Checkpoint
 from ..train.distributed import device_here, join
 from ..train.environment import is_first
+from ..train.locking import Alone
 from ..train.phase import Objective
 from ..train.plan import Plan
 from ..train.randomness import seed_of
@@ -52,6 +53,7 @@ class Ready:
 
 
 DESCENT = ("optimizer", "lr", "schedule", "clip_norm", "clip_value", "average")  # what only gradients need
+PREVIOUS = "previous.safetensors"  # the checkpoint before the last
 ENOUGH_STEPS = 2_000  # what `epochs=None` aims at
 FEW_EPOCHS, MANY_EPOCHS = 20, 200
 SMALL_PRODUCT = 1_000_000  # multiply-adds of a layer on a batch below which a second thread gives less than it may cost
@@ -266,15 +268,46 @@ def record_of(estimator: "Estimator", identity: dict[str, Any]) -> Record:
             torn.unlink(missing_ok=True)
 
         def write(state: dict[str, Any]) -> None:
+            keep_previous(path)
             store.save(path, {"trainer": state, "data": identity})
 
-        records += [Log(Path(estimator.out)), Checkpoint(write, every=estimator.checkpoint_every)]
+        folder = Path(estimator.out)
+        records += [Alone(folder), Log(folder), Checkpoint(write, every=estimator.checkpoint_every)]
     return Several(*records, *LISTENERS.get())
 
 
 def checkpoint_path(out: str | os.PathLike) -> Path:
     """Where a run folder keeps the last state between two steps."""
     return Path(out) / "checkpoint" / "last.safetensors"
+
+
+def keep_previous(path: Path) -> None:
+    """The checkpoint under a second name, so that there is one to go back to; at no moment is there none."""
+    if not path.exists():
+        return
+    spare = path.with_name("previous.part")
+    try:
+        spare.unlink(missing_ok=True)
+        os.link(path, spare)
+        os.replace(spare, path.with_name(PREVIOUS))
+    except OSError:  # file systems without a second name for a file; the new checkpoint still replaces the old whole
+        spare.unlink(missing_ok=True)
+
+
+def last_whole(path: Path) -> dict[str, Any] | None:
+    """The newest checkpoint that is whole; where the last is not, the one before it, and this is said."""
+    before = path.with_name(PREVIOUS)
+    if not path.exists() and not before.exists():
+        return None
+    try:
+        return store.load(path)
+    except FileError as error:
+        if not before.exists():
+            raise
+        state = store.load(before)
+        step = state["trainer"]["step"]
+        warnings.warn(f"{error}; going on from the checkpoint before it, at step {step}", DataWarning, stacklevel=5)
+        return state
 
 
 def resume_from(estimator: "Estimator", trainer: Trainer, identity: dict[str, Any]) -> None:
@@ -284,9 +317,9 @@ def resume_from(estimator: "Estimator", trainer: Trainer, identity: dict[str, An
     if estimator.out is None:
         raise SettingError("resume=True goes on with the run in a folder; name it by out=")
     path = checkpoint_path(estimator.out)
-    if not path.exists():
+    state = last_whole(path)
+    if state is None:
         return
-    state = store.load(path)
     if state["data"] != identity:
         raise DataError(
             f"{path}: this checkpoint was made on other data ({state['data']}, now {identity}); "

@@ -1,10 +1,11 @@
 """What a training leaves behind: losses kept on the device, the epochs' log, the progress that a person watches."""
 
 import csv
+import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,8 +144,14 @@ class Log(Record):
         self._events = SummaryWriter(str(self.folder / "events"), purge_step=len(trainer.history))
         try:
             yield
-        finally:
+        except BaseException:
+            with suppress(OSError):  # on a full disk: what ended the training is what is told
+                self._events.close()
+            raise
+        try:
             self._events.close()
+        except OSError as error:
+            raise FileError(f"{self.folder / 'events'}: cannot be written: {error.strerror or error}") from error
 
     def epoch(self, trainer: "Trainer", summary: dict[str, float]) -> None:
         self._write(trainer.history)
@@ -153,10 +160,16 @@ class Log(Record):
 
     def _write(self, history: list[dict[str, float]]) -> None:
         names = list(dict.fromkeys(k for summary in history for k in summary))
-        with (self.folder / "log.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["epoch", *names])
-            writer.writerows([i + 1, *(s.get(n, "") for n in names)] for i, s in enumerate(history))
+        path, part = self.folder / "log.csv", self.folder / "log.csv.part"
+        try:
+            with part.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file)
+                writer.writerow(["epoch", *names])
+                writer.writerows([i + 1, *(s.get(n, "") for n in names)] for i, s in enumerate(history))
+            os.replace(part, path)  # in one piece: a full disk or a kill leaves the log of the epoch before
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise FileError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 LISTENERS: ContextVar[tuple[Record, ...]] = ContextVar("listeners", default=())
