@@ -1,13 +1,13 @@
 """One picture at a time: from file, PIL image or array to 8-bit pixels of a given mode and size."""
 
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from ..errors import DataError, FileError
+from .shards import as_file, stream_of
 
 GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"}
 RESIZES = ("crop", "pad", "stretch")
@@ -30,9 +30,9 @@ def open_picture(given: Any, where: str) -> Any:
         return ImageOps.exif_transpose(given)
     if not isinstance(given, str | os.PathLike):
         raise DataError(f"{where} is a {type(given).__name__}; give an array, a PIL image or the path of a file")
-    path = Path(given)
+    path = as_file(given)
     try:
-        with Image.open(path) as image:
+        with Image.open(stream_of(path)) as image:
             image.load()
             return ImageOps.exif_transpose(image)
     except FileNotFoundError:
@@ -52,7 +52,7 @@ def look(given: Any, where: str) -> tuple[str, tuple[int, int]]:
         image = open_picture(given, where)
         return plain_mode(image), (image.height, image.width)
     try:
-        with Image.open(given) as image:
+        with Image.open(stream_of(given)) as image:
             turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
             size = (image.width, image.height) if turned else (image.height, image.width)
             return plain_mode(image), size

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..errors import DataError, DataWarning, FileError
 from ..functional.signal.sampling import resample
 from .answers import shown
+from .shards import Member, as_file, stream_of
 
 SOUNDS = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".w64", ".caf", ".sph"}
 CLIPPED = 0.001  # share of samples at the limit, in runs of three and more, from which on a recording is called clipped
@@ -60,7 +61,7 @@ def read_sound(given: Any, where: str, *, channels: str = "mean") -> tuple[np.nd
     Whole numbers are divided by their range. Several channels are averaged ("mean"), or refused ("one").
     """
     if isinstance(given, str | os.PathLike):
-        samples, rate = read_file(Path(given))
+        samples, rate = read_file(as_file(given))
     else:
         samples, rate = as_floats(given.numpy(force=True) if isinstance(given, Tensor) else given, where), None
     if samples.ndim == 2 and samples.shape[1] > 1:
@@ -79,13 +80,13 @@ def read_sound(given: Any, where: str, *, channels: str = "mean") -> tuple[np.nd
     return np.ascontiguousarray(samples), rate
 
 
-def read_file(path: Path) -> tuple[np.ndarray, int]:
+def read_file(path: Path | Member) -> tuple[np.ndarray, int]:
     """All samples (n,) or (n, channels) of a file, and its rate; what is no sound or cut short is refused by name."""
     import soundfile
 
     check_header(path)
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(stream_of(path)) as file:
             due = file.frames
             samples = file.read(dtype="float32")
             rate = int(file.samplerate)
@@ -99,7 +100,7 @@ def read_file(path: Path) -> tuple[np.ndarray, int]:
     return samples, rate
 
 
-def check_header(path: Path) -> int:
+def check_header(path: Path | Member) -> int:
     """The sample rate of a file by its header; refuses what is missing, empty, no sound, or a WAV cut short."""
     import soundfile
 
@@ -110,7 +111,7 @@ def check_header(path: Path) -> int:
     if not size:
         raise FileError(f"{path} is empty (0 bytes); look whether it was written to the end")
     try:
-        info = soundfile.info(path)
+        info = soundfile.info(stream_of(path))
     except (soundfile.SoundFileError, RuntimeError, OSError) as error:
         raise FileError(f"{path} cannot be read as a sound: {error}; mend or remove it") from error
     due = wav_bytes(path)
@@ -121,7 +122,7 @@ def check_header(path: Path) -> int:
     return int(info.samplerate)
 
 
-def wav_bytes(path: Path) -> int | None:
+def wav_bytes(path: Path | Member) -> int | None:
     """How long a WAV file says it is, by its data chunk; None of other files, and where the writer left it open."""
     with path.open("rb") as file:
         head = file.read(12)
@@ -204,7 +205,7 @@ def sounds_in(folder: Path) -> list[Path]:
     )
 
 
-def check_sounds(paths: Sequence[Path]) -> None:
+def check_sounds(paths: Sequence[Path | Member]) -> None:
     """Refuses files that are empty, cut short, or no sounds by their header, naming them."""
     wrong, reasons = [], []
     for path in paths:

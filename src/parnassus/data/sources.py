@@ -17,6 +17,7 @@ from ..errors import DataError, DataWarning, FileError, SettingError, did_you_me
 from .answers import shown
 from .chunks import Chunks
 from .delimited import delimiter_of, read_as_written, read_csv
+from .shards import names_shards, rows_of_samples, shards_of, stream_of
 from .sounds import SOUNDS, check_sounds, has_sounds, sounds_by_class
 from .video_files import VIDEOS, has_videos, videos_by_class
 
@@ -49,7 +50,7 @@ class Source:
 
 
 def open_source(path: Any, target: Columns | None = None, *, memory: int | None = None) -> Source:
-    """The data behind a path: CSV, Parquet, JSON lines, NPZ, a folder of pictures a class, a list of pictures.
+    """The data behind a path: CSV, Parquet, JSON lines, NPZ, tar shards, a folder of pictures a class, a list of them.
 
     Parameters
     ----------
@@ -59,14 +60,14 @@ def open_source(path: Any, target: Columns | None = None, *, memory: int | None 
     """
     try:
         path = Path(path).expanduser()
-        there = path.exists()
+        there = names_shards(path) or path.exists()
     except (OSError, RuntimeError) as error:
         raise FileError(f"{str(path)[:200]!r} is no path to data ({error}); look at the path") from error
     if not there:
         near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise FileError(f"{path} does not exist; {did_you_mean(path.name, near) if near else 'look at the path'}")
-    if path.is_dir():
-        return open_folder(path)
+    if names_shards(path) or path.is_dir():
+        return open_shards(path, target) if names_shards(path) else open_folder(path)
     if not path.stat().st_size:
         raise FileError(f"{path} is empty (0 bytes); look whether it was written to the end")
     suffix = path.suffix.lower()
@@ -259,9 +260,22 @@ def open_arrays(path: Path, target: Columns | None) -> Source:
 # --- pictures -------------------------------------------------------------------------------------
 
 
+def open_shards(path: Path, target: Columns | None) -> Source:
+    """The samples of tar shards; pictures and sounds stay in them."""
+    if target is not None and not isinstance(target, str):
+        raise SettingError(f"{path}: the answers of shards are one ending or one key of .json; got {list(target)}")
+    X, y, kind, shards = rows_of_samples(path, target, PICTURES, SOUNDS)
+    if kind in ("pictures", "sounds"):
+        (check_sounds if kind == "sounds" else check_pictures)(X)
+    digest = hashlib.sha256("".join(fingerprint(shard) for shard in shards).encode()).hexdigest()
+    return Source(X, y, str(path), kind, [], digest, target)
+
+
 def open_folder(path: Path) -> Source:
     """Pictures of a folder: sub-folders are classes, in the order of their names; without any, there are no answers."""
     classes = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+    if not classes and shards_of(path):
+        return open_shards(path, None)
     if has_sounds(path):
         return open_sounds(path, [folder.name for folder in classes])
     if has_videos(path):
@@ -323,7 +337,7 @@ def check_pictures(paths: list[Path]) -> None:
     wrong = []
     for path in paths:
         try:
-            with Image.open(path):
+            with Image.open(stream_of(path)):
                 pass
         except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
             wrong.append(f"{path}" + ("" if path.stat().st_size else " (0 bytes)"))

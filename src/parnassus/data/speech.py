@@ -16,6 +16,7 @@ from ..errors import DataError, SettingError, did_you_mean
 from ..functional import signal
 from .codec import Codec, State
 from .rows import Batch, Ragged, Rows, Stream
+from .shards import as_file
 from .sounds import Sounds, at_rate, check_header, clipped_share, is_sound_path, read_sound, warn_of_odd
 
 MEMORY_BUDGET = 2 << 30  # bytes of features or waves; more stays in files
@@ -116,7 +117,7 @@ class Speech(Codec):
         """The rate of most files, from their headers, or that which the arrays came with."""
         if hasattr(raw, "sample_rate"):
             return int(raw.sample_rate)
-        rates = [check_header(Path(s)) for s in sounds if isinstance(s, str | os.PathLike)]
+        rates = [check_header(as_file(s)) for s in sounds if isinstance(s, str | os.PathLike)]
         if len(rates) < len(sounds):
             raise DataError(
                 "arrays of samples do not say how many there are a second; give codec=pn.Speech(sample_rate=16000), or "
@@ -204,7 +205,7 @@ class Speech(Codec):
         """About how many bytes recordings in files take when held; arrays are in memory anyway."""
         if not isinstance(sounds[0], str | os.PathLike):
             return 0
-        n = sum(Path(s).stat().st_size for s in sounds if Path(s).is_file()) // 2
+        n = sum(as_file(s).stat().st_size for s in sounds if as_file(s).is_file()) // 2
         return 4 * (n if self.options["hold"] == "wave" else n * self.n_features // self._setting.hop)
 
     def _held(self, sounds: list) -> Ragged:
