@@ -137,3 +137,16 @@ def test_the_interface_is_described_without_a_network(sounds, tmp_path):
     assert "POST /predict" in said
     assert "curl -F file=@FILE http://127.0.0.1" in said
     assert "503 the queue is full" in said
+
+
+@browser
+def test_boxes_are_drawn_over_the_picture_they_were_found_in(tmp_path):
+    big = np.random.default_rng(0).integers(0, 255, (6, 80, 80, 3), dtype=np.uint8)
+    boxes = [pn.Boxes(np.array([[2, 2, 60, 60.0]]), np.array(["cat"]))] * 6
+    model = pn.Detector(epochs=1, progress=False).fit(list(big), boxes)
+    with served(model) as address:
+        html = looked(address + "/?example=1", tmp_path, "--dump-dom", f"--screenshot={tmp_path / 'x.png'}")
+    found = re.search(r'aria-label="(\d+) boxes found"', html)
+    assert found, words(html)
+    assert html.count(">cat<") == min(int(found[1]), 12)
+    assert 'src="blob:' in html

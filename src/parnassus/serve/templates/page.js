@@ -9,7 +9,7 @@ const made = (tag, attributes = {}, ...children) => {
   one.append(...children);
   return one;
 };
-const shown = (x) => typeof x === "number" ? String(Number(x.toPrecision(5))) : x === null ? "none" : typeof x === "object" ? JSON.stringify(x) : String(x);
+const shown = (x) => typeof x === "number" ? x !== 0 && Math.abs(x) < 1e-3 ? x.toExponential(1) : String(Number(x.toPrecision(5))) : x === null ? "none" : typeof x === "object" ? JSON.stringify(x) : String(x);
 const percent = (p) => (100 * p).toFixed(p > 0.0995 && p < 0.9995 ? 1 : 2) + " %";
 let schema = null, gather = null, asked = 0;
 
@@ -82,7 +82,8 @@ function show(answer, content) {
   if ("mask" in answer) parts.push(made("p", { class: "quiet", text: "Share of the picture" }), bars(answer.classes.map((c, i) => bar(shown(c.label), c.share, percent(c.share), false))), mask(answer.mask));
   if ("samples" in answer) parts.push(samples(answer.samples));
   if ("forecast" in answer) parts.push(forecast(answer, content));
-  if ("scores" in answer) parts.push(made("p", { class: "big", text: answer.odd.length + " odd steps of " + answer.scores.length }), line([{ y: answer.scores }], answer.odd.map((i) => [i, answer.scores[i]]), answer.threshold));
+  if ("scores" in answer) parts.push(made("p", { class: "big", text: answer.odd.length + " odd steps of " + answer.scores.length }),
+    line([{ y: content.history }], answer.odd.map((i) => [i, content.history[i]])), made("p", { class: "quiet", text: "The score of each step, and the threshold" }), line([{ y: answer.scores }], answer.odd.map((i) => [i, answer.scores[i]]), answer.threshold));
   $("answer").replaceChildren(...parts);
 }
 
@@ -269,7 +270,13 @@ forms.picture = (input) => {
     parts.push(made("h3", { text: "Or draw" }), pad.canvas);
     $("extra").replaceChildren(made("button", { type: "button", text: "Clear", onclick: () => { pad.clear(); state.file = null; } }));
     forms.example = pad.example;
-  }
+  } else forms.example = () => {
+    const canvas = made("canvas", { width: input.width, height: input.height }), pen = canvas.getContext("2d");
+    const shade = pen.createLinearGradient(0, 0, input.width, input.height); shade.addColorStop(0, "#223"); shade.addColorStop(1, "#eda");
+    pen.fillStyle = shade; pen.fillRect(0, 0, input.width, input.height);
+    canvas.toBlob((blob) => { state.set(blob); ask(); }, "image/png");
+    return true;
+  };
   $("fields").replaceChildren(...parts);
 };
 
