@@ -40,6 +40,7 @@ types: $(VENV)/installed-dev
 proof: $(VENV)/installed-dev  ## the long proofs: recipes at full size into docs/proofs.md, kills and fuzzing at length
 	$(RUN)/python -m parnassus.recipes --all --write docs/proofs.md
 	PARNASSUS_KILLS=20 PARNASSUS_FUZZ=2000 $(RUN)/python -m pytest tests/contracts/test_resume.py tests/contracts/test_fuzz.py
+	PARNASSUS_FUZZ=10000 $(RUN)/python -m pytest tests/serve/test_hostile.py
 
 bench: $(VENV)/installed-dev  ## ours against the peers that are installed, JSON lines
 	for file in benchmarks/bench_*.py; do $(RUN)/python $$file || exit 1; done
