@@ -1,7 +1,7 @@
 """A search's own cost: pn.tune beside Optuna's bare loop over the same fits and the same draws.
 
-The bare loop splits once, fits and scores; it watches no epochs and keeps nothing. `times_ours` of it says what share of
-a search is fits. Pruning is off on both sides; "pruned" is the same search with it.
+The bare loop splits once, fits and scores; it watches no epochs and keeps nothing. `times_ours` of it says what share
+of a search is fits. Pruning is off on both sides; "pruned" is the same search with it.
 """
 
 import numpy as np

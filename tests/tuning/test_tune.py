@@ -344,3 +344,10 @@ def test_groups_stay_apart_in_the_search():
         net(), X, Y, target=None, folds=3, groups=groups, time=None, stratify="auto", sample_weight=None, seed=0
     )
     assert all(not set(groups[a]) & set(groups[b]) for a, b in course.splits)
+
+
+def test_warnings_that_trials_share_are_given_once():
+    constant = np.hstack([X, np.ones((len(X), 1))])
+    with pytest.warns(pn.DataWarning, match="hold one value") as told:
+        pn.tune(net(epochs=1), constant, Y, space=SPACE, trials=3, refit=False)
+    assert len(told) == 1

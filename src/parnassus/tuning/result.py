@@ -3,7 +3,9 @@
 import html
 import os
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ from ..evaluation.folds import FoldMean, fold_mean
 from ..evaluation.result import json_values
 from ..registry import Spec
 from .courses import COSTS
-from .study import EPOCHS, MEASURES, SECONDS, WHY, Order, optuna
+from .study import EPOCHS, MEASURES, SECONDS, WHY, Order, optuna, quiet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,10 +63,15 @@ class Tuning:
     trials: list[Trial]
     folds: str
     seconds: float
-    importance: dict[str, float]
+    mattered: Callable[[], dict[str, float]] = field(repr=False)
     interrupted: bool = False
     nested: Nested | None = None
     best_estimator_: Any = field(default=None, repr=False)
+
+    @cached_property
+    def importance(self) -> dict[str, float]:
+        """The share of the first measure's differences that goes back to each setting; made when first asked for."""
+        return self.mattered()
 
     @property
     def complete(self) -> list[Trial]:
@@ -260,7 +267,11 @@ def found_in(study: Any, order: Order, course: Any, *, seconds: float, interrupt
             )
         )
     trials = [t for t in trials if t.state != "waiting"]
-    mattered = importance_of(study, order)
+
+    def mattered() -> dict[str, float]:
+        with quiet():
+            return importance_of(study, order)
+
     return Tuning(order.metrics, order.higher, dict(order.space), trials, course.words, seconds, mattered, interrupted)
 
 

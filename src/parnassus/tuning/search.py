@@ -4,6 +4,8 @@ import math
 import multiprocessing
 import time as clock
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from numbers import Real
 from pathlib import Path
@@ -145,12 +147,26 @@ def searched(request: Request) -> tuple[Tuning, Course | SeriesCourse]:
         if request.n_workers > 1:
             _in_workers(request, order, deadline)
         else:
-            Search(order, course, study).run(request.trials, deadline)
+            with said_once():
+                Search(order, course, study).run(request.trials, deadline)
     except KeyboardInterrupt:
         warnings.warn("interrupted; what was found so far is kept", stacklevel=3)
         interrupted = True
     seconds = clock.monotonic() - started
     return found_in(study, order, course, seconds=seconds, interrupted=interrupted), course
+
+
+@contextmanager
+def said_once() -> Iterator[None]:
+    """Warnings that many trials share are given once, at the end."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield
+        finally:
+            told = {(one.category, str(one.message)): None for one in caught}
+    for category, text in told:
+        warnings.warn(text, category, stacklevel=5)
 
 
 def _order(request: Request, course: Course | SeriesCourse) -> Order:
