@@ -6,6 +6,10 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import parnassus as pn
 from parnassus.errors import DataError, FileError, SettingError
@@ -320,10 +324,6 @@ def test_rules_without_gradients_get_no_rate():
 
 
 def test_estimators_of_scikit_learn_take_part_with_a_space():
-    from sklearn.linear_model import Ridge
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     made = make_pipeline(StandardScaler(), Ridge())
     found = pn.tune(made, X, X[:, 0] + X[:, 1], space={"ridge__alpha": (1e-3, 1e3, "log")}, trials=5)
     assert found.best_score_ > 0.99
@@ -332,8 +332,6 @@ def test_estimators_of_scikit_learn_take_part_with_a_space():
 
 
 def test_scikit_learns_own_search_still_works():
-    from sklearn.model_selection import GridSearchCV
-
     search = GridSearchCV(net(epochs=2), {"model__hidden": [(2,), (4,)]}, cv=2).fit(X, Y)
     assert search.best_params_["model__hidden"] in [(2,), (4,)]
 

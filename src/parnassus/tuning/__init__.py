@@ -2,6 +2,6 @@
 
 from .result import Nested, Trial, Tuning
 from .search import tune
-from .space import Choice, Range, space_of
+from .space import OneOf, Range, space_of
 
-__all__ = ["Choice", "Nested", "Range", "Trial", "Tuning", "space_of", "tune"]
+__all__ = ["OneOf", "Nested", "Range", "Trial", "Tuning", "space_of", "tune"]

@@ -29,7 +29,7 @@ from .study import Order, Search, quiet, storage_of, study_of
 
 
 @dataclass(frozen=True)
-class Request:
+class SearchRequest:
     """What one search is asked, as `tune` was told."""
 
     estimator: Any
@@ -113,7 +113,7 @@ def tune(
     folder = Path(out) if out is not None else None
     if folder is not None and folder.exists() and not folder.is_dir():
         raise FileError(f"{folder} is a file; name a folder by out")
-    request = Request(
+    request = SearchRequest(
         estimator, X, y, division, space, metric, trials, budget and float(budget), sampler, pruner, storage, folder,
         bool(resume), n_workers, seed,
     )  # fmt: skip
@@ -133,7 +133,7 @@ def tune(
     return found
 
 
-def searched(request: Request) -> tuple[Tuning, Course | SeriesCourse]:
+def searched(request: SearchRequest) -> tuple[Tuning, Course | SeriesCourse]:
     """One search: the ground looked over, trials here or in workers, and what they found."""
     started = clock.monotonic()
     if request.n_workers > 1 and request.storage is None and request.out is None:
@@ -169,7 +169,7 @@ def said_once() -> Iterator[None]:
         warnings.warn(text, category, stacklevel=5)
 
 
-def _order(request: Request, course: Course | SeriesCourse) -> Order:
+def _order(request: SearchRequest, course: Course | SeriesCourse) -> Order:
     """Look the ground over by one short fit: what is measured, whether the model learns by gradients, which rows."""
     from sklearn.base import clone
 
@@ -214,7 +214,7 @@ def _suggested(course: Course | SeriesCourse, measured: Course | SeriesCourse) -
     return space
 
 
-def _best(request: Request, found: Tuning, X: Any) -> Any:
+def _best(request: SearchRequest, found: Tuning, X: Any) -> Any:
     made = bare(request.estimator, X)
     if request.out is not None and isinstance(made, Estimator):
         made.set_params(out=str(request.out))
@@ -232,7 +232,7 @@ def _keep(found: Tuning, folder: Path | None) -> None:
 # --- several processes ----------------------------------------------------------------------------
 
 
-def _in_workers(request: Request, order: Order, deadline: float | None) -> None:
+def _in_workers(request: SearchRequest, order: Order, deadline: float | None) -> None:
     """Processes that take trials from one storage until their shares, or the time, are used up."""
     if request.storage is not None and not isinstance(request.storage, str | Path):
         raise SettingError("workers open the storage themselves; give it as a URL or a path")
@@ -256,7 +256,7 @@ def _in_workers(request: Request, order: Order, deadline: float | None) -> None:
         )
 
 
-def _work(request: Request, order: Order, index: int, threads: int) -> None:
+def _work(request: SearchRequest, order: Order, index: int, threads: int) -> None:
     """A worker's process."""
     torch.set_num_threads(threads)
     deadline = None if request.budget is None else clock.monotonic() + request.budget
@@ -270,7 +270,7 @@ def _work(request: Request, order: Order, index: int, threads: int) -> None:
 # --- outer folds ----------------------------------------------------------------------------------
 
 
-def _nested(request: Request, outer: int) -> Nested:
+def _nested(request: SearchRequest, outer: int) -> Nested:
     """The search made anew on each outer training part; its best is judged on rows it has not seen."""
     if isinstance(request.estimator, Forecaster):
         raise SettingError(

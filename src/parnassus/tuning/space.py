@@ -61,7 +61,7 @@ class Range:
 
 
 @dataclass(frozen=True)
-class Choice:
+class OneOf:
     """One of several values."""
 
     values: tuple[Any, ...]
@@ -93,7 +93,7 @@ class Choice:
         return ", ".join(map(str, self.values))
 
 
-Dimension = Range | Choice
+Dimension = Range | OneOf
 Space = dict[str, Dimension]
 
 
@@ -123,15 +123,15 @@ def read_dimension(name: str, given: Any) -> Dimension:
     """One line of a space.
 
     >>> read_dimension("lr", (1e-4, 1e-1, "log")), read_dimension("model__hidden", [(8,), (64, 64)])
-    (Range(low=0.0001, high=0.1, log=True, step=None), Choice(values=((8,), (64, 64))))
+    (Range(low=0.0001, high=0.1, log=True, step=None), OneOf(values=((8,), (64, 64))))
     """
-    if isinstance(given, Range | Choice):
+    if isinstance(given, Range | OneOf):
         return given
     if isinstance(given, list | range | set | frozenset) and len(given):
         values = tuple(plain(v) for v in (sorted(given, key=repr) if isinstance(given, set | frozenset) else given))
         if len({repr(v) for v in values}) < len(values):
             raise SettingError(f"space: {name!r} names a choice twice: {given!r}")
-        return Choice(values)
+        return OneOf(values)
     numbers = [plain(v) for v in given] if isinstance(given, tuple) else []
     if len(numbers) not in (2, 3) or not all(_number(v) for v in numbers[:2]):
         raise SettingError(f"space: {name!r} is {FORMS}; got {given!r}")
@@ -219,7 +219,7 @@ def space_of(estimator: Any, *, n_rows: int | None = None, descends: bool = True
         found["optimizer__weight_decay"] = Range(1e-6, 0.1, log=True)
     if descends:
         sizes = [b for b in BATCHES if n_rows is None or b <= n_rows // 2]
-        found |= {"batch_size": Choice(tuple(sizes))} if len(sizes) > 1 else {}
+        found |= {"batch_size": OneOf(tuple(sizes))} if len(sizes) > 1 else {}
     for name, default in known.items():
         if name.startswith("model__"):
             dimension = suggested(name.removeprefix("model__"), default)
@@ -234,18 +234,18 @@ def suggested(name: str, default: Any) -> Dimension | None:
     0 to 0.5 | 16, 32, 64, 128 | 1 to 4
     """
     if isinstance(default, bool):
-        return Choice((False, True))
+        return OneOf((False, True))
     if isinstance(default, float) and name in SHARES:
         return Range(0.0, 0.5)
     if isinstance(default, float) and name in DECAYS:
         return Range(1e-6, 0.1, log=True)
     if isinstance(default, Integral) and name in WIDTHS:
-        return Choice(tuple(dict.fromkeys(max(4, int(default) * k // 4) for k in (1, 2, 4, 8))))
+        return OneOf(tuple(dict.fromkeys(max(4, int(default) * k // 4) for k in (1, 2, 4, 8))))
     if isinstance(default, Integral) and name.startswith("n_") and name not in FIXED:
         return _counts(name, int(default))
     if isinstance(default, tuple) and name in WIDTHS and default and all(isinstance(w, Integral) for w in default):
         return _layers(tuple(int(w) for w in default))
-    return Choice(tuple(ACTIVATIONS)) if name == "activation" and default in ACTIVATIONS else None
+    return OneOf(tuple(ACTIVATIONS)) if name == "activation" and default in ACTIVATIONS else None
 
 
 def _counts(name: str, default: int) -> Range:
@@ -255,8 +255,8 @@ def _counts(name: str, default: int) -> Range:
     )
 
 
-def _layers(widths: tuple[int, ...]) -> Choice:
+def _layers(widths: tuple[int, ...]) -> OneOf:
     """The widths halved, as they are, doubled and by four; the same with a layer more."""
     deeper = (*widths, widths[-1])
     scaled = [tuple(max(4, w * k // 2) for w in each) for each in (widths, deeper) for k in (1, 2, 4, 8)]
-    return Choice(tuple(dict.fromkeys(scaled)))
+    return OneOf(tuple(dict.fromkeys(scaled)))
