@@ -93,9 +93,7 @@ class PhaseClosure(Closure):
         self._same_draws()
         for regularizer in trainer.regularizers:
             regularizer.before(self.blocks)
-        with trainer.shards.drawing(trainer.step, self.phase.name):
-            loss = fill(self)
-        loss = self._meant(loss, [b.gradients for b in self.blocks])
+        loss = self._of_all_ranks() if self.shared else fill(self)
         for regularizer in trainer.regularizers:
             regularizer.gradient(self.blocks)
         clip(self.blocks, norm=trainer.plan.clip_norm, value=trainer.plan.clip_value)
@@ -188,6 +186,12 @@ class PhaseClosure(Closure):
                 penalties.append(penalty)
                 loss = loss + penalty
         return loss if share is None else loss * share
+
+    def _of_all_ranks(self) -> Tensor:
+        """The ranks' mean loss, its gradients in the blocks."""
+        with self.trainer.shards.drawing(self.trainer.step, self.phase.name):
+            loss = fill(self)
+        return self._meant(loss, [b.gradients for b in self.blocks])
 
     def _scaled(self, loss: Tensor) -> Tensor:
         """A loss and gradients in closed form, as the one cut's share has it."""

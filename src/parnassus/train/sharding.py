@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .trainer import Trainer
 
 Count = float | Tensor
+NOTHING = nullcontext()  # one for all: a single process enters it at every step
 
 
 class Shards:
@@ -59,7 +60,7 @@ class Shards:
         if self.ranks.size == 1:
             return
         example = rows.take(torch.arange(min(8, len(rows))))
-        sums = {k: float(t.double().sum()) for k, t in example.items()}
+        sums = {k: f"{float(t.double().sum()):.6g}" for k, t in example.items()}  # roundings differ by machine
         self.ranks.agree(data=(len(rows), sums), settings=trainer.identity, step=trainer.step)
         self.share(trainer.distinct)
         if self.divided and "lengths" in example and norms_of(self.objective):
@@ -113,24 +114,24 @@ class Shards:
 
     # --- draws ------------------------------------------------------------------------------------
 
-    @contextmanager
-    def drawing(self, *place: Any) -> Iterator[None]:
+    def drawing(self, *place: Any) -> AbstractContextManager[None]:
         """Inside, draws are this rank's own; afterwards those of all ranks are the same again."""
-        if not self.divided or self.deterministic:
-            yield
-            return
+        return NOTHING if not self.divided or self.deterministic else self._drawing(*place)
+
+    @contextmanager
+    def _drawing(self, *place: Any) -> Iterator[None]:
         seed_device(self.device, seed_of(self.seed, *place, self.ranks.rank))
         try:
             yield
         finally:
             seed_device(self.device, seed_of(self.seed, *place, "all"))
 
-    @contextmanager
-    def cut(self, n: int | None) -> Iterator[None]:
+    def cut(self, n: int | None) -> AbstractContextManager[None]:
         """Inside, the losses are of this rank's rows of a cut of n."""
-        if n is None or not self.dealt(n):
-            yield
-            return
+        return NOTHING if n is None or not self.dealt(n) else self._cut(n)
+
+    @contextmanager
+    def _cut(self, n: int) -> Iterator[None]:
         mode = WindowDraws(self.ranks.rank, self.ranks.size, n) if self.deterministic else nullcontext()
         before, self.n_cut = self.n_cut, n
         try:

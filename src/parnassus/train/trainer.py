@@ -231,9 +231,9 @@ class Trainer:
 
     def _move(self, phase: Phase, batches: list[Batch], counts: list, sizes: list[int]) -> tuple[Tensor, list]:
         """One player's move; its loss, and what that is a mean over."""
-        shares: list[Any] = self.shards.counted(counts, sizes)
-        if not self.shards.divided:
-            shares = [None] if len(counts) == 1 else [c / sum(counts) for c in counts]
+        shares: list[Any] = [None] if len(counts) == 1 else [c / sum(counts) for c in counts]
+        if self.shards.divided:
+            shares = self.shards.counted(counts, sizes)
         if phase.name in self.optimizers:
             mover = self.optimizers[phase.name]
             closure = PhaseClosure(self, phase, batches, shares, repeats=mover.repeats, sizes=sizes)
