@@ -109,3 +109,11 @@ def test_folders_without_runs_are_refused(tmp_path, capsys):
     assert "no run lies in it" in capsys.readouterr().err
     assert run("runs", tmp_path / "gone") == 2
     assert "no such folder" in capsys.readouterr().err
+
+
+def test_a_bad_cell_is_named_by_its_row_in_the_file(table, tmp_path, capsys):
+    lines = table.read_text().splitlines()
+    lines[4] = "," + lines[4].partition(",")[2]
+    (tmp_path / "holed.csv").write_text("\n".join(lines))
+    assert run("tune", "classifier", tmp_path / "holed.csv", "--target", "target", "--out", tmp_path / "run") == 2
+    assert "row 3, column 'mean radius'" in capsys.readouterr().err

@@ -74,7 +74,6 @@ def own_parameters() -> list[inspect.Parameter]:
 def tune(task: str, given: dict[str, Any], argv: Sequence[str]) -> int:
     """Search on the training rows, then train the best on them and test it on the others. The exit code."""
     from ..memory import keep_memory
-    from ..tuning import tune as search
     from .console import Console
     from .runs import Run
 
@@ -96,12 +95,7 @@ def tune(task: str, given: dict[str, Any], argv: Sequence[str]) -> int:
         run["trials.log"].unlink(missing_ok=True)
     train, test = divided(request, examples, texts=request.words.get("codec") == ["text"])
     console.say(f"tuning on {Path(data).name}: {len(train):,} rows, {len(test) if test else 0:,} kept for the test")
-    found = search(
-        estimator, train.X, train.y, space=space, trials=own["trials"], budget=own["budget"],
-        metric=own["metric"] or None, folds=folds_of(own["folds"]), outer=own["outer"], sampler=own["sampler"],
-        pruner=own["pruner"], storage=own["storage"], resume=own["resume"], n_workers=own["workers"],
-        out=os.fspath(run.folder), refit=False, seed=request.own("seed"),
-    )  # fmt: skip
+    found = searched(own, request, estimator, train, examples, run, space)
     console.say(found.table())
     if found.interrupted and not found.complete:
         return 130
@@ -110,6 +104,23 @@ def tune(task: str, given: dict[str, Any], argv: Sequence[str]) -> int:
     found.plot().savefig(run["tuning.png"], dpi=150)
     console.say(f"  trials    {run['tuning.html']}")
     return code
+
+
+def searched(
+    own: dict[str, Any], request: Request, estimator: Any, train: Any, whole_data: Any, run: Any, space: Any
+) -> Any:
+    """The search on the training rows; bad cells are named by their rows in the file."""
+    from ..tuning import tune as search
+    from .work import refuse_whole
+
+    shared = {k: own[k] for k in ("trials", "budget", "outer", "sampler", "pruner", "storage", "resume")}
+    shared |= {"metric": own["metric"] or None, "folds": folds_of(own["folds"]), "n_workers": own["workers"]}
+    out, seed = os.fspath(run.folder), request.own("seed")
+    try:
+        return search(estimator, train.X, train.y, space=space, out=out, refit=False, seed=seed, **shared)
+    except DataError:
+        refuse_whole(estimator, whole_data)
+        raise
 
 
 def _taken(request: Request) -> tuple[Any, Any]:
