@@ -4,7 +4,7 @@ import math
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
@@ -268,8 +268,8 @@ def record_of(estimator: "Estimator", identity: dict[str, Any]) -> Record:
             torn.unlink(missing_ok=True)
 
         def write(state: dict[str, Any]) -> None:
-            keep_previous(path)
-            store.save(path, {"trainer": state, "data": identity})
+            with kept_previous(path):
+                store.save(path, {"trainer": state, "data": identity})
 
         folder = Path(estimator.out)
         records += [Alone(folder), Log(folder), Checkpoint(write, every=estimator.checkpoint_every)]
@@ -281,16 +281,18 @@ def checkpoint_path(out: str | os.PathLike) -> Path:
     return Path(out) / "checkpoint" / "last.safetensors"
 
 
-def keep_previous(path: Path) -> None:
-    """The checkpoint under a second name, so that there is one to go back to; at no moment is there none."""
-    if not path.exists():
-        return
+@contextmanager
+def kept_previous(path: Path) -> Iterator[None]:
+    """Inside, the checkpoint is replaced; the one that was there is then the previous one, under its own name."""
     spare = path.with_name("previous.part")
-    try:
-        spare.unlink(missing_ok=True)
+    spare.unlink(missing_ok=True)
+    with suppress(OSError):  # no checkpoint yet, or a file system without a second name for a file
         os.link(path, spare)
-        os.replace(spare, path.with_name(PREVIOUS))
-    except OSError:  # file systems without a second name for a file; the new checkpoint still replaces the old whole
+    try:
+        yield
+        if spare.exists():
+            os.replace(spare, path.with_name(PREVIOUS))
+    finally:
         spare.unlink(missing_ok=True)
 
 
