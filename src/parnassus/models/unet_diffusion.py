@@ -227,34 +227,43 @@ def classes_of(n_outputs: int) -> int:
     return max(n_outputs, 2) if n_outputs else 0
 
 
-def ddpm_of_pictures(in_channels: int, image_size: tuple[int, int], n_outputs: int, **options: Any) -> Diffusion:
-    """A diffusion of pictures."""
-    channels = options.pop("channels")
-    options.pop("hidden")
+def picture_net(name: str, in_channels: int, image_size: tuple[int, int], n_outputs: int, *, channels: tuple[int, ...],
+                n_blocks: int, dropout: float) -> DiffusionUNet:  # fmt: skip
+    """The U-Net of a model of pictures by this name."""
     if not channels or any(n < 2 or n % 2 for n in channels):
-        raise SettingError(f"model 'ddpm': channels are even widths, one a resolution; got {channels}")
+        raise SettingError(f"model {name!r}: channels are even widths, one a resolution; got {channels}")
     if min(image_size) < 2 ** (len(channels) - 1):
         raise DataError(
-            f"model 'ddpm' halves pictures {len(channels) - 1} times, and they are {image_size}; give fewer channels="
+            f"model {name!r} halves pictures {len(channels) - 1} times, and they are {image_size}; give fewer channels="
         )
-    attends = tuple(i == len(channels) - 1 for i in range(len(channels)))
-    n_blocks, dropout = options.pop("n_blocks"), options.pop("dropout")
-    net = DiffusionUNet(
-        in_channels, channels, attends=attends, n_blocks=n_blocks, n_classes=classes_of(n_outputs), dropout=dropout
-    )
-    return Diffusion(net, (in_channels, *image_size), classes_of(n_outputs), **options)
+    attends, k = tuple(i == len(channels) - 1 for i in range(len(channels))), classes_of(n_outputs)
+    return DiffusionUNet(in_channels, channels, attends=attends, n_blocks=n_blocks, n_classes=k, dropout=dropout)
+
+
+def vector_net(name: str, in_features: int, n_outputs: int, hidden: tuple[int, ...]) -> DiffusionMLP:
+    """The dense layers of a model of vectors by this name."""
+    if not hidden or any(n != hidden[0] or n < 1 for n in hidden):
+        raise SettingError(f"model {name!r}: hidden are equal widths of at least 1, one a layer; got {hidden}")
+    return DiffusionMLP(in_features, hidden, classes_of(n_outputs))
+
+
+def split_options(options: dict[str, Any]) -> tuple[dict[str, Any], tuple[int, ...], dict[str, Any]]:
+    """Options as those of the U-Net, the dense widths, and the rest."""
+    of_pictures = {name: options.pop(name) for name in ("channels", "n_blocks", "dropout")}
+    return of_pictures, options.pop("hidden"), options
+
+
+def ddpm_of_pictures(in_channels: int, image_size: tuple[int, int], n_outputs: int, **options: Any) -> Diffusion:
+    """A diffusion of pictures."""
+    own, _, rest = split_options(options)
+    net = picture_net("ddpm", in_channels, image_size, n_outputs, **own)
+    return Diffusion(net, (in_channels, *image_size), classes_of(n_outputs), **rest)
 
 
 def ddpm_of_vectors(in_features: int, n_outputs: int, **options: Any) -> Diffusion:
     """A diffusion of vectors."""
-    hidden = options.pop("hidden")
-    for name in ("channels", "n_blocks", "dropout"):
-        options.pop(name)
-    if not hidden or any(n != hidden[0] or n < 1 for n in hidden):
-        raise SettingError(f"model 'ddpm': hidden are equal widths of at least 1, one a layer; got {hidden}")
-    return Diffusion(
-        DiffusionMLP(in_features, hidden, classes_of(n_outputs)), (in_features,), classes_of(n_outputs), **options
-    )
+    _, hidden, rest = split_options(options)
+    return Diffusion(vector_net("ddpm", in_features, n_outputs, hidden), (in_features,), classes_of(n_outputs), **rest)
 
 
 @model.register("generator", name="ddpm")
