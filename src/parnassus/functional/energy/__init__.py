@@ -20,6 +20,7 @@ from .restricted import (
     pseudo_likelihood,
     visible_mean,
 )
+from .unnormalised import probability_flow, unit_log_likelihood
 
 __all__ = [
     "Machine",
@@ -37,8 +38,10 @@ __all__ = [
     "hopfield_energy",
     "joint_energy",
     "modern_recall",
+    "probability_flow",
     "pseudo_likelihood",
     "recall",
+    "unit_log_likelihood",
     "unit_probability",
     "visible_mean",
 ]
