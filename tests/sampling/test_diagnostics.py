@@ -54,7 +54,7 @@ def test_numbers_are_arvizs(arviz, kind):
     assert bulk_ess(x) == pytest.approx(float(arviz.ess(x)), rel=1e-8)
     assert tail_ess(x) == pytest.approx(float(arviz.ess(x, method="tail")), rel=1e-8)
     assert mean_ess(x) == pytest.approx(float(arviz.ess(x, method="mean")), rel=1e-8)
-    assert mcse(x) == pytest.approx(float(arviz.mcse(x)), rel=1e-8)
+    assert mcse(x) == pytest.approx(np.asarray(arviz.mcse(x)).item(), rel=1e-8)
     np.testing.assert_allclose(energy_fraction(x), arviz.bfmi(x), rtol=0.02)  # arviz divides by n - 1 and n
     np.testing.assert_allclose(autocorrelation(x)[0], arviz.autocorr(x[0]), atol=1e-10)
 

@@ -82,6 +82,30 @@ def diagnostics_of_sticky_chains() -> float:
     return max(abs(a / b - 1) for a, b in zip(ours, theirs, strict=True))
 
 
+@check(oracle="(closed form)", tolerance=4.0)
+def the_evidence_of_particles() -> float:
+    """How many standard errors the evidence of sequential Monte Carlo is off the conjugate family's."""
+    y = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
+    found = sample(
+        lambda t: -0.5 * t[:, 0].square() - 0.5 * (y - t).square().sum(-1) - 2 * np.log(2 * np.pi), torch.zeros(1),
+        method="smc", n_draws=2000, n_chains=6,
+    )  # fmt: skip
+    off = found.settings["log evidence"] - bayes.normal_posterior(y, noise=1.0).log_evidence
+    return abs(off) / found.settings["log evidence error"]
+
+
+@check(oracle="(closed form)", tolerance=0.06)
+def the_weights_of_two_modes() -> float:
+    """How far the share of draws in the heavier of two modes is off 2/3, by parallel tempering."""
+
+    def density(t: torch.Tensor) -> torch.Tensor:
+        left, right = -0.5 * (t[:, 0] + 6).square(), -0.5 * (t[:, 0] - 6).square() + np.log(2)
+        return torch.logaddexp(left, right)
+
+    found = sample(density, torch.tensor([-6.0]), method="tempering", n_draws=1500, n_warmup=300)
+    return abs(float((found["theta"] > 0).mean()) - 2 / 3)
+
+
 @check("variational-inference", oracle="(closed form)", tolerance=0.08)
 def a_mean_field_of_a_correlated_normal() -> float:
     """The variances of the best independent normal, 0.19 each, relative."""

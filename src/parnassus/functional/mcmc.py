@@ -119,3 +119,25 @@ def leapfrog(
         slope = gradient(theta)
         momentum = momentum + 0.5 * step * slope
     return theta, momentum
+
+
+def on_ellipse(point: Tensor, other: Tensor, angle: Tensor, mean: Tensor | float = 0.0) -> Tensor:
+    """mean + (point - mean) cos a + (other - mean) sin a, (..., d): a normal draw again where both are of N(mean, C).
+
+    Source: Murray, Adams and MacKay 2010.
+
+    >>> on_ellipse(torch.tensor([1.0]), torch.tensor([2.0]), torch.tensor([math.pi / 2]))
+    tensor([2.])
+    """
+    return mean + (point - mean) * angle.cos()[..., None] + (other - mean) * angle.sin()[..., None]
+
+
+def log_swap(log_p: Tensor, log_p_other: Tensor, power: Tensor, power_other: Tensor) -> Tensor:
+    """ln min(1, exp((b - b') (ln p(x') - ln p(x)))): whether x at p^b and x' at p^b' change places.
+
+    Source: Swendsen and Wang 1986; Geyer 1991.
+
+    >>> round(float(log_swap(*torch.tensor([-1.0, -3.0, 1.0, 0.5]))), 4)
+    -1.0
+    """
+    return ((power - power_other) * (log_p_other - log_p)).clamp(max=0.0)

@@ -88,6 +88,10 @@ class Chains:
             fraction = diagnostics.energy_fraction(self.energy)
             if np.nanmin(fraction) < 0.3:
                 found.append(f"energies move slowly (fraction {np.nanmin(fraction):.2f}, at least .3): heavy tails")
+        if self.settings.get("least swap", 1.0) < 0.05:
+            found.append(
+                f"neighbouring powers change places {self.settings['least swap']:.3f} of the time; raise n_powers"
+            )
         if self.acceptance.mean() < 1e-3:
             found.append("nearly every move was refused; give a smaller step or scale")
         return found
@@ -103,6 +107,9 @@ class Chains:
         ]
         chains, draws = self.log_p.shape
         lines.append(f"{chains} chains of {draws} draws by {self.method}, acceptance {self.acceptance.mean():.2f}")
+        if "log evidence" in self.settings:
+            error = self.settings["log evidence error"]
+            lines.append(f"log evidence {self.settings['log evidence']:.4f} +- {error:.4f}")
         lines += [f"! {problem}" for problem in self.problems]
         return "\n".join(lines)
 

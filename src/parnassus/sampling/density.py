@@ -46,6 +46,7 @@ class Density:
             )
         if gradient is not None and self.named:
             raise SettingError("a gradient of one's own is of a flat tensor; give start as a tensor (d,)")
+        self.asked: Tensor | None = None
         self.start = torch.cat(parts)
         self.size = len(self.start)
         if not self.size:
@@ -74,13 +75,15 @@ class Density:
                 return name
         raise IndexError(column)
 
-    def value(self, points: Tensor) -> Tensor:
-        """log p at points (n, d): (n,)."""
+    def value(self, points: Tensor, chains: Tensor | None = None) -> Tensor:
+        """log p at points (n, d): (n,); `chains` says whose points they are, where not all are asked for."""
+        self.asked = chains
         with torch.no_grad():
             return self._checked(self.log_density(self.unflatten(points)), points).detach()
 
-    def with_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """log p (n,) and its gradient (n, d)."""
+    def with_gradient(self, points: Tensor, chains: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """log p (n,) and its gradient (n, d); `chains` as in `value`."""
+        self.asked = chains
         if self.given is not None:
             value, slope = self.given(points)
             return self._checked(value, points), slope

@@ -89,7 +89,8 @@ class NoUTurn(Scaled):
         done: dict[int, Tree] = {}
         asked = {i: next(growth) for i, growth in enumerate(growing)}
         while asked:
-            value, slope = self.density.with_gradient(torch.from_numpy(np.stack(list(asked.values()))))
+            points = torch.from_numpy(np.stack(list(asked.values())))
+            value, slope = self.density.with_gradient(points, torch.tensor(list(asked)))
             answers = zip(list(asked), value.tolist(), slope.numpy(), strict=True)
             asked = {}
             for i, log_p, gradient in answers:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,6 +11,9 @@ from .adaptation import windows
 from .chains import Chains
 from .density import Density
 from .nuts import NoUTurn
+from .particles import Particles, Sequential, Stein
+from .slices import EllipticalSlice, Gibbs
+from .tempering import Tempering
 from .transitions import Hamiltonian, HessianWalk, Info, Langevin, RandomWalk, State, Transition
 
 METHODS: dict[str, type[Transition]] = {
@@ -20,7 +22,11 @@ METHODS: dict[str, type[Transition]] = {
     "mala": Langevin,
     "hmc": Hamiltonian,
     "nuts": NoUTurn,
+    "elliptical_slice": EllipticalSlice,
+    "gibbs": Gibbs,
+    "tempering": Tempering,
 }
+PARTICLES: dict[str, type[Particles]] = {"svgd": Stein, "smc": Sequential}
 
 
 def sample(
@@ -44,8 +50,10 @@ def sample(
     log_density : the logarithm of the density at many points: takes a tensor (n, d), or a dict from name to (n, *shape)
         if `start` is a dict, and gives (n,). Sample the logarithm of what must be positive, and add its Jacobian.
     start : one point (d,), or a dict of named parameters; each chain starts at it plus `jitter` times a normal number.
-    method : "nuts", "hmc" (jittered paths, all chains in step: the fastest here), "mala", "mh" (random walk), or
-        "hessian_mh" (a walk shaped by the curvature; ten parameters at most).
+    method : "nuts", "hmc" (jittered paths, all chains in step: the fastest here), "mala", "mh" (random walk),
+        "hessian_mh" (a walk shaped by the curvature; ten parameters at most), "elliptical_slice" (for a normal prior;
+        no gradient, nothing to tune), "gibbs" (with `conditionals`), "tempering" (several modes); or of points that
+        become draws together, n_draws in each of n_chains runs, "svgd" and "smc" (which gives the evidence too).
     n_draws, n_warmup : kept draws a chain, and steps before them that tune the step and the spread; as many as n_draws
         if not given. `n_thin` keeps every n_thin-th draw.
     gradient : takes (n, d) and gives (log density (n,), its gradient (n, d)) in place of autograd.
@@ -58,8 +66,8 @@ def sample(
     Systems: metropolis-hastings, hamiltonian-monte-carlo
     Source: Martinez-Ramon 9.3.1 and 9.3.2, which leave out warm-up, chains and their diagnosis (F9-28).
     """
-    if method not in METHODS:
-        raise SettingError(f"no method {method!r}; {did_you_mean(method, METHODS)}")
+    if method not in METHODS and method not in PARTICLES:
+        raise SettingError(f"no method {method!r}; {did_you_mean(method, [*METHODS, *PARTICLES])}")
     warm = n_draws if n_warmup is None else n_warmup
     if any(isinstance(n, bool) or not isinstance(n, int) for n in (n_draws, warm, n_chains, n_thin)):
         raise SettingError(f"draws, chains and thinning are whole numbers; got {n_draws}, {warm}, {n_chains}, {n_thin}")
@@ -69,18 +77,42 @@ def sample(
             f"{n_chains}, {n_thin}"
         )
     density = Density(log_density, start, gradient=gradient)
+    facts: dict[str, Any] = {"method": method, "seed": seed, "n_warmup": warm if method in METHODS else 0}
+    return sample_density(
+        density, n_draws=n_draws, n_chains=n_chains, n_thin=n_thin, jitter=jitter, options=options, **facts
+    )
+
+
+def sample_density(
+    density: Density,
+    *,
+    method: str,
+    n_draws: int,
+    n_warmup: int,
+    n_chains: int,
+    n_thin: int,
+    jitter: float,
+    seed: int,
+    options: dict[str, Any],
+) -> Chains:
+    """`sample` for a density that knows its parameters already."""
     generator = torch.Generator().manual_seed(seed)
+    kind: Any = METHODS.get(method) or PARTICLES[method]
     try:
-        transition = METHODS[method](density, generator, **options)
+        transition = kind(density, generator, **options)
     except TypeError as error:
         raise SettingError(f"method {method!r}: {str(error).split('__init__() ')[-1]}") from None
+    facts: dict[str, Any] = {"method": method, "seed": seed, "n_warmup": n_warmup}
+    if isinstance(transition, Particles):
+        state, info = transition.run(n_chains, n_draws)
+        return _kept(density, state.points, state.log_p, info, transition.settings, facts)
     points = density.start + jitter * torch.randn(n_chains, density.size, generator=generator, dtype=torch.float64)
     if transition.needs_gradient:
         density.check_start(points)
     elif not bool(density.value(points).isfinite().all()):
         raise DataError("the log density is not finite at the start of a chain; start where it is")
-    state = _warmed(transition, transition.begin(points), warm)
-    return _drawn(transition, state, n_draws, n_thin, method=method, seed=seed, n_warmup=warm)
+    state = _warmed(transition, transition.begin(points), n_warmup)
+    return _drawn(transition, state, n_draws, n_thin, facts)
 
 
 def _warmed(transition: Transition, state: State, n_warmup: int) -> State:
@@ -98,7 +130,7 @@ def _warmed(transition: Transition, state: State, n_warmup: int) -> State:
     return state
 
 
-def _drawn(transition: Transition, state: State, n_draws: int, n_thin: int, **facts: Any) -> Chains:
+def _drawn(transition: Transition, state: State, n_draws: int, n_thin: int, facts: dict[str, Any]) -> Chains:
     points, infos, logs = [], [], []
     for i in range(n_draws * n_thin):
         state, info = transition.move(state)
@@ -106,22 +138,30 @@ def _drawn(transition: Transition, state: State, n_draws: int, n_thin: int, **fa
             points.append(state.points)
             logs.append(state.log_p)
             infos.append(info)
+
+    def column(name: str) -> Tensor:
+        return torch.stack([getattr(info, name) for info in infos], 1)
+
+    info = Info(column("acceptance"), column("energy"), column("divergent"), column("n_steps"))
     whole = torch.stack(points, 1)
+    return _kept(transition.density, whole, torch.stack(logs, 1), info, transition.settings(), facts)
 
-    def column(name: str) -> np.ndarray:
-        return torch.stack([getattr(info, name) for info in infos], 1).numpy()
 
+def _kept(
+    density: Density, points: Tensor, log_p: Tensor, info: Info, settings: dict[str, float], facts: dict[str, Any]
+) -> Chains:
+    """Draws (chains, draws, d) and what is known of them, as the result."""
     return Chains(
-        draws={k: v.numpy() for k, v in transition.density.sites(whole).items()},
-        log_p=torch.stack(logs, 1).numpy(),
-        acceptance=column("acceptance"),
-        energy=column("energy"),
-        divergent=column("divergent"),
-        n_steps=column("n_steps"),
-        settings=transition.settings(),
-        state={"points": state.points.numpy()},
+        draws={k: v.numpy() for k, v in density.sites(points).items()},
+        log_p=log_p.numpy(),
+        acceptance=info.acceptance.numpy(),
+        energy=info.energy.numpy(),
+        divergent=info.divergent.numpy(),
+        n_steps=info.n_steps.numpy(),
+        settings=settings,
+        state={"points": points[:, -1].numpy()},
         **facts,
     )
 
 
-__all__ = ["METHODS", "Info", "sample"]
+__all__ = ["METHODS", "PARTICLES", "Info", "sample", "sample_density"]

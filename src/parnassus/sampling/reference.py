@@ -1,0 +1,59 @@
+"""A normal distribution beside a density: the prior that a slice turns in, or where tempered particles begin."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import DataError, SettingError
+from ..functional.probability import LOG_2PI
+from .density import Density
+
+
+class Reference:
+    """N(mean, covariance) over a density's flat parameters.
+
+    mean : as `start` is, or flat (d,); the start where it is None. covariance : (d, d), or (d,) variances, or a number.
+    """
+
+    def __init__(self, density: Density, mean: Any, covariance: Any) -> None:
+        d = density.size
+        self.mean = density.start.clone() if mean is None else _flat(density, mean)
+        given = torch.as_tensor(covariance, dtype=torch.float64)
+        whole = torch.diag(given.expand(d)) if given.numel() in (1, d) and given.ndim < 2 else given
+        if whole.shape != (d, d) or self.mean.shape != (d,):
+            raise SettingError(
+                f"mean and covariance have shapes {tuple(self.mean.shape)} and {tuple(given.shape)}; there are {d} "
+                f"parameters: ({d},) and ({d}, {d})"
+            )
+        self.reshape(self.mean, whole)
+
+    def reshape(self, mean: Tensor, covariance: Tensor) -> None:
+        """Take another mean (d,) and covariance (d, d); one that is none is refused."""
+        factor, failed = torch.linalg.cholesky_ex(covariance)
+        if int(failed) or not torch.allclose(covariance, covariance.T):
+            least = float(torch.linalg.eigvalsh((covariance + covariance.T) / 2).min())
+            raise DataError(
+                f"the covariance is not symmetric and positive definite (its least eigenvalue is {least:.4g}); "
+                f"add a little to its diagonal, or leave out parameters that others fix"
+            )
+        self.mean, self.factor = mean, factor
+
+    def log_density(self, points: Tensor) -> Tensor:
+        """ln N(points), (...), of points (..., d)."""
+        flat = (points - self.mean).reshape(-1, len(self.mean))
+        white = torch.linalg.solve_triangular(self.factor, flat.T, upper=False).T.reshape(points.shape)
+        half = self.factor.diagonal().log().sum() + len(self.mean) / 2 * LOG_2PI
+        return -0.5 * white.square().sum(-1) - half
+
+    def draw(self, noise: Tensor) -> Tensor:
+        """Draws (..., d) from standard normal noise."""
+        return self.mean + noise @ self.factor.T
+
+
+def _flat(density: Density, mean: Any) -> Tensor:
+    if not isinstance(mean, dict):
+        return torch.as_tensor(mean, dtype=torch.float64)
+    if set(mean) != set(density.shapes):
+        raise SettingError(f"mean names {sorted(mean)}; the parameters are {sorted(density.shapes)}")
+    return torch.cat([torch.as_tensor(mean[k]).double().flatten() for k in density.shapes])
