@@ -51,6 +51,7 @@ MODELS = {
     ("kmeans", "clusterer"), ("minibatch_kmeans", "clusterer"), ("gmm", "clusterer"), ("gmm", "density"),
     ("rbm", "density"), ("gaussian_rbm", "density"), ("dbn", "classifier"),
     ("ppca", "density"), ("factor_analysis", "density"), ("realnvp", "density"),
+    ("dbm", "density"), ("helmholtz", "density"),
     ("multinomial_nb", "classifier"), ("bernoulli_nb", "classifier"), ("gaussian_nb", "classifier"),
     *((name, "detector") for name in ("ssd", "retinanet", "fcos", "faster_rcnn")),
     ("gmm_nb", "classifier"), ("lda", "classifier"), ("qda", "classifier"),

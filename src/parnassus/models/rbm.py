@@ -1,6 +1,8 @@
-"""Restricted Boltzmann machines as densities, and a stack of them below a classifier."""
+"""Boltzmann machines, restricted and deep, as densities, and a stack of restricted ones below a classifier."""
 
+from ..objectives.deep_boltzmann import DeepBoltzmann
 from ..objectives.energy import BeliefNet, ContrastiveDivergence
+from ..objectives.wake_sleep import Helmholtz
 from ..registry import model
 
 
@@ -19,6 +21,30 @@ def gaussian_rbm(
     Systems: gaussian-rbm
     """
     return ContrastiveDivergence(in_features, n_components, n_steps=n_steps, n_chains=n_chains, gaussian=True)
+
+
+@model.register("density")
+def dbm(*, in_features: int, hidden: tuple[int, ...] = (64, 32), n_chains: int = 100, n_steps: int = 5,
+        n_updates: int = 10, pretraining: float = 0.3) -> DeepBoltzmann:  # fmt: skip
+    """A deep Boltzmann machine of units of 0 and 1: a greedy start, then mean fields and chains that are kept.
+
+    Parameters
+    ----------
+    hidden : units of each hidden layer, the lowest first.
+    n_chains : that are kept between steps.
+    n_steps : sweeps of the chains to a step.
+    n_updates : of the mean fields.
+    pretraining : the share of steps of the greedy start.
+    """
+    return DeepBoltzmann(
+        in_features, hidden, n_chains=n_chains, n_steps=n_steps, n_updates=n_updates, pretraining=pretraining
+    )
+
+
+@model.register("density")
+def helmholtz(*, in_features: int, hidden: tuple[int, ...] = (32, 16)) -> Helmholtz:
+    """A sigmoid belief net of units of 0 and 1, learned by wake-sleep; hidden are its layers, the lowest first."""
+    return Helmholtz(in_features, hidden)
 
 
 @model.register("classifier")

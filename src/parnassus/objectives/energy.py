@@ -63,7 +63,7 @@ class Restricted(nn.Module):
         if share is not None:
             h.mul_(share)
         counted = 1.0 if share is not None else 1 / n
-        w, b, c = (_grad(p) for p in (self.w, self.b, self.c))
+        w, b, c = (gradient_of(p) for p in (self.w, self.b, self.c))
         torch.mm(again.T, h_again, out=w)
         torch.addmm(w, v.T, h, beta=1 / m, alpha=-counted, out=w)
         torch.sub(h_again.sum(0) / m, h.sum(0), alpha=counted, out=c)
@@ -92,7 +92,8 @@ def meant(each: Tensor, weight: Tensor | None) -> Tensor:
     return each.mean() if weight is None else (each * weight).sum() / weight.sum()
 
 
-def _grad(parameter: nn.Parameter) -> Tensor:
+def gradient_of(parameter: nn.Parameter) -> Tensor:
+    """The room for a gradient, which is written into and never replaced: it may be a view of a larger one."""
     if parameter.grad is None:
         parameter.grad = torch.zeros_like(parameter)
     return parameter.grad
