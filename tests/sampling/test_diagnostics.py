@@ -14,6 +14,7 @@ from parnassus.sampling import (
     mcse,
     mean_ess,
     pareto_shape,
+    pareto_smoothed,
     sample,
     split_rhat,
     tail_ess,
@@ -62,7 +63,12 @@ def test_numbers_are_arvizs(arviz, kind):
 @pytest.mark.parametrize("scale", [0.2, 0.8, 2.0])
 def test_paretos_k_is_arvizs(arviz, scale):
     ratios = scale * np.random.default_rng(0).normal(size=900) ** 3
-    assert pareto_shape(ratios) == pytest.approx(float(arviz.psislw(ratios)[1]), abs=1e-8)
+    theirs, shape = arviz.psislw(ratios)
+    assert pareto_shape(ratios) == pytest.approx(float(shape), abs=1e-8)
+    ours, same = pareto_smoothed(ratios)
+    assert same == pareto_shape(ratios)
+    np.testing.assert_allclose(ours, theirs, atol=1e-8)
+    assert np.exp(ours).sum() == pytest.approx(1)
 
 
 def test_draws_that_are_none_are_refused():

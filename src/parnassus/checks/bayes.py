@@ -5,7 +5,7 @@ import torch
 
 from ..functional import bayes
 from ..functional.mcmc import leapfrog, transition_matrix
-from ..sampling import bulk_ess, fit_variational, sample, split_rhat, tail_ess
+from ..sampling import bulk_ess, fit_variational, pareto_smoothed, sample, split_rhat, tail_ess
 from . import check
 
 
@@ -112,6 +112,34 @@ def a_mean_field_of_a_correlated_normal() -> float:
     precision = torch.linalg.inv(torch.tensor([[1.0, 0.9], [0.9, 1.0]], dtype=torch.float64))
     found = fit_variational(lambda t: -0.5 * ((t @ precision) * t).sum(-1), torch.ones(2))
     return float(np.abs(np.diag(found.covariance) / 0.19 - 1).max())
+
+
+@check("variational-inference", oracle="arviz", tolerance=1e-8)
+def weights_with_a_smoothed_tail() -> float:
+    """Pareto's k and the smoothed log weights of heavy ratios."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import arviz
+
+        ratios = np.random.default_rng(0).normal(size=900) ** 3
+        theirs, shape = arviz.psislw(ratios)
+    ours, k = pareto_smoothed(ratios)
+    return float(max(np.abs(ours - theirs).max(), abs(k - float(shape))))
+
+
+@check("variational-inference", oracle="(closed form)", tolerance=0.02)
+def the_bound_of_a_low_rank_normal() -> float:
+    """The bound of a family that holds the density is its evidence."""
+    ways = torch.tensor([[1.0], [2.0], [-1.0]], dtype=torch.float64)
+    covariance = ways @ ways.T + 0.5 * torch.eye(3, dtype=torch.float64)
+    precision = torch.linalg.inv(covariance)
+    found = fit_variational(
+        lambda t: -0.5 * ((t @ precision) * t).sum(-1), torch.ones(3), family="low_rank", rank=1, n_steps=1000
+    )
+    exact = 1.5 * np.log(2 * np.pi) + 0.5 * float(covariance.logdet())
+    return abs(found.final_elbo[0] - exact)
 
 
 @check("bayesian-neural-network", "mc-predictive", oracle="(closed form)", tolerance=0.25)

@@ -10,7 +10,7 @@ from .diagnostics import (
     split_rhat,
     tail_ess,
 )
-from .pareto import pareto_shape
+from .pareto import pareto_shape, pareto_smoothed
 from .run import sample
 from .variational import Variational, fit_variational
 
@@ -24,6 +24,7 @@ __all__ = [
     "mcse",
     "mean_ess",
     "pareto_shape",
+    "pareto_smoothed",
     "sample",
     "split_rhat",
     "tail_ess",

@@ -1,4 +1,4 @@
-"""`pn.fit_variational`: a normal distribution fitted to any log density by raising the evidence lower bound."""
+"""`pn.fit_variational`: a normal or a flow fitted to any log density by raising the evidence lower bound."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -12,18 +12,20 @@ from torch import Tensor
 from ..errors import DataError, Diverged, SettingError, did_you_mean
 from ..functional.probability import LOG_2PI
 from .density import Density
+from .families import Flow, LowRank
 from .pareto import pareto_shape
 
-FAMILIES = ("mean_field", "full_rank")
+FAMILIES = ("mean_field", "full_rank", "low_rank", "flow")
 
 
 @dataclass(frozen=True)
 class Variational:
-    """A normal q(theta) = N(mean, L L') in place of a posterior.
+    """A normal q(theta) = N(mean, L L') in place of a posterior, or a flow of that mean and covariance.
 
     Attributes
     ----------
-    mean, factor : (d,) and (d, d), of the flat parameters; of "mean_field" the factor is diagonal.
+    mean, factor : (d,) and (d, d), of the flat parameters; of "mean_field" the factor is diagonal, of "low_rank" it is
+        (d, d + rank), and of "flow" both are those of many draws.
     elbo : the bound at each step, an estimate by few draws; `final_elbo` by many, with its standard error.
     shape : Pareto's k of the importance ratios; above .7 q is no stand-in for the posterior.
     """
@@ -35,6 +37,7 @@ class Variational:
     elbo: np.ndarray = field(repr=False)
     final_elbo: tuple[float, float]
     shape: float
+    flow: Flow | None = field(default=None, repr=False)
 
     @property
     def std(self) -> dict[str, np.ndarray]:
@@ -54,17 +57,22 @@ class Variational:
 
     def sample(self, n: int = 1000, *, seed: int = 0) -> dict[str, np.ndarray]:
         """Draws by name, (n, *shape)."""
-        noise = np.random.default_rng(seed).normal(size=(n, len(self.mean)))
-        points = torch.from_numpy(self.mean + noise @ self.factor.T)
+        noise = np.random.default_rng(seed).normal(size=(n, self.factor.shape[1]))
+        if self.flow is not None:
+            points = self.flow.draw(torch.from_numpy(noise))
+        else:
+            points = torch.from_numpy(self.mean + noise @ self.factor.T)
         return {k: v.numpy() for k, v in self.density.sites(points).items()}
 
     @property
     def problems(self) -> list[str]:
         """What makes the fit doubtful, in words; empty where nothing does."""
         if not self.shape <= 0.7:
+            richer = "family='full_rank', " if self.family in ("mean_field", "low_rank") else ""
+            richer += "family='flow', " if self.family != "flow" else ""
             return [
-                f"Pareto's k is {self.shape:.2f} (at most .7): the {self.family} normal is far from the posterior; "
-                f"try family='full_rank', other parameters, or pn.sample"
+                f"Pareto's k is {self.shape:.2f} (at most .7): the {self.family} fit is far from the posterior; "
+                f"try {richer}other parameters, or pn.sample"
             ]
         return []
 
@@ -89,19 +97,22 @@ def fit_variational(
     n_steps: int = 2000,
     n_samples: int = 16,
     lr: float = 0.05,
+    rank: int = 2,
+    n_layers: int = 6,
     gradient: Callable[[Tensor], Any] | None = None,
     likelihood: Callable[..., Tensor] | None = None,
     data: Sequence[Tensor] = (),
     batch_size: int | None = None,
     seed: int = 0,
 ) -> Variational:
-    """The normal that is nearest to a density, KL(q || p) least: `print` shows it, `sample` draws from it.
+    """The normal or flow that is nearest to a density, KL(q || p) least: `print` shows it, `sample` draws from it.
 
     Parameters
     ----------
     log_density, start, gradient : as in `pn.sample`; with `likelihood` the density is that of the prior.
-    family : "mean_field" (every parameter on its own: intervals are too narrow where parameters go together) or
-        "full_rank".
+    family : "mean_field" (every parameter on its own: intervals are too narrow where parameters go together),
+        "full_rank", "low_rank" (`rank` directions beside independent deviations, for many parameters) or "flow"
+        (`n_layers` couplings: bent and skewed densities; slower, and wants more steps).
     n_steps, n_samples, lr : steps of Adam on reparameterised draws, draws a step, and its first rate, which falls to a
         hundredth by a cosine.
     likelihood, data, batch_size : log p(row | theta) of the rows of tensors, `likelihood(theta, *rows)` -> (n, rows);
@@ -113,6 +124,8 @@ def fit_variational(
     """
     if family not in FAMILIES:
         raise SettingError(f"no family {family!r}; {did_you_mean(family, FAMILIES)}")
+    if rank < 1 or n_layers < 1:
+        raise SettingError(f"rank and n_layers are 1 or more; got {rank} and {n_layers}")
     if n_steps < 1 or n_samples < 1 or not lr > 0:
         raise SettingError(f"n_steps and n_samples are 1 or more and lr above 0; got {n_steps}, {n_samples}, {lr}")
     generator = torch.Generator().manual_seed(seed)
@@ -121,6 +134,12 @@ def fit_variational(
     if gradient is not None and likelihood is not None:
         raise SettingError("a gradient of one's own is of the whole density; leave likelihood and data out")
     density.check_start(density.start[None])
+    if family in ("low_rank", "flow"):
+        size = min(rank, density.size) if family == "low_rank" else n_layers
+        made = (LowRank if family == "low_rank" else Flow)(density.start, size, generator)
+        climbed = _climbed(density, rows, made, n_steps, n_samples, lr, generator)
+        rows.whole = True
+        return _described(density, family, made, climbed, generator)
     mean, factor, history = _ascended(density, rows, family, n_steps, n_samples, lr, generator)
     rows.whole = True
     return _judged(density, family, mean, factor, history, generator)
@@ -181,14 +200,11 @@ def _ascended(
         std = log_std.exp()
         moved = noise * std + (noise @ below.T if full else 0.0)
         log_p, slope = density.with_gradient(mean + moved)
-        elbo = float(log_p.mean() + log_std.sum() + d / 2 * (1 + LOG_2PI))
-        if not math.isfinite(elbo):
-            raise Diverged(f"the evidence lower bound is {elbo} at step {step}; give a smaller lr, or start elsewhere")
-        history.append(elbo)
+        history.append(_finite(float(log_p.mean() + log_std.sum() + d / 2 * (1 + LOG_2PI)), step))
         slopes = [slope.mean(0), (slope * noise).mean(0) * std + 1]
         if full:
             slopes.append(torch.tril(slope.T @ noise / n_samples, -1))
-        rate = lr * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / n_steps)))
+        rate = _rate(lr, step, n_steps)
         for value, g, (first, second) in zip(values, slopes, moments, strict=True):
             first.lerp_(g, 0.1)
             second.lerp_(g.square(), 0.001 if n_steps > 3000 else 0.01)
@@ -201,6 +217,66 @@ def _ascended(
     averaged = [total / n_summed for total in sums] if n_summed else values
     factor = torch.diag(averaged[1].exp()) + (averaged[2] if full else 0.0)
     return averaged[0], factor, np.array(history)
+
+
+def _finite(elbo: float, step: int) -> float:
+    if not math.isfinite(elbo):
+        raise Diverged(f"the evidence lower bound is {elbo} at step {step}; give a smaller lr, or start elsewhere")
+    return elbo
+
+
+def _rate(lr: float, step: int, n_steps: int) -> float:
+    return lr * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / n_steps)))
+
+
+def _climbed(
+    density: Density, rows: _Rows, made: LowRank | Flow, n_steps: int, n_samples: int, lr: float,
+    generator: torch.Generator,
+) -> np.ndarray:  # fmt: skip
+    """The bound at each step, while a family's parameters climb; they end as their mean over the last quarter."""
+    values = made.parameters()
+    for value in values:
+        value.requires_grad_()
+    optimizer = torch.optim.Adam(values, lr=lr, betas=(0.9, 0.99))
+    sums, n_summed, history = [torch.zeros_like(v) for v in values], 0, []
+    for step in range(n_steps):
+        rows.draw()
+        noise = torch.randn(n_samples, made.n_noise, generator=generator, dtype=torch.float64)
+        points, entropy = made.draw_with_entropy(noise)
+        log_p, slope = density.with_gradient(points.detach())
+        history.append(_finite(float(log_p.mean()) + float(entropy.detach()), step))
+        optimizer.zero_grad()
+        (-((slope * points).sum(1).mean() + entropy)).backward()
+        torch.nn.utils.clip_grad_norm_(values, 100.0)
+        optimizer.param_groups[0]["lr"] = _rate(lr, step, n_steps)
+        optimizer.step()
+        if step >= 0.75 * n_steps:
+            n_summed += 1
+            for total, value in zip(sums, values, strict=True):
+                total.add_(value.detach())
+    for total, value in zip(sums, values, strict=True):
+        value.requires_grad_(False)
+        if n_summed:
+            value.copy_(total / n_summed)
+    return np.array(history)
+
+
+def _described(
+    density: Density, family: str, made: LowRank | Flow, history: np.ndarray, generator: torch.Generator
+) -> Variational:
+    """The fit of a family by its own draws, as `_judged` does it for plain normals."""
+    noise = torch.randn(2000, made.n_noise, generator=generator, dtype=torch.float64)
+    points, log_q = made.draw_with_density(noise)
+    ratios = (density.value(points) - log_q).numpy()
+    bound = float(ratios.mean()), float(ratios.std(ddof=1) / math.sqrt(len(ratios)))
+    if isinstance(made, LowRank):
+        mean, factor = made.mean, torch.cat((torch.diag(made.log_std.exp()), made.ways), 1)
+        return Variational(density, family, mean.numpy(), factor.numpy(), history, bound, pareto_shape(ratios))
+    noise = torch.randn(10_000, made.n_noise, generator=generator, dtype=torch.float64)
+    many = made.draw(noise)
+    spread = torch.cov(many.T).reshape(density.size, density.size)
+    mean, factor = many.mean(0), torch.linalg.cholesky(spread)
+    return Variational(density, family, mean.numpy(), factor.numpy(), history, bound, pareto_shape(ratios), made)
 
 
 def _judged(
