@@ -39,7 +39,7 @@ def test_holes_cost_nothing():
     codes = sparse_codes(X * observed, ATOMS, alpha=0.2, observed=observed, n_steps=20_000, tol=1e-12)
     for i in range(3):
         seen = observed[i] > 0
-        lasso = Lasso(alpha=0.2 / int(seen.sum()), fit_intercept=False, max_iter=100_000, tol=1e-12)
+        lasso = Lasso(alpha=0.2 / int(seen.sum()), fit_intercept=False, max_iter=100_000, tol=1e-12, random_state=0)
         theirs = lasso.fit(ATOMS[:, seen].T.numpy(), X[i, seen].numpy()).coef_
         np.testing.assert_allclose(codes[i].numpy(), theirs, atol=1e-4)
 
