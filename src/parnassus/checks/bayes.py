@@ -142,6 +142,16 @@ def the_bound_of_a_low_rank_normal() -> float:
     return abs(found.final_elbo[0] - exact)
 
 
+@check("bayes-by-backprop", oracle="scipy", tolerance=1e-10)
+def a_prior_of_two_widths() -> float:
+    """The log density of a mixture of a narrow and a wide normal at 9 weights."""
+    from scipy.stats import norm
+
+    w = np.linspace(-2, 2, 9)
+    expected = np.log(0.3 * norm.pdf(w, scale=0.1) + 0.7 * norm.pdf(w, scale=2)).sum()
+    return abs(float(bayes.scale_mixture_log_prior(torch.from_numpy(w), share=0.3, narrow=0.1, wide=2.0)) - expected)
+
+
 @check("bayesian-neural-network", "mc-predictive", oracle="(closed form)", tolerance=0.25)
 def a_net_without_hidden_layer() -> float:
     """The spread of a linear net's answers by Hamiltonian Monte Carlo, relative to the exact posterior's."""

@@ -2,18 +2,15 @@
 
 import copy
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ..errors import SettingError
-from ..functional.bayes import kl_of_normals
 from ..registry import inference
 from ..sampling import Chains, sample
-from ..train.phase import Batch, Phase
+from ..train.phase import Batch
 from ..train.randomness import kept_random
 from .posterior import Batches, Kept, Posterior, whole_batch
 from .supervised import Supervised
@@ -27,55 +24,6 @@ class Map(Posterior):
 
     def draws(self, batch: Batch) -> Tensor:
         return self.inner.outputs(batch)[None]
-
-
-class MeanField(Posterior):
-    """Bayes by backpropagation: every weight is N(mu, softplus(rho)^2), learned by the evidence lower bound.
-
-    The net's own weights are mu. A step draws one set of weights for the whole batch.
-    """
-
-    def __init__(self, inner: Supervised, *, first_std: float, kl_weight: float, **common: object) -> None:
-        super().__init__(inner, **common)  # type: ignore[arg-type]
-        if not first_std > 0 or not kl_weight >= 0:
-            raise SettingError(f"first_std is above 0 and kl_weight not negative; got {first_std} and {kl_weight}")
-        start = math.log(math.expm1(first_std))
-        self.names = [name for name, _ in self.model.named_parameters()]
-        self.rho = nn.ParameterList([nn.Parameter(torch.full_like(p, start)) for p in self.model.parameters()])
-        self.kl_weight = kl_weight
-
-    def spreads(self) -> list[Tensor]:
-        """The standard deviation of every weight, parameter by parameter."""
-        return [F.softplus(rho) for rho in self.rho]
-
-    def kl(self) -> Tensor:
-        """KL(q || prior) over all weights."""
-        parts = zip(self.weights().values(), self.spreads(), strict=True)
-        each = [kl_of_normals(mu.flatten(), s.flatten(), 0.0, self.prior_std) for mu, s in parts]
-        return torch.stack(each).sum()
-
-    def bound(self, batch: Batch) -> Tensor:
-        """Minus the evidence lower bound a row, by one draw."""
-        drawn = {
-            name: mu + s * torch.randn_like(mu)
-            for (name, mu), s in zip(self.weights().items(), self.spreads(), strict=True)
-        }
-        nll = self.nll(self.said(drawn, batch), batch, self.log_noise)
-        return nll + self.kl_weight * self.kl() / max(self.n_training, 1)
-
-    def phases(self) -> Sequence[Phase]:
-        return [Phase("fit", self.bound, self.moved())]
-
-    def draws(self, batch: Batch) -> Tensor:
-        found, spreads = [], self.spreads()
-        for i in range(self.n_draws):
-            noise = torch.Generator().manual_seed(self.seed + i)
-            drawn = {
-                name: mu + s * torch.randn(mu.shape, generator=noise).to(mu)
-                for (name, mu), s in zip(self.weights().items(), spreads, strict=True)
-            }
-            found.append(self.said(drawn, batch))
-        return torch.stack(found)
 
 
 class Dropped(Posterior):
@@ -276,25 +224,6 @@ def map_inference(inner: Supervised, seed: int, *, prior_std: float = 1.0, noise
     Systems: map-estimation
     """
     return Map(inner, prior_std=prior_std, noise=noise, n_draws=2, seed=seed)
-
-
-@inference.register("classifier", "regressor", name="vi")
-def mean_field_inference(
-    inner: Supervised,
-    seed: int,
-    *,
-    prior_std: float = 1.0,
-    noise: float | None = None,
-    n_draws: int = 50,
-    first_std: float = 0.05,
-    kl_weight: float = 1.0,
-) -> Posterior:
-    """Bayes by backpropagation: independent normal weights, by the evidence lower bound with one draw a step.
-
-    Systems: bayes-by-backprop, bayesian-neural-network
-    """
-    common = {"prior_std": prior_std, "noise": noise, "n_draws": n_draws, "seed": seed}
-    return MeanField(inner, first_std=first_std, kl_weight=kl_weight, **common)
 
 
 @inference.register("classifier", "regressor", name="mc_dropout")

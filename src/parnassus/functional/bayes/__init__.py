@@ -28,6 +28,7 @@ from .variational import (
     mean_field_of_gaussian,
     normal_elbo,
 )
+from .weights import flipout_linear, local_linear, scale_mixture_log_prior
 
 __all__ = [
     "BackpropStep",
@@ -41,11 +42,13 @@ __all__ = [
     "bernoulli_posterior",
     "categorical_posterior",
     "evidence_maximum",
+    "flipout_linear",
     "gaussian_process",
     "grid_posterior",
     "kl_of_normals",
     "linear_kernel",
     "linear_posterior",
+    "local_linear",
     "log_posterior_density",
     "matern_kernel",
     "mean_field_of_gaussian",
@@ -56,4 +59,5 @@ __all__ = [
     "poisson_posterior",
     "posterior_table",
     "rbf_kernel",
+    "scale_mixture_log_prior",
 ]
