@@ -28,6 +28,13 @@ def test_a_tree_comes_back_as_it_was(tmp_path):
     assert back["nested"]["empty"].numel() == 0
 
 
+def test_what_is_written_over_a_file_does_not_change_what_was_loaded_from_it(tmp_path):
+    store.save(tmp_path / "a", TREE)
+    back = store.load(tmp_path / "a")
+    (tmp_path / "a").write_bytes(b"\0" * (tmp_path / "a").stat().st_size)
+    assert torch.equal(back["nested"]["weights"], TREE["nested"]["weights"])
+
+
 def test_equal_trees_give_equal_bytes(tmp_path):
     store.save(tmp_path / "a", TREE)
     store.save(tmp_path / "b", dict(reversed(TREE.items())))

@@ -79,7 +79,9 @@ def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, Any], dict[str
     try:
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}
-            found = {name: file.get_tensor(name) for name in file.keys()} if tensors else {}  # noqa: SIM118
+            names = file.keys() if tensors else ()
+            found = {name: file.get_tensor(name).clone() for name in names}  # else they would lie in the file itself,
+            # and whatever is written over it later would be their numbers
     except (SafetensorError, OSError, ValueError) as error:
         raise FileError(f"{path}: not a whole safetensors file ({error}); cut short, or of another kind") from error
     if KEY not in metadata:

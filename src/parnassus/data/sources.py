@@ -132,11 +132,11 @@ def open_table(path: Path, kind: str, target: Columns | None, *, memory: int) ->
             fingerprint(path),
             target,
         )
-    return open_chunks(path, kind, read, target)
+    return open_chunks(path, kind, read, target, memory=memory)
 
 
 def open_chunks(
-    path: Path, kind: str, read: Callable[[list[str] | None], Iterator[Any]], target: Columns | None
+    path: Path, kind: str, read: Callable[[list[str] | None], Iterator[Any]], target: Columns | None, *, memory: int
 ) -> Source:
     """A table that stays in its file; only the target is held."""
     import pandas as pd
@@ -147,7 +147,7 @@ def open_chunks(
     held = pd.concat(list(read(answers or names[:1])), ignore_index=True)
     check_rows(path, len(held))
     inputs = [name for name in names if name not in answers]
-    chunks = Chunks(lambda: read(inputs), len(held), names=inputs)
+    chunks = Chunks(lambda: read(inputs), len(held), names=inputs, memory=memory)
     y = None if target is None else held[target if isinstance(target, str) else answers]
     return Source(chunks, y, str(path), kind, names, fingerprint(path), target)
 
@@ -169,7 +169,7 @@ def parquet_reader(path: Path) -> Callable[[list[str] | None], Iterator[Any]]:
 
     def read(columns: list[str] | None) -> Iterator[Any]:
         try:
-            with pq.ParquetFile(path) as file:
+            with pq.ParquetFile(path, pre_buffer=False) as file:  # which would keep all row groups until the end
                 for batch in file.iter_batches(batch_size=CHUNK_ROWS, columns=columns):
                     yield batch.to_pandas()
         except (pyarrow.ArrowException, OSError) as error:

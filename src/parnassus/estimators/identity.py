@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from .base import Estimator
 
 SAMPLED, WHOLE = 4096, 32_000_000  # rows; bytes of encoded data up to which every row is read
+SAMPLED_OUTSIDE = 256  # rows of data that stay outside memory, each of which may be a picture to decode
 KEYED, MIXER = 1_000_000, np.uint64(0x9E3779B97F4A7C15)  # rows that are known again; an odd number of mixed bits
 
 
 def fingerprint(rows: Rows) -> str:
-    """A digest of the encoded rows and their number; of much data, of 4,096 rows spread evenly over them."""
-    n = len(rows) if rows.n_bytes <= WHOLE else SAMPLED
+    """A digest of the encoded rows and their number; of much data, of some rows spread evenly over them."""
+    parts = rows.parts if isinstance(rows, Joined) else (rows,)
+    outside = not all(part.n_bytes for part in parts)  # of memory: reading them all would be reading the data once more
+    n = SAMPLED_OUTSIDE if outside else len(rows) if rows.n_bytes <= WHOLE else SAMPLED
     index = torch.linspace(0, len(rows) - 1, min(n, len(rows)), dtype=torch.float64).round().long()
     digest = hashlib.blake2b(str(len(rows)).encode(), digest_size=16)
     for name, tensor in sorted(rows.take(index).items()):

@@ -30,7 +30,8 @@ def outputs_of(estimator: "Estimator", X: Any) -> Tensor:
     rows, device = codec.encode(X), device_under(objective)
     objective.eval()
     parts = []
-    with torch.inference_mode(), threads_for(objective, EVALUATED), kept_random(device, estimator.seed, "use"):
+    most = min(len(rows), EVALUATED)
+    with torch.inference_mode(), threads_for(objective, most), kept_random(device, estimator.seed, "use"):
         for taken in batches_of(rows, torch.arange(len(rows)), cuts_of(len(rows), EVALUATED)):
             batch = codec.prepare({k: t.to(device) for k, t in taken.items()}, estimator.view_)
             parts.append(objective.outputs(batch).float().cpu())

@@ -69,10 +69,13 @@ LOWER_IS_BETTER = {
     "log_loss",
     "mae",
     "mape",
+    "mase",
     "mse",
     "msle",
+    "pinball",
     "rank_error",
     "rmse",
+    "smape",
 }
 
 

@@ -145,7 +145,7 @@ class SoftmaxCrossEntropy(Loss):
         compiled = _compiled() if _few(outputs) else None
         if compiled is not None:
             slope = torch.empty_like(outputs)
-            return compiled(outputs, y, slope), slope
+            return compiled(outputs, y.contiguous(), slope), slope
         by_class = outputs.stride(0) == 1 and outputs.device.type == "cpu"
         logp = outputs.t().log_softmax(0).t() if by_class else outputs.log_softmax(1)
         loss, total = _nll(logp, y, None, _MEAN, IGNORED)

@@ -1,0 +1,94 @@
+"""Tables larger than memory: what is read, in which order, and how much of it is held."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import parnassus as pn
+from parnassus.data import chunks
+from parnassus.data.chunks import Spilled, mapped_array
+from parnassus.data.rows import Dense, Joined, Stream
+from parnassus.data.sources import open_source
+from parnassus.estimators.identity import fingerprint
+
+pa = pytest.importorskip("pyarrow", reason="the extra 'parquet' is not installed")
+
+
+def spilled(n: int, memory: int | None) -> Spilled:
+    array = mapped_array((n, 4), np.dtype(np.float32))
+    array[:] = np.arange(n * 4).reshape(n, 4)
+    return Spilled({"x": array}, memory=memory)
+
+
+def epoch(rows: Spilled, seed: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return rows.arranged(torch.randperm(len(rows), generator=generator), 10, generator)
+
+
+def small(monkeypatch) -> None:
+    monkeypatch.setattr(chunks, "STRETCH", 160)  # ten rows of sixteen bytes
+    monkeypatch.setattr(chunks, "LEAST_POOL", 1)
+
+
+def test_rows_beyond_memory_are_shuffled_in_pools_that_fit_and_each_comes_once(monkeypatch):
+    small(monkeypatch)
+    rows = spilled(1_003, memory=2 * 160 * 5)
+    assert epoch(rows, 0).sort().values.tolist() == list(range(1_003))
+    rows = spilled(1_000, memory=2 * 160 * 5)
+    order = epoch(rows, 0)
+    assert order.sort().values.tolist() == list(range(1_000))
+    for pool in order.split(50):
+        assert len(set((pool // 10).tolist())) == 5
+    assert not torch.equal(order, epoch(rows, 1))
+    assert torch.equal(order, epoch(rows, 0))
+    assert torch.equal(rows.take(order)["x"][:, 0], order * 4.0)
+
+
+@pytest.mark.parametrize("memory", [None, 100_000])
+def test_rows_that_memory_holds_keep_the_order_they_are_given(memory, monkeypatch):
+    small(monkeypatch)
+    rows = spilled(300, memory)
+    order = torch.randperm(300, generator=torch.Generator().manual_seed(3))
+    assert torch.equal(rows.arranged(order, 10, torch.Generator()), order)
+
+
+def test_a_net_learns_from_pools_as_well_as_from_memory(tmp_path, monkeypatch):
+    draw = np.random.default_rng(0)
+    frame = pd.DataFrame(draw.normal(size=(3_000, 4)), columns=list("abcd"))
+    frame["y"] = frame["a"] - 2 * frame["b"]
+    frame.to_parquet(tmp_path / "rows.parquet")
+    monkeypatch.setattr(chunks, "LEAST_POOL", 1)
+    monkeypatch.setattr(chunks, "STRETCH", 1_600)
+    pooled = pn.Regressor("mlp", epochs=5, memory=8_000).fit(tmp_path / "rows.parquet", target="y")
+    again = pn.Regressor("mlp", epochs=5, memory=8_000).fit(tmp_path / "rows.parquet", target="y")
+    held = pn.Regressor("mlp", epochs=5).fit(tmp_path / "rows.parquet", target="y")
+    assert pooled.score(frame, target="y") > held.score(frame, target="y") - 0.02 > 0.9
+    np.testing.assert_array_equal(pooled.predict(frame[:5]), again.predict(frame[:5]))
+
+
+def test_a_pass_over_parquet_holds_a_few_row_groups_and_not_the_file(tmp_path):
+    import pyarrow.parquet as pq
+
+    path, group = tmp_path / "rows.parquet", 20_000
+    table = pa.table({"x": np.random.default_rng(0).normal(size=group), "y": np.arange(group)})
+    with pq.ParquetWriter(path, table.schema, compression="none") as writer:
+        for _ in range(60):
+            writer.write_table(table)
+    del table
+    before, most = pa.total_allocated_bytes(), 0
+    for _ in open_source(path, target="y", memory=100).X:
+        most = max(most, pa.total_allocated_bytes() - before)
+    assert 0 < most < path.stat().st_size / 4
+
+
+def test_a_fingerprint_reads_few_of_the_rows_that_stay_outside_memory():
+    asked: list[int] = []
+
+    def encode(part: list) -> Dense:
+        asked.extend(part)
+        return Dense(x=torch.tensor(part)[:, None].float())
+
+    rows = Joined(Stream(range(100_000), encode), Dense(y=torch.zeros(100_000)))
+    assert len(fingerprint(rows)) == 32
+    assert len(asked) <= 256
