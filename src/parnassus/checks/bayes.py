@@ -5,7 +5,7 @@ import torch
 
 from ..functional import bayes
 from ..functional.mcmc import leapfrog, transition_matrix
-from ..sampling import bulk_ess, fit_variational, pareto_smoothed, sample, split_rhat, tail_ess
+from ..sampling import bulk_ess, examples, fit_variational, pareto_smoothed, sample, split_rhat, tail_ess
 from . import check
 
 
@@ -140,6 +140,15 @@ def the_bound_of_a_low_rank_normal() -> float:
     )
     exact = 1.5 * np.log(2 * np.pi) + 0.5 * float(covariance.logdet())
     return abs(found.final_elbo[0] - exact)
+
+
+@check("hamiltonian-monte-carlo", oracle="(published)", tolerance=0.45)
+def moments_of_eight_schools() -> float:
+    """Means and deviations of mu and tau, from posteriordb's."""
+    found = sample(examples.eight_schools, examples.schools_start(), method="hmc", n_draws=1500, n_warmup=500, seed=2)
+    ours = {"mu": found["mu"], "tau": np.exp(found["log_tau"])}
+    pairs = [(ours[name], moments) for name, moments in examples.SCHOOLS.items()]
+    return float(max(max(abs(v.mean() - mean), abs(v.std() - sd)) for v, (mean, sd) in pairs))
 
 
 @check("bayes-by-backprop", oracle="scipy", tolerance=1e-10)

@@ -1,5 +1,6 @@
 """Draws from any log density, and whether they can be believed; densities fitted to it."""
 
+from .calibration import Calibration, simulation_ranks
 from .chains import Chains
 from .diagnostics import (
     autocorrelation,
@@ -15,6 +16,7 @@ from .run import sample
 from .variational import Variational, fit_variational
 
 __all__ = [
+    "Calibration",
     "Chains",
     "Variational",
     "autocorrelation",
@@ -26,6 +28,7 @@ __all__ = [
     "pareto_shape",
     "pareto_smoothed",
     "sample",
+    "simulation_ranks",
     "split_rhat",
     "tail_ess",
 ]
