@@ -38,6 +38,7 @@ def test_a_card_is_judged_on_the_rows_that_are_given(run, capsys):
     assert main(["export", str(run / "run"), str(run / "rows.csv"), "--to", "card"]) == 0
     card = (run / "run" / "card.md").read_text()
     assert "On 60 rows (rows.csv)" in card
+    assert f"parnassus train classifier --config {run}/run/config.toml" in card
     assert main(["export", str(run / "run"), "--to", "card", "-o", str(run / "bare.md")]) == 0
     assert "Not measured" in (run / "bare.md").read_text()
 

@@ -1,5 +1,6 @@
 """`parnassus export`: a trained model as a file that runs elsewhere, or its card."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -36,7 +37,10 @@ def export(
     beside = Path(model) if Path(model).is_dir() else Path(model).parent
     path = out or beside / ENDINGS[to]
     if to == "card":
-        card(console, estimator, path, examples, data, str(configuration.get("data", "the data")))
+        config = shlex.quote(str(beside / "config.toml"))
+        task = str(configuration.get("task", "")).replace("_", "-")
+        again = f"parnassus train {task} --config {config} --out ..." if configuration else None
+        card(console, estimator, path, examples, data, str(configuration.get("data", "the data")), again)
         return 0
     from ..export import to_onnx, to_program
 
@@ -47,11 +51,13 @@ def export(
     return 0
 
 
-def card(console: Console, estimator: Any, path: Path, examples: Any, data: str | None, learned: str) -> None:
+def card(
+    console: Console, estimator: Any, path: Path, examples: Any, data: str | None, learned: str, again: str | None
+) -> None:
     """The card, judged on the data that were given, if any."""
     from ..export import write_card
 
     given = {"X": examples.X, "y": examples.y} if examples is not None else {}
-    evaluation = write_card(estimator, path, data=Path(data or learned).name, **given)
+    evaluation = write_card(estimator, path, data=Path(data or learned).name, command=again, **given)
     console.say(f"wrote {path}" + ("" if evaluation else "; name rows with answers to have the model judged on it"))
     console.result({"path": str(path), "metrics": evaluation.to_dict()["metrics"] if evaluation else None})

@@ -66,12 +66,13 @@ def about(estimator: "Estimator", data: str, meant_for: str) -> list[str]:
     told = estimator.data_
     n = sum(p.numel() for p in estimator.objective_.parameters())
     task = estimator.task.replace("_", " ")
+    name = getattr(estimator.model, "name", estimator.model_name)
     lines = [
-        f"# {task.capitalize()}: {estimator.model_name}",
+        f"# {task.capitalize()}: {name}",
         "",
         f"- Made with Parnassus {versions()['parnassus']} on {datetime.now(UTC):%Y-%m-%d}.",
         f"- Meant for: {meant_for or '(say here what it is to be used for, and by whom)'}",
-        f"- Model: {estimator.model_name}, {n:,} parameters, {len(estimator.history_)} epochs, seed {estimator.seed}.",
+        f"- Model: {name}, {n:,} parameters, {len(estimator.history_)} epochs, seed {estimator.seed}.",
         f"- Takes: {taken(estimator)}",
         f"- Learned from: {told['n_rows']:,} rows of {data}; fingerprint `{told['fingerprint']}`.",
     ]
