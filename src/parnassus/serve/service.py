@@ -28,7 +28,8 @@ class Service:
     def __init__(self, estimator: Any, settings: Settings, version: str = "memory") -> None:
         self.estimator, self.version = estimator, version
         self.task = getattr(estimator, "task", type(estimator).__name__.lower())
-        self.model = str(getattr(estimator, "model_name", type(estimator).__name__))
+        named = getattr(getattr(estimator, "model", None), "name", None)  # of a spec its name, without its options
+        self.model = str(named or getattr(estimator, "model_name", type(estimator).__name__))
         self.input, (self._answer, self.answer_schema) = parts_of(estimator, settings)
         self.explain = explainer_of(estimator, self.input, self.answer)
         self.single = False
