@@ -84,6 +84,8 @@ class Estimator(Settings):
     device : "auto", "cpu", "cuda", "mps"; under `torchrun`, "auto" and "cuda" are each process's own CUDA device.
     deterministic : under `torchrun`, draw noise and dropout for the whole batch and cut it, so that any number of
         processes gives the weights of one, to rounding; else each draws its own, which costs less.
+    strategy : under `torchrun`, "data" keeps all weights on every process; "fsdp" divides weights, gradients and
+        optimizer states among them; "fsdp_offload" also keeps them in the CPU's memory while a GPU computes.
     seed : of weights, order, dropout and everything drawn; equal seeds give equal weights.
     out : a folder for the run: log.csv, TensorBoard events, checkpoints.
     checkpoint_every : steps between checkpoints, beside the one at each epoch's end.
@@ -133,6 +135,7 @@ class Estimator(Settings):
         memory: int | None = None,
         device: str = "auto",
         deterministic: bool = False,
+        strategy: str = "data",
         seed: int = 0,
         out: str | None = None,
         checkpoint_every: int | None = None,
@@ -149,7 +152,7 @@ class Estimator(Settings):
         self.init, self.regularizers, self.codec, self.view = init, regularizers, codec, view
         self.average, self.inference, self.precision = average, inference, precision
         self.memory, self.device, self.deterministic, self.seed, self.out = memory, device, deterministic, seed, out
-        self.checkpoint_every, self.resume, self.progress = checkpoint_every, resume, progress
+        self.checkpoint_every, self.resume, self.progress, self.strategy = checkpoint_every, resume, progress, strategy
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         """Name the task; write the shared settings into the signature of a constructor that takes `**training`."""
@@ -186,16 +189,17 @@ class Estimator(Settings):
         name = getattr(examples.source, "target", None) or examples.target
         return Ready(rows, watched, held, device, target=name)
 
-    def _trainer(self, ready: Ready, regularizers: Sequence[Regularizer] = ()) -> Trainer:
+    def _trainer(self, ready: Ready, regularizers: Sequence[Regularizer] = (), *, strategy: str = "data") -> Trainer:
         """A trainer at step 0."""
-        batches = partial(prepare, self, ready.device)
-        return trainer_of(self, self.objective_, batches, len(ready.rows), ready.device, regularizers=regularizers)
+        batches, n_rows = partial(prepare, self, ready.device), len(ready.rows)
+        more: dict[str, Any] = {"regularizers": regularizers, "strategy": strategy}
+        return trainer_of(self, self.objective_, batches, n_rows, ready.device, **more)
 
     def _train(self, ready: Ready) -> Self:
         """Phases until the end."""
         started = time.perf_counter()
         with unfitted_on_error(self), regularized(self, self.objective_) as held_back:
-            trainer = self._trainer(ready, held_back)
+            trainer = self._trainer(ready, held_back, strategy=self.strategy)
             resume_from(self, trainer, self.data_)
             with threads_for(self.objective_, trainer.window):
                 trainer.fit(
@@ -242,10 +246,8 @@ class Estimator(Settings):
         self.data_ = {"fingerprint": fingerprint(rows), "n_rows": len(rows)}
 
     def _settle(self, trainer: Trainer, held: Examples | None) -> None:
-        self.history_ = trainer.history
+        self.history_, self.n_steps_, self.interrupted_ = trainer.history, trainer.step, trainer.interrupted
         self.best_epoch_ = trainer.best["epoch"] if trainer.best else None
-        self.interrupted_ = trainer.interrupted
-        self.n_steps_ = trainer.step
         self.versions_ = versions()
         self.held_ = held
 

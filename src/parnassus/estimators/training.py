@@ -30,6 +30,7 @@ from ..train.plan import Plan
 from ..train.randomness import seed_of
 from ..train.record import LISTENERS, Log, Progress, Record, Several
 from ..train.regularizers import Regularizer
+from ..train.strategies import WHOLE, check_strategy, strategy_of
 from ..train.trainer import Trainer
 from .intake import Examples
 from .regularization import settle_penalties
@@ -75,6 +76,7 @@ KINDS: dict[str, tuple[tuple[type, ...], str]] = {  # of settings that no part o
 
 def check_settings(estimator: "Estimator") -> None:
     """Refuses settings of another kind; the plan, the specs and the device refuse their own values."""
+    check_strategy(estimator.strategy)
     for name, (kinds, words) in KINDS.items():
         value = getattr(estimator, name)
         taken = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
@@ -142,11 +144,13 @@ def trainer_of(
     device: torch.device,
     *,
     regularizers: Sequence[Regularizer] = (),
+    strategy: str = "data",
 ) -> Trainer:
     """A trainer for the objective, ready at step 0."""
     chosen, by_phase = optimizers_of(estimator, [p.name for p in objective.phases()])
     plan = plan_of(estimator, objective, n_rows)
     refuse_lone_rows(objective, plan, n_rows)
+    ranks = join(device)
     trainer = Trainer(
         objective,
         prepare,
@@ -157,8 +161,9 @@ def trainer_of(
         n_rows=n_rows,
         device=device,
         regularizers=regularizers,
-        ranks=join(device),
+        ranks=ranks,
         deterministic=estimator.deterministic,
+        strategy=strategy_of(strategy, ranks, device, plan.precision),
     )
     say_undivided(trainer, estimator.model)
     settle_penalties(trainer)
@@ -256,24 +261,34 @@ def largest_product(module: nn.Module) -> float:
 
 def record_of(estimator: "Estimator", identity: dict[str, Any]) -> Record:
     """The progress line, and a run folder's log and checkpoint where `out` names one; the first rank's alone."""
+    checkpoint = None if estimator.out is None else checkpoint_of(estimator, Path(estimator.out), identity)
     if not is_first():
-        return Record()
+        return checkpoint if checkpoint is not None and estimator.strategy != "data" else Record()
     if estimator.progress is False or (estimator.progress is None and not Progress().terminal):
         records: list[Record] = []
     else:
         records = [Progress(always=estimator.progress is True)]
-    if estimator.out is not None:
-        path = checkpoint_path(estimator.out)
-        for torn in path.parent.glob("*.part"):  # what a run left that was killed while it wrote
-            torn.unlink(missing_ok=True)
-
-        def write(state: dict[str, Any]) -> None:
-            with kept_previous(path):
-                store.save(path, {"trainer": state, "data": identity})
-
+    if estimator.out is not None and checkpoint is not None:
         folder = Path(estimator.out)
-        records += [Alone(folder), Log(folder), Checkpoint(write, every=estimator.checkpoint_every)]
+        records += [Alone(folder), Log(folder), checkpoint]
     return Several(*records, *LISTENERS.get())
+
+
+def checkpoint_of(estimator: "Estimator", out: Path, identity: dict[str, Any]) -> Record:
+    """What writes checkpoints: in one file, or, where weights may be divided, in one of each rank's."""
+    path, every = checkpoint_path(out), estimator.checkpoint_every
+    if estimator.strategy != "data":
+        from ..train.sharded_checkpoint import ShardedCheckpoint
+
+        return ShardedCheckpoint(path.parent, identity, every=every)
+    for torn in path.parent.glob("*.part") if is_first() else ():  # what a run left that was killed while it wrote
+        torn.unlink(missing_ok=True)
+
+    def write(state: dict[str, Any]) -> None:
+        with kept_previous(path):
+            store.save(path, {"trainer": state, "data": identity})
+
+    return Checkpoint(write, every=every)
 
 
 def checkpoint_path(out: str | os.PathLike) -> Path:
@@ -319,7 +334,17 @@ def resume_from(estimator: "Estimator", trainer: Trainer, identity: dict[str, An
     if estimator.out is None:
         raise SettingError("resume=True goes on with the run in a folder; name it by out=")
     path = checkpoint_path(estimator.out)
+    if estimator.strategy != "data" or (path.parent / "last").is_dir():
+        from ..train.sharded_checkpoint import read
+
+        if read(path.parent, trainer, identity):
+            return
     state = last_whole(path)
+    if state is not None and trainer.strategy is not WHOLE:
+        raise SettingError(
+            f"{path}: this checkpoint was written with strategy='data'; resume with that, or start anew in another "
+            f"folder"
+        )
     if state is None:
         return
     if state["data"] != identity:

@@ -96,7 +96,7 @@ class PhaseClosure(Closure):
         loss = self._of_all_ranks() if self.shared else fill(self)
         for regularizer in trainer.regularizers:
             regularizer.gradient(self.blocks)
-        clip(self.blocks, norm=trainer.plan.clip_norm, value=trainer.plan.clip_value)
+        self._clip()
         return loss
 
     def fill(self) -> Tensor:
@@ -208,6 +208,9 @@ class PhaseClosure(Closure):
             return loss
         loss, self.total = self.trainer.shards.mean(loss, sum(self.shares), vectors)
         return loss
+
+    def _clip(self) -> None:
+        clip(self.blocks, norm=self.trainer.plan.clip_norm, value=self.trainer.plan.clip_value)
 
     def _penalised(self) -> bool:
         if not self.trainer.regularizers:

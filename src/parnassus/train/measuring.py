@@ -58,3 +58,8 @@ def means_over(
     if shards.divided:
         sums, total = shards.totals(sums, total)
     return {k: float(v / total) for k, v in sums.items()}
+
+
+def numbers_in(objective: Objective) -> int:
+    """How many numbers an objective's state holds."""
+    return sum(t.numel() for t in objective.state_dict().values())

@@ -56,6 +56,7 @@ class Objective(nn.Module):
     full_batch = False
     probabilistic = True  # whether outputs are logits or the like, of which a target makes probabilities
     epochs: int | None = None  # how many are enough, where the rule ends by itself: one for the normal equation
+    second_order = False  # whether losses hold gradients of the net, which are then differentiated once more
     n_training = 0  # rows of the training, told before it begins
     finished = False  # whether the rule has come to its end (EM that no longer gains); read at each epoch's end
 

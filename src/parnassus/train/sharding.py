@@ -62,7 +62,7 @@ class Shards:
         example = rows.take(torch.arange(min(8, len(rows))))
         sums = {k: f"{float(t.double().sum()):.6g}" for k, t in example.items()}  # roundings differ by machine
         self.ranks.agree(data=(len(rows), sums), settings=trainer.identity, step=trainer.step)
-        self.share(trainer.distinct)
+        trainer.strategy.share(self, trainer.distinct)
         if self.divided and "lengths" in example and norms_of(self.objective):
             self.sliced = True  # norms would see other padding where rows are padded apart
 
@@ -161,9 +161,10 @@ class Shards:
                 vector.copy_(torch.where(own.to(vector.device) > 0, vector, 0))
         sums = torch.stack([told, own])
         self.ranks.add(sums, *vectors)
+        total = torch.where(sums[1] > 0, sums[1], 1)  # where no row of the window weighs anything, nothing moves
         for vector in vectors:
-            vector.div_(sums[1].to(vector.device))
-        return (sums[0] / sums[1]).to(loss.device, loss.dtype), sums[1]
+            vector.div_(total.to(vector.device))
+        return (sums[0] / total).to(loss.device, loss.dtype), sums[1]
 
     def totals(self, sums: dict[str, Any], total: Any) -> tuple[dict[str, float], float]:
         """Sums by name over all ranks, and what they are sums over."""

@@ -16,19 +16,19 @@ from ..data.rows import Rows
 from ..data.rows import batches as batches_of
 from ..errors import Diverged, SettingError
 from ..registry import Spec
-from .blocks import averages_in_place, blocks_of
+from .blocks import averages_in_place
 from .checkpoint import check_same, identity_of, restore, state_of
-from .closure import PhaseClosure
 from .diagnosis import explain
 from .distributed import ALONE, Ranks
 from .interrupt import deferred_interrupt
-from .measuring import means_over, watch
+from .measuring import means_over, numbers_in, watch
 from .phase import Batch, Objective, Phase
 from .plan import Plan
 from .randomness import kept_random, seed_device, seed_of, step_seed
 from .record import Losses, Record
 from .schedules import Schedule
 from .sharding import Shards, divisible
+from .strategies import WHOLE, Strategy
 from .timetable import Timetable, cuts_of
 
 if TYPE_CHECKING:
@@ -86,11 +86,12 @@ class Trainer:
         regularizers: Sequence["Regularizer"] = (),
         ranks: Ranks = ALONE,
         deterministic: bool = False,
+        strategy: Strategy = WHOLE,
     ) -> None:
         self.objective, self.prepare, self.plan, self.n_rows = objective, prepare, plan, n_rows
-        self.device, self.regularizers = torch.device(device), list(regularizers)
+        self.device, self.regularizers, self.strategy = torch.device(device), list(regularizers), strategy
         self.rows: Rows
-        self.phases: list[Phase] = list(objective.phases())
+        self.phases: list[Phase] = strategy.phases(objective)
         self.players = {p.name: [q for q in p.params if q.requires_grad] for p in self.phases}
         self.specs = {p.name: optimizer_for(p, optimizer, by_phase or {}) for p in self.phases if self.players[p.name]}
         decays = any(spec.get_params().get("weight_decay") for spec in self.specs.values())
@@ -103,9 +104,9 @@ class Trainer:
             device=self.device,
             deterministic=deterministic,
         )
-        self.blocks = blocks_of(self.players, decays=decays, rates=rates)
+        self.blocks = strategy.blocks(self.players, decays=decays, rates=rates)
         self.distinct = list({id(b): b for blocks in self.blocks.values() for b in blocks}.values())
-        self.optimizers = {name: spec.make(self.blocks[name]) for name, spec in self.specs.items()}
+        self.optimizers = strategy.optimizers(self.specs, self.blocks, self.regularizers)
         refuse_idle(schedule, self.optimizers)
         for block in self.distinct if plan.average else ():
             block.average = block.values.clone()
@@ -202,7 +203,7 @@ class Trainer:
         self.shards.begin(self, rows)
 
     def _remember(self) -> None:
-        if sum(t.numel() for t in self.objective.state_dict().values()) <= SNAPSHOT_LIMIT:
+        if self.strategy.remembers and numbers_in(self.objective) <= SNAPSHOT_LIMIT:
             self._epoch_start = self.state_dict()
 
     def train_step(self, window: list[Batch]) -> None:
@@ -236,7 +237,7 @@ class Trainer:
             shares = self.shards.counted(counts, sizes)
         if phase.name in self.optimizers:
             mover = self.optimizers[phase.name]
-            closure = PhaseClosure(self, phase, batches, shares, repeats=mover.repeats, sizes=sizes)
+            closure = self.strategy.closure(self, phase, batches, shares, repeats=mover.repeats, sizes=sizes)
             loss = mover.step(closure, self.schedule(self.step / self.steps))
             counts = counts if closure.total is None else [closure.total]
             for regularizer in self.regularizers:
@@ -302,8 +303,7 @@ class Trainer:
                 block.values.copy_(block.average)
         if self.best and (self.plan.patience or self.interrupted):
             self.objective.load_state_dict(self.best["state"])
-        for block in self.distinct:
-            block.release()
+        self.strategy.end(self.objective, self.distinct)
         self._epoch_start = self._held = None
         self.objective.eval()
         return self

@@ -17,13 +17,14 @@ class Optimizer:
     """Moves blocks; a subclass says by `state_names` what it keeps for each block, and how one block moves.
 
     `repeats` says that a step calls its closure more than once and must find one function; `scheduled`, that the
-    factor of a schedule changes what a step does. Fused rules replace `move`, others `rule`, and those that do more
-    than one gradient a step replace `step`.
+    factor of a schedule changes what a step does; `elementwise`, that each value moves by itself. Fused rules replace
+    `move`, others `rule`, and those that do more than one gradient a step replace `step`.
     """
 
     state_names: tuple[str, ...] = ()
     repeats: ClassVar[bool] = False
     scheduled: ClassVar[bool] = True
+    elementwise: ClassVar[bool] = True
     name: str = ""
 
     def __init__(self, blocks: Sequence[Block], *, lr: float, weight_decay: float = 0.0) -> None:

@@ -102,6 +102,7 @@ class PerCoordinate(Optimizer):
     """
 
     name = "per_coordinate"
+    elementwise = False  # its rates are numbered by all values
 
     def __init__(self, blocks: Sequence[Block], *, rates: tuple[float, ...]) -> None:
         super().__init__(blocks, lr=1.0)
