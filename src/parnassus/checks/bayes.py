@@ -1,11 +1,23 @@
 """Bayesian inference against scikit-learn and arviz, and against posteriors that can be written down."""
 
+from typing import Any
+
 import numpy as np
 import torch
 
 from ..functional import bayes
 from ..functional.mcmc import leapfrog, transition_matrix
-from ..sampling import bulk_ess, examples, fit_variational, pareto_smoothed, sample, split_rhat, tail_ess
+from ..sampling import (
+    BayesianNetwork,
+    bulk_ess,
+    examples,
+    fit_variational,
+    minimize,
+    pareto_smoothed,
+    sample,
+    split_rhat,
+    tail_ess,
+)
 from . import check
 
 
@@ -149,6 +161,29 @@ def moments_of_eight_schools() -> float:
     ours = {"mu": found["mu"], "tau": np.exp(found["log_tau"])}
     pairs = [(ours[name], moments) for name, moments in examples.SCHOOLS.items()]
     return float(max(max(abs(v.mean() - mean), abs(v.std() - sd)) for v, (mean, sd) in pairs))
+
+
+@check("bayes-rule", oracle="(closed form)", tolerance=1e-12)
+def a_network_of_discrete_tables() -> float:
+    """p(rain | wet grass) by elimination, against the sum over all states."""
+    tables: dict[str, Any] = {"rain": [0.8, 0.2], "hose": [[0.6, 0.4], [0.99, 0.01]],
+              "wet": [[[1.0, 0.0], [0.1, 0.9]], [[0.2, 0.8], [0.01, 0.99]]]}  # fmt: skip
+    parents: dict[str, list[str]] = {"rain": [], "hose": ["rain"], "wet": ["rain", "hose"]}
+    network = BayesianNetwork(parents, states={k: [0, 1] for k in parents}, tables=tables)
+    sums = [sum(tables["rain"][r] * tables["hose"][r][h] * tables["wet"][r][h][1] for h in (0, 1)) for r in (0, 1)]
+    return abs(network.query("rain", {"wet": 1})[1] - sums[1] / sum(sums))
+
+
+@check("gaussian-process", oracle="(published)", tolerance=0.05)
+def the_minimum_of_branin() -> float:
+    """How far 30 evaluations by expected improvement stay above Branin's minimum, 0.397887."""
+
+    def branin(p: dict[str, float]) -> float:
+        x, y = p["x"], p["y"]
+        first = y - 5.1 / (4 * np.pi**2) * x**2 + 5 / np.pi * x - 6
+        return float(first**2 + 10 * (1 - 1 / (8 * np.pi)) * np.cos(x) + 10)
+
+    return minimize(branin, {"x": (-5, 10), "y": (0, 15)}, n_evaluations=30).value - 0.397887
 
 
 @check("bayes-by-backprop", oracle="scipy", tolerance=1e-10)

@@ -29,7 +29,7 @@ OWN_FLAGS: dict[str, tuple[Any, Any, str]] = {
     "metric": (tuple[str, ...], (), "what is made better, latency and size among it; again for a second"),
     "folds": (str, "0.25", "a share to judge trials on, or a count of folds"),
     "outer": (int | None, None, "outer folds, which judge the search on rows that it never sees"),
-    "sampler": (str, "tpe", "tpe, random, nsga2 or cmaes"),
+    "sampler": (str, "tpe", "tpe, random, nsga2, cmaes or process"),
     "pruner": (str, "median", "median, halving, hyperband or none"),
     "storage": (str | None, None, "where trials are kept, such as sqlite:///trials.db; without it, in the run"),
     "workers": (int, 1, "processes that share the trials"),

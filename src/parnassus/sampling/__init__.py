@@ -11,13 +11,17 @@ from .diagnostics import (
     split_rhat,
     tail_ess,
 )
+from .minimum import Minimum, minimize
+from .networks import BayesianNetwork
 from .pareto import pareto_shape, pareto_smoothed
 from .run import sample
 from .variational import Variational, fit_variational
 
 __all__ = [
+    "BayesianNetwork",
     "Calibration",
     "Chains",
+    "Minimum",
     "Variational",
     "autocorrelation",
     "bulk_ess",
@@ -25,6 +29,7 @@ __all__ = [
     "fit_variational",
     "mcse",
     "mean_ess",
+    "minimize",
     "pareto_shape",
     "pareto_smoothed",
     "sample",

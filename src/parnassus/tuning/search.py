@@ -94,7 +94,7 @@ def tune(
     groups, time, stratify : as in `cross_validate`.
     outer : outer folds: the whole search is made again on the training part of each, and its best is judged on rows
         that no part of that search has seen.
-    sampler : "tpe", "random", "nsga2", "cmaes", or one of Optuna's.
+    sampler : "tpe", "random", "nsga2", "cmaes", "process" (a Gaussian process), or one of Optuna's.
     pruner : "median" ends trials that are behind the others' median at an epoch, "halving", "hyperband", "none".
     storage : where trials are kept: "sqlite:///trials.db", a path to a journal, or Optuna's own object; None takes
         `trials.log` in `out`, or memory. Several processes or machines may share one, with resume=True.

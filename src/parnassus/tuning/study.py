@@ -17,10 +17,11 @@ from ..errors import DataError, FileError, ParnassusError, SettingError, did_you
 from ..imports import imported
 from ..train.randomness import seed_of
 from .courses import COSTS, Course, SeriesCourse
+from .process import process_sampler
 from .space import Space, drawn
 
 PRUNERS = ("median", "halving", "hyperband", "none")
-SAMPLERS = ("tpe", "random", "nsga2", "cmaes")
+SAMPLERS = ("tpe", "random", "nsga2", "cmaes", "process")
 WHY, MEASURES, SECONDS, EPOCHS = "why", "measures", "seconds", "epochs"  # what is kept beside a trial's values
 TELLING = ("loss", "class_weight", "loss__")  # settings that make losses of two trials incomparable
 
@@ -125,6 +126,8 @@ def sampler_of(order: Order, seed: int) -> Any:
     if not isinstance(order.sampler, str):
         return order.sampler
     samplers = optuna().samplers
+    if order.sampler == "process":
+        return process_sampler(seed, n_metrics=len(order.metrics))
     made = {"tpe": "TPESampler", "random": "RandomSampler", "nsga2": "NSGAIISampler", "cmaes": "CmaEsSampler"}
     if order.sampler not in made:
         raise SettingError(f"unknown sampler {order.sampler!r}; {did_you_mean(order.sampler, SAMPLERS)}")
