@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from .threads import one_thread
+
 CHECKED = 20  # steps between looks at whether codes still move
 
 
@@ -29,6 +31,7 @@ def sparse_cost(x: Tensor, codes: Tensor, atoms: Tensor, *, alpha: float, observ
     return 0.5 * gap.square().sum(1) + alpha * codes.abs().sum(1)
 
 
+@one_thread()
 def sparse_codes(
     x: Tensor, atoms: Tensor, *, alpha: float, observed: Tensor | None = None, n_steps: int = 1000, tol: float = 1e-7
 ) -> Tensor:
@@ -48,10 +51,15 @@ def sparse_codes(
     codes = x.new_zeros(len(x), len(atoms))
     ahead, t = codes, x.new_ones(len(x), 1)
     tol = max(tol, 16 * torch.finfo(x.dtype).eps)
+    pulled, alike = x @ atoms.T, atoms @ atoms.T
+    small = observed is None and len(atoms) <= 2 * x.shape[1]  # one product a step in place of two
     for step in range(n_steps):
-        gap = ahead @ atoms - x
-        gap = gap if observed is None else gap * observed
-        fresh = shrunk(ahead - gap @ atoms.T / bound, alpha / bound)
+        if small:
+            slope = ahead @ alike - pulled
+        else:
+            gap = ahead @ atoms - x
+            slope = (gap if observed is None else gap * observed) @ atoms.T
+        fresh = shrunk(ahead - slope / bound, alpha / bound)
         turned = ((ahead - fresh) * (fresh - codes)).sum(1, keepdim=True) > 0
         t = torch.where(turned, 1.0, t)
         later = (1 + (1 + 4 * t.square()).sqrt()) / 2
