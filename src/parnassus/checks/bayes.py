@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from ..functional import bayes
+from ..functional.bayes.sparse import sparse_process
 from ..functional.mcmc import leapfrog, transition_matrix
 from ..sampling import (
     BayesianNetwork,
@@ -184,6 +185,18 @@ def the_minimum_of_branin() -> float:
         return float(first**2 + 10 * (1 - 1 / (8 * np.pi)) * np.cos(x) + 10)
 
     return minimize(branin, {"x": (-5, 10), "y": (0, 15)}, n_evaluations=30).value - 0.397887
+
+
+@check("gaussian-process", oracle="(closed form)", tolerance=1e-3)
+def a_sparse_process_of_all_points() -> float:
+    """Mean, covariance and evidence through inducing points that are the data, against the exact process."""
+    generator = torch.Generator().manual_seed(0)
+    x, new = (3 * torch.rand(n, 2, generator=generator, dtype=torch.float64) for n in (25, 7))
+    y = x[:, 0].sin()
+    exact = bayes.gaussian_process(x, y, new, kernel=bayes.rbf_kernel, noise=0.05)
+    found = sparse_process(x, y, new, inducing=x, kernel=bayes.rbf_kernel, noise=0.05)
+    means, spreads = found.mean - exact.mean, found.covariance - exact.covariance
+    return max(float(means.abs().max()), float(spreads.abs().max()), abs(found.log_evidence - exact.log_evidence))
 
 
 @check("bayes-by-backprop", oracle="scipy", tolerance=1e-10)

@@ -14,6 +14,7 @@ from .diagnostics import (
 from .minimum import Minimum, minimize
 from .networks import BayesianNetwork
 from .pareto import pareto_shape, pareto_smoothed
+from .processes import SparseProcess
 from .run import sample
 from .variational import Variational, fit_variational
 
@@ -22,6 +23,7 @@ __all__ = [
     "Calibration",
     "Chains",
     "Minimum",
+    "SparseProcess",
     "Variational",
     "autocorrelation",
     "bulk_ess",
