@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ..errors import SettingError
 from ..functional.flows import couple, uncouple
-from ..objectives.flow import Flow
+from ..objectives.flow import NormalizingFlow
 from ..registry import model
 from .mlp import MLP
 
@@ -74,7 +74,9 @@ class RealNVP(nn.Module):
 
 
 @model.register("density")
-def realnvp(*, in_features: int, n_couplings: int = 8, hidden: tuple[int, ...] = (64, 64), noise: float = 0.0) -> Flow:
+def realnvp(
+    *, in_features: int, n_couplings: int = 8, hidden: tuple[int, ...] = (64, 64), noise: float = 0.0
+) -> NormalizingFlow:
     """A normalising flow of affine couplings: exact log-densities of rows of 2 or more columns of real numbers.
 
     Parameters
@@ -89,4 +91,4 @@ def realnvp(*, in_features: int, n_couplings: int = 8, hidden: tuple[int, ...] =
         raise SettingError(
             f"model 'realnvp' has 2 couplings or more, and hidden widths of at least 1; got {n_couplings} and {hidden}"
         )
-    return Flow(RealNVP(in_features, n_couplings, hidden), in_features, noise=noise)
+    return NormalizingFlow(RealNVP(in_features, n_couplings, hidden), in_features, noise=noise)

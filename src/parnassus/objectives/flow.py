@@ -14,7 +14,7 @@ from .autoencoder import mean_over
 FEW = 0.05  # of the rows' number: a column with fewer different values has no density
 
 
-class Flow(Objective):
+class NormalizingFlow(Objective):
     """Rows x (n, in_features) as noise that a net leads back: ln p(x) = ln N(z; 0, I) + ln |det dz/dx|, maximised.
 
     Columns are standardised by their own means and deviations first, and the density is in the units of x.
