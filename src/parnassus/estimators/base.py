@@ -85,7 +85,8 @@ class Estimator(Settings):
     deterministic : under `torchrun`, draw noise and dropout for the whole batch and cut it, so that any number of
         processes gives the weights of one, to rounding; else each draws its own, which costs less.
     strategy : under `torchrun`, "data" keeps all weights on every process; "fsdp" divides weights, gradients and
-        optimizer states among them; "fsdp_offload" also keeps them in the CPU's memory while a GPU computes.
+        optimizer states among them, "fsdp_offload" keeps them in the CPU's memory too while a GPU computes; "tensor"
+        divides Transformer layers by heads and units, where the model has a plan for it ("gpt").
     seed : of weights, order, dropout and everything drawn; equal seeds give equal weights.
     out : a folder for the run: log.csv, TensorBoard events, checkpoints.
     checkpoint_every : steps between checkpoints, beside the one at each epoch's end.

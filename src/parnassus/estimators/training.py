@@ -163,7 +163,7 @@ def trainer_of(
         regularizers=regularizers,
         ranks=ranks,
         deterministic=estimator.deterministic,
-        strategy=strategy_of(strategy, ranks, device, plan.precision),
+        strategy=strategy_of(strategy, ranks, device, precision=plan.precision, deterministic=estimator.deterministic),
     )
     say_undivided(trainer, estimator.model)
     settle_penalties(trainer)
@@ -175,7 +175,7 @@ def trainer_of(
 def say_undivided(trainer: Trainer, model: Any) -> None:
     """Warn where several processes train what cannot be divided among them."""
     ranks = trainer.shards.ranks
-    if ranks.first and ranks.size > 1 and not trainer.shards.divided:
+    if ranks.first and ranks.size > 1 and not trainer.shards.divided and trainer.strategy.by_rows:
         warnings.warn(
             f"{model if isinstance(model, str | Spec) else type(model).__name__} does not learn by gradients of rows "
             f"that are seen one by one, so each of the {ranks.size} processes does the whole work; one is as fast",
@@ -334,7 +334,7 @@ def resume_from(estimator: "Estimator", trainer: Trainer, identity: dict[str, An
     if estimator.out is None:
         raise SettingError("resume=True goes on with the run in a folder; name it by out=")
     path = checkpoint_path(estimator.out)
-    if estimator.strategy != "data" or (path.parent / "last").is_dir():
+    if estimator.strategy != "data" or not path.exists():
         from ..train.sharded_checkpoint import read
 
         if read(path.parent, trainer, identity):

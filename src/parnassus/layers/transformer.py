@@ -12,6 +12,12 @@ from .attention import KeyValueCache, MultiHeadAttention
 
 Norm = Literal["post", "pre"]
 NORMS = ("post", "pre")
+DIVIDED = {  # how ranks divide an `EncoderLayer`: by heads and units, each layer's outputs the next one's inputs
+    "attention.qkv": "heads",
+    "attention.out": "rows",
+    "feed_forward.inner": "columns",
+    "feed_forward.outer": "rows",
+}
 
 
 def _gelu_tanh(z: Tensor) -> Tensor:

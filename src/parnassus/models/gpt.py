@@ -13,7 +13,7 @@ from ..errors import DataError, SettingError
 from ..layers.attention import KeyValueCache
 from ..layers.embedding import looked_up
 from ..layers.positions import LearnedPositions, Positions, inside, positions
-from ..layers.transformer import Encoder, EncoderLayer, dropped
+from ..layers.transformer import DIVIDED, Encoder, EncoderLayer, dropped
 
 # width, layers and heads of the published sizes; each has 50,257 ids and a context of 1,024
 SIZES = {
@@ -133,6 +133,11 @@ class GPT(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
+
+    @property
+    def tensor_plan(self) -> dict[str, str]:
+        """How ranks divide the layers, by name, where they do: see `train.tensor_parallel`."""
+        return {f"blocks.layers.{i}.{k}": v for i in range(len(self.blocks.layers)) for k, v in DIVIDED.items()}
 
     def forward(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
         return self.logits(self.states(ids))

@@ -56,6 +56,11 @@ class ShardedBlock(Block):
             )
         ]
 
+    @property
+    def divided(self) -> bool:
+        """Whether ranks hold different parts of it."""
+        return not all(p.is_replicate() for p in cast(DTensor, self.params[0].data).placements)
+
     def clear(self) -> None:
         """Forget the gradient."""
         self.params[0].grad = None
@@ -63,6 +68,8 @@ class ShardedBlock(Block):
     def collect(self) -> None:
         """Take the gradient that a backward pass left; a parameter that had no part in the loss has zeros."""
         found = self.params[0].grad
+        if found is not None and cast(DTensor, found).placements != cast(DTensor, self.params[0].data).placements:
+            found = cast(DTensor, found).redistribute(placements=cast(DTensor, self.params[0].data).placements)
         self.gradients = torch.zeros_like(self.values) if found is None else cast(DTensor, found).to_local().reshape(-1)
 
     def release(self) -> None:
@@ -169,18 +176,7 @@ class FullySharded(Strategy):
         self, specs: Mapping[str, Spec], blocks: Mapping[str, Sequence[Block]], regularizers: Sequence[Regularizer]
     ) -> dict[str, Any]:
         made = super().optimizers(specs, blocks, regularizers)
-        for optimizer in made.values():
-            if optimizer.repeats or not optimizer.elementwise:
-                raise SettingError(
-                    f"strategy='fsdp' divides each weight among the ranks, and optimizer {optimizer.name!r} looks at "
-                    f"all of them together; choose one that moves each by itself, such as 'adam', or strategy='data'"
-                )
-        for one in regularizers:
-            if any(getattr(type(one), name) is not getattr(Regularizer, name) for name in WEIGHED):
-                raise SettingError(
-                    f"strategy='fsdp' divides each weight among the ranks, and the regularizer {one!r} looks at whole "
-                    f"ones; leave it out, take the optimizer's weight_decay, or strategy='data'"
-                )
+        refuse_whole("fsdp", made, regularizers)
         return made
 
     def share(self, shards: Shards, blocks: Sequence[Block]) -> None:
@@ -192,6 +188,22 @@ class FullySharded(Strategy):
         for name in ("forward", "evaluate"):
             vars(objective).pop(name, None)
         undivided(objective)
+
+
+def refuse_whole(strategy: str, optimizers: Mapping[str, Any], regularizers: Sequence[Regularizer]) -> None:
+    """Refuses what looks at whole weights, where they are divided."""
+    for optimizer in optimizers.values():
+        if optimizer.repeats or not optimizer.elementwise:
+            raise SettingError(
+                f"strategy={strategy!r} divides each weight among the ranks, and optimizer {optimizer.name!r} looks at "
+                f"all of them together; choose one that moves each by itself, such as 'adam', or strategy='data'"
+            )
+    for one in regularizers:
+        if any(getattr(type(one), name) is not getattr(Regularizer, name) for name in WEIGHED):
+            raise SettingError(
+                f"strategy={strategy!r} divides each weight among the ranks, and the regularizer {one!r} looks at "
+                f"whole ones; leave it out, take the optimizer's weight_decay, or strategy='data'"
+            )
 
 
 def called(work: Any, batch: Batch) -> Any:

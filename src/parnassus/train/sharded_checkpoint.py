@@ -86,6 +86,7 @@ def state_of(trainer: "Trainer") -> dict[str, Any]:
     best = trainer.best and {k: v for k, v in trainer.best.items() if k != "state"}
     return {
         "identity": trainer.identity,
+        "written": trainer.strategy.written,
         "step": trainer.step,
         "stopped": trainer.stopped,
         "history": [dict(h) for h in trainer.history],
@@ -108,7 +109,9 @@ def _heard(state: Mapping[str, Any]) -> dict[str, Any]:
 
 def take_up(trainer: "Trainer", state: Mapping[str, Any]) -> None:
     """What `state_of` said; `best` gets room for the weights that are still to be read."""
-    check_same(state["identity"], trainer.identity)
+    check_same(
+        state["identity"] | {"layout": state["written"]}, trainer.identity | {"layout": trainer.strategy.written}
+    )
     trainer.step, trainer.stopped = state["step"], state["stopped"]
     trainer.history = [dict(h) for h in state["history"]]
     trainer.schedule.observe(trainer.history)

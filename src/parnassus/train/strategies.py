@@ -17,13 +17,15 @@ from .sharding import Shards
 if TYPE_CHECKING:
     from .regularizers import Regularizer
 
-STRATEGIES = ("data", "fsdp", "fsdp_offload")
+STRATEGIES = ("data", "fsdp", "fsdp_offload", "tensor")
 
 
 class Strategy:
     """What a trainer asks about its weights; this one keeps them whole, in flat blocks."""
 
     closure: type[PhaseClosure] = PhaseClosure
+    by_rows = True  # whether ranks divide the rows of a window
+    written = "by name"  # how a checkpoint's tensors lie: one of another kind is not taken up
     remembers = True  # whether an epoch's start may be kept, to find a divergence's cause
 
     def phases(self, objective: Objective) -> list[Phase]:
@@ -61,7 +63,9 @@ def check_strategy(name: object) -> None:
         raise SettingError(f"strategy={name!r}; {did_you_mean(str(name), STRATEGIES)}")
 
 
-def strategy_of(name: str, ranks: Ranks, device: torch.device, precision: str) -> Strategy:
+def strategy_of(
+    name: str, ranks: Ranks, device: torch.device, *, precision: str = "float32", deterministic: bool = False
+) -> Strategy:
     """The strategy of this name for these ranks; a single process keeps all weights, whatever its name."""
     if name == "fsdp_offload" and device.type == "cpu":
         raise SettingError(
@@ -70,6 +74,10 @@ def strategy_of(name: str, ranks: Ranks, device: torch.device, precision: str) -
         )
     if name == "data" or ranks.size == 1:
         return WHOLE
+    if name == "tensor":
+        from .tensor_parallel import TensorParallel
+
+        return TensorParallel(ranks, device, deterministic=deterministic)
     from .fully_sharded import FullySharded
 
     return FullySharded(ranks, device, precision, offload=name == "fsdp_offload")

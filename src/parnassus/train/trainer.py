@@ -99,7 +99,7 @@ class Trainer:
         self.shards = Shards(
             objective,
             ranks,
-            divided=divisible(objective, list(self.players.values())),
+            divided=strategy.by_rows and divisible(objective, list(self.players.values())),
             seed=plan.seed,
             device=self.device,
             deterministic=deterministic,
