@@ -8,6 +8,7 @@ from .drafts import Corrections, MaskDraft, box_corrections, clicks_to
 from .mistakes import Mistakes, find_mistakes, mistakes_in
 from .queries import core_set, to_label_next, uncertainty
 from .stream import Followed, follow
+from .students import Students, noisy_student
 
 __all__ = [
     "ActiveLearning",
@@ -18,6 +19,7 @@ __all__ = [
     "Followed",
     "MaskDraft",
     "Mistakes",
+    "Students",
     "active_learning",
     "box_corrections",
     "clicks_to",
@@ -25,6 +27,7 @@ __all__ = [
     "find_mistakes",
     "follow",
     "mistakes_in",
+    "noisy_student",
     "pilot",
     "to_label_next",
     "uncertainty",
