@@ -70,7 +70,7 @@ def numpyro_nuts(x: np.ndarray, y: np.ndarray, *, chains: int, draws: int) -> fl
     return least_size(w) / (time.perf_counter() - started)
 
 
-def step_ratio(repeats: int) -> float:
+def step_ratio(repeats: int, draw: str = "shared") -> float:
     """Seconds of a fit with Bayes by backpropagation over those of a plain fit, medians of interleaved runs."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(4096, 64)).astype(np.float32)
@@ -78,7 +78,7 @@ def step_ratio(repeats: int) -> float:
     net = pn.model("mlp", hidden=(256, 256))
     times: dict[str, list[float]] = {"plain": [], "vi": []}
     for _ in range(repeats):
-        for name, inference in (("plain", None), ("vi", "vi")):
+        for name, inference in (("plain", None), ("vi", pn.inference("vi", draw=draw))):
             started = time.perf_counter()
             pn.Classifier(net, inference=inference, epochs=3, batch_size=128).fit(x, y)
             times[name].append(time.perf_counter() - started)
@@ -111,7 +111,8 @@ def main() -> None:
                 rates[name].append(run())
         for name, values in rates.items():
             print(f"{chains:>3} chains  {name:<18} {statistics.median(values):>9,.0f} effective draws a second")
-    print(f"a fit with vi takes {step_ratio(given.repeats):.2f} plain fits")
+    for draw in ("shared", "flipout", "local"):
+        print(f"a fit with vi, draw={draw!r}, takes {step_ratio(given.repeats, draw):.2f} plain fits")
 
 
 if __name__ == "__main__":
