@@ -212,7 +212,7 @@ def test_a_phase_moves_its_own_parameters_and_no_others(kind, make):
             own = {id(p) for p in phase.params}
             values = {n: p.detach().clone() for n, p in objective.named_parameters()}
             slopes = {n: None if p.grad is None else p.grad.clone() for n, p in objective.named_parameters()}
-            trainer._move(phase, [batch], [objective.weight(batch)], 1.0)
+            trainer._move(phase, [batch], [objective.weight(batch)], [])
             for name, p in objective.named_parameters():
                 if id(p) not in own:
                     assert torch.equal(p, values[name]), f"{phase.name} moved {name}"

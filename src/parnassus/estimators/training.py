@@ -334,7 +334,8 @@ def resume_from(estimator: "Estimator", trainer: Trainer, identity: dict[str, An
     if estimator.out is None:
         raise SettingError("resume=True goes on with the run in a folder; name it by out=")
     path = checkpoint_path(estimator.out)
-    if estimator.strategy != "data" or not path.exists():
+    folders = any((path.parent / name).is_dir() for name in ("last", "previous"))
+    if folders and (estimator.strategy != "data" or not path.exists()):
         from ..train.sharded_checkpoint import read
 
         if read(path.parent, trainer, identity):
