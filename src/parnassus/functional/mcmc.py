@@ -126,7 +126,7 @@ def on_ellipse(point: Tensor, other: Tensor, angle: Tensor, mean: Tensor | float
 
     Source: Murray, Adams and MacKay 2010.
 
-    >>> on_ellipse(torch.tensor([1.0]), torch.tensor([2.0]), torch.tensor([math.pi / 2]))
+    >>> on_ellipse(torch.tensor([1.0]), torch.tensor([2.0]), torch.tensor(math.pi / 2))
     tensor([2.])
     """
     return mean + (point - mean) * angle.cos()[..., None] + (other - mean) * angle.sin()[..., None]
