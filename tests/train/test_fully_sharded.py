@@ -30,7 +30,8 @@ X, Y = rng.normal(size=(70, 5)), np.arange(70) % 3
 PICTURES, KINDS = rng.integers(0, 255, (50, 8, 8), dtype=np.uint8), np.arange(50) % 2
 TEXTS = ["the cat sat on the mat and looked at the dog " * 6, "a dog ran " * 9]
 WEIGHTS = np.where(np.arange(70) % 7 == 0, 0.0, 1.0 + np.arange(70) % 3)
-USUAL = {"progress": False, "batch_size": 16, "epochs": 2, "device": "cpu", "deterministic": True, "strategy": "fsdp"}
+USUAL = {"progress": False, "batch_size": 16, "epochs": 2, "device": "cpu", "deterministic": True}
+USUAL |= {"parallelism": "fsdp"}
 
 
 def net(name, X, y, more={}, held=None, sample_weight=None, task=pn.Classifier, **options):
@@ -67,7 +68,7 @@ REFUSED = {
     "svrg": lambda: net("mlp", X, Y, {"optimizer": "svrg"}, hidden=(16,)),
     "per_coordinate": lambda: net("mlp", X, Y, {"optimizer": "per_coordinate"}, hidden=(16,)),
     "l1": lambda: net("mlp", X, Y, {"regularizers": "l1"}, hidden=(16,)),
-    "kmeans": lambda: pn.Clusterer("kmeans", n_clusters=3, **{"device": "cpu", "strategy": "fsdp"}).fit(X),
+    "kmeans": lambda: pn.Clusterer("kmeans", n_clusters=3, **{"device": "cpu", "parallelism": "fsdp"}).fit(X),
 }
 
 
@@ -223,9 +224,9 @@ def test_what_cannot_be_divided_is_refused_by_name(trained):
 
 def test_one_process_keeps_whole_weights_and_offloading_needs_an_accelerator(cases):
     with pytest.raises(SettingError, match=r"fsdp_offload.*accelerator"):
-        cases["net"]("mlp", cases["X"], cases["Y"], {"strategy": "fsdp_offload"})
-    with pytest.raises(SettingError, match=r"strategy='fspd'.*fsdp"):
-        cases["net"]("mlp", cases["X"], cases["Y"], {"strategy": "fspd"})
+        cases["net"]("mlp", cases["X"], cases["Y"], {"parallelism": "fsdp_offload"})
+    with pytest.raises(SettingError, match=r"parallelism='fspd'.*fsdp"):
+        cases["net"]("mlp", cases["X"], cases["Y"], {"parallelism": "fspd"})
 
 
 # --- Checkpoints ------------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ USUAL = {"progress": False, "batch_size": 16, "epochs": 2, "device": "cpu", "det
 
 def gpt(more={}, **options):
     model = pn.model("gpt", **{"width": 16, "n_layers": 2, "n_heads": 4} | options)
-    settings = USUAL | {"strategy": "tensor"} | more
+    settings = USUAL | {"parallelism": "tensor"} | more
     return pn.LanguageModel(model, context=8, unit="characters", **settings).fit(TEXTS)
 
 
@@ -48,7 +48,7 @@ REFUSED = {
     "positions": lambda: gpt(positions="alibi"),
     "draws": lambda: gpt(dropout=0.1),
     "optimizer": lambda: gpt({"optimizer": "lbfgs"}),
-    "model": lambda: pn.Classifier("mlp", **USUAL | {"strategy": "tensor"}).fit(X, Y),
+    "model": lambda: pn.Classifier("mlp", **USUAL | {"parallelism": "tensor"}).fit(X, Y),
 }
 
 

@@ -84,7 +84,7 @@ class Estimator(Settings):
     device : "auto", "cpu", "cuda", "mps"; under `torchrun`, "auto" and "cuda" are each process's own CUDA device.
     deterministic : under `torchrun`, draw noise and dropout for the whole batch and cut it, so that any number of
         processes gives the weights of one, to rounding; else each draws its own, which costs less.
-    strategy : under `torchrun`, "data" keeps all weights on every process; "fsdp" divides weights, gradients and
+    parallelism : under `torchrun`, "data" keeps all weights on every process; "fsdp" divides weights, gradients and
         optimizer states among them, "fsdp_offload" keeps them in the CPU's memory too while a GPU computes; "tensor"
         divides Transformer layers by heads and units, where the model has a plan for it ("gpt").
     seed : of weights, order, dropout and everything drawn; equal seeds give equal weights.
@@ -136,7 +136,7 @@ class Estimator(Settings):
         memory: int | None = None,
         device: str = "auto",
         deterministic: bool = False,
-        strategy: str = "data",
+        parallelism: str = "data",
         seed: int = 0,
         out: str | None = None,
         checkpoint_every: int | None = None,
@@ -151,9 +151,9 @@ class Estimator(Settings):
         self.optimizer, self.lr, self.schedule, self.loss = optimizer, lr, schedule, loss
         self.clip_norm, self.clip_value, self.patience, self.monitor = clip_norm, clip_value, patience, monitor
         self.init, self.regularizers, self.codec, self.view = init, regularizers, codec, view
-        self.average, self.inference, self.precision = average, inference, precision
+        self.average, self.inference, self.precision, self.parallelism = average, inference, precision, parallelism
         self.memory, self.device, self.deterministic, self.seed, self.out = memory, device, deterministic, seed, out
-        self.checkpoint_every, self.resume, self.progress, self.strategy = checkpoint_every, resume, progress, strategy
+        self.checkpoint_every, self.resume, self.progress = checkpoint_every, resume, progress
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         """Name the task; write the shared settings into the signature of a constructor that takes `**training`."""
@@ -200,7 +200,7 @@ class Estimator(Settings):
         """Phases until the end."""
         started = time.perf_counter()
         with unfitted_on_error(self), regularized(self, self.objective_) as held_back:
-            trainer = self._trainer(ready, held_back, strategy=self.strategy)
+            trainer = self._trainer(ready, held_back, strategy=self.parallelism)
             resume_from(self, trainer, self.data_)
             with threads_for(self.objective_, trainer.window):
                 trainer.fit(

@@ -76,7 +76,7 @@ KINDS: dict[str, tuple[tuple[type, ...], str]] = {  # of settings that no part o
 
 def check_settings(estimator: "Estimator") -> None:
     """Refuses settings of another kind; the plan, the specs and the device refuse their own values."""
-    check_strategy(estimator.strategy)
+    check_strategy(estimator.parallelism)
     for name, (kinds, words) in KINDS.items():
         value = getattr(estimator, name)
         taken = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
@@ -263,7 +263,7 @@ def record_of(estimator: "Estimator", identity: dict[str, Any]) -> Record:
     """The progress line, and a run folder's log and checkpoint where `out` names one; the first rank's alone."""
     checkpoint = None if estimator.out is None else checkpoint_of(estimator, Path(estimator.out), identity)
     if not is_first():
-        return checkpoint if checkpoint is not None and estimator.strategy != "data" else Record()
+        return checkpoint if checkpoint is not None and estimator.parallelism != "data" else Record()
     if estimator.progress is False or (estimator.progress is None and not Progress().terminal):
         records: list[Record] = []
     else:
@@ -277,7 +277,7 @@ def record_of(estimator: "Estimator", identity: dict[str, Any]) -> Record:
 def checkpoint_of(estimator: "Estimator", out: Path, identity: dict[str, Any]) -> Record:
     """What writes checkpoints: in one file, or, where weights may be divided, in one of each rank's."""
     path, every = checkpoint_path(out), estimator.checkpoint_every
-    if estimator.strategy != "data":
+    if estimator.parallelism != "data":
         from ..train.sharded_checkpoint import ShardedCheckpoint
 
         return ShardedCheckpoint(path.parent, identity, every=every)
@@ -335,7 +335,7 @@ def resume_from(estimator: "Estimator", trainer: Trainer, identity: dict[str, An
         raise SettingError("resume=True goes on with the run in a folder; name it by out=")
     path = checkpoint_path(estimator.out)
     folders = any((path.parent / name).is_dir() for name in ("last", "previous"))
-    if folders and (estimator.strategy != "data" or not path.exists()):
+    if folders and (estimator.parallelism != "data" or not path.exists()):
         from ..train.sharded_checkpoint import read
 
         if read(path.parent, trainer, identity):

@@ -144,8 +144,8 @@ class FullySharded(Strategy):
         phases = list(objective.phases())
         if not divisible(objective, [list(p.params) for p in phases]):
             raise SettingError(
-                f"strategy='fsdp' divides weights that gradients of single rows move, and {type(objective).__name__} "
-                f"learns otherwise; leave strategy='data'"
+                f"parallelism='fsdp' divides weights that gradients of single rows move, and "
+                f"{type(objective).__name__} learns otherwise; leave parallelism='data'"
             )
         self.ranks.tell(tensors_of(objective))
         for p in objective.parameters():
@@ -195,14 +195,14 @@ def refuse_whole(strategy: str, optimizers: Mapping[str, Any], regularizers: Seq
     for optimizer in optimizers.values():
         if optimizer.repeats or not optimizer.elementwise:
             raise SettingError(
-                f"strategy={strategy!r} divides each weight among the ranks, and optimizer {optimizer.name!r} looks at "
-                f"all of them together; choose one that moves each by itself, such as 'adam', or strategy='data'"
+                f"parallelism={strategy!r} divides each weight among the ranks, and optimizer {optimizer.name!r} looks "
+                f"at all of them together; choose one that moves each by itself, such as 'adam', or parallelism='data'"
             )
     for one in regularizers:
         if any(getattr(type(one), name) is not getattr(Regularizer, name) for name in WEIGHED):
             raise SettingError(
-                f"strategy={strategy!r} divides each weight among the ranks, and the regularizer {one!r} looks at "
-                f"whole ones; leave it out, take the optimizer's weight_decay, or strategy='data'"
+                f"parallelism={strategy!r} divides each weight among the ranks, and the regularizer {one!r} looks at "
+                f"whole ones; leave it out, take the optimizer's weight_decay, or parallelism='data'"
             )
 
 
@@ -219,8 +219,8 @@ def through(objective: Objective, work: Any, batch: Batch) -> Any:
         if not any(words in str(error) for words in APART):
             raise
         raise SettingError(
-            f"strategy='fsdp' gathers a block's weights where the block is called, and a model of "
-            f"{type(objective).__name__} uses some of them elsewhere; leave strategy='data'"
+            f"parallelism='fsdp' gathers a block's weights where the block is called, and a model of "
+            f"{type(objective).__name__} uses some of them elsewhere; leave parallelism='data'"
         ) from error
     finally:
         if not torch.is_grad_enabled():

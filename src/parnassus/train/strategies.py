@@ -60,7 +60,7 @@ WHOLE = Strategy()
 def check_strategy(name: object) -> None:
     """Refuses what is no strategy."""
     if name not in STRATEGIES:
-        raise SettingError(f"strategy={name!r}; {did_you_mean(str(name), STRATEGIES)}")
+        raise SettingError(f"parallelism={name!r}; {did_you_mean(str(name), STRATEGIES)}")
 
 
 def strategy_of(
@@ -69,8 +69,8 @@ def strategy_of(
     """The strategy of this name for these ranks; a single process keeps all weights, whatever its name."""
     if name == "fsdp_offload" and device.type == "cpu":
         raise SettingError(
-            "strategy='fsdp_offload' keeps weights in the CPU's memory while an accelerator computes, and the device "
-            "is the CPU, where they are anyway; choose strategy='fsdp'"
+            "parallelism='fsdp_offload' keeps weights in the CPU's memory while an accelerator computes, and the "
+            "device is the CPU, where they are anyway; choose parallelism='fsdp'"
         )
     if name == "data" or ranks.size == 1:
         return WHOLE

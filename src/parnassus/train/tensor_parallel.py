@@ -80,9 +80,9 @@ class TensorParallel(Strategy):
         planned = [m for m in objective.modules() if hasattr(m, "tensor_plan")]
         if not planned:
             raise SettingError(
-                f"strategy='tensor' divides layers by a model's tensor_plan, and the models of "
+                f"parallelism='tensor' divides layers by a model's tensor_plan, and the models of "
                 f"{type(objective).__name__} ({', '.join(type(m).__name__ for m in objective.children())}) have none; "
-                f"choose a model that has one, such as 'gpt', or strategy='fsdp'"
+                f"choose a model that has one, such as 'gpt', or parallelism='fsdp'"
             )
         self.ranks.tell(tensors_of(objective))
         for model in cast(list[Any], planned):
@@ -97,15 +97,15 @@ class TensorParallel(Strategy):
             attention: Any = model.get_submodule(name.rpartition(".")[0])
             if attention.n_heads % size or attention.n_groups % size or attention.positions not in (None, "rotary"):
                 raise SettingError(
-                    f"strategy='tensor' deals whole heads out to {size} processes, and {name} has "
+                    f"parallelism='tensor' deals whole heads out to {size} processes, and {name} has "
                     f"{attention.n_heads} heads in {attention.n_groups} groups, with positions="
                     f"{attention.positions!r}; give numbers that {size} divides, and positions other than 'alibi' "
                     f"and 'relative'"
                 )
             if self.deterministic and attention.dropout:
                 raise SettingError(
-                    f"strategy='tensor' draws attention's dropout for each process's own heads, which is not what one "
-                    f"process draws; train with deterministic=False, or with dropout=0 (here {attention.dropout})"
+                    f"parallelism='tensor' draws attention's dropout for each process's own heads, which is not what "
+                    f"one process draws; train with deterministic=False, or with dropout=0 (here {attention.dropout})"
                 )
             permute(layer, order_of(attention.widths, size))
             self.attentions.append((attention, {k: getattr(attention, k) for k in HEADS}))
@@ -113,7 +113,7 @@ class TensorParallel(Strategy):
             attention.widths = tuple(width // size for width in attention.widths)
         elif kind == "columns" and layer.out_features % size:
             raise SettingError(
-                f"strategy='tensor' divides the {layer.out_features} units of {name} among {size} processes, which "
+                f"parallelism='tensor' divides the {layer.out_features} units of {name} among {size} processes, which "
                 f"leaves a rest; give a number of units that {size} divides"
             )
         self.hooked.append((layer, {*layer._forward_pre_hooks, *layer._forward_hooks}))
