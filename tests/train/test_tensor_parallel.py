@@ -191,7 +191,7 @@ def test_a_run_goes_on_with_as_many_ranks_and_no_other_number(cases, folder, tmp
 
 
 def test_rows_of_an_attention_layer_go_out_by_rank_and_come_back():
-    from parnassus.train.tensor_parallel import order_of, permute
+    from parnassus.train.divided.tensor_parallel import order_of, permute
 
     layer = torch.nn.Linear(2, 8, device="meta").to_empty(device="cpu")
     layer.weight.data, layer.bias.data = torch.arange(16.0).view(8, 2), torch.arange(8.0)

@@ -278,7 +278,7 @@ def checkpoint_of(estimator: "Estimator", out: Path, identity: dict[str, Any]) -
     """What writes checkpoints: in one file, or, where weights may be divided, in one of each rank's."""
     path, every = checkpoint_path(out), estimator.checkpoint_every
     if estimator.parallelism != "data":
-        from ..train.sharded_checkpoint import ShardedCheckpoint
+        from ..train.divided.sharded_checkpoint import ShardedCheckpoint
 
         return ShardedCheckpoint(path.parent, identity, every=every)
     for torn in path.parent.glob("*.part") if is_first() else ():  # what a run left that was killed while it wrote
@@ -336,7 +336,7 @@ def resume_from(estimator: "Estimator", trainer: Trainer, identity: dict[str, An
     path = checkpoint_path(estimator.out)
     folders = any((path.parent / name).is_dir() for name in ("last", "previous"))
     if folders and (estimator.parallelism != "data" or not path.exists()):
-        from ..train.sharded_checkpoint import read
+        from ..train.divided.sharded_checkpoint import read
 
         if read(path.parent, trainer, identity):
             return

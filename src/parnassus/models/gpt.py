@@ -136,7 +136,7 @@ class GPT(nn.Module):
 
     @property
     def tensor_plan(self) -> dict[str, str]:
-        """How ranks divide the layers, by name, where they do: see `train.tensor_parallel`."""
+        """How ranks divide the layers, by name, where they do: see `train.divided.tensor_parallel`."""
         return {f"blocks.layers.{i}.{k}": v for i in range(len(self.blocks.layers)) for k, v in DIVIDED.items()}
 
     def forward(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:

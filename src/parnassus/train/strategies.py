@@ -75,9 +75,9 @@ def strategy_of(
     if name == "data" or ranks.size == 1:
         return WHOLE
     if name == "tensor":
-        from .tensor_parallel import TensorParallel
+        from .divided.tensor_parallel import TensorParallel
 
         return TensorParallel(ranks, device, deterministic=deterministic)
-    from .fully_sharded import FullySharded
+    from .divided.fully_sharded import FullySharded
 
     return FullySharded(ranks, device, precision, offload=name == "fsdp_offload")

@@ -21,14 +21,14 @@ from torch import Tensor, nn
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
 from torch.distributed.tensor import DTensor
 
-from ..errors import DataError, DataWarning, FileError
-from .blocks import Block
-from .checkpoint import check_same
-from .distributed import Ranks
-from .record import Losses, Record
+from ...errors import DataError, DataWarning, FileError
+from ..blocks import Block
+from ..checkpoint import check_same
+from ..distributed import Ranks
+from ..record import Losses, Record
 
 if TYPE_CHECKING:
-    from .trainer import Trainer
+    from ..trainer import Trainer
 
 FORMAT = 1
 MANIFEST = "manifest.json"

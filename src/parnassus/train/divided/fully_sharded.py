@@ -18,16 +18,16 @@ from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import CPUOffloadPolicy, FSDPModule, MixedPrecisionPolicy, OffloadPolicy, fully_shard
 from torch.distributed.tensor import DTensor
 
-from ..errors import SettingError
-from ..registry import Spec
-from .blocks import Block
-from .closure import PhaseClosure
-from .distributed import Ranks
-from .phase import Batch, Objective, Phase
-from .regularizers import Regularizer
-from .sharding import Shards, divisible, tensors_of
-from .splitting import fill
-from .strategies import Strategy
+from ...errors import SettingError
+from ...registry import Spec
+from ..blocks import Block
+from ..closure import PhaseClosure
+from ..distributed import Ranks
+from ..phase import Batch, Objective, Phase
+from ..regularizers import Regularizer
+from ..sharding import Shards, divisible, tensors_of
+from ..splitting import fill
+from ..strategies import Strategy
 
 APART = ("mixed torch.Tensor and DTensor", "storage of size 0")  # a weight that was not gathered, or forgotten
 WEIGHED = ("before", "gradient", "after", "penalty")  # what of a regularizer asks for weights or their gradients

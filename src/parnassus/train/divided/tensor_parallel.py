@@ -15,16 +15,16 @@ from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.tensor import DTensor
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 
-from ..errors import SettingError
-from ..registry import Spec
-from .blocks import Block, blocks_of
-from .closure import PhaseClosure
-from .distributed import Ranks
+from ...errors import SettingError
+from ...registry import Spec
+from ..blocks import Block, blocks_of
+from ..closure import PhaseClosure
+from ..distributed import Ranks
+from ..phase import Objective, Phase
+from ..regularizers import Regularizer
+from ..sharding import Shards, tensors_of
+from ..strategies import Strategy
 from .fully_sharded import ShardedBlock, moving, refuse_whole
-from .phase import Objective, Phase
-from .regularizers import Regularizer
-from .sharding import Shards, tensors_of
-from .strategies import Strategy
 
 HEADS = ("n_heads", "n_groups", "widths")  # what an attention layer counts, of which each rank has its share
 
