@@ -166,7 +166,7 @@ def test_what_cannot_be_written_is_refused_in_words(tmp_path):
         pn.export.to_onnx(clf, path, int8="dinamic")
     with pytest.raises(DataError, match="give X, some hundred"):
         pn.export.to_onnx(clf, path, int8="static")
-    with pytest.raises(SettingError, match="a fitted Classifier or Regressor; got a KMeans"):
+    with pytest.raises(SettingError, match="a fitted Classifier or Regressor; got KMeans"):
         pn.export.to_onnx(pn.KMeans(n_clusters=2).fit(X), path)
     with pytest.raises(SettingError, match="many draws of weights"):
         pn.export.to_onnx(fitted(inference="vi")[0], path)
@@ -179,6 +179,14 @@ def test_what_cannot_be_written_is_refused_in_words(tmp_path):
         pn.export.to_onnx(mamba, path)
     with pytest.raises(pn.NotFitted):
         pn.export.to_onnx(pn.Classifier("mlp"), path)
+    for other in (None, pn.Classifier):
+        with pytest.raises(SettingError, match="a fitted Classifier or Regressor; got"):
+            pn.export.to_onnx(other, path)
+    with pytest.raises(DataError, match="no rows to try"):
+        pn.export.to_onnx(fitted()[0], path, X=X[:0])
+    (tmp_path / "no.onnx").write_text("no")
+    with pytest.raises(FileError, match="cannot be read as ONNX"):
+        pn.export.weigh({"own": fitted()[0], "file": tmp_path / "no.onnx"}, X, y)
     (tmp_path / "file").write_text("")
     with pytest.raises(FileError, match="cannot be written"):
         pn.export.to_onnx(fitted()[0], tmp_path / "file" / "m.onnx")

@@ -78,5 +78,8 @@ def test_what_gives_no_lesson_is_refused():
         noisy_student(Sure(), X, [0, None])
     with pytest.raises(DataError, match=r"nowhere as sure as 0\.9"):
         noisy_student(Sure(), X, [0, 1, None], least=0.9)
+    for odd in ("mlp", [], pn.Regressor("mlp")):
+        with pytest.raises(SettingError, match="students are classifiers that give probabilities"):
+            noisy_student(odd, X, [0, 1, None])
     with pytest.raises(SettingError, match="least is a probability"):
         noisy_student(Sure(), X, [0, 1, None], least=1.0)

@@ -188,6 +188,8 @@ def pixels_of(url):
 
 def test_what_is_not_served_says_so_and_what_is():
     X = np.random.default_rng(0).normal(size=(20, 2))
+    with pytest.raises(pn.NotFitted):
+        pn.serve.app_of(pn.Classifier("mlp"))
     with pytest.raises(SettingError, match="this autoencoder is not served; these are: anomaly_detector, classifier"):
         answers(pn.Autoencoder("linear_ae", epochs=1, progress=False).fit(X), [[1, 2]])
 

@@ -22,7 +22,7 @@ from ..estimators.using import outputs_of
 from ..train.randomness import kept_random
 from ..version import __version__
 from .examples import made_up
-from .graph import Feeds, Graph, graph_of
+from .graph import Feeds, Graph, checked, graph_of
 
 if TYPE_CHECKING:
     from ..estimators.base import Estimator
@@ -76,7 +76,7 @@ def to_onnx(estimator: "Estimator", path: str | os.PathLike, *, X: Any = None, i
     for package in ("onnx", "onnxscript", "onnxruntime"):
         if importlib.util.find_spec(package) is None:
             raise missing_extra(package, "export", "writing ONNX")
-    rows = inputs_of(X, estimator.target_name_) if X is not None else made_up(estimator)
+    rows = rows_to_try(estimator, X)
     graph, path = graph_of(estimator, tried(rows)), Path(path)
     with TemporaryDirectory() as folder:
         whole = Path(folder) / "model.onnx"
@@ -94,7 +94,7 @@ def to_onnx(estimator: "Estimator", path: str | os.PathLike, *, X: Any = None, i
 
 def to_program(estimator: "Estimator", path: str | os.PathLike, *, X: Any = None) -> Exported:
     """Write a fitted Classifier or Regressor as a torch.export program with a free number of rows; see `to_onnx`."""
-    rows = tried(inputs_of(X, estimator.target_name_) if X is not None else made_up(estimator))
+    rows = tried(rows_to_try(estimator, X))
     graph, path = graph_of(estimator, rows), Path(path)
     feeds = graph.inlet.feeds(rows)
     with TemporaryDirectory() as folder:
@@ -107,6 +107,16 @@ def to_program(estimator: "Estimator", path: str | os.PathLike, *, X: Any = None
         settle(made, path)
     told, output = graph.inlet.told, graph.output
     return Exported(path, "program", difference, count_rows(rows), path.stat().st_size, told, output)
+
+
+def rows_to_try(estimator: Any, X: Any) -> Any:
+    """The rows given, or some made up; none at all are refused."""
+    if X is None:
+        return made_up(checked(estimator))
+    rows = inputs_of(X, checked(estimator).target_name_)
+    if not count_rows(rows):
+        raise DataError("X holds no rows to try the file on; give some, or leave X out")
+    return rows
 
 
 def tried(rows: Any) -> Any:
@@ -238,7 +248,10 @@ def session_of(path: Path, *, n_threads: int = 0) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level, options.intra_op_num_threads = 4, n_threads
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # of many classes, without one in common
+        raise FileError(f"{path} cannot be read as ONNX: {why_of(error)}; give a file that to_onnx wrote") from error
 
 
 def run_by(module: Callable[..., torch.Tensor], graph: Graph) -> Net:

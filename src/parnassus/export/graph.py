@@ -185,16 +185,22 @@ def listed(labels: np.ndarray) -> list[Any]:
     return [v if isinstance(v, str | int | float | bool) else str(v) for v in labels.tolist()]
 
 
+def checked(estimator: Any) -> Any:
+    """A fitted classifier or regressor of this library; anything else is refused."""
+    if getattr(estimator, "task", None) not in SERVED or isinstance(estimator, type):
+        given = estimator if isinstance(estimator, type) else type(estimator)
+        raise SettingError(f"export takes a fitted Classifier or Regressor; got {given.__name__}")
+    return fitted(estimator)
+
+
 def graph_of(estimator: "Estimator", X: Any) -> Graph:
     """The graph of a fitted classifier or regressor, in evaluation mode, on the CPU."""
-    task = getattr(estimator, "task", type(estimator).__name__)
-    if task not in SERVED:
-        raise SettingError(f"export takes a fitted Classifier or Regressor; got a {type(estimator).__name__}")
+    checked(estimator)
     if estimator.inference is not None:
         raise SettingError(
             f"inference={estimator.inference!r} answers by many draws of weights, and a file holds one net; fit one "
             "with inference=None, and give it this one as teacher="
         )
-    if device_under(fitted(estimator).objective_).type != "cpu":
+    if device_under(estimator.objective_).type != "cpu":
         raise SettingError("export works on the CPU; load the model with device='cpu'")
     return Graph(estimator, inlet_of(estimator, X)).eval()

@@ -17,7 +17,7 @@ from ..estimators.intake import Examples, take_rows
 from ..estimators.using import asked
 from ..functional.metrics import r2
 from .files import Net, run_by, session_of, taken_by, tried
-from .graph import Feeds, Graph, graph_of
+from .graph import Feeds, Graph, checked, graph_of
 
 if TYPE_CHECKING:
     from ..estimators.base import Estimator
@@ -78,6 +78,9 @@ def weigh(models: Mapping[str, Any], X: Any, y: Any = None, *, target: Columns |
     first = next(iter(models.values()), None)
     if first is None or isinstance(first, str | os.PathLike):
         raise SettingError("weigh: the first model is a fitted estimator, which says how rows become numbers")
+    for given in models.values():
+        if not isinstance(given, str | os.PathLike):
+            checked(given)
     examples = asked(first, X, y, target, None)
     rows, what = [], {"classifier": "accuracy", "regressor": "R squared"}.get(first.task, "score")
     for name, given in models.items():

@@ -70,6 +70,10 @@ def noisy_student(
         raise SettingError(f"least is a probability from 0 to below 1; got {least!r}")
     check_count("n_rounds", n_rounds)
     given = list(students) if isinstance(students, list | tuple) else [students]
+    odd = next((one for one in given if not hasattr(one, "predict_proba") or isinstance(one, str | type)), None)
+    if odd is not None or not given:
+        came = odd if given else students
+        raise SettingError(f"students are classifiers that give probabilities, one or more; got {came!r}")
     labels = np.array(list(y), dtype=object)
     known = np.array([not is_gap(v) for v in labels])
     if len(labels) != count_rows(X):

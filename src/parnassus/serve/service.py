@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FileError, ParnassusError, SettingError
+from ..estimators.protocol import fitted
 from ..functional.threads import one_thread
 from . import answers
 from .explaining import explainer_of
@@ -83,6 +84,8 @@ def parts_of(estimator: Any, settings: Settings) -> tuple[Input, tuple[answers.A
         made = answers.of_classifier if hasattr(estimator, "predict_proba") else answers.of_regressor
         return input_of(first, settings), made(estimator)
     task = getattr(estimator, "task", None)
+    if task in SERVED:
+        fitted(estimator)
     if task in SPECIAL:
         return SPECIAL[task](estimator)
     if task not in BY_TASK:
