@@ -186,8 +186,8 @@ def file_of(path: str | Path) -> Path:
 def loaded(path: Path, settings: Settings) -> Service:
     """The service of a saved model, tried on an example.
 
-    It is loaded from a copy of its own: tensors lie in the file itself, and another file written over it would change
-    the weights of the model that answers, or end the process.
+    It is loaded from a copy of its own: while it is read the file is mapped to memory, and one that somebody cuts short
+    in that moment would end the process.
     """
     from ..ensembles.saving import load
 
