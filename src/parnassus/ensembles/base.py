@@ -10,7 +10,7 @@ from ..data.sources import Columns
 from ..data.targets import Labels, Multilabel, Numbers, Target, number_array, target_for
 from ..errors import DataError, SettingError, check_count
 from ..estimators.intake import Examples, as_learned, examples_of, inputs_of
-from ..estimators.protocol import Settings, not_fitted_error
+from ..estimators.protocol import Settings, fitted
 from ..evaluation.classification import evaluate_classification
 from ..evaluation.multilabel import evaluate_multilabel
 from ..evaluation.regression import evaluate_regression
@@ -126,23 +126,18 @@ class Ensemble(Settings):
 
     # --- use --------------------------------------------------------------------------------------
 
-    def _fitted(self) -> Self:
-        if not hasattr(self, "members_"):
-            raise not_fitted_error()(f"This {type(self).__name__} instance is not fitted yet; call fit first")
-        return self
-
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "members_")
 
     @property
     def classes_(self) -> np.ndarray:
-        goal = self._fitted().target_
+        goal = fitted(self).target_
         if isinstance(goal, Numbers):
             raise AttributeError("an ensemble of regressors has no classes")
         return goal.labels if isinstance(goal, Multilabel) else goal.classes
 
     def _inputs(self, X: Any) -> Any:
-        return _in_rows(inputs_of(X, self._fitted().target_name_))
+        return _in_rows(inputs_of(X, fitted(self).target_name_))
 
     @property
     def predict_proba(self) -> Callable[[Any], np.ndarray]:
@@ -177,7 +172,7 @@ class Ensemble(Settings):
         return np.mean([numbers_of(m, X) for m in self.members_], axis=0)
 
     def _asked(self, X: Any, y: Any, target: Columns | None, sample_weight: Any) -> Examples:
-        learned = self._fitted().target_name_
+        learned = fitted(self).target_name_
         target = learned if y is None and target is None else as_learned(target, learned)
         return examples_of(X, y, target=target, sample_weight=sample_weight)
 
@@ -237,7 +232,7 @@ class Ensemble(Settings):
         """Write one file that `pn.load` reads, members and all; no pickle. Members of scikit-learn are refused."""
         from .saving import save
 
-        save(self._fitted(), path)
+        save(fitted(self), path)
         return self
 
     def __sklearn_tags__(self) -> Any:

@@ -19,7 +19,7 @@ from .autoencoder import Autoencoder
 from .base import Estimator
 from .density import Density
 from .forecaster import Forecaster
-from .protocol import Settings, not_fitted_error
+from .protocol import Settings, fitted
 from .residuals import one_step_errors
 from .saving import plain, rebuilt, rich, tree_of
 
@@ -199,9 +199,11 @@ class AnomalyDetector(Settings):
         found = matrix_profile(strand.y, self.window_, other=None if self_too else own)
         return _least_of_windows(found.distance.numpy(), self.window_)
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "threshold_")
+
     def _asked(self, X: Any) -> tuple[Strand, np.ndarray]:
-        if not hasattr(self, "threshold_"):
-            raise not_fitted_error()(f"This {type(self).__name__} instance is not fitted yet; call fit first")
+        fitted(self)
         strand = strand_of(X, **self.reading_)
         y = strand.y.numpy()
         if len(y) < self.window_:
@@ -255,8 +257,7 @@ class AnomalyDetector(Settings):
 
     def to_tree(self) -> dict[str, Any]:
         """What the file holds."""
-        if not hasattr(self, "threshold_"):
-            raise not_fitted_error()(f"This {type(self).__name__} instance is not fitted yet; call fit first")
+        fitted(self)
         params = self.get_params(deep=False)
         if isinstance(self.method, Estimator):
             own = {k: plain(v) for k, v in self.method.get_params(deep=False).items()}

@@ -32,7 +32,7 @@ def not_fitted_error() -> type[ParnassusError]:
 
 def fitted(estimator: Any) -> Any:
     """The estimator itself, once it is fitted."""
-    if not hasattr(estimator, "objective_"):
+    if not estimator.__sklearn_is_fitted__():
         raise not_fitted_error()(f"This {type(estimator).__name__} instance is not fitted yet; call fit first")
     return estimator
 
