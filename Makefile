@@ -37,8 +37,8 @@ lint: $(VENV)/installed-dev
 types: $(VENV)/installed-dev
 	$(RUN)/mypy
 
-proof: $(VENV)/installed-dev  ## the long proofs: recipes at full size into docs/proofs.md, kills and fuzzing at length
-	$(RUN)/python -m parnassus.recipes --all --write docs/proofs.md
+proof: $(VENV)/installed-dev  ## the long proofs: the books' experiments at full size into docs/reproduced, kills and fuzzing at length
+	$(RUN)/parnassus reproduce all --write docs/reproduced
 	PARNASSUS_KILLS=20 PARNASSUS_FUZZ=2000 $(RUN)/python -m pytest tests/contracts/test_resume.py tests/contracts/test_fuzz.py
 	PARNASSUS_FUZZ=10000 $(RUN)/python -m pytest tests/serve/test_hostile.py
 

@@ -39,6 +39,7 @@ pygments_style = "default"
 here = Path(__file__).parent
 pages.write_reference(here / "reference" / "generated")
 pages.write_books(here / "books" / "generated")
+pages.write_experiments(here / "reproduced" / "generated" / "books")
 
 
 def setup(app):

@@ -7,6 +7,9 @@ import shutil
 from collections import defaultdict
 
 import parnassus
+from parnassus.recipes import all_recipes
+from parnassus.recipes.experiments import experiments
+from parnassus.recipes.pages import plain
 from parnassus.systems import BOOKS, claims, systems
 
 ACRONYMS = {"cnn", "gan", "hmm", "mlp"}
@@ -77,6 +80,29 @@ def write_books(folder):
         (folder / f"book-{name}.md").write_text("\n".join(text) + "\n", encoding="utf-8")
 
 
+def write_experiments(folder):
+    """A table for each book: what it reports, and the page of the recipe that runs it again."""
+    fresh(folder)
+    recipes, known = all_recipes().values(), experiments().values()
+    for short, title in BOOKS.items():
+        rows = ["| experiment | in | data | model | reported | run again |", "|" + " --- |" * 6]
+        members = [e for e in known if e.book == short]
+        for one in members:
+            where = [r.name for r in recipes if one.id in r.experiments]
+            links = ", ".join(page_of(name, folder.parent.parent) for name in where) or "not yet"
+            told = " | ".join(plain(c) for c in (one.section, one.data, one.model, one.reported))
+            rows.append(f"| `{one.id}` | {told} | {links} |")
+        n = sum(any(e.id in r.experiments for r in recipes) for e in members)
+        text = [f"# Experiments of {title}", "", f"{n} of {len(members)} can be run again.", "", *rows]
+        name = short.lower().split()[0]
+        (folder / f"{name}.md").write_text("\n".join(text) + "\n", encoding="utf-8")
+
+
+def page_of(name, folder):
+    """A link to what a recipe found, or its name where it was not run for these pages."""
+    return f"[{name}](../../{name}.md)" if (folder / f"{name}.md").exists() else f"`{name}`"
+
+
 def titled(family):
     """A family's name as a heading: "Image data", "GAN"."""
     return family.upper() if family in ACRONYMS else family.replace("-", " ").capitalize()
@@ -111,11 +137,6 @@ def places(one, book):
 def order(where):
     """Sections by number, as 2.10 comes after 2.9."""
     return [int(n) for n in re.findall(r"\d+", where)] or [0]
-
-
-def plain(text):
-    """Text in which no sign is Markdown."""
-    return re.sub(r"([\\*_|`<>\[\]$#{}])", r"\\\1", text)
 
 
 def fresh(folder):

@@ -1,12 +1,16 @@
 """Recipes at toy size: that they run, and what holds at any size. `make proof` runs the same code at full size."""
 
+import json
+
 import numpy as np
 import pytest
 
 from parnassus import recipes
+from parnassus.cli import main
 from parnassus.errors import SettingError
-from parnassus.recipes.__main__ import main
+from parnassus.recipes.experiments import experiments
 from parnassus.recipes.linear import BAYES
+from parnassus.recipes.pages import write_page
 
 NAMES = sorted(recipes.all_recipes())
 
@@ -62,25 +66,58 @@ def test_the_middle_degree_is_nearest_to_the_curve(tables):
 
 
 def test_the_command_lists_runs_and_writes(tmp_path, capsys):
-    assert main([]) == 0
+    assert main(["reproduce"]) == 0
     listed = capsys.readouterr().out
     assert all(name in listed for name in NAMES)
-    page = tmp_path / "proofs.md"
-    assert main(["learning-curve", "--tiny", "--write", str(page)]) == 0
-    text = page.read_text()
+    assert main(["reproduce", "learning-curve", "--tiny", "--write", str(tmp_path / "pages")]) == 0
+    assert "N" in capsys.readouterr().out
+    text = (tmp_path / "pages" / "learning-curve.md").read_text()
     assert "Toy size" in text
     assert "| N | training error |" in text
     assert "Commit " in text
 
 
-def test_a_name_that_is_no_recipe_is_refused_in_one_line(capsys):
-    assert main(["digit"]) == 2
-    assert capsys.readouterr().err == "error: no recipe 'digit'; did you mean 'digits'?\n"
+def test_the_command_takes_an_experiment_and_gives_json(capsys):
+    assert main(["reproduce", "martinez-ramon-8", "--tiny", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["recipe"] == "learning-curve"
+    assert found["experiments"][0]["section"] == "2.2"
+    assert set(found["rows"][0]) == set(recipes.run("learning-curve", "tiny").columns)
 
 
-def test_a_page_that_cannot_be_written_is_refused_in_one_line(tmp_path, capsys):
-    assert main(["learning-curve", "--tiny", "--write", str(tmp_path / "no" / "page.md")]) == 2
-    assert "cannot be written" in capsys.readouterr().err
+def test_pictures_of_a_recipe_are_drawn_into_its_page(tmp_path):
+    from matplotlib.figure import Figure
+
+    one = recipes.Recipe("drawn", "a test", "", lambda size: None, ("hifny-1",))
+    table = recipes.Table("Drawn", ("a",), [(1,)], pictures={"An empty sheet.": Figure})
+    page = write_page(tmp_path, one, table, size="full").read_text()
+    assert "![An empty sheet.](drawn-1.png)" in page
+    assert (tmp_path / "drawn-1.png").read_bytes().startswith(b"\x89PNG")
+    assert "| `hifny-1` | Hifny 2.3 |" in page
+
+
+def test_every_experiment_that_a_recipe_names_is_one_of_the_books():
+    named = [e for one in recipes.all_recipes().values() for e in one.experiments]
+    assert set(named) <= set(experiments())
+    print(f"without a recipe: {sorted(set(experiments()) - set(named))}")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["digit"], "no recipe, experiment or book 'digit'; did you mean 'digits'"),
+        (["learning-curve", "--tiny", "--write", "file/below"], "cannot be written"),
+        (["learning-curve", "--data", "file"], "makes its own data"),
+        (["gates", "learning-curve", "--data", "file"], "names 2 recipes"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_one_line(tmp_path, monkeypatch, capsys, words, says):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    assert main(["reproduce", *words]) == 2
+    found = capsys.readouterr().err
+    assert says in found
+    assert found.count("\n") == 1
 
 
 def test_sizes_are_checked():

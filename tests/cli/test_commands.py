@@ -91,6 +91,7 @@ SURFACE = {
     "models": {"task", "modality", "costs", "size", "json"},
     "systems": {"id", "family", "claimed", "missing", "json"},
     "verify": {"what", "json"},
+    "reproduce": {"what", "tiny", "data", "write", "json"},
     "demo": {"out", "seed", "json"},
 }
 HEAVY = ("torch", "numpy", "sklearn", "pandas", "scipy", "matplotlib", "PIL")

@@ -14,6 +14,7 @@ from . import settings
 from .console import spoken
 from .exporting import export
 from .planning import plan
+from .reproducing import reproduce
 from .settings import ROLES, Setting
 from .training import OWN, named_in, own_settings, train
 from .tuning import tuning
@@ -28,7 +29,7 @@ Model = Annotated[str, Parameter(name="RUN", help="a run's folder, or a saved mo
 Out = Annotated[Path | None, Parameter(name=["--out", "-o"])]
 NAMES = (
     *("train", "tune", "runs", "compare", "evaluate", "predict", "report", "serve", "export", "plan"),
-    *("models", "systems", "verify", "demo"),
+    *("models", "systems", "verify", "reproduce", "demo"),
 )
 HELP = "Deep learning, from the perceptron on, on your own data: train, evaluate, predict, report."
 METAVARS = {"int": "INT", "float": "NUM", "str": "TEXT"}
@@ -48,7 +49,8 @@ def application(words: Sequence[str]) -> App:
     )
     app.command(training(words))
     app.command(tuning(words))
-    for command in (runs, compare, evaluate, predict, report, serve, export, plan, models, systems, verify, demo):
+    listed = (runs, compare, evaluate, predict, report, serve, export, plan, models, systems, verify, reproduce, demo)
+    for command in listed:
         app.command(command)
     return app
 

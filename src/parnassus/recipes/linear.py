@@ -48,6 +48,7 @@ EXPECTED = {10: 0.0078, 100: 0.0025}  # test errors of numpy.linalg.pinv, balanc
     "learning-curve",
     source="Martinez-Ramon example 2.2.1",
     figure="the gap between training and test error closes as N grows; no test error lies below .00234",
+    experiments="martinez-ramon-8",
 )
 def learning_curve(size: Size) -> Table:
     """Training and test error of the linear MMSE classifier against the number of training rows."""

@@ -31,7 +31,8 @@ def capacity(degree: int, x: np.ndarray, y: np.ndarray, grid: np.ndarray, truth:
 @recipe(
     "capacity",
     source="Hifny 14.1: polynomials of degree 1, 4 and 20 on 30 points",
-    figure="training errors .22589, .011565, .0022200; degree 4 nearest to the truth (0:B72)",
+    figure="training errors .22589, .011565, .0022200; degree 4 nearest to the truth",
+    experiments="hifny-23",
 )
 def capacity_of_polynomials(size: Size) -> Table:
     """Training error and distance from the truth by degree: too stiff, about right, too free."""
