@@ -48,8 +48,8 @@ bench: $(VENV)/installed-dev  ## ours against the peers that are installed, JSON
 docs: $(VENV)/installed-dev  ## the documentation, warnings as errors
 	$(RUN)/python -m sphinx -W --keep-going -q docs docs/_build/html
 
-gallery: $(VENV)/installed-dev  ## every recipe at full size, to the screen
-	$(RUN)/python -m parnassus.recipes --all
+gallery: $(VENV)/installed-dev  ## the books' exercises in full, with their pictures, for `make docs`
+	$(RUN)/python docs/gallery_pages.py
 
 wheel: $(VENV)/installed-dev  ## the package as others install it
 	$(RUN)/python -m build --wheel --outdir dist

@@ -6,6 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import docstrings
+import gallery_pages
 import pages
 
 from parnassus import __version__
@@ -39,6 +40,7 @@ pygments_style = "default"
 here = Path(__file__).parent
 pages.write_reference(here / "reference" / "generated")
 pages.write_books(here / "books" / "generated")
+gallery_pages.write_pages()
 pages.write_experiments(here / "reproduced" / "generated" / "books")
 
 
