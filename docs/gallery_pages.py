@@ -115,10 +115,12 @@ def run_cell(cell, path, names):
     tree = ast.parse("\n" * (cell.line - 1) + cell.text, str(path))
     last = ast.Expression(tree.body.pop().value) if isinstance(tree.body[-1], ast.Expr) else None
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(tree, str(path), "exec"), names)
-        value = eval(compile(last, str(path), "eval"), names) if last else None
-    cell.printed = printed.getvalue()
+    try:
+        with contextlib.redirect_stdout(printed):
+            exec(compile(tree, str(path), "exec"), names)
+            value = eval(compile(last, str(path), "eval"), names) if last else None
+    finally:
+        cell.printed = printed.getvalue()
     if hasattr(value, "savefig"):
         held = io.BytesIO()
         value.savefig(held, format="png", dpi=80)

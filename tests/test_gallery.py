@@ -17,7 +17,6 @@ NOT_YET = {
     "2b:P6.4": "a protein's structure from its sequence needs data that cannot be had offline",
 }  # what no script answers, with the reason
 COMING = {
-    "losses and activations", "data and tools", "evaluation and model selection", "initialisation and regularisation",
     "convolution and CNNs", "detection, segmentation, interpretation, labelling", "recurrent networks", "time series",
     "text and embeddings", "language models and decoding", "attention and Transformers", "translation",
     "Boltzmann machines", "autoencoders", "GANs", "diffusion", "Bayesian",
