@@ -53,7 +53,7 @@ MODELS = {
     ("ppca", "density"), ("factor_analysis", "density"), ("realnvp", "density"),
     ("dbm", "density"), ("helmholtz", "density"),
     ("multinomial_nb", "classifier"), ("bernoulli_nb", "classifier"), ("gaussian_nb", "classifier"),
-    *((name, "detector") for name in ("ssd", "retinanet", "fcos", "faster_rcnn")),
+    *((name, "detector") for name in ("ssd", "retinanet", "fcos", "faster_rcnn", "mask_rcnn")),
     ("gmm_nb", "classifier"), ("lda", "classifier"), ("qda", "classifier"),
     ("resnet_mlp", "classifier"), ("resnet_mlp", "regressor"), ("wide_deep", "classifier"), ("wide_deep", "regressor"),
     ("entity_embedding", "classifier"), ("entity_embedding", "regressor"),

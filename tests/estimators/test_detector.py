@@ -195,6 +195,112 @@ def test_boxes_follow_what_is_done_to_training_pictures():
     assert "validation_loss" in model.history_[-1]
 
 
+# --- masks ----------------------------------------------------------------------------------------
+
+
+def with_masks(pictures, truths):
+    """The boxes, and what is bright in each as its mask."""
+    given = []
+    for picture, (boxes, labels) in zip(pictures, truths, strict=True):
+        masks = np.zeros((len(boxes), SIZE, SIZE), dtype=bool)
+        for mask, (x1, y1, x2, y2) in zip(masks, boxes.astype(int).tolist(), strict=True):
+            mask[y1:y2, x1:x2] = picture[y1:y2, x1:x2] > 100
+        given.append({"boxes": boxes, "labels": labels, "masks": masks})
+    return given
+
+
+MASKED, MASKED_TRUE = with_masks(X, Y), with_masks(NEW, TRUE)
+MASK_RCNN = pn.model("mask_rcnn", widths=(16, 24), hidden=32, mask_widths=(16,), anchor_scale=2.5, n_regions=16)
+
+
+@pytest.fixture(scope="module")
+def masked():
+    codec = pn.Image(size=SIZE, resize="pad")
+    return Detector(MASK_RCNN, codec=codec, **TRAINING | {"epochs": 12}).fit(X, MASKED)
+
+
+def test_masks_are_learned_and_come_back_in_the_picture_s_own_pixels(masked, tmp_path):
+    judged = masked.evaluate(NEW, MASKED_TRUE, n_bootstrap=20)
+    assert judged["map_50"].value > 0.85
+    assert judged["mask_map_50"].value > 0.8
+    assert judged["mask_map_50"].low <= judged["mask_map_50"].value <= judged["mask_map_50"].high + 1e-9
+    found = masked.predict(NEW)
+    assert all(one.masks.shape == (len(one), SIZE, SIZE) and one.masks.dtype == bool for one in found)
+    masked.save(tmp_path / "m.parnassus")
+    assert pn.load(tmp_path / "m.parnassus").predict(NEW) == found
+    twice = NEW[:3].repeat(2, 1).repeat(2, 2)
+    for one, other in zip(masked.predict(twice), found, strict=False):
+        assert one.masks.shape[1:] == (2 * SIZE, 2 * SIZE)
+        if len(one) == len(other):
+            assert abs(one.masks.sum() / 4 - other.masks.sum()) < 0.3 * other.masks.sum() + 1
+
+
+def test_a_report_of_masks_has_their_numbers_and_pictures(masked, tmp_path):
+    masked.report(tmp_path / "r.html", NEW, MASKED_TRUE)
+    page = (tmp_path / "r.html").read_text()
+    assert "mAP of masks at IoU 0.5" in page
+    figure = masked.draw(NEW, MASKED_TRUE, n_most=2)
+    assert len(figure.axes[0].images) == 1 + len(masked.predict(NEW[:1])[0])
+
+
+def test_boxes_around_masks_need_not_be_given():
+    bare = [{"masks": one["masks"], "labels": one["labels"]} for one in MASKED[:8]]
+    made = detector()._examples(X[:8], bare).y
+    for one, (boxes, _) in zip(made, Y, strict=False):
+        assert one.boxes.tolist() == boxes.tolist()
+
+
+def test_masks_follow_what_is_done_to_training_pictures():
+    model = Detector(MASK_RCNN, epochs=1, progress=False, augment={"flip": True, "shift": 0.1})
+    batch = model.fit(X[:32], MASKED[:32]).target_.encode(model._examples(X[:32], MASKED[:32]).y).take(torch.arange(32))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        rows = model.codec_.encode(X[:32]).take(torch.arange(32))
+        moved = model.codec_.prepare(rows | batch, "image", training=True)
+    assert not torch.equal(moved["y_masks"], batch["y_masks"])
+    bright = (moved["x"] * model.codec_.std + model.codec_.mean)[:, 0] > 120
+    for i, n in enumerate(moved["y_lengths"].tolist()):
+        for mask in moved["y_masks"][i, :n].bool():
+            assert bright[i][mask].float().mean() > 0.8  # bilinear edges are half as bright
+
+
+def test_packed_masks_of_padded_pictures_lie_where_the_pictures_do():
+    picture = np.zeros((20, 33), dtype=np.uint8)
+    picture[4:11, 5:20] = 255
+    model = Detector(MASK_RCNN, epochs=1, progress=False, codec=pn.Image(size=32, resize="pad"))
+    given = [{"masks": (picture > 0)[None], "labels": ["a"]}] * 4
+    model.fit([picture] * 4, given)
+    taken = model.target_.encode(model._examples([picture] * 4, given).y).take(torch.tensor([2]))
+    shown = model.codec_.encode([picture]).take(torch.tensor([0]))["x"][0].squeeze() > 127
+    assert ((taken["y_masks"][0, 0] == 1) != shown).sum() <= 4
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (lambda one: one | {"masks": one["masks"][:, :9]}, ["picture 0", "(2, 9, 32)", "height 32"]),
+        (lambda one: one | {"masks": one["masks"].astype(float) * 0.5}, ["picture 0", "0 and 1"]),
+        (lambda one: one | {"masks": np.zeros_like(one["masks"])}, ["picture 0", "mask 0 has no pixel"]),
+        (lambda one: one | {"masks": one["masks"][:, ::-1]}, ["picture 0", "outside its box"]),
+        (lambda one: one | {"masks": one["masks"][:1]}, ["picture 0", "one label a box"]),
+        (lambda one: {"labels": one["labels"]}, ["picture 0", "'boxes', or 'masks'"]),
+        (lambda one: {k: one[k] for k in ("boxes", "labels")}, ["picture 0 have no masks"]),
+    ],
+)
+def test_masks_that_cannot_be_are_refused_by_picture_and_number(given, words):
+    two = next(i for i, one in enumerate(MASKED) if len(one["labels"]) == 2 and one["boxes"][0, 3] < 15)
+    with pytest.raises(pn.DataError) as caught:
+        Detector(MASK_RCNN, epochs=1, progress=False).fit(X[[two, 1]], [given(MASKED[two]), MASKED[1]])
+    assert all(word in str(caught.value) for word in words), caught.value
+
+
+def test_a_model_of_masks_wants_masks_and_others_say_that_they_leave_them():
+    with pytest.raises(pn.DataError, match="these boxes have none"):
+        Detector(MASK_RCNN, epochs=1, progress=False).fit(X[:8], Y[:8])
+    with pytest.warns(pn.DataWarning, match="this model learns boxes alone"):
+        detector(epochs=1).fit(X[:8], MASKED[:8])
+
+
 # --- refusals -------------------------------------------------------------------------------------
 
 GOOD = np.array([[1.0, 1, 9, 9]])

@@ -110,6 +110,7 @@ PUBLISHED = [
     ("retinanet", {"depth": 4, "n_outputs": 91}, 34_014_999),
     ("fcos", {"depth": 4, "n_outputs": 91}, 32_269_600),
     ("faster_rcnn", {"hidden": 1024, "n_outputs": 90}, 41_755_286),
+    ("mask_rcnn", {"hidden": 1024, "n_outputs": 90, "mask_widths": (256,) * 4}, 44_401_393),
 ]
 
 
@@ -127,6 +128,7 @@ NETS = {
     "retinanet": {"widths": (8, 8, 8), "depth": 1},
     "fcos": {"widths": (8, 8, 8), "depth": 1},
     "faster_rcnn": {"widths": (8, 8), "hidden": 8},
+    "mask_rcnn": {"widths": (8, 8), "hidden": 8, "mask_widths": (8,)},
 }
 
 
@@ -140,6 +142,7 @@ def test_every_parameter_gets_a_gradient_and_scores_are_shares(name):
         "y": torch.tensor([[[4.0, 4, 20, 24], [30.0, 8, 60, 40]], [[8.0, 10, 50, 62], [0.0, 0, 0, 0]]]),
         "y_labels": torch.tensor([[0, 2], [1, 0]]),
         "y_lengths": torch.tensor([2, 1]),
+        "y_masks": torch.randint(2, (2, 2, 64, 64), generator=g, dtype=torch.uint8),
     }
     objective.mean_loss(batch).backward()
     assert [n for n, p in objective.named_parameters() if p.grad is None] == []

@@ -3,13 +3,14 @@
 import contextlib
 import io
 import math
+from typing import Any
 
 import numpy as np
 import torch
 
 from ..functional import boxes as fb
 from ..functional.haar import SHAPES, haar_features
-from ..functional.metrics.detection import FoundBoxes, TrueBoxes, coco_metrics
+from ..functional.metrics.detection import FoundBoxes, TrueBoxes, coco_metrics, found_shapes
 from ..imports import imported
 from ..registry import model
 from ..train.randomness import kept_random
@@ -31,11 +32,23 @@ def _scenes() -> tuple[list[TrueBoxes], list[FoundBoxes]]:
     return truths, found
 
 
+def _by_pycocotools(notes: list[Any], said: list[Any], *, n_pictures: int, kind: str) -> list[float]:
+    """COCO's twelve numbers of boxes ("bbox") or masks ("segm") by COCO's own code."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = imported("pycocotools.coco").COCO()
+        images = [{"id": i, "height": 120, "width": 120} for i in range(n_pictures)]
+        coco.dataset = {"images": images, "annotations": notes, "categories": [{"id": c} for c in range(3)]}
+        coco.createIndex()
+        run = imported("pycocotools.cocoeval").COCOeval(coco, coco.loadRes(said), kind)
+        run.evaluate()
+        run.accumulate()
+        run.summarize()
+    return [float(value) for value in run.stats]
+
+
 @check("detection-map", oracle="pycocotools", tolerance=1e-6)
 def coco_metrics_against_pycocotools() -> float:
     """All twelve numbers of COCO on random scenes with crowds, against the evaluation code of COCO."""
-    coco_of = imported("pycocotools.coco").COCO
-    judge_of = imported("pycocotools.cocoeval").COCOeval
     truths, found = _scenes()
     notes = [
         {
@@ -54,19 +67,40 @@ def coco_metrics_against_pycocotools() -> float:
         for i, one in enumerate(found)
         for b, s, c in zip(*one, strict=True)
     ]
-    with contextlib.redirect_stdout(io.StringIO()):
-        coco = coco_of()
-        coco.dataset = {
-            "images": [{"id": i} for i in range(len(truths))],
-            "annotations": notes,
-            "categories": [{"id": c} for c in range(3)],
-        }
-        coco.createIndex()
-        run = judge_of(coco, coco.loadRes(said), "bbox")
-        run.evaluate()
-        run.accumulate()
-        run.summarize()
-    return max(abs(a - b) for a, b in zip(coco_metrics(truths, found).values(), run.stats, strict=True))
+    stats = _by_pycocotools(notes, said, n_pictures=len(truths), kind="bbox")
+    return max(abs(a - b) for a, b in zip(coco_metrics(truths, found).values(), stats, strict=True))
+
+
+@check("instance-segmentation", oracle="pycocotools", tolerance=1e-6)
+def mask_metrics_against_pycocotools() -> float:
+    """All twelve numbers of COCO on twenty pictures with blobs for masks, against the evaluation code of COCO."""
+    coding = imported("pycocotools.mask")
+    rng = np.random.default_rng(0)
+    truths, found = [], []
+    notes: list[dict[str, object]] = []
+    said: list[dict[str, object]] = []
+    for i in range(20):
+        places, extents = rng.uniform(20, 100, (5, 2)), np.exp(rng.uniform(1, 4, (5, 2)))
+        moved = places + rng.normal(0, 0.2, (5, 2)) * extents
+        masks, other = _blobs(places, extents), _blobs(moved, extents)
+        labels, scores = rng.integers(0, 3, 5), rng.random(5)
+        truths.append(TrueBoxes(np.zeros((5, 4)), labels, area=masks.sum((1, 2)).astype(float)))
+        found.append(found_shapes(other, scores, labels, true=masks))
+        for k in range(5):
+            one, two = (coding.encode(np.asfortranarray(m[k], dtype=np.uint8)) for m in (masks, other))
+            shared = {"image_id": i, "category_id": int(labels[k])}
+            area, box = float(masks[k].sum()), coding.toBbox(one).tolist()
+            notes.append({"id": len(notes) + 1, "segmentation": one, "area": area, "bbox": box, "iscrowd": 0} | shared)
+            said.append({"segmentation": two, "score": float(scores[k])} | shared)
+    stats = _by_pycocotools(notes, said, n_pictures=20, kind="segm")
+    return max(abs(a - b) for a, b in zip(coco_metrics(truths, found).values(), stats, strict=True) if b > -1)
+
+
+def _blobs(centres: np.ndarray, extents: np.ndarray) -> np.ndarray:
+    """Ellipses as masks (n, 120, 120)."""
+    at = np.mgrid[:120, :120]
+    away = (at[None] - centres[:, :, None, None]) / extents[:, :, None, None]
+    return np.asarray((away**2).sum(1) <= 1)
 
 
 @check("box-iou", oracle="transformers", tolerance=1e-12)
@@ -109,14 +143,15 @@ def haar_features_of_a_window_of_24() -> float:
     return float(sum(abs(a - b) for a, b in zip(counts, [43_200, 43_200, 27_600, 27_600, 20_736], strict=True)))
 
 
-@check("faster-rcnn", oracle="(published)", tolerance=0)
+@check("faster-rcnn", "instance-segmentation", oracle="(published)", tolerance=0)
 def parameters_of_nets_on_resnet50() -> float:
-    """Faster R-CNN, RetinaNet and FCOS on ResNet-50 for COCO: 41,755,286, 34,014,999 and 32,269,600 parameters.
+    """Faster and Mask R-CNN, RetinaNet and FCOS on ResNet-50 for COCO: 41,755,286, 44,401,393, 34,014,999, 32,269,600.
 
     The published nets freeze their batch normalisation, which is not counted.
     """
     published = (
         ("faster_rcnn", 90, {"hidden": 1024}, 41_755_286),
+        ("mask_rcnn", 90, {"hidden": 1024, "mask_widths": (256,) * 4}, 44_401_393),
         ("retinanet", 91, {"depth": 4}, 34_014_999),
         ("fcos", 91, {"depth": 4}, 32_269_600),
     )

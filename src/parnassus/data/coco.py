@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,20 @@ import numpy as np
 
 from ..errors import DataError, FileError, did_you_mean
 from .answers import shown
+from .coco_masks import mask_of, runs_of_mask
 from .detection import Boxes, sizes_of
 from .sources import PICTURES
 
 
-def read_coco(path: Path, pictures: Path | None = None) -> tuple[list[Path], list[Boxes]]:
+def read_coco(
+    path: Path | str, pictures: Path | str | None = None, *, masks: bool = False
+) -> tuple[list[Path], list[Boxes]]:
     """The pictures and boxes of a COCO file; labels are the names of its categories, boxes x, y, width, height.
 
-    Pictures are looked for in `pictures`, beside the file, in a folder `images` or one named as the file is.
+    Pictures are looked for in `pictures`, beside the file, in a folder `images` or one named as the file is. With
+    `masks` each box also has the mask of its segmentation, which "mask_rcnn" learns; a mask takes a byte a pixel.
     """
+    path, pictures = Path(path).expanduser(), None if pictures is None else Path(pictures).expanduser()
     try:
         tree = json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
@@ -33,14 +39,24 @@ def read_coco(path: Path, pictures: Path | None = None) -> tuple[list[Path], lis
     for what, entries, by_id in (("image", tree["images"], images), ("category", tree["categories"], names)):
         if len(by_id) < len(entries):
             raise DataError(f"{path}: several entries share the id of one {what}; ids must differ")
-    rows: dict[Any, list[tuple[list[float], str, bool]]] = {key: [] for key in images}
+    rows: dict[Any, list[tuple[list[float], str, bool, Any]]] = {key: [] for key in images}
     for note in tree["annotations"]:
         rows_of_image, row = _coco_row(path, note, rows, names)
         rows_of_image.append(row)
     if not images:
         raise DataError(f"{path} names no images; nothing can be learned from it")
     files = [found_picture(name, _coco_folders(path, pictures), path) for name in images.values()]
-    return files, [boxes_of_rows([(b, c) for b, c, _ in r], crowd=[k for *_, k in r]) for r in rows.values()]
+    found = [boxes_of_rows([one[:2] for one in r], crowd=[one[2] for one in r]) for r in rows.values()]
+    return files, _with_masks(files, found, [[one[3] for one in r] for r in rows.values()]) if masks else found
+
+
+def _with_masks(files: Sequence[Path], found: Sequence[Boxes], notes: Sequence[list[Any]]) -> list[Boxes]:
+    """The boxes with the masks of their annotations."""
+    complete = []
+    for file, one, mine, size in zip(files, found, notes, sizes_of(files), strict=True):
+        stack = [mask_of(n.get("segmentation"), size, f"{file.name}: annotation {n.get('id', '?')}") for n in mine]
+        complete.append(replace(one, masks=np.array(stack, dtype=bool).reshape(len(mine), *size)))
+    return complete
 
 
 def _coco_row(path: Path, note: Any, rows: dict[Any, list], names: dict[Any, str]) -> tuple[list, tuple]:
@@ -58,7 +74,7 @@ def _coco_row(path: Path, note: Any, rows: dict[Any, list], names: dict[Any, str
         x, y, w, h = (float(v) for v in box)
     except (TypeError, ValueError) as error:
         raise DataError(f"{where} has the box {box!r}; COCO boxes are four numbers x, y, width, height") from error
-    return rows[image], ([x, y, x + w, y + h], names[category], bool(note.get("iscrowd", 0)))
+    return rows[image], ([x, y, x + w, y + h], names[category], bool(note.get("iscrowd", 0)), note)
 
 
 def _coco_folders(path: Path, pictures: Path | None) -> list[Path]:
@@ -92,8 +108,8 @@ def boxes_of_rows(rows: Sequence[tuple[list[float], Any]], **flags: Sequence[boo
 def write_coco(path: Path, pictures: Sequence[Path], boxes: Sequence[Boxes]) -> Path:
     """Write pictures and their boxes as a COCO file, which `read_coco` reads, and return its path.
 
-    Paths are written whole; labels become names of categories, crowds `iscrowd`; boxes that are not counted for another
-    reason are left out.
+    Paths are written whole; labels become names of categories, crowds `iscrowd`, masks run lengths; boxes that are not
+    counted for another reason are left out.
     """
     names = sorted({str(label) for one in boxes for label in one.labels.tolist()})
     images: list[dict[str, Any]] = []
@@ -102,6 +118,7 @@ def write_coco(path: Path, pictures: Sequence[Path], boxes: Sequence[Boxes]) -> 
         name = str(Path(picture).resolve())
         images.append({"id": i, "file_name": name, "height": size[0], "width": size[1]})
         for k in np.flatnonzero(~one.ignored):
+            runs = {} if one.masks is None else {"counts": runs_of_mask(one.masks[k]), "size": list(size)}
             x1, y1, x2, y2 = one.boxes[k].tolist()
             notes.append(
                 {
@@ -112,6 +129,7 @@ def write_coco(path: Path, pictures: Sequence[Path], boxes: Sequence[Boxes]) -> 
                     "area": (x2 - x1) * (y2 - y1),
                     "iscrowd": int(one.crowd[k]),
                 }
+                | ({"segmentation": runs} if runs else {})
             )
     tree = {"images": images, "annotations": notes, "categories": [{"id": i, "name": n} for i, n in enumerate(names)]}
     path.write_text(json.dumps(tree), encoding="utf-8")

@@ -15,6 +15,16 @@ from ..errors import DataError, DataWarning, SettingError, did_you_mean
 from .answers import label_array, shown
 from .codec import Codec, State
 from .image import THREADS, is_stack, name_of, stacked
+from .object_masks import (
+    all_have_masks,
+    boxes_around,
+    check_masks,
+    check_shape,
+    laid_over,
+    mask_stack,
+    packed_in_frame,
+    unpacked_masks,
+)
 from .packing import packed, unpacked
 from .pictures import look
 from .rows import Batch, Ragged
@@ -40,6 +50,7 @@ class Boxes:
     labels : (n,) what is in each.
     scores : (n,) how sure the detector is; None of true boxes.
     crowd, ignored : (n,) whether a box is around many things (COCO), and whether it is not counted (VOC's difficult).
+    masks : (n, height, width) booleans, the pixels of the thing in each box; None where only boxes are known.
     """
 
     boxes: np.ndarray
@@ -48,6 +59,7 @@ class Boxes:
     crowd: np.ndarray = field(default_factory=_none)
     ignored: np.ndarray = field(default_factory=_none)
     size: tuple[int, int] | None = None
+    masks: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for name in ("crowd", "ignored"):
@@ -60,7 +72,7 @@ class Boxes:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Boxes):
             return NotImplemented
-        names = ("boxes", "labels", "scores", "crowd", "ignored")
+        names = ("boxes", "labels", "scores", "crowd", "ignored", "masks")
         mine, theirs = ([getattr(one, n) for n in names] for one in (self, other))
         return all(
             (a is None) == (b is None) and (a is None or np.array_equal(a, b))
@@ -83,8 +95,9 @@ class Boxes:
     def take(self, chosen: np.ndarray) -> Self:
         """Some of the boxes, by a mask or by indices."""
         scores = None if self.scores is None else self.scores[chosen]
+        masks = None if self.masks is None else self.masks[chosen]
         return type(self)(
-            self.boxes[chosen], self.labels[chosen], scores, self.crowd[chosen], self.ignored[chosen], self.size
+            self.boxes[chosen], self.labels[chosen], scores, self.crowd[chosen], self.ignored[chosen], self.size, masks
         )
 
 
@@ -95,10 +108,7 @@ def boxes_of(given: Any, where: str) -> Boxes:
     if given is None or (isinstance(given, list | tuple | np.ndarray) and len(given) == 0):
         return Boxes(np.zeros((0, 4)), np.zeros(0, dtype=object))
     if isinstance(given, dict):
-        if not {"boxes", "labels"} <= given.keys():
-            raise DataError(f"{where}: a dict of boxes has the keys 'boxes' and 'labels'; got {sorted(given)}")
-        extra: dict[str, Any] = {k: np.asarray(given[k], dtype=bool) for k in ("crowd", "ignored") if k in given}
-        corners, labels = given["boxes"], given["labels"]
+        corners, labels, extra = _parts_of(given, where)
     elif isinstance(given, tuple | list) and len(given) == 2:
         (corners, labels), extra = given, {}
     else:
@@ -121,6 +131,21 @@ def boxes_of(given: Any, where: str) -> Boxes:
     if names.shape != (len(array),) or any(len(flag) != len(array) for flag in extra.values()):
         raise DataError(f"{where}: {len(array)} boxes and labels of shape {names.shape}; give one label a box")
     return Boxes(array, names, **extra)
+
+
+def _parts_of(given: dict[str, Any], where: str) -> tuple[Any, Any, dict[str, Any]]:
+    """Corners, labels and the rest of a dict; boxes that are not given are those around the masks."""
+    if "labels" not in given or not {"boxes", "masks"} & given.keys():
+        raise DataError(
+            f"{where}: a dict of boxes has the keys 'labels' and 'boxes', or 'masks' (n, height, width), or both; "
+            f"got {sorted(given)}"
+        )
+    extra: dict[str, Any] = {k: np.asarray(given[k], dtype=bool) for k in ("crowd", "ignored") if k in given}
+    corners = given.get("boxes")
+    if given.get("masks") is not None:
+        extra["masks"] = mask_stack(given["masks"], where)
+        corners = boxes_around(extra["masks"], where) if corners is None else corners
+    return corners, given["labels"], extra
 
 
 def checked(boxes: Boxes, size: tuple[int, int], where: str, *, bad: str = "refuse") -> tuple[Boxes, list[str]]:
@@ -155,7 +180,10 @@ def checked(boxes: Boxes, size: tuple[int, int], where: str, *, bad: str = "refu
             f"{wrong[0]}{f' (and {len(wrong) - 1} more)' if len(wrong) > 1 else ''}; mend the annotations, or set "
             "bad_boxes='repair', which cuts, turns or leaves out such boxes and says how many"
         )
-    return replace(boxes, boxes=corners, size=size).take(~flat), wrong
+    check_shape(boxes.masks, len(boxes), size, where)
+    found = replace(boxes, boxes=corners, size=size).take(~flat)
+    check_masks(found.masks, found.boxes, where)
+    return found, wrong
 
 
 def _text(box: np.ndarray) -> str:
@@ -233,6 +261,25 @@ class BoxRows(Ragged):
         return {"y": batch["x"][..., :4], "y_labels": batch["x"][..., 4].long(), "y_lengths": batch["lengths"]}
 
 
+class MaskedBoxRows(BoxRows):
+    """Boxes with their masks, of which a pixel is a bit; `take` also gives y_masks (batch, most, height, width)."""
+
+    def __init__(self, values: Tensor, lengths: Tensor, *, masks: Tensor, frame: tuple[int, int]) -> None:
+        super().__init__(values, lengths)
+        self.masks, self.frame = Ragged(masks, lengths), frame
+
+    def take(self, index: Tensor) -> Batch:
+        return super().take(index) | {"y_masks": unpacked_masks(self.masks.take(index)["x"], self.frame)}
+
+    def to(self, device: torch.device) -> Self:
+        self.masks = self.masks.to(device)
+        return super().to(device)
+
+    @property
+    def n_bytes(self) -> int:
+        return super().n_bytes + self.masks.n_bytes
+
+
 class BoxTargets(Target):
     """What is in each picture, and where: `Boxes`, one a picture, checked by `all_checked` and knowing its size.
 
@@ -240,7 +287,7 @@ class BoxTargets(Target):
     them to; the class of boxes that are not counted is -1. Boxes are held as float32.
 
     Attributes: `classes` (K,); `counts` (K,), how often `fit` saw each; `mean_box` (4,) of the commonest class, in
-    shares of a picture; `frame` (height, width) and `resize`.
+    shares of a picture; `frame` (height, width) and `resize`; `masked`, whether boxes come with masks.
     """
 
     kind = "boxes"
@@ -251,6 +298,7 @@ class BoxTargets(Target):
     mean_box: np.ndarray
     frame: tuple[int, int] | None
     resize: str
+    masked: bool = False
 
     @property
     def loss_kind(self) -> str:
@@ -267,6 +315,7 @@ class BoxTargets(Target):
             label_array(np.concatenate([n for n in names if len(n)])), return_counts=True
         )
         self.mean_box = self._mean_box(raw)
+        self.masked = all_have_masks(raw)
         shape = getattr(inputs, "shape", None)
         self.frame = None if shape is None else (int(shape[1]), int(shape[2]))
         self.resize = "pad" if inputs is None else str(inputs.options.get("resize", "pad"))
@@ -308,19 +357,24 @@ class BoxTargets(Target):
             classes[~one.uncounted] = self.indices(one.labels[~one.uncounted], f"picture {i}")
             parts.append(np.concatenate([corners, classes[:, None]], 1))
             lengths.append(len(one))
-        values = torch.from_numpy(np.concatenate(parts)).float()
-        return BoxRows(values, torch.tensor(lengths, dtype=torch.int64))
+        values, counts = torch.from_numpy(np.concatenate(parts)).float(), torch.tensor(lengths, dtype=torch.int64)
+        if not self.masked or not any(one.masks is not None for one in raw):
+            return BoxRows(values, counts)
+        frame = self.frame or raw[0].size
+        packed_masks = [packed_in_frame(one.masks, frame, self.resize) for one in raw if len(one)]
+        return MaskedBoxRows(values, counts, masks=torch.from_numpy(np.concatenate(packed_masks)), frame=frame)
 
     def decode(self, found: Sequence[Any], sizes: Sequence[tuple[int, int]] | None = None) -> list[Boxes]:
         """What a detector found, (corners in the frame, scores, class numbers) a picture, in the user's terms."""
         answers = []
-        for i, (corners, scores, classes) in enumerate(found):
+        for i, (corners, scores, classes, *shares) in enumerate(found):
             size = sizes[i] if sizes is not None else self.frame
             boxes = self.placement(size).back(np.asarray(corners, dtype=np.float64).reshape(-1, 4))
             if size is not None:
                 boxes = np.minimum(np.maximum(boxes, 0), np.tile(size[::-1], 2).astype(np.float64))
             said = None if scores is None else np.asarray(scores, dtype=np.float64)
-            one = Boxes(boxes, self.classes[np.asarray(classes, dtype=np.int64)], said, size=size)
+            masks = laid_over(shares[0], boxes, size) if shares and size is not None else None
+            one = Boxes(boxes, self.classes[np.asarray(classes, dtype=np.int64)], said, size=size, masks=masks)
             answers.append(one.take(np.all(one.boxes[:, 2:] > one.boxes[:, :2], axis=1)))
         return answers
 
@@ -331,6 +385,7 @@ class BoxTargets(Target):
             "mean_box": packed(self.mean_box.tolist()),
             "frame": self.frame and list(self.frame),
             "resize": self.resize,
+            "masked": self.masked,
         }
 
     @classmethod
@@ -339,4 +394,5 @@ class BoxTargets(Target):
         target.classes, target.counts = np.array(unpacked(state["classes"])), np.array(unpacked(state["counts"]))
         target.mean_box = np.array(unpacked(state["mean_box"]))
         target.frame, target.resize = state["frame"] and tuple(state["frame"]), state["resize"]
+        target.masked = bool(state.get("masked", False))
         return target

@@ -110,7 +110,8 @@ def _inner(size: tuple[int, int], frame: tuple[int, int]) -> tuple[int, int, int
     """Where a picture of this size lies in its frame when it is padded: top, left, height, width."""
     ratio = min(frame[0] / size[0], frame[1] / size[1])
     height, width = max(round(size[0] * ratio), 1), max(round(size[1] * ratio), 1)
-    return (frame[0] - height) // 2, (frame[1] - width) // 2, height, width
+    # as `pictures.resized` rounds: of an odd rest the larger half comes first
+    return (frame[0] - height + 1) // 2, (frame[1] - width + 1) // 2, height, width
 
 
 def nearest(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:

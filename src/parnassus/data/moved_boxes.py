@@ -38,6 +38,9 @@ def changed_with_boxes(augmentation: "Augmentation", x: Tensor, batch: Batch, *,
         if augmentation.jaccard_crop:
             matrix = matrix @ geometry.crop(_regions(augmentation, y, n_boxes, size), size=size)
         x = geometry.warp(x, matrix, fill=augmentation.fill)
+        if "y_masks" in batch:  # masks move as planes of one picture; moved_boxes puts them in order
+            planes = geometry.warp(batch["y_masks"].to(x.dtype), matrix, nearest=True, fill="zeros")
+            batch = batch | {"y_masks": planes.round().to(torch.uint8)}
         batch = batch | moved_boxes(batch, matrix, size)
     return batch | {"x": augmentation.recoloured(x, axes=axes)}
 
@@ -76,7 +79,9 @@ def moved_boxes(batch: Batch, matrix: Tensor, size: tuple[int, int]) -> Batch:
     wide = (boxes[..., 2:] - boxes[..., :2]).amin(-1) > 0.5  # pixels; less is no box any more
     stays = inside & wide & (torch.arange(y.shape[1], device=y.device) < n_boxes[:, None])
     order = (~stays).to(torch.uint8).argsort(dim=1, stable=True)
-    return {
+    masks = batch.get("y_masks")
+    along = {} if masks is None else {"y_masks": masks.gather(1, order[:, :, None, None].expand_as(masks))}
+    return along | {
         "y": boxes.gather(1, order[..., None].expand_as(boxes)),
         "y_labels": labels.gather(1, order),
         "y_lengths": stays.sum(1),

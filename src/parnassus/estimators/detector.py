@@ -6,7 +6,6 @@ n_most=)` that gives a `Found` a picture.
 """
 
 import os
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -15,19 +14,19 @@ from torch import nn
 
 from ..data.annotations import annotated
 from ..data.codec import Codec, codec_for
-from ..data.detection import BAD_BOXES, Boxes, BoxTargets, all_checked, named, sizes_of
+from ..data.detection import BAD_BOXES, Boxes, BoxTargets, all_checked, sizes_of
 from ..data.image import Image, is_stack, stacked
 from ..data.moved_boxes import refuse_unfollowed
 from ..data.rows import batches as batches_of
 from ..data.sources import Columns
 from ..errors import DataError, SettingError, did_you_mean
-from ..evaluation.detection import evaluate_detection, found_of, true_of
+from ..evaluation.detection import evaluate_detection
 from ..evaluation.result import Evaluation
-from ..functional.metrics.detection import match_detections
 from ..train.randomness import kept_random
 from ..train.timetable import cuts_of
 from .assembly import device_under, prepare
 from .base import Estimator
+from .detecting import TOGETHER, check_masks_are_met, common_size, judged, worst_pictures
 from .intake import Examples, count_rows, examples_of, take_rows
 from .protocol import fitted
 from .training import threads_for
@@ -36,7 +35,6 @@ from .using import spread, unusable
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TOGETHER = 32  # pictures that are looked at at a time
 LARGEST = 512  # pixels of the longer side that pictures are brought to unless told otherwise
 SURE, DOUBTFUL = 0.3, 0.01  # least scores of boxes that are answered, and of those that are judged
 
@@ -73,8 +71,9 @@ class Detector(Estimator):
         ----------
         X : an array or list of pictures, or paths; the path of a COCO file, a table of boxes, or a folder with VOC's or
             YOLO's files; a table of boxes with a column of paths.
-        y : for each picture a pair (boxes, labels), boxes being corners x1, y1, x2, y2 in pixels; a table with the
-            columns image, x1, y1, x2, y2, label; or the path of annotations, X being the folder of the pictures.
+        y : for each picture a pair (boxes, labels), boxes being corners x1, y1, x2, y2 in pixels; a dict with these
+            keys, and 'masks' (n, height, width), which "mask_rcnn" learns; a table with the columns image, x1, y1, x2,
+            y2, label; or the path of annotations, X being the folder of the pictures.
         target : not used; a table's columns go by their names.
         validation : a fraction to hold out, (X, y), or a path; watched by `patience`.
         sample_weight : how much each picture counts (pictures,).
@@ -99,7 +98,9 @@ class Detector(Estimator):
         elif isinstance(validation, str) or hasattr(validation, "suffix"):
             held = self._examples(validation, None)
             validation = (held.X, held.y)
-        return self._train(self._ready(examples, BoxTargets(), validation, None))
+        ready = self._ready(examples, BoxTargets(), validation, None)
+        check_masks_are_met(self.objective_, self.target_)
+        return self._train(ready)
 
     def _examples(self, X: Any, y: Any, sample_weight: Any = None, *, boxes: bool = True) -> Examples:
         """Pictures and their checked boxes; without `boxes` the pictures alone."""
@@ -133,7 +134,7 @@ class Detector(Estimator):
                     "for float pictures of one channel codec=pn.Image()"
                 )
             memory = {} if self.memory is None else {"memory": self.memory}
-            codec = Image(size=self._size_for(X), resize="pad", **memory)  # type: ignore[arg-type]
+            codec = Image(size=common_size(X, LARGEST), resize="pad", **memory)  # type: ignore[arg-type]
         if not isinstance(codec, Image):
             raise SettingError(f"Detector takes codec=pn.Image(...); got {codec!r}")
         options = dict(codec.options)
@@ -144,15 +145,6 @@ class Detector(Estimator):
         made = Image(**options)
         refuse_unfollowed(made.augmentation)
         return made
-
-    def _size_for(self, X: Any) -> tuple[int, int] | None:
-        """The common or median size, brought to at most 512 a side; None where a stack may stay as it is."""
-        sizes = np.array(sizes_of(X))
-        height, width = np.median(sizes, axis=0)
-        shrunk = min(LARGEST / max(height, width), 1.0)
-        if shrunk == 1.0 and is_stack(X):
-            return None
-        return max(round(height * shrunk), 1), max(round(width * shrunk), 1)
 
     # --- use --------------------------------------------------------------------------------------
 
@@ -171,6 +163,8 @@ class Detector(Estimator):
         on_error: str = "raise",
     ) -> list[Any]:
         """The boxes found in each picture, `Boxes` with corners in its own pixels, labels and scores, best first.
+
+        Those of "mask_rcnn" also have `masks`, booleans (n, height, width).
 
         Parameters
         ----------
@@ -210,7 +204,7 @@ class Detector(Estimator):
         return found
 
     def draw(self, X: Any, y: Any = None, *, n_most: int = 16, threshold: float = SURE) -> "Figure":
-        """The first pictures of X with the boxes found in them; where y is given, true boxes are drawn dashed."""
+        """The first pictures of X with the boxes and masks found in them; true boxes, where y is given, are dashed."""
         from ..insight.boxes import draw_boxes
 
         examples = fitted(self)._examples(X, y, boxes=y is not None)
@@ -232,17 +226,22 @@ class Detector(Estimator):
         sample_weight: Any = None,
         n_bootstrap: int = 200,
     ) -> Evaluation:
-        """Mean average precision and recall as COCO has them, with intervals, beside a constant answer."""
+        """Mean average precision and recall as COCO has them, with intervals, beside a constant answer.
+
+        Where masks are learned and given, the same numbers of masks come with them, their names beginning with mask_.
+        """
         if target is not None:
             raise SettingError(f"target={target!r}: boxes are no column; give them as y")
         examples = fitted(self)._examples(X, y, sample_weight)
         for i, one in enumerate(examples.y):
             self.target_.indices(one.labels[~one.uncounted], f"picture {i}")
+        found, shapes = judged(lambda X: self.predict(X, threshold=DOUBTFUL), examples)
         return evaluate_detection(
             examples.y,
-            self.predict(examples.X, threshold=DOUBTFUL),
+            found,
             classes=self.classes_.tolist(),
             constant=self.constant_,
+            shapes=shapes,
             sample_weight=examples.weight,
             seed=self.seed,
             n_bootstrap=n_bootstrap,
@@ -296,33 +295,3 @@ class Detector(Estimator):
         """The baseline's answer, in shares of a picture: the mean box of the commonest class."""
         target = fitted(self).target_
         return Boxes(target.mean_box[None], target.classes[[int(target.counts.argmax())]])
-
-
-def worst_pictures(
-    examples: Examples, found: list[Boxes], n: int
-) -> list[tuple[int, str, str, str, str, dict[str, str]]]:
-    """Of the worst answered pictures: row, what is there, what was found, errors, their name, the picture."""
-    errors = np.array([n_wrong(true, said) for true, said in zip(examples.y, found, strict=True)])
-    order = [int(i) for i in np.argsort(-errors, kind="stable") if errors[i]][:n]
-    words = "boxes missed or made up"
-    return [
-        (i, words_of(examples.y[i]), words_of(found[i]), str(errors[i]), words, {"picture": named(examples.X, i)})
-        for i in order
-    ]
-
-
-def n_wrong(true: Boxes, said: Boxes) -> int:
-    """How many boxes of a picture were missed, and how many made up, at IoU 0.5."""
-    one, other = [true_of(true)], [found_of(said)]
-    wrong = 0
-    for label in {*true.labels.tolist(), *said.labels.tolist()}:
-        matches = match_detections(one, other, label, thresholds=[0.5])
-        right = int(matches.correct.sum())
-        wrong += int(matches.n_truths.sum()) - right + int((~matches.correct & ~matches.ignored).sum())
-    return wrong
-
-
-def words_of(boxes: Boxes) -> str:
-    """What is in a picture, counted: "2 cat, 1 dog"."""
-    counts = Counter(str(label) for label in boxes.labels[~boxes.uncounted].tolist())
-    return ", ".join(f"{n} {name}" for name, n in sorted(counts.items())) or "nothing"

@@ -15,6 +15,7 @@ from ..errors import DataError, SettingError
 from ..evaluation.result import Evaluation
 from ..evaluation.segmentation import evaluate_segmentation
 from .base import Estimator
+from .detecting import common_size
 from .intake import Examples, count_rows, examples_of
 from .protocol import fitted
 from .using import outputs_of
@@ -100,7 +101,7 @@ class Segmenter(Estimator):
     def _codec_for(self, X: Any) -> Codec:
         codec = self.codec
         if codec is None:
-            codec = Image(size=self._size_for(X), resize="stretch")
+            codec = Image(size=common_size(X, LARGEST), resize="stretch")
         if not isinstance(codec, Image):
             raise SettingError(f"Segmenter takes codec=pn.Image(...); got {codec!r}")
         same = codec.options["size"] is None and is_stack(X)  # nothing is resized
@@ -111,14 +112,6 @@ class Segmenter(Estimator):
             if codec.augmentation.jaccard_crop:
                 raise SettingError("augment: jaccard_crop cuts around boxes; use crop for masks")
         return codec
-
-    def _size_for(self, X: Any) -> tuple[int, int] | None:
-        sizes = np.array(sizes_of(X))
-        height, width = np.median(sizes, axis=0)
-        shrunk = min(LARGEST / max(height, width), 1.0)
-        if shrunk == 1.0 and is_stack(X):
-            return None
-        return max(round(height * shrunk), 1), max(round(width * shrunk), 1)
 
     # --- use --------------------------------------------------------------------------------------
 

@@ -11,10 +11,12 @@ from ..errors import DataError
 from ..functional.metrics.detection import (
     COCO_THRESHOLDS,
     FoundBoxes,
+    FoundShapes,
     Matches,
     TrueBoxes,
     average_precision,
     coco_metrics,
+    found_shapes,
     match_detections,
     precision_at,
     precision_recall,
@@ -32,6 +34,7 @@ def evaluate_detection(
     *,
     classes: Sequence[Any],
     constant: Boxes | None = None,
+    shapes: Sequence[tuple[TrueBoxes, FoundShapes]] | None = None,
     sample_weight: ArrayLike | None = None,
     seed: int = 0,
     n_bootstrap: int = 200,
@@ -41,7 +44,8 @@ def evaluate_detection(
 
     Numbers are COCO's (and equal pycocotools' where pictures weigh the same); a resample draws whole pictures. The
     baseline says `constant`, the same boxes in every picture (as shares of it). Precision and recall by class are at
-    the IoU 0.5 and at the score that gives the best F1.
+    the IoU 0.5 and at the score that gives the best F1. `shapes`, by `shapes_of`, add the same numbers of masks, whose
+    names begin with mask_.
 
     Systems: detection-map
     """
@@ -64,6 +68,7 @@ def evaluate_detection(
         moved = np.minimum(centred(replicates[name], value), 1.0) if name in replicates else None
         low, high = interval(moved, confidence)
         metrics.append(Metric(name, value, low, high, trivial.get(name), True))
+    metrics += _of_masks(shapes, list(classes), bootstrap, confidence)
     more = coco_metrics(true, said, labels=list(classes)) if sample_weight is None else {}
     metrics += [Metric(k, v, None, None, None, True) for k, v in more.items() if k not in HEADLINES and v == v]
     task: Any = "detection"
@@ -79,6 +84,35 @@ def evaluate_detection(
         replicates={m.name: replicates[m.name] for m in metrics if m.name in replicates},
         rows=bootstrap.fingerprint(np.concatenate([np.zeros((0, 4)), *(one.boxes for one in truths)])),
     )
+
+
+def shapes_of(true: Boxes, said: Boxes) -> tuple[TrueBoxes, FoundShapes] | None:
+    """One picture's true and found masks as the metrics take them, far less than the masks; None without them."""
+    if said.masks is None or (true.masks is None and len(true)):
+        return None
+    masks = np.zeros((0, *said.masks.shape[1:]), dtype=bool) if true.masks is None else true.masks
+    scores = np.ones(len(said)) if said.scores is None else said.scores
+    areas = masks.sum((1, 2)).astype(np.float64)
+    there = TrueBoxes(true.boxes, true.labels, crowd=true.crowd, ignored=true.ignored, area=areas)
+    return there, found_shapes(said.masks, scores, said.labels, true=masks, crowd=true.crowd)
+
+
+def _of_masks(
+    shapes: Sequence[tuple[TrueBoxes, FoundShapes]] | None, classes: list[Any], bootstrap: Bootstrap, confidence: float
+) -> list[Metric]:
+    """COCO's numbers of masks, the headlines with intervals."""
+    if not shapes:
+        return []
+    there, said = [one[0] for one in shapes], [one[1] for one in shapes]
+    matches = [match_detections(there, said, c) for c in classes]
+    passes = max(1, 10 * sum(len(m.scores) for m in matches) // len(shapes))
+    point, replicates = bootstrap.run([Statistic(lambda w: _numbers(matches, w), passes)])
+    metrics = []
+    for name in HEADLINES:
+        value = float(point[name])
+        moved = np.minimum(centred(replicates[name], value), 1.0) if name in replicates else None
+        metrics.append(Metric(f"mask_{name}", value, *interval(moved, confidence), None, True))
+    return metrics
 
 
 def true_of(one: Boxes) -> TrueBoxes:

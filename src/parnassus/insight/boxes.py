@@ -22,6 +22,8 @@ def draw_boxes(
 ) -> "Figure":
     """The pictures with the boxes found, each with its class and score; true boxes are drawn dashed beneath.
 
+    Masks, where boxes have them, are laid over the picture, each thing in its own colour, with the edge of true ones.
+
     >>> one = Boxes(np.array([[1.0, 1, 6, 5]]), np.array(["cat"]), np.array([0.9]))
     >>> len(draw_boxes(np.zeros((1, 8, 8), dtype=np.uint8), [one]).axes)
     1
@@ -36,12 +38,34 @@ def draw_boxes(
         ax.set_axis_off()
     for i, picture in enumerate(shown):
         axes[i].imshow(picture, cmap="gray", vmin=0, vmax=255, extent=(0, picture.shape[1], picture.shape[0], 0))
+        _lay(axes[i], found[i])
         if truths is not None:
+            _trace(axes[i], truths[i])
             _outline(axes[i], truths[i], GREEN, dashed=True)
         _outline(axes[i], found[i], VERMILION)
     if truths is not None and axes:
         axes[0].set_title("found; dashed: true", fontsize=8.5, color=MUTED, fontweight="normal")
     return figure
+
+
+def _lay(ax: "Axes", boxes: Boxes) -> None:
+    """The masks, the best on top, half transparent."""
+    import matplotlib
+
+    colours = matplotlib.colormaps["tab10"]
+    for k in range(len(boxes) - 1, -1, -1) if boxes.masks is not None else ():
+        height, width = boxes.masks[k].shape  # type: ignore[index]
+        laid = np.zeros((height, width, 4))
+        laid[boxes.masks[k]] = (*colours(k % 10)[:3], 0.6)  # type: ignore[index]
+        ax.imshow(laid, extent=(0, width, height, 0), interpolation="nearest")
+
+
+def _trace(ax: "Axes", boxes: Boxes) -> None:
+    """The edges of the masks, along the pixels' centres."""
+    for mask in boxes.masks if boxes.masks is not None else ():
+        around = np.pad(mask, 1).astype(float)
+        at = [np.arange(n) - 0.5 for n in around.shape]
+        ax.contour(at[1], at[0], around, levels=[0.5], colors=[GREEN], linewidths=0.8)
 
 
 def _outline(ax: "Axes", boxes: Boxes, colour: str, *, dashed: bool = False) -> None:

@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -48,6 +50,56 @@ class RegionHead(nn.Module):
         return self.classes(h), self.offsets(h).view(len(h), -1, 4)[:, 1:]
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What both nets are made of: arguments of `FasterRCNN`, and the width of the maps."""
+
+    given: tuple[Any, ...]
+    settings: dict[str, Any]
+    width: int
+
+
+def parts_of(
+    name: str,
+    *,
+    in_channels: int,
+    image_size: tuple[int, int],
+    n_outputs: int,
+    backbone: str,
+    widths: tuple[int, ...],
+    hidden: int,
+    anchor_scale: float,
+    n_anchors: int,
+    n_regions: int,
+) -> Parts:
+    """Maps, the proposal net, the head of regions, and anchors for pictures of this size."""
+    if hidden < 1 or anchor_scale <= 0 or n_anchors < 2 or n_regions < 4:
+        raise SettingError(
+            f"model {name!r}: hidden is at least 1, anchor_scale above 0, n_anchors at least 2 and n_regions at "
+            f"least 4; got {hidden}, {anchor_scale}, {n_anchors}, {n_regions}"
+        )
+    check_image_size(name, image_size, 16 if backbone == "small" else 64)
+    on = stand(
+        name,
+        backbone=backbone,
+        in_channels=in_channels,
+        image_size=image_size,
+        widths=widths,
+        first=1,
+        pooled=True,
+    )
+    anchors, strides = [], []
+    for grid, stride in grids_and_strides(on.maps, in_channels, image_size):
+        side = math.sqrt(stride[0] * stride[1])
+        anchors.append(anchors_on_grid(grid, anchor_sizes([anchor_scale * side], RATIOS), stride=stride))
+        strides.append(side)
+    looked_at = strides if on.small else strides[:-1]  # the pooled map proposes only
+    maps = on.maps.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    proposer, head = Proposer(on.width, len(RATIOS)), RegionHead(on.width, hidden, n_outputs)
+    counts = {"n_anchors": n_anchors, "n_regions": n_regions}
+    return Parts((maps, proposer, head, anchors, looked_at, image_size), counts, on.width)
+
+
 @model.register("detector")
 def faster_rcnn(
     *,
@@ -70,35 +122,16 @@ def faster_rcnn(
 
     Source: Ren et al. 2015; Lin et al. 2017 (feature pyramid networks).
     """
-    if hidden < 1 or anchor_scale <= 0 or n_anchors < 2 or n_regions < 4:
-        raise SettingError(
-            "model 'faster_rcnn': hidden is at least 1, anchor_scale above 0, n_anchors at least 2 and n_regions at "
-            f"least 4; got {hidden}, {anchor_scale}, {n_anchors}, {n_regions}"
-        )
-    check_image_size("faster_rcnn", image_size, 16 if backbone == "small" else 64)
-    on = stand(
+    made = parts_of(
         "faster_rcnn",
-        backbone=backbone,
         in_channels=in_channels,
         image_size=image_size,
+        n_outputs=n_outputs,
+        backbone=backbone,
         widths=widths,
-        first=1,
-        pooled=True,
-    )
-    anchors, strides = [], []
-    for grid, stride in grids_and_strides(on.maps, in_channels, image_size):
-        side = math.sqrt(stride[0] * stride[1])
-        anchors.append(anchors_on_grid(grid, anchor_sizes([anchor_scale * side], RATIOS), stride=stride))
-        strides.append(side)
-    looked_at = strides if on.small else strides[:-1]  # the pooled map proposes only
-    maps = on.maps.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return FasterRCNN(
-        maps,
-        Proposer(on.width, len(RATIOS)),
-        RegionHead(on.width, hidden, n_outputs),
-        anchors,
-        looked_at,
-        image_size,
+        hidden=hidden,
+        anchor_scale=anchor_scale,
         n_anchors=n_anchors,
         n_regions=n_regions,
     )
+    return FasterRCNN(*made.given, **made.settings)

@@ -39,6 +39,7 @@ class Detection(Objective):
     """
 
     probabilistic = False
+    finds_masks = False  # whether it also says which pixels of a box are the thing's
 
     def __init__(self, image_size: tuple[int, int]) -> None:
         super().__init__()

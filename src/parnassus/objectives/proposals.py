@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,17 @@ from .detection import Detection, Found, chosen, picked
 PROPOSED, EACH_MAP, OVERLAP = 300, 600, 0.7  # regions of a picture that go on, candidates of a map, suppression
 COARSE = 14.0  # a region is looked at on the map of whose cells it is 14 to 28 wide
 SIZE = 7  # cells a side of what a region becomes
+
+
+class Drawn(NamedTuple):
+    """Regions (n, 4) of one picture to learn from, their classes (n,; 0 background), and the boxes (n, 4) that they
+    answer for, with the places (n,) of these among the picture's boxes.
+    """
+
+    regions: Tensor
+    classes: Tensor
+    goals: Tensor
+    places: Tensor
 
 
 class FasterRCNN(Detection):
@@ -86,17 +98,17 @@ class FasterRCNN(Detection):
             kept.append(r[wide[best]])
         return kept
 
-    def looked_at(self, maps: Sequence[Tensor], regions: Sequence[Tensor]) -> Tensor:
-        """What lies in each region (n, c, 7, 7), from the map whose cells suit its size."""
+    def looked_at(self, maps: Sequence[Tensor], regions: Sequence[Tensor], *, size: int = SIZE) -> Tensor:
+        """What lies in each region (n, c, size, size), from the map whose cells suit its extent."""
         rows = torch.cat([torch.full((len(r),), i, device=r.device) for i, r in enumerate(regions)])
         boxes = torch.cat(list(regions))
         side = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1e-6).prod(1).sqrt()
         level = (side / (COARSE * self.strides[0])).log2().floor().clamp(0, len(self.strides) - 1).long()
-        parts = maps[0].new_zeros(len(boxes), maps[0].shape[1], SIZE, SIZE)
+        parts = maps[0].new_zeros(len(boxes), maps[0].shape[1], size, size)
         for i, stride in enumerate(self.strides):
             own = (level == i).nonzero()[:, 0]
             if len(own):
-                parts = parts.index_copy(0, own, roi_align(maps[i], boxes[own], rows[own], size=SIZE, scale=1 / stride))
+                parts = parts.index_copy(0, own, roi_align(maps[i], boxes[own], rows[own], size=size, scale=1 / stride))
         return parts
 
     # --- training ---------------------------------------------------------------------------------
@@ -111,7 +123,11 @@ class FasterRCNN(Detection):
             torch.cat([r, box[:n]])
             for r, box, n in zip(self.proposals(scores, offsets), y, n_boxes.tolist(), strict=True)
         ]
-        second = self.region_loss(maps, regions, y, labels, n_boxes)
+        drawn = [
+            self._drawn_regions(r, box[:n], label[:n])
+            for r, box, label, n in zip(regions, y, labels, n_boxes.tolist(), strict=True)
+        ]
+        second = self.region_loss(maps, drawn, batch)
         return ((first + second) * weight).sum() / weight.sum()
 
     def proposal_loss(self, scores: Tensor, offsets: Tensor, y: Tensor, labels: Tensor, n_boxes: Tensor) -> Tensor:
@@ -127,16 +143,10 @@ class FasterRCNN(Detection):
         along = huber(torch.where(positive[..., None], offsets - goal, 0.0), delta=1 / 9).sum(-1) * 9
         return (named.sum(1) + along.sum(1)) / asked.sum(1).clamp(min=1)
 
-    def region_loss(
-        self, maps: Sequence[Tensor], regions: Sequence[Tensor], y: Tensor, labels: Tensor, n_boxes: Tensor
-    ) -> Tensor:
+    def region_loss(self, maps: Sequence[Tensor], picks: Sequence[Drawn], batch: Batch) -> Tensor:
         """The loss of classes and offsets of drawn regions, for each picture (b,)."""
-        picks = [
-            self._drawn_regions(r, box[:n], label[:n])
-            for r, box, label, n in zip(regions, y, labels, n_boxes.tolist(), strict=True)
-        ]
-        kept = [p[0] for p in picks]
-        classes, goals = torch.cat([p[1] for p in picks]), torch.cat([p[2] for p in picks])
+        kept = [p.regions for p in picks]
+        classes, goals = torch.cat([p.classes for p in picks]), torch.cat([p.goals for p in picks])
         scores, offsets = (part.float() for part in self.head(self.looked_at(maps, kept)))
         named = F.cross_entropy(scores, classes, reduction="none")
         positive = classes > 0
@@ -147,37 +157,38 @@ class FasterRCNN(Detection):
         along = huber(torch.where(positive[:, None], own - code, 0.0)).sum(-1)
         return torch.stack([part.sum() / max(len(part), 1) for part in (named + along).split([len(k) for k in kept])])
 
-    def _drawn_regions(self, regions: Tensor, boxes: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Of one picture's regions those to learn from, their classes (0 background), and the boxes they answer for."""
+    def _drawn_regions(self, regions: Tensor, boxes: Tensor, labels: Tensor) -> Drawn:
+        """Of one picture's regions those to learn from, and what they are to answer."""
         if len(boxes):
             best, at = iou(regions, boxes).nan_to_num(0.0).max(1)
             goals, classes = boxes[at], torch.where(best >= 0.5, labels[at] + 1, 0)
             left_out = (best >= 0.5) & (labels[at] < 0)
         else:
-            goals, classes = (
-                torch.zeros_like(regions),
-                torch.zeros(len(regions), dtype=torch.long, device=regions.device),
-            )
+            goals, classes = torch.zeros_like(regions), regions.new_zeros(len(regions), dtype=torch.long)
+            at = classes
             left_out = torch.zeros_like(classes, dtype=torch.bool)
         positive = drawn((classes > 0)[None] & ~left_out[None], self.n_regions // 4)[0]
         negative = drawn((classes == 0)[None] & ~left_out[None], self.n_regions - int(positive.sum()))[0]
         kept = (positive | negative).nonzero()[:, 0]
-        return regions[kept], classes[kept], goals[kept]
+        return Drawn(regions[kept], classes[kept], goals[kept], at[kept])
 
     # --- use --------------------------------------------------------------------------------------
 
     def detect(
         self, batch: Batch, *, threshold: float = 0.05, iou_threshold: float = 0.45, n_most: int = 100
     ) -> list[Found]:
-        maps = self.maps(batch["x"])
+        limits = {"threshold": threshold, "iou_threshold": iou_threshold, "n_most": n_most}
+        return self.found_on(self.maps(batch["x"]), **limits)
+
+    def found_on(self, maps: Sequence[Tensor], **limits: Any) -> list[Found]:
+        """The boxes of each picture, from its maps."""
         regions = self.proposals(*self.proposer(maps))
         scores, offsets = self.head(self.looked_at(maps, regions))
         sizes = [len(r) for r in regions]
         every = torch.cat(regions)[:, None].expand(-1, offsets.shape[1], 4)
         boxes = clipped(decode_offsets(offsets.float(), every, variances=SSD_VARIANCES), self.image_size)
         shares = scores.float().softmax(-1)[:, 1:]
-        limits = {"threshold": threshold, "iou_threshold": iou_threshold, "n_most": n_most}
-        return [chosen(s, b, **limits) for s, b in zip(shares.split(sizes), boxes.split(sizes), strict=True)]  # type: ignore[arg-type]
+        return [chosen(s, b, **limits) for s, b in zip(shares.split(sizes), boxes.split(sizes), strict=True)]
 
     def outputs(self, batch: Batch) -> Tensor:
         return self.proposer(self.maps(batch["x"]))[0].sigmoid()

@@ -11,6 +11,7 @@ from parnassus.functional.metrics.detection import (
     TrueBoxes,
     average_precision,
     coco_metrics,
+    found_shapes,
     match_detections,
     match_detections_voc,
     precision_area,
@@ -133,3 +134,65 @@ def test_a_picture_of_weight_two_counts_as_two_pictures():
     weighted = match_detections(truths, found, 0)
     weight = np.array([2.0, 1, 1, 1, 1, 1])
     assert precision_area(weighted, weight=weight) == pytest.approx(precision_area(once), abs=1e-9)
+
+
+def shapes(seed, n=20, size=160):
+    """Blobs of all sizes as true masks, moved copies of them as found ones, and both as run lengths of pycocotools."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:size, :size]
+
+    def blob(y, x, high, wide):
+        return ((rows - y) / high) ** 2 + ((columns - x) / wide) ** 2 <= 1
+
+    pictures = []
+    for _ in range(n):
+        m = int(rng.integers(0, 6))
+        at, extent = rng.uniform(20, 140, (m, 2)), np.exp(rng.uniform(1, 4.2, (m, 2)))
+        true = [blob(*a, *e) for a, e in zip(at, extent, strict=True)]
+        moved = [blob(*(a + rng.normal(0, 0.15, 2) * e), *e) for a, e in zip(at, extent, strict=True) for _ in range(2)]
+        true, moved = (np.array(part, dtype=bool).reshape(-1, size, size) for part in (true, moved))
+        labels = rng.integers(0, 3, m)
+        pictures.append((true, labels, rng.random(m) < 0.15, moved, rng.random(2 * m), np.repeat(labels, 2)))
+    return pictures
+
+
+def masks_by_pycocotools(pictures):
+    """The twelve numbers of COCO's own code, of masks."""
+    pytest.importorskip("pycocotools", reason="pycocotools is not installed, and it is the oracle")
+    from pycocotools import mask as coding
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    notes, said = [], []
+    for i, (true, labels, crowd, moved, scores, again) in enumerate(pictures):
+        for one, label, many in zip(true, labels, crowd, strict=True):
+            runs = coding.encode(np.asfortranarray(one, dtype=np.uint8))
+            note = {"id": len(notes) + 1, "image_id": i, "category_id": int(label), "segmentation": runs}
+            box = coding.toBbox(runs).tolist()
+            notes.append(note | {"area": float(one.sum()), "bbox": box, "iscrowd": int(many)})
+        for one, score, label in zip(moved, scores, again, strict=True):
+            runs = coding.encode(np.asfortranarray(one, dtype=np.uint8))
+            said.append({"image_id": i, "category_id": int(label), "score": float(score), "segmentation": runs})
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO()
+        coco.dataset = {"images": [{"id": i, "height": 160, "width": 160} for i in range(len(pictures))],
+                        "annotations": notes, "categories": [{"id": c} for c in range(3)]}  # fmt: skip
+        coco.createIndex()
+        run = COCOeval(coco, coco.loadRes(said), "segm")
+        run.evaluate()
+        run.accumulate()
+        run.summarize()
+    return [value if value > -1 else float("nan") for value in run.stats]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_twelve_numbers_of_masks_are_those_of_pycocotools(seed):
+    pictures = shapes(seed)
+    truths, found = [], []
+    for true, labels, crowd, moved, scores, again in pictures:
+        areas = true.sum((1, 2)).astype(float)
+        truths.append(TrueBoxes(np.zeros((len(true), 4)), labels, crowd=crowd, area=areas))
+        found.append(found_shapes(moved, scores, again, true=true, crowd=crowd))
+    ours = coco_metrics(truths, found, labels=[0, 1, 2])
+    assert 0.2 < ours["map"] < 0.95
+    assert list(ours.values()) == pytest.approx(masks_by_pycocotools(pictures), abs=1e-9, nan_ok=True)

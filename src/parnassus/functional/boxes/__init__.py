@@ -7,6 +7,7 @@ and y down.
 from .anchors import anchor_sizes, anchors_on_grid, default_scales
 from .formats import areas, centers_of, clipped, corners_of, corners_of_sizes, sizes_of
 from .losses import focal_box_loss, ssd_loss
+from .masks import boxes_of_masks, mask_loss, mask_loss_twin, mask_targets, pasted_masks
 from .matching import BACKGROUND, IGNORED, hard_negatives, match_anchors, match_by_bands
 from .offsets import SSD_VARIANCES, decode_offsets, encode_offsets
 from .overlaps import area, diou, giou, iou, iou_rows
@@ -21,6 +22,7 @@ __all__ = [
     "anchors_on_grid",
     "area",
     "areas",
+    "boxes_of_masks",
     "centers_of",
     "clipped",
     "corners_of",
@@ -34,12 +36,16 @@ __all__ = [
     "hard_negatives",
     "iou",
     "iou_rows",
+    "mask_loss",
+    "mask_loss_twin",
+    "mask_targets",
     "match_anchors",
     "match_by_bands",
     "matrix_nms",
     "nms",
     "nms_by_class",
     "nms_twin",
+    "pasted_masks",
     "roi_align",
     "roi_align_twin",
     "sizes_of",

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+TOGETHER = 1 << 20  # sampled values of boxes that are worked on at a time: they stay near the processor
+
 
 def roi_align(
     maps: Tensor,
@@ -30,11 +32,24 @@ def roi_align(
     height, width = maps.shape[2:]
     if not n:
         return maps.new_zeros(0, c, size, size)
+    flat = maps.permute(0, 2, 3, 1).reshape(-1, c)  # one row a place, so that a look-up is one gather
+    together = max(TOGETHER // ((size * n_samples) ** 2 * c), 1)
+    parts = [
+        _aligned(flat, part, row, (height, width), size=size, scale=scale, n_samples=n_samples)
+        for part, row in zip(boxes.split(together), rows.split(together), strict=True)
+    ]
+    return torch.cat(parts).permute(0, 3, 1, 2)
+
+
+def _aligned(
+    flat: Tensor, boxes: Tensor, rows: Tensor, extent: tuple[int, int], *, size: int, scale: float, n_samples: int
+) -> Tensor:
+    """`roi_align` of some boxes with channels last, (n, size, size, c), from the places of all maps (b h w, c)."""
+    (height, width), n, c = extent, len(boxes), flat.shape[1]
     x = _points(boxes[:, 0] * scale, boxes[:, 2] * scale, size, n_samples)  # (n, size * n_samples)
     y = _points(boxes[:, 1] * scale, boxes[:, 3] * scale, size, n_samples)
     x_weight, x_low, x_high = _between(x, width)
     y_weight, y_low, y_high = _between(y, height)
-    flat = maps.permute(0, 2, 3, 1).reshape(-1, c)  # one row a place, so that a look-up is one gather
 
     def at(i: Tensor, j: Tensor) -> Tensor:
         places = rows.view(-1, 1, 1) * (height * width) + i[:, :, None] * width + j[:, None, :]
@@ -45,8 +60,7 @@ def roi_align(
     bottom = at(y_high, x_low) * (1 - wx) + at(y_high, x_high) * wx
     inside = (_inside(y, height)[:, :, None] & _inside(x, width)[:, None, :])[..., None]
     values = (top * (1 - wy) + bottom * wy) * inside
-    cells = values.view(n, size, n_samples, size, n_samples, c).mean((2, 4))
-    return cells.permute(0, 3, 1, 2)
+    return values.view(n, size, n_samples, size, n_samples, c).mean((2, 4))
 
 
 def _points(low: Tensor, high: Tensor, size: int, n_samples: int) -> Tensor:

@@ -37,6 +37,50 @@ class FoundBoxes(NamedTuple):
     labels: NDArray
 
 
+class FoundShapes(NamedTuple):
+    """What was found in one picture where masks and not boxes are compared; see `found_shapes`.
+
+    scores, labels, areas : (n,). overlaps : (n, m) with the true things, in their order.
+    """
+
+    scores: Floats
+    labels: NDArray
+    areas: Floats
+    overlaps: Floats
+
+
+FoundThings = FoundBoxes | FoundShapes
+
+
+def found_shapes(
+    masks: Flags, scores: Floats, labels: NDArray, *, true: Flags, crowd: Flags | None = None
+) -> FoundShapes:
+    """Found masks (n, height, width) beside the true ones (m, height, width): all that average precision asks of them.
+
+        IoU(a, b) = |a and b| / |a or b|;   with a crowd b: |a and b| / |a|
+
+    Masks of a whole data set are many bytes; areas and overlaps are few. The areas of the true masks, in pixels, are
+    for `TrueBoxes(area=...)`.
+
+    Source: Lin et al. 2014 and the evaluation code of COCO.
+
+    >>> one, other = np.array([[[True, True, False]]]), np.array([[[False, True, True]]])
+    >>> found_shapes(one, np.array([0.9]), np.array([0]), true=other).overlaps.round(3)
+    array([[0.333]])
+    """
+    a, b = (
+        np.asarray(part, dtype=np.float32).reshape(len(part), part[0].size if len(part) else 0)
+        for part in (masks, true)
+    )
+    own, other = a.sum(1, dtype=np.float64), b.sum(1, dtype=np.float64)
+    none = np.zeros((len(a), len(b)))
+    shared = (a @ b.T).astype(np.float64) if none.size else none.copy()
+    flags = np.zeros(len(b), dtype=bool) if crowd is None else np.asarray(crowd)
+    whole = np.where(flags[None], own[:, None], own[:, None] + other[None] - shared)
+    overlaps = np.divide(shared, whole, out=none, where=whole > 0)
+    return FoundShapes(np.asarray(scores, dtype=np.float64), np.asarray(labels), own, overlaps)
+
+
 @dataclass(frozen=True)
 class Matches:
     """Detections of one class over all pictures, by falling score: which are right at each of T thresholds.
@@ -53,7 +97,7 @@ class Matches:
 
 def match_detections(
     truths: Sequence[TrueBoxes],
-    found: Sequence[FoundBoxes],
+    found: Sequence[FoundThings],
     label: object,
     *,
     thresholds: Sequence[float] | Floats = COCO_THRESHOLDS,
@@ -65,6 +109,8 @@ def match_detections(
     In each picture the `n_most` best are taken by falling score; each takes the box of its class that it overlaps most
     among those that no better one took, if their IoU is at least the threshold. Boxes of another `area` are ignored,
     and so are unmatched detections of another.
+
+    `FoundShapes` compare masks in place of boxes; `TrueBoxes.area` then holds the pixels of the true masks.
 
     Source: Lin et al. 2014 and the evaluation code of COCO.
     """
@@ -83,7 +129,7 @@ def match_detections(
 
 
 def _match_one(
-    true: TrueBoxes, said: FoundBoxes, label: object, levels: Floats, area: tuple[float, float], n_most: int
+    true: TrueBoxes, said: FoundThings, label: object, levels: Floats, area: tuple[float, float], n_most: int
 ) -> tuple[Floats, Flags, Flags, float]:
     """Scores (n,), right (T, n), ignored (T, n) of one picture, and how many boxes are to be found there."""
     mine = np.asarray(true.labels) == label
@@ -95,12 +141,16 @@ def _match_one(
     asked = np.asarray(said.labels) == label
     scores = np.asarray(said.scores, dtype=np.float64)[asked]
     order = np.argsort(-scores, kind="stable")[:n_most]
-    scores, seen = scores[order], np.asarray(said.boxes, dtype=np.float64).reshape(-1, 4)[asked][order]
-    overlap = _overlaps(seen, boxes, crowd)
-    correct = np.zeros((len(levels), len(seen)), dtype=bool)
+    scores = scores[order]
+    if isinstance(said, FoundShapes):
+        areas, overlap = said.areas[asked][order], said.overlaps[:, mine][asked][order]
+    else:
+        seen = np.asarray(said.boxes, dtype=np.float64).reshape(-1, 4)[asked][order]
+        areas, overlap = _areas(seen), _overlaps(seen, boxes, crowd)
+    correct = np.zeros((len(levels), len(scores)), dtype=bool)
     ignored, taken = correct.copy(), np.zeros((len(levels), len(boxes)), dtype=bool)
     rows = np.arange(len(levels))
-    for d in range(len(seen) if len(boxes) else 0):
+    for d in range(len(scores) if len(boxes) else 0):
         open_ = (overlap[d] >= np.minimum(levels, 1 - 1e-10)[:, None]) & (~taken | crowd)
         counted = open_ & ~passed
         # a box that counts is preferred; of equal overlaps the last is taken
@@ -110,7 +160,7 @@ def _match_one(
         taken[rows[hit], best[hit]] = True
         ignored[:, d] = hit & passed[best]
         correct[:, d] = hit & ~passed[best]
-    strange = (_areas(seen) < area[0]) | (_areas(seen) > area[1])
+    strange = (areas < area[0]) | (areas > area[1])
     return scores, correct, ignored | (~correct & ~ignored & strange), float((~passed).sum())
 
 
@@ -207,7 +257,7 @@ def precision_area(matches: Matches, *, weight: Floats | None = None) -> Floats:
 
 
 def coco_metrics(
-    truths: Sequence[TrueBoxes], found: Sequence[FoundBoxes], *, labels: Sequence[object] | None = None
+    truths: Sequence[TrueBoxes], found: Sequence[FoundThings], *, labels: Sequence[object] | None = None
 ) -> dict[str, float]:
     """COCO's twelve numbers: map, map_50, map_75, map_small, map_medium, map_large, and mean recalls mar_*.
 

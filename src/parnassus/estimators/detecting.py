@@ -1,0 +1,87 @@
+"""What a detector is asked besides its boxes: whether it may learn masks, what judges it, where it is most wrong."""
+
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from ..data.detection import Boxes, BoxTargets, named, sizes_of
+from ..data.image import is_stack
+from ..errors import DataError, DataWarning
+from ..evaluation.detection import found_of, shapes_of, true_of
+from ..functional.metrics.detection import match_detections
+from .intake import Examples
+
+TOGETHER = 32  # pictures that are looked at at a time
+
+
+def check_masks_are_met(objective: nn.Module, target: BoxTargets) -> None:
+    """Refuses a model of masks where boxes have none, and says so where masks are left aside."""
+    learns = bool(getattr(objective, "finds_masks", False))
+    if learns and not target.masked:
+        raise DataError(
+            "model 'mask_rcnn' learns a mask for each box, and these boxes have none; give y as dicts with the keys "
+            "'boxes', 'labels' and 'masks' (n, height, width), read a COCO file by data.coco.read_coco(path, "
+            "masks=True), or take model 'faster_rcnn'"
+        )
+    if target.masked and not learns:
+        warnings.warn(
+            "the boxes have masks, and this model learns boxes alone; model 'mask_rcnn' learns both",
+            DataWarning,
+            stacklevel=4,
+        )
+
+
+def judged(predict: Callable[[Any], list[Boxes]], examples: Examples) -> tuple[list[Boxes], list[Any] | None]:
+    """What is found, without masks, and what judges the masks, which are too large to be held all together."""
+    found: list[Boxes] = []
+    shapes: list[Any] = []
+    for first in range(0, len(examples), TOGETHER):
+        part = examples.take(np.arange(first, min(first + TOGETHER, len(examples))))
+        for true, said in zip(part.y, predict(part.X), strict=True):
+            shapes.append(shapes_of(true, said))
+            found.append(replace(said, masks=None))
+    return found, None if any(one is None for one in shapes) else shapes
+
+
+def worst_pictures(
+    examples: Examples, found: list[Boxes], n: int
+) -> list[tuple[int, str, str, str, str, dict[str, str]]]:
+    """Of the worst answered pictures: row, what is there, what was found, errors, their name, the picture."""
+    errors = np.array([n_wrong(true, said) for true, said in zip(examples.y, found, strict=True)])
+    order = [int(i) for i in np.argsort(-errors, kind="stable") if errors[i]][:n]
+    words = "boxes missed or made up"
+    return [
+        (i, words_of(examples.y[i]), words_of(found[i]), str(errors[i]), words, {"picture": named(examples.X, i)})
+        for i in order
+    ]
+
+
+def n_wrong(true: Boxes, said: Boxes) -> int:
+    """How many boxes of a picture were missed, and how many made up, at IoU 0.5."""
+    one, other = [true_of(true)], [found_of(said)]
+    wrong = 0
+    for label in {*true.labels.tolist(), *said.labels.tolist()}:
+        matches = match_detections(one, other, label, thresholds=[0.5])
+        right = int(matches.correct.sum())
+        wrong += int(matches.n_truths.sum()) - right + int((~matches.correct & ~matches.ignored).sum())
+    return wrong
+
+
+def words_of(boxes: Boxes) -> str:
+    """What is in a picture, counted: "2 cat, 1 dog"."""
+    counts = Counter(str(label) for label in boxes.labels[~boxes.uncounted].tolist())
+    return ", ".join(f"{n} {name}" for name, n in sorted(counts.items())) or "nothing"
+
+
+def common_size(X: Any, largest: int) -> tuple[int, int] | None:
+    """The common or median size of pictures, brought to `largest` a side; None where a stack may stay as it is."""
+    height, width = np.median(np.array(sizes_of(X)), axis=0)
+    shrunk = min(largest / max(height, width), 1.0)
+    if shrunk == 1.0 and is_stack(X):
+        return None
+    return max(round(height * shrunk), 1), max(round(width * shrunk), 1)
