@@ -164,7 +164,12 @@ def written_and_read(frame: "pd.DataFrame") -> dict[str, "pd.DataFrame"]:
         }
 
 
-@recipe("plots", source="Martinez-Ramon 3.3 and 3.7", figure="the kinds of plots that the books draw")
+@recipe(
+    "plots",
+    source="Martinez-Ramon 3.3 and 3.7",
+    figure="the kinds of plots that the books draw",
+    experiments="martinez-ramon-12",
+)
 def plots(size: Size) -> Table:
     """Lines, bars, shares, points, arrows, contours, boxes, violins, surfaces; and those of statistics.
 
@@ -173,7 +178,8 @@ def plots(size: Size) -> Table:
     figure = gallery()
     rows = [(ax.get_title(), len(ax.get_children()) > 10) for ax in figure.axes if ax.get_title()]
     notes = ["`parnassus.recipes.groundwork.gallery()` gives the figure; savefig writes PNG, PDF and SVG."]
-    return Table("Plots", ("plot", "drawn"), rows, notes, {"seed": 0, "size": size})
+    pictures = {"Every kind of plot once, on made numbers.": gallery}
+    return Table("Plots", ("plot", "drawn"), rows, notes, {"seed": 0, "size": size}, pictures=pictures)
 
 
 def gallery() -> "Figure":
