@@ -13,7 +13,7 @@ from parnassus.cli.settings import tasks
 SHARED = """
     data target drop test validation overwrite config json model epochs batch-size micro-batch-size optimizer lr
     schedule loss clip-norm clip-value patience monitor average precision codec view memory device seed out
-    parallelism
+    parallelism compile
     deterministic checkpoint-every resume progress optimizer.lr optimizer.betas optimizer.eps optimizer.weight-decay
     schedule.warmup codec.size codec.resize codec.mode codec.memory codec.scaling codec.missing codec.fill-value
     codec.missing-indicator

@@ -18,6 +18,7 @@ from ..data.targets import Target
 from ..errors import SettingError, did_you_mean
 from ..evaluation.result import Evaluation
 from ..registry import Spec
+from ..train.compiling import compiled
 from ..train.phase import Objective
 from ..train.randomness import kept_random
 from ..train.regularizers import Regularizer
@@ -87,6 +88,7 @@ class Estimator(Settings):
     parallelism : under `torchrun`, "data" keeps all weights on every process; "fsdp" divides weights, gradients and
         optimizer states among them, "fsdp_offload" keeps them in the CPU's memory too while a GPU computes; "tensor"
         divides Transformer layers by heads and units, where the model has a plan for it ("gpt").
+    compile : "default", "reduce-overhead" (CUDA graphs) or "max-autotune": nets are compiled by torch, for a minute.
     seed : of weights, order, dropout and everything drawn; equal seeds give equal weights.
     out : a folder for the run: log.csv, TensorBoard events, checkpoints.
     checkpoint_every : steps between checkpoints, beside the one at each epoch's end.
@@ -137,6 +139,7 @@ class Estimator(Settings):
         device: str = "auto",
         deterministic: bool = False,
         parallelism: str = "data",
+        compile: str | None = None,
         seed: int = 0,
         out: str | None = None,
         checkpoint_every: int | None = None,
@@ -153,7 +156,7 @@ class Estimator(Settings):
         self.init, self.regularizers, self.codec, self.view = init, regularizers, codec, view
         self.average, self.inference, self.precision, self.parallelism = average, inference, precision, parallelism
         self.memory, self.device, self.deterministic, self.seed, self.out = memory, device, deterministic, seed, out
-        self.checkpoint_every, self.resume, self.progress = checkpoint_every, resume, progress
+        self.checkpoint_every, self.resume, self.progress, self.compile = checkpoint_every, resume, progress, compile
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         """Name the task; write the shared settings into the signature of a constructor that takes `**training`."""
@@ -202,7 +205,7 @@ class Estimator(Settings):
         with unfitted_on_error(self), regularized(self, self.objective_) as held_back:
             trainer = self._trainer(ready, held_back, strategy=self.parallelism)
             resume_from(self, trainer, self.data_)
-            with threads_for(self.objective_, trainer.window):
+            with threads_for(self.objective_, trainer.window), compiled(self.objective_, self.compile):
                 trainer.fit(
                     placed(ready.rows, ready.device),
                     record=record_of(self, self.data_),
@@ -214,9 +217,8 @@ class Estimator(Settings):
     def _conclude(self, ready: Ready, trainer: Trainer, seconds: float) -> Self:
         """Keep what outlives the training."""
         if trainer.interrupted:
-            warnings.warn(
-                f"interrupted after {len(trainer.history)} epochs; the model is the best so far", stacklevel=4
-            )
+            n = len(trainer.history)
+            warnings.warn(f"interrupted after {n} epochs; the model is the best so far", stacklevel=4)
         self.seconds_ = seconds
         self._settle(trainer, ready.held)
         self.target_name_ = ready.target

@@ -22,6 +22,7 @@ from ..errors import DataError, DataWarning, FileError, SettingError, did_you_me
 from ..functional.threads import one_thread
 from ..registry import Spec, plain
 from ..train.checkpoint import Checkpoint
+from ..train.compiling import check_mode
 from ..train.distributed import device_here, join
 from ..train.environment import is_first
 from ..train.locking import Alone
@@ -77,6 +78,7 @@ KINDS: dict[str, tuple[tuple[type, ...], str]] = {  # of settings that no part o
 def check_settings(estimator: "Estimator") -> None:
     """Refuses settings of another kind; the plan, the specs and the device refuse their own values."""
     check_strategy(estimator.parallelism)
+    check_mode(estimator.compile, parallelism=estimator.parallelism, deterministic=estimator.deterministic)
     for name, (kinds, words) in KINDS.items():
         value = getattr(estimator, name)
         taken = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
