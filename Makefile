@@ -42,8 +42,8 @@ proof: $(VENV)/installed-dev  ## the long proofs: the books' experiments at full
 	PARNASSUS_KILLS=20 PARNASSUS_FUZZ=2000 $(RUN)/python -m pytest tests/contracts/test_resume.py tests/contracts/test_fuzz.py
 	PARNASSUS_FUZZ=10000 $(RUN)/python -m pytest tests/serve/test_hostile.py
 
-bench: $(VENV)/installed-dev  ## ours against the peers that are installed, JSON lines
-	for file in benchmarks/bench_*.py; do $(RUN)/python $$file || exit 1; done
+bench: $(VENV)/installed-dev  ## ours against the peers that are installed: docs/benchmarks.md, on a quiet machine
+	$(RUN)/python benchmarks/page.py
 
 docs: $(VENV)/installed-dev  ## the documentation, warnings as errors
 	$(RUN)/python -m sphinx -W --keep-going -q docs docs/_build/html
