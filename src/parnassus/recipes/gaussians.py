@@ -70,7 +70,7 @@ def _drawn(fitted: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarra
     experiments="hifny-19",
 )
 def humps(size: Size) -> Table:
-    """Numbers with three humps: the log-likelihood of unseen ones by the number of Gaussians, and the true density's."""
+    """Numbers with three humps: the log-likelihood of unseen ones by the number of Gaussians, beside the truth."""
     n = 300 if size == "tiny" else 3000
     rng = np.random.default_rng(0)
     weights, means, deviations = np.array([0.3, 0.5, 0.2]), np.array([-4.0, 0.0, 3.5]), np.array([0.7, 1.0, 0.5])
@@ -150,7 +150,7 @@ def discriminated(size: Size) -> Table:
         "The variance of the update is less the square of the new mean, which the book's eq. 13.101 leaves out: its "
         "variances are too large by that square.",
     ]
-    columns = ("rows", "trained by", "mean log p(class | row)", "wrong, training", "wrong, unseen")
+    columns = ("rows", "trained by", "mean log p(class given row)", "wrong, training", "wrong, unseen")
     return Table("Likelihood and discrimination", columns, rows, notes, {"steps": n_steps, "seed": 0}, pictures=shown)
 
 

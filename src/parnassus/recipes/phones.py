@@ -88,7 +88,7 @@ def trained(
 )
 def phone_or_word(size: Size) -> Table:
     """Phones by likelihood, MMI, MPE and MWE: phone and word errors on unseen utterances, over several languages."""
-    n_runs, n_train, n_steps = (1, 60, 5) if size == "tiny" else (12, 200, 120)
+    n_runs, n_train, n_steps = (1, 60, 5) if size == "tiny" else (8, 800, 100)
     found: dict[str, list[tuple[float, ...]]] = {name: [] for name in ("likelihood", "MMI", "MPE", "MWE")}
     for run in range(n_runs):
         words, centres = word_list(run), 1.2 * np.random.default_rng(100 + run).normal(size=(N_PHONES, 2))
@@ -112,7 +112,7 @@ def phone_or_word(size: Size) -> Table:
         f"MPE has fewer wrong words than MWE in {wins} of {n_runs} languages; the mean difference is {100 * mean:.2f} "
         f"+- {100 * error:.2f} points of word error.",
         "Twelve words of three phones, two in an utterance; every pair of words is a hypothesis, so that no lattice is "
-        "cut. Phones are round Gaussians, and their noise is not: that is what discrimination makes up for.",
+        "cut. Phones are modelled as round Gaussians, and their noise is not round.",
     ]
     columns = ("trained by", "wrong phones, unseen", "wrong words, unseen", "wrong words, training")
     return Table(
@@ -122,9 +122,9 @@ def phone_or_word(size: Size) -> Table:
 
 # --- phones that sound like their neighbours --------------------------------------------------------------------------
 
-RATE, UNIT = 8_000, 0.09  # samples a second, seconds of a phone
+RATE, UNIT, PAUSE = 8_000, 0.09, 0.06  # samples a second, seconds of a phone and of the silence between words
 PITCH = {"a": 400.0, "b": 700.0, "c": 1100.0, "d": 1600.0}
-WORDS = ("ab", "ba", "ac", "ca", "bd", "db", "cd", "dc", "ad", "da")
+WORDS = ("aba", "abc", "acb", "bac", "bcd", "cab", "cda", "dba", "dcb", "bdc", "adc", "cbd")
 
 
 def tones(n: int, *, seed: int) -> tuple[list[np.ndarray], list[str]]:
@@ -132,16 +132,23 @@ def tones(n: int, *, seed: int) -> tuple[list[np.ndarray], list[str]]:
     rng, waves, texts = np.random.default_rng(seed), [], []
     for _ in range(n):
         said = [WORDS[i] for i in rng.integers(0, len(WORDS), rng.integers(2, 5))]
-        pitches = np.array([PITCH[c] for c in "".join(said)]) * np.exp(0.06 * rng.normal())
-        padded = np.concatenate([pitches[:1], pitches, pitches[-1:]])
-        course = []
-        for before, own, behind in zip(padded[:-2], padded[1:-1], padded[2:], strict=True):
-            k = int(RATE * UNIT * rng.uniform(0.8, 1.2))
-            course.append(np.interp(np.linspace(0, 1, k), [0, 0.5, 1], [(before + own) / 2, own, (own + behind) / 2]))
-        wave = np.sin(2 * np.pi * np.cumsum(np.concatenate(course)) / RATE)
-        waves.append((0.3 * wave + 0.15 * rng.normal(size=len(wave))).astype(np.float32))
+        voice = np.exp(0.12 * rng.normal())
+        pause = np.zeros(int(RATE * PAUSE))
+        parts = [pause, *(part for word in said for part in (sung(word, voice, rng), pause))]
+        wave = np.concatenate(parts)
+        waves.append((wave + 0.3 * rng.normal(size=len(wave))).astype(np.float32))
         texts.append(" ".join(said))
     return waves, texts
+
+
+def sung(word: str, voice: float, rng: np.random.Generator) -> np.ndarray:
+    """The samples of one word."""
+    pitches = voice * np.array([PITCH[c] for c in word])
+    padded, course = np.concatenate([pitches[:1], pitches, pitches[-1:]]), []
+    for before, own, behind in zip(padded[:-2], padded[1:-1], padded[2:], strict=True):
+        k = int(RATE * UNIT * rng.uniform(0.8, 1.2))
+        course.append(np.interp(np.linspace(0, 1, k), [0, 0.5, 1], [(before + own) / 2, own, (own + behind) / 2]))
+    return 0.3 * np.sin(2 * np.pi * np.cumsum(np.concatenate(course)) / RATE)
 
 
 @recipe(
@@ -163,8 +170,8 @@ def neighbours(size: Size) -> Table:
         heard = error_rate(test[1], made.predict(test[0]))
         rows.append((n_states, "yes" if context == "triphone" else "no", heard.rate, heard.n_reference))
     notes = [
-        "Made here: four phones are tones that glide from and to those beside them, in noise; words are two phones, "
-        "any of ten after any. A phone sounds otherwise beside another neighbour.",
+        "Made here: four phones are tones that glide from and to those beside them, in noise; a dozen words "
+        "of three phones, any after any, with silence between. A phone sounds otherwise beside another neighbour.",
     ]
     columns = ("states a phone", "by its neighbours", "word error rate, unseen", "words")
     return Table("Phones by their neighbours", columns, rows, notes, {"recordings": n_train, "seed": 0})
