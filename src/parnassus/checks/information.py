@@ -75,7 +75,7 @@ def likelihood_of_a_normal_law() -> float:
         return value
 
     with torch.enable_grad():
-        mover.step(loss)  # type: ignore[arg-type]  # a closure may return a tensor
+        mover.step(loss)
     mean, deviation = norm.fit(x.numpy())
     return gap([float(at[0].detach()), float(at[1].detach().exp())], [mean, deviation])
 

@@ -1,5 +1,6 @@
 """First weights against torch's initialisers, and penalties and noise against scikit-learn, torch and closed forms."""
 
+from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
@@ -27,7 +28,7 @@ def spread(name: str, shape: tuple[int, ...]) -> float:
 @check("glorot-init", "he-init", oracle="torch", tolerance=0.02)
 def spreads_of_drawn_weights() -> float:
     """The spread of 200 x 300 drawn weights, normal and uniform, over torch's of the same names."""
-    theirs = {
+    theirs: dict[str, Callable[[torch.Tensor], object]] = {
         "glorot_normal": nn.init.xavier_normal_,
         "glorot_uniform": nn.init.xavier_uniform_,
         "he_normal": nn.init.kaiming_normal_,
