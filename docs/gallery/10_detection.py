@@ -14,8 +14,7 @@ from parnassus.functional import augmentation, boxes, metrics
 from parnassus.insight import attribution, plots, units
 from parnassus.labelling import Answers, active_learning, pilot
 
-X, y = samples.digits()
-pixels = (X * 15).astype(np.uint8)
+pixels, y = samples.digits()
 small = pn.model("cnn", channels=(8, 16), hidden=32)
 net = pn.Classifier(small, epochs=size(4, 20), lr=0.003).fit(pixels[:900], y[:900])
 
