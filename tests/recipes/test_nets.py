@@ -1,6 +1,7 @@
 """Recipes on nets: shapes, counts and inequalities that the books or the papers give."""
 
 import gzip
+import json
 import struct
 
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 import torch
 
 from parnassus import recipes
+from parnassus.functional.energy.restricted import hidden_probability, visible_mean
 from parnassus.recipes.digit_sets import digits_of
+from parnassus.recipes.dropped_units import machine_of
 from parnassus.recipes.image_nets import thin, without_shortcuts
 
 READS_MNIST = [name for name, one in recipes.all_recipes().items() if one.reads == "mnist"]
@@ -95,3 +98,40 @@ def test_rectified_units_alone_are_exactly_zero():
 def test_adam_without_its_correction_begins_too_fast():
     notes = recipes.run("seven-optimizers", "tiny").notes
     assert "3.16 times" in notes[1]  # sqrt(0.001) / 0.1 taken over 1 - 0.9
+
+
+def test_the_worked_convolutions_are_those_of_the_book():
+    rows = rows_of("kernels-by-hand")
+    assert rows["the whole map"][2] == "[[45.0, 110.0], [40.0, 40.0]]"
+    assert rows["the same without turning the kernel"][2] == "[[70.0, 30.0], [10.0, 40.0]]"
+    aside = rows["a line that turns aside, under [[0, .5], [.5, 0]]"]
+    np.testing.assert_allclose(json.loads(aside[2]), json.loads(aside[1]), atol=0.5)
+
+
+def test_a_map_moves_with_its_picture_and_its_largest_value_stays():
+    for move, follows, changed, pooled, largest, *_ in recipes.run("strokes-anywhere", "tiny").rows:
+        assert follows < 1e-12
+        assert largest < 1e-12
+        assert (changed > pooled > 0) == (move > 0)
+
+
+def test_dropout_follows_the_binomial_law():
+    rows = [row[2] for row in recipes.run("dropout", "tiny").rows]
+    assert rows[0] == pytest.approx(2, abs=0.05)
+    assert rows[1] == pytest.approx(37.5, abs=2)
+    assert rows[2] == pytest.approx(12.5, abs=1.5)
+    assert max(rows[3:5]) < 0.05
+
+
+def test_a_machine_rebuilds_better_the_longer_it_learns():
+    v = torch.from_numpy(digits_of(None, n_train=200).X.reshape(200, -1) / 255).float()
+    errors = []
+    for epochs in (0, 150):
+        machine = machine_of(v, n_hidden=16, rate=0.0, epochs=epochs, seed=0)
+        errors.append(float((visible_mean(hidden_probability(v, machine), machine) - v).square().mean()))
+    assert errors[1] < 0.8 * errors[0]
+
+
+def test_changes_change_and_excited_pictures_excite():
+    assert min(row[2] for row in recipes.run("changed-pictures", "tiny").rows if row[2] != "") > 5
+    assert len(recipes.run("what-units-like", "tiny").rows) == 2
