@@ -156,3 +156,23 @@ def test_maps_are_drawn(fitted):
     X, y = disks(3)
     assert len(fitted.draw(X, y).axes) == 9
     assert len(fitted.draw(X).axes) == 6
+
+
+def test_a_report_has_maps_numbers_by_class_with_intervals_and_the_worst_pictures(fitted, tmp_path):
+    X, y = disks(12)
+    found = fitted.report(tmp_path / "r.html", X, y)
+    for row in found.by_class:
+        for key in ("iou", "dice"):
+            assert row[f"{key}_low"] <= row[key] <= row[f"{key}_high"]
+        assert row["dice"] == pytest.approx(2 * row["iou"] / (1 + row["iou"]))
+    assert set(found.replicates) == {"mean_iou", "mean_dice", "pixel_accuracy", "mean_accuracy"}
+    page = (tmp_path / "r.html").read_text()
+    for words in ("interval of IoU", "interval of Dice", "the maps found and the true ones", "Mean Dice"):
+        assert words in page
+    worst = fitted.worst(fitted._examples(X, y), 3)
+    wrong = [float((a != b).mean()) for a, b in zip(fitted.predict(X), y, strict=True)]
+    assert [row for row, *_ in worst] == [int(i) for i in np.argsort(-np.array(wrong), kind="stable")[:3] if wrong[i]]
+    with pytest.raises(SettingError, match="give the masks as y"):
+        fitted.report(tmp_path / "r.html", X)
+    with pytest.raises(SettingError, match="rows that training has not seen"):
+        fitted.report(tmp_path / "r.html")

@@ -1,12 +1,13 @@
 """Pictures in, maps of classes out: what every pixel is of."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from ..data.codec import Codec
-from ..data.detection import sizes_of
+from ..data.detection import named, sizes_of
 from ..data.image import Image, is_stack, stacked
 from ..data.masks import MaskTargets, masks_of
 from ..data.moved_boxes import refuse_unfollowed
@@ -164,6 +165,55 @@ class Segmenter(Estimator):
             sample_weight=examples.weight, seed=self.seed, n_bootstrap=n_bootstrap,
         )  # fmt: skip
 
-    def report(self, *given: Any, **named: Any) -> Evaluation:
-        """Not written yet for maps: `evaluate` has the numbers and `draw` the pictures."""
-        raise SettingError("Segmenter writes no report page; print evaluate(X, y).table() and save draw(X, y)")
+    def worst(self, examples: Examples, n: int) -> list[tuple[int, str, str, str, str, dict[str, str]]]:
+        """The pictures with most wrong pixels: row, what is there, what was said, how wrong, its name, the picture."""
+        said, goal = self.predict(examples.X), self.target_
+        true = [goal.numbers(one, f"mask {i}") for i, one in enumerate(examples.y)]
+        places = [np.searchsorted(goal.classes, one) for one in said]
+        wrong = [float(((a != b) & (a >= 0)).sum() / max((a >= 0).sum(), 1)) for a, b in zip(true, places, strict=True)]
+        order = [int(i) for i in np.argsort(-np.array(wrong), kind="stable") if wrong[i]][:n]
+        return [
+            (i, self._shares(true[i]), self._shares(places[i]), f"{wrong[i]:.1%}", "pixels wrong",
+             {"picture": named(examples.X, i)})
+            for i in order
+        ]  # fmt: skip
+
+    def _shares(self, places: np.ndarray) -> str:
+        """The classes of a map and their shares of it, the largest first."""
+        counts = np.bincount(places[places >= 0], minlength=len(self.classes_))
+        order = [int(k) for k in np.argsort(-counts, kind="stable") if counts[k]][:6]
+        return ", ".join(f"class {self.classes_[k]} {counts[k] / counts.sum():.0%}" for k in order) or "nothing"
+
+    def figures(self, examples: Examples) -> dict[str, str]:
+        """Pictures with predicted and true maps, for the report."""
+        from ..insight.style import svg
+
+        return {"The first pictures, the maps found and the true ones.": svg(self.draw(examples.X, examples.y))}
+
+    def report(
+        self,
+        path: str | os.PathLike,
+        X: Any = None,
+        y: Any = None,
+        *,
+        target: Columns | None = None,
+        title: str | None = None,
+        data: str = "the data",
+        command: str | None = None,
+    ) -> Evaluation:
+        """Write one HTML page on how good the maps of pictures X with masks y are, and return the numbers.
+
+        The validation pictures are taken where X is not given. The page needs no network.
+        """
+        from .reporting import held_or_given, write_report
+
+        if X is not None and y is None:
+            raise SettingError("give the masks as y")
+        given = fitted(self)._examples(X, y) if X is not None else None
+        examples, evaluated_on = held_or_given(self, given)
+        evaluation = self.evaluate(examples.X, examples.y, target=target, sample_weight=examples.weight)
+        write_report(
+            self, path, examples, evaluation, evaluated_on=evaluated_on, data=data, title=title, command=command,
+            train=Examples(examples.X),  # the audit looks at pictures; masks were checked when they came
+        )  # fmt: skip
+        return evaluation

@@ -27,7 +27,8 @@ def evaluate_segmentation(
 ) -> Evaluation:
     """Mean IoU, mean Dice, pixel accuracy and mean class accuracy of maps of class places (-1 does not count).
 
-    Pixels of all pictures are counted together; intervals are over pictures, drawn whole.
+    Pixels of all pictures are counted together; intervals are over pictures, drawn whole, also those of the IoU and
+    Dice of each class.
     """
     k = len(classes)
     tables = np.stack([pixel_confusion(a, b, k) for a, b in zip(true, said, strict=True)]).reshape(-1, k * k)
@@ -35,9 +36,11 @@ def evaluate_segmentation(
 
     def scores(weights: Floats) -> Numbers:
         found = map_scores((weights.T @ tables).reshape(-1, k, k))
-        return {name: getattr(found, name) for name in NAMES}
+        own = {f"{name} {i}": getattr(found, name)[:, i] for name in ("iou", "dice") for i in range(k)}
+        return {name: getattr(found, name) for name in NAMES} | own
 
-    point, replicates = Bootstrap(weight, n_bootstrap, seed).run([Statistic(scores, n_passes=k)])
+    bootstrap = Bootstrap(weight, n_bootstrap, seed)
+    point, replicates = bootstrap.run([Statistic(scores, n_passes=k)])
     whole = (weight @ tables).reshape(k, k)
     constant = np.zeros_like(whole)
     constant[:, commonest] = whole.sum(1)
@@ -48,11 +51,15 @@ def evaluate_segmentation(
         base = float(getattr(baseline, name))
         metrics.append(Metric(name, float(point[name]), low, high, base, higher_is_better=True))
     found = map_scores(whole)
-    by_class = [
-        {"name": str(name), "iou": float(found.iou[i]), "dice": float(found.dice[i]), "pixels": float(whole[i].sum())}
-        for i, name in enumerate(classes)
-    ]
+    by_class: list[dict[str, Any]] = []
+    for i, name in enumerate(classes):
+        row: dict[str, Any] = {"name": str(name)}
+        for key in ("iou", "dice"):
+            low, high = interval(replicates.get(f"{key} {i}"), confidence)
+            row |= {key: float(getattr(found, key)[i]), f"{key}_low": low, f"{key}_high": high}
+        by_class.append(row | {"pixels": float(whole[i].sum())})
     return Evaluation(
         "multiclass", metrics, len(tables), f"always class {classes[commonest]}", [str(c) for c in classes], by_class,
-        whole.tolist(), confidence=confidence, replicates=replicates,
+        whole.tolist(), confidence=confidence, replicates={k: v for k, v in replicates.items() if k in NAMES},
+        rows=bootstrap.fingerprint(tables.reshape(-1, k, k).sum(2)),
     )  # fmt: skip

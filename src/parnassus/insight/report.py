@@ -226,6 +226,9 @@ def class_columns(evaluation: EvaluationLike) -> list[tuple[str, str]]:
         "precision": "precision",
         "recall": "recall",
         "f1": "F1",
+        "iou": "IoU",
+        "dice": "Dice",
+        "pixels": "pixels",
         "roc_auc": "ROC AUC",
         "r2": "R squared",
         "rmse": "RMSE",
@@ -260,7 +263,7 @@ def duration(seconds: float | None) -> str:
 
 def class_cell(value: float | int | None, key: str) -> str:
     """A value of the table by class: shares with four decimals, percent errors in percent."""
-    if value is None or value != value or key in ("n_rows", "n_predicted", "rmse", "mae", "mse", "msle"):
+    if value is None or value != value or key in ("n_rows", "n_predicted", "pixels", "rmse", "mae", "mse", "msle"):
         return cell(value)
     return f"{value:.2%}" if key == "mape" else f"{value:.4f}"
 
