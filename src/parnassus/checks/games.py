@@ -1,0 +1,204 @@
+"""Games of generators and critics, codes of autoencoders, scores of made pictures, against torch, scipy and sums."""
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..functional import adversarial, autoencoding
+from ..functional.diffusion import process, samplers, schedules
+from ..functional.image_translation import cycle_consistency, patches
+from ..functional.metrics import generation, latent_space
+from . import check
+
+
+def drawn(*shape: int, seed: int = 0) -> Tensor:
+    """Normal numbers, float64."""
+    return torch.from_numpy(np.random.default_rng(seed).normal(size=shape))
+
+
+def gap(found: object, wanted: object) -> float:
+    """The largest difference of two numbers or arrays."""
+    return float(np.abs(np.asarray(found, dtype=float) - np.asarray(wanted, dtype=float)).max())
+
+
+@check("gan-minimax-loss", "gan-nonsaturating-loss", "lsgan-loss", "wgan", oracle="torch", tolerance=1e-12)
+def losses_of_the_players_against_torch() -> float:
+    """The critic's and the generator's losses of four games from torch's losses of labels 1 and 0."""
+    real, fake = drawn(40), drawn(40, seed=1) - 0.5
+    ones, zeros = torch.ones_like(real), torch.zeros_like(real)
+    logits = F.binary_cross_entropy_with_logits
+    half = 0.5 * (logits(real, ones) + logits(fake, zeros))
+    squares = 0.5 * (F.mse_loss(real, ones) + F.mse_loss(fake, zeros))
+    return max(
+        gap(adversarial.critic_loss("minimax", real, fake), half),
+        gap(adversarial.generator_loss("minimax", fake), -logits(fake, zeros)),
+        gap(adversarial.generator_loss("nonsaturating", fake), logits(fake, ones)),
+        gap(adversarial.critic_loss("least_squares", real, fake), squares),
+        gap(adversarial.generator_loss("least_squares", fake), 0.5 * F.mse_loss(fake, ones)),
+        gap(adversarial.critic_loss("wasserstein", real, fake), fake.mean() - real.mean()),
+    )
+
+
+@check("wgan-gp", oracle="(closed form)", tolerance=1e-12)
+def the_penalty_of_a_quadratic_critic() -> float:
+    """Of the critic |x|^2 / 2, whose slope is x itself, at points between real and made rows."""
+    real, fake, share = drawn(30, 4), drawn(30, 4, seed=1), torch.rand(30, generator=torch.Generator().manual_seed(0))
+    between = share[:, None] * real + (1 - share[:, None]) * fake
+    found = adversarial.gradient_penalty(lambda x: x.square().sum(1) / 2, real, fake, share.double())
+    return gap(found.detach(), (between.norm(dim=1) - 1).square().mean())
+
+
+@check("gan-equilibrium", oracle="scipy", tolerance=1e-4)
+def the_worth_of_the_game_of_two_normal_laws() -> float:
+    """-ln 4 + 2 JS of N(0, 1) and N(1, 1.5^2), by scipy's quadrature; and no other critic does better."""
+    from scipy.integrate import quad
+    from scipy.stats import norm
+
+    one, two = norm(0, 1), norm(1, 1.5)
+
+    def told(x: float) -> float:
+        p, q = one.pdf(x), two.pdf(x)
+        return float(p * math.log(p / (p + q)) + q * math.log(q / (p + q)))
+
+    grid = np.linspace(-12, 14, 20_001)
+    p, q = torch.from_numpy(one.pdf(grid)), torch.from_numpy(two.pdf(grid))
+    cell = float(grid[1] - grid[0])
+    best = adversarial.optimal_discriminator(p, q)
+
+    def worth(d: Tensor) -> float:
+        return float((p * d.log() + q * (1 - d).log()).sum() * cell)
+
+    beaten = max(worth((best + shift).clamp(1e-9, 1 - 1e-9)) for shift in (-0.01, 0.01)) > worth(best)
+    return max(abs(adversarial.game_value(p, q, cell) - quad(told, -12, 14)[0]), float(beaten))
+
+
+@check("cycle-consistency-loss", "patchgan", oracle="torch", tolerance=1e-12)
+def what_is_lost_on_the_way_and_back() -> float:
+    """The cycle's loss of two linear maps from torch's L1 loss; patches as places and pixels of built layers."""
+    a, b = drawn(2, 3, 4, 4), drawn(2, 3, 4, 4, seed=1)
+    wanted = F.l1_loss((a * 2 + 1) / 3, a) + F.l1_loss(b / 3 * 2 + 1, b)
+    layers = [(4, 2, 1)] * 3 + [(4, 1, 1)] * 2
+    x = torch.zeros(1, 1, 256, 256)
+    for kernel, stride, padding in layers:
+        x = F.conv2d(x, torch.ones(1, 1, kernel, kernel), stride=stride, padding=padding)
+    return max(
+        gap(cycle_consistency(a, b, lambda x: x * 2 + 1, lambda x: x / 3), wanted),
+        gap(patches(256, layers), (x.shape[2], 70)),  # the 70 pixels that the published critic is named after
+    )
+
+
+@check("inception-score", oracle="scipy", tolerance=1e-10)
+def inception_scores_against_scipys_entropies() -> float:
+    """exp of the mean divergence of 200 laws of ten classes from their mean."""
+    from scipy.stats import entropy
+
+    p = np.random.default_rng(0).dirichlet(np.ones(10) / 3, 200)
+    wanted = math.exp(np.mean([entropy(row, p.mean(0)) for row in p]))
+    return gap(generation.inception_score(torch.from_numpy(p)), wanted)
+
+
+@check("gan-mode-collapse", oracle="(closed form)", tolerance=1e-12)
+def collapsed_samples_are_told() -> float:
+    """Samples on three of eight places of a ring: three covered, and the share that stands on another's place."""
+    angle = torch.arange(8, dtype=torch.float64) * math.pi / 4
+    ring = torch.stack([angle.cos(), angle.sin()], 1)
+    found = generation.mode_coverage(ring[:3].repeat(10, 1), ring, radius=0.1)
+    return max(gap(found.covered.sum(), 3), gap(found.duplicates, 27 / 30), gap(found.astray, 0))
+
+
+@check("perceptual-path-length", "latent-linear-separability", "fcn-score", oracle="scikit-learn", tolerance=1e-5)
+def measures_of_latent_spaces() -> float:
+    """The speed of a linear generator on a straight path, planes that part and do not, and maps by scikit-learn's."""
+    from sklearn.metrics import accuracy_score, jaccard_score
+
+    a, b, w = drawn(50, 3), drawn(50, 3, seed=1), drawn(3, 7, seed=2)
+    length = latent_space.perceptual_path_length(lambda z: z @ w, a, b, path="straight")
+    rng = np.random.default_rng(0)
+    asked = rng.integers(0, 4, (2, 8, 9))
+    said = np.where(rng.random(asked.shape) < 0.7, asked, rng.integers(0, 4, asked.shape))
+    scores = latent_space.fcn_score(asked, said, n_classes=4)
+    z = torch.linspace(-1, 1, 40, dtype=torch.float64)[:, None]
+    return max(
+        gap(length / float(((b - a) @ w).square().sum(1).mean()), 1),
+        gap(latent_space.linear_separability(z, (z > 0).long()), 1),
+        gap(scores.pixel_accuracy, accuracy_score(asked.ravel(), said.ravel())),
+        gap(scores.mean_iou, jaccard_score(asked.ravel(), said.ravel(), average="macro")),
+    )
+
+
+@check("reparameterisation", "sgvb", oracle="torch", tolerance=1e-10)
+def bounds_of_a_variational_autoencoder() -> float:
+    """Draws, their densities and the divergence against torch.distributions; estimator A's mean is estimator B's."""
+    normal = torch.distributions.Normal
+    mean, log_variance, noise = drawn(6, 3), drawn(6, 3, seed=1) / 3, drawn(4000, 6, 3, seed=2)
+    q, prior = normal(mean, (log_variance / 2).exp()), normal(torch.zeros_like(mean), torch.ones_like(mean))
+    z = autoencoding.reparameterized(mean, log_variance, noise)
+    told = normal(0.0, 1.0).log_prob(z.sum(-1) - 1.0)
+    draws = autoencoding.Draws(z, mean, log_variance, told)
+    log_weights = told + prior.log_prob(z).sum(-1) - q.log_prob(z).sum(-1)
+    divergence = torch.distributions.kl_divergence(q, prior).sum(-1)
+    return max(
+        gap(z, mean + (log_variance / 2).exp() * noise),
+        gap(autoencoding.sgvb_a(draws), log_weights.mean(0)),
+        gap(autoencoding.sgvb_b(draws), told.mean(0) - divergence),
+    )
+
+
+@check("sparse-ae", oracle="torch", tolerance=1e-10)
+def the_penalty_of_busy_units() -> float:
+    """The divergence of units that are on as often as rho from their mean activities, by torch.distributions."""
+    h = torch.sigmoid(drawn(50, 8))
+    bernoulli = torch.distributions.Bernoulli
+    wanted = torch.distributions.kl_divergence(
+        bernoulli(torch.tensor(0.05, dtype=torch.float64)), bernoulli(h.mean(0))
+    ).sum()
+    return gap(autoencoding.sparsity_penalty(h, 0.05), wanted)
+
+
+@check("denoising-ae", oracle="(closed form)", tolerance=0.01)
+def corrupted_rows_by_their_laws() -> float:
+    """Noise of the spread asked for, zeros as often as asked for, and salt as often as pepper."""
+    x = 0.5 * torch.ones(1000, 200)
+    x[0, :2] = torch.tensor([0.0, 1.0])
+    g = torch.Generator().manual_seed(0)
+    noisy = autoencoding.corrupted(x, "gaussian", 0.3, generator=g) - x
+    masked = (autoencoding.corrupted(x, "mask", 0.3, generator=g) == 0).float().mean()
+    salted = autoencoding.corrupted(x, "salt_pepper", 0.3, generator=g)
+    low, high = (salted == 0).float().mean(), (salted == 1).float().mean()
+    return max(gap(noisy.std(), 0.3), gap(masked, 0.3), gap(low, 0.15), gap(high, 0.15))
+
+
+@check("ddpm-loss", "diffusion-elbo", "reverse-diffusion", oracle="(closed form)", tolerance=1e-5)
+def the_chain_of_noise_by_products_of_normal_laws() -> float:
+    """q(x_(t-1) | x_t, x_0) by Bayes' rule on the two laws that it is made of, and x_t as a sum of t small steps."""
+    schedule = schedules.noise_schedule("linear", 20)
+    betas = np.linspace(1e-4, 0.02, 20)
+    bars = np.concatenate([[1.0], np.cumprod(1 - betas)])
+    x, x_t = drawn(4, 2), drawn(4, 2, seed=1)
+    worst = 0.0
+    for t in (2, 7, 20):
+        a, v = math.sqrt(1 - betas[t - 1]), betas[t - 1]  # x_t given x_(t-1)
+        m, s = math.sqrt(bars[t - 1]) * x, 1 - bars[t - 1]  # x_(t-1) given x_0
+        precision = a**2 / v + 1 / s
+        wanted = (a * x_t / v + m / s) / precision
+        at = torch.full((4,), t)
+        worst = max(
+            worst,
+            gap(process.posterior_mean(x, x_t, at, schedule), wanted),
+            gap(process.posterior_variance(schedule)[t], 1 / precision),
+        )
+    grown = 0.0
+    for beta in betas:
+        grown = (1 - beta) * grown + beta
+    return max(worst, gap(1 - schedule.alpha_bar[-1], grown))
+
+
+@check("classifier-free-guidance", oracle="(closed form)", tolerance=1e-12)
+def guidance_is_a_line_through_two_answers() -> float:
+    """Scale 0 is the answer without a condition, 1 the one with it, and 3 as far again twice over."""
+    a, b = drawn(5), drawn(5, seed=1)
+    lines = {0.0: a, 1.0: b, 3.0: b + 2 * (b - a)}
+    return max(gap(samplers.guided(a, b, scale), wanted) for scale, wanted in lines.items())
