@@ -103,10 +103,12 @@ def boltzmann_filters(size: Size, data: BookSet | None = None) -> Table:
         lengths = w.norm(dim=0)
         rows.append((name, float(lengths[0]), float(lengths.median()), alike, float((h < 0.1).float().mean()), error))
         sheets[name] = w.T.reshape(-1, side, side).numpy()
-    notes = [f"{digits.name}; {n_hidden} hidden units, CD-1. The book says only that the filters differ in clearness.",
-             "Alike is the mean size of the cosine of two filters; quiet, the share of hidden probabilities below .1 "
-             "on "
-             "unseen digits. Reconstructions under dropout halve the hidden layer."]  # fmt: skip
+    notes = [
+        f"{digits.name}; {n_hidden} hidden units, CD-1. The book says only that the filters differ in clearness.",
+        "Alike is the mean size of the cosine of two filters; quiet, the share of hidden probabilities below .1 "
+        "on "
+        "unseen digits. Reconstructions under dropout halve the hidden layer.",
+    ]
     shown = {f"The longest filters, {name}.": lambda s=sheet: tiles(s) for name, sheet in sheets.items()}
     columns = ("machine", "longest filter", "median length", "alike", "quiet", "squared error of reconstructions")
     return Table("Filters of a Boltzmann machine", columns, rows, notes, {"epochs": epochs, "seed": 0}, pictures=shown)
