@@ -8,7 +8,7 @@ from ..imports import imported
 from . import check
 
 
-@check("structure-from-motion", oracle="OpenCV", tolerance=1e-6)
+@check("structure-from-motion", oracle="opencv-python-headless", tolerance=1e-6)
 def two_views_against_opencv() -> float:
     """The fundamental matrix of twenty matches, and the points of space by two cameras."""
     cv2 = imported("cv2")
