@@ -63,7 +63,7 @@ assert np.isclose(float(w), 0.9)
 # %%
 rules = [("sgd", 0.01), ("nesterov", 0.002), ("adagrad", 0.5), ("rmsprop", 0.02), ("adam", 0.1), ("adamax", 0.1),
          ("nadam", 0.1), ("adadelta", None), ("lbfgs", None)]  # fmt: skip
-steps = size(200, 1500)
+steps = size(100, 1500)
 paths = []
 for name, lr in rules:
     rule = pn.optimizer(name, lr=lr) if lr else name

@@ -16,7 +16,7 @@ from parnassus.labelling import Answers, active_learning, pilot
 
 pixels, y = samples.digits()
 small = pn.model("cnn", channels=(8, 16), hidden=32)
-net = pn.Classifier(small, epochs=size(4, 20), lr=0.003).fit(pixels[:900], y[:900])
+net = pn.Classifier(small, epochs=size(3, 20), lr=0.003).fit(pixels[:900], y[:900])
 
 # %% [markdown]
 # ## Boxes: overlap, suppression, anchors, the loss, crops
@@ -89,7 +89,7 @@ assert shares.max() > 1.3 / 10 > shares.min()
 # kernels are edges and spots; later ones answer to shapes. That shows weaknesses and bias before they do harm in
 # medicine or driving. The kernels drawn at random are replaced by edges as training goes on: they move away from them.
 # %%
-wanted = [units.exciting_picture(net, target=c, n_steps=size(20, 200)) for c in range(size(3, 10))]
+wanted = [units.exciting_picture(net, target=c, n_steps=size(8, 200)) for c in range(size(3, 10))]
 print("it says of these pictures", net.predict(np.stack(wanted)))
 start = pn.Classifier(small, epochs=1, lr=1e-9).fit(pixels[:900], y[:900])
 moved = np.linalg.norm(np.asarray(units.filters(net)) - np.asarray(units.filters(start)))

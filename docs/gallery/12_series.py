@@ -110,15 +110,15 @@ figure
 # A made-up price whose daily changes lean on yesterday's volume. The net must beat "as today", which for prices is hard
 # to beat; errors are told as RMSE, MAE and percent.
 # %%
-n = size(300, 1500)
+n = size(150, 1500)
 volume = np.exp(0.3 * rng.normal(size=n)) * 1000
 change = np.r_[0, 0.02 * np.log(volume[:-1] / 1000)] + 0.004 * rng.normal(size=n)
 frame = pd.DataFrame({"day": pd.date_range("2020-01-01", periods=n), "volume": volume})
 frame["price"] = 100 * np.exp(change.cumsum())
 net = pn.model("gru", hidden=16)
 model = pn.Forecaster(net, horizon=1, history=10, past="volume", transform="log", epochs=size(15, 60), lr=0.01)
-found = model.fit(frame, target="price").backtest(40, refit_every=100)
-plain = pn.Forecaster("naive", horizon=1).fit(frame["price"].to_numpy()).backtest(40, refit_every=100)
+found = model.fit(frame, target="price").backtest(size(20, 40), refit_every=100)
+plain = pn.Forecaster("naive", horizon=1).fit(frame["price"].to_numpy()).backtest(size(20, 40), refit_every=100)
 for name in ("rmse", "mae", "mape"):
     print(f"{name:5} GRU {found[name]:.4f}, as today {plain[name]:.4f}")
 assert size(True, found["mae"] < plain["mae"])

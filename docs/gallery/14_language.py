@@ -22,7 +22,7 @@ prose = [" ".join(p.split())[:200] for p in pages]
 # it must lie far below the number of characters. A low temperature writes what is likely, a high one what is odd.
 # %%
 train, held = prose[: size(80, 600)], prose[-60:]
-lm = pn.LanguageModel(pn.model("lstm", hidden=size(64, 256)), unit="characters", context=64, epochs=size(6, 30),
+lm = pn.LanguageModel(pn.model("lstm", hidden=size(64, 256)), unit="characters", context=64, epochs=size(4, 30),
                       batch_size=16, lr=0.01).fit(train)  # fmt: skip
 found = lm.evaluate(held)
 print({m.name: round(m.value, 2) for m in found.metrics}, "even chances:", round(found.metrics[0].baseline, 1))

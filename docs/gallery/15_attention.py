@@ -37,7 +37,7 @@ axes[0].scatter(x, y, s=6)
 for ax, h in zip(axes[1:], (0.02, 0.4, 10.0), strict=True):
     made = attention.nadaraya_watson(x, x, y, bandwidth=h)
     axes[0].plot(x, made, label=f"h = {h}")
-    ax.imshow(attention.kernel_weights(x, x, bandwidth=h))
+    ax.imshow(attention.kernel_weights(x, x, bandwidth=h).numpy())
     ax.set_title(f"weights, h = {h}")
     print(f"h {h:5}: distance to the sine {float((made - torch.sin(x)).square().mean()):.4f}")
 assert torch.allclose(made, y.mean().expand(100), atol=0.2)
@@ -79,7 +79,7 @@ assert gradient_error(loss, by_w_q, w_q) < 1e-6
 # %%
 X, y = samples.digits()
 order = rng.permutation(len(y))
-test, train = order[:200], order[300 : size(700, None)]
+test, train = order[:200], order[300 : size(550, None)]
 for patch in size((4,), (1, 2, 4)):
     net, tokens = pn.model("vit_ti", patch_size=patch, n_layers=size(1, 4)), (8 // patch) ** 2
     clf = pn.Classifier(net, epochs=size(3, 30), lr=0.001).fit(X[train], y[train])
@@ -195,7 +195,7 @@ forms = {
 for name, form in forms.items():
     print(f"{name:14} weights of the first query {form.weights[0].numpy().round(3)}")
     assert torch.allclose(form.weights.sum(-1), torch.ones(3))
-pairs = [(" ".join(w), " ".join(w[::-1])) for w in rng.choice(list("abcde"), (size(300, 1500), 3))]
+pairs = [(" ".join(w), " ".join(w[::-1])) for w in rng.choice(list("abcde"), (size(200, 1500), 3))]
 net = pn.model("transformer", width=32, n_layers=1, n_heads=2)
 tr = pn.Translator(net, epochs=size(12, 40), lr=0.005, batch_size=16)
 made = tr.fit(pairs[20:]).translate([s for s, _ in pairs[:20]])

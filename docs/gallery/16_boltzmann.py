@@ -73,7 +73,7 @@ maps.map_plot(maps.Projection("the stack's two units", now), kinds)
 # layer makes worse here, as it does in the book's own example once that is run; labels then move all layers.
 # %%
 scores = {}
-for hidden in ((100,), (100, 64)):
+for hidden in size(((100,),), ((100,), (100, 64))):
     for tuned in (False, True):
         net = pn.model("dbn", hidden=hidden, fine_tuning=tuned, pretraining=0.6)
         dbn = pn.DBN(net, epochs=size(40, 100), batch_size=16).fit(X[train][:, inked], y[train])

@@ -17,7 +17,7 @@ from parnassus.insight import generated, plots
 
 pixels, y = samples.digits()
 rng = np.random.default_rng(0)
-train, test = pixels[: size(500, 1400)], pixels[1400:1500]
+train, test = pixels[: size(400, 1400)], pixels[1400:1500]
 
 # %% [markdown]
 # ## How far pictures can be pressed
@@ -29,7 +29,7 @@ train, test = pixels[: size(500, 1400)], pixels[1400:1500]
 errors = {}
 for n_latent in (2, 8, 32):
     net = pn.model("autoencoder", hidden=(64,), n_latent=n_latent)
-    coder = pn.Autoencoder(net, epochs=size(10, 100), lr=0.003).fit(train)
+    coder = pn.Autoencoder(net, epochs=size(6, 100), lr=0.003).fit(train)
     made = coder.reconstruct(test)
     errors[n_latent] = np.square(made.astype(float) - test).mean() / 255**2
     print(f"{n_latent:2} numbers of 64: {64 / n_latent:4.0f} to 1, squared error {errors[n_latent]:.4f}")
@@ -43,7 +43,7 @@ generated.plot_pairs(test[:8], made[:8])
 # Drawn, swept along one number of the code, and rebuilt: squared error and SSIM say how near. A sweep changes what its
 # direction has come to mean; nothing makes that one attribute alone.
 # %%
-vae = pn.Autoencoder(pn.model("vae", n_latent=6, likelihood="bernoulli"), epochs=size(15, 150), lr=0.003).fit(train)
+vae = pn.Autoencoder(pn.model("vae", n_latent=6, likelihood="bernoulli"), epochs=size(10, 150), lr=0.003).fit(train)
 made = vae.reconstruct(test)
 large, large_made = (part.repeat(2, 1).repeat(2, 2) for part in (test, made))  # its window is 11 pixels wide
 near = [metrics.structural_similarity(a, b, data_range=255) for a, b in zip(large, large_made, strict=True)]
@@ -106,7 +106,7 @@ seg.draw(made.pictures[cut : cut + 3], ink[cut : cut + 3])
 nouns, verbs = ["cat", "dog", "bird", "cow"], ["sees", "hears", "likes"]
 texts = [f"the {rng.choice(nouns)} {rng.choice(verbs)} the {rng.choice(nouns)}" for _ in range(size(150, 600))]
 net = pn.model("text_ae", width=16, hidden=32, n_latent=8)
-coder = pn.Autoencoder(net, epochs=size(20, 100), lr=0.01, batch_size=16).fit(texts)
+coder = pn.Autoencoder(net, epochs=size(15, 100), lr=0.01, batch_size=16).fit(texts)
 again = coder.reconstruct(texts[:20])
 for a, b in zip(texts[:4], again[:4], strict=True):
     print(f"{a!r} -> {b!r}")
@@ -141,7 +141,7 @@ known = np.concatenate([np.flatnonzero(y[: len(train)] == c)[:5] for c in range(
 flat = pixels.reshape(len(pixels), 64) / 255.0
 flat = flat[:, flat[known].std(0) > 0]
 net = pn.model("vae_m2", likelihood="bernoulli")
-m2 = pn.Classifier(net, codec=pn.Table(scaling="none"), epochs=size(80, 200), lr=0.003)
+m2 = pn.Classifier(net, codec=pn.Table(scaling="none"), epochs=size(50, 200), lr=0.003)
 m2.fit(flat[known], y[known], unlabelled=flat[: len(train)])
 alone = pn.Classifier(pn.model("mlp", hidden=(128,)), epochs=100).fit(flat[known], y[known])
 for name, clf in {"with the unlabelled": m2, "the labelled alone": alone}.items():

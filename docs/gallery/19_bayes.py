@@ -135,7 +135,7 @@ assert np.allclose([float(step.mu), float(step.rho)], numeric, atol=1e-5)
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), layout="constrained")
 for ax, (name, draw) in zip(axes, {"xor": samples.xor_clusters, "rings": samples.rings}.items(), strict=True):
     x, y = draw(100, seed=1)
-    setting = {"model": pn.model("mlp", hidden=(40, 10)), "epochs": size(20, 300), "lr": 0.01}
+    setting = {"model": pn.model("mlp", hidden=(40, 10)), "epochs": size(8, 300), "lr": 0.01}
     nets = {"backprop": pn.Classifier(**setting), "Bayes": pn.Classifier(**setting, inference="vi")}
     far = 9 * np.array([[1, 1], [-1, 1], [1, -1], [-1, -1]])
     for kind, clf in nets.items():
@@ -158,7 +158,7 @@ rng = np.random.default_rng(0)
 x = np.r_[rng.uniform(-0.2, 0.2, size(80, 500)), rng.uniform(0.6, 1, size(80, 500))]
 y = x + 0.3 * np.sin(2 * np.pi * x) + 0.3 * np.sin(4 * np.pi * x) + 0.1 * rng.normal(size=len(x))
 net = pn.model("mlp", hidden=(10,) * size(2, 5), activation="tanh")
-reg = pn.Regressor(net, inference=pn.inference("vi"), epochs=size(60, 600), lr=0.01).fit(x[:, None], y)
+reg = pn.Regressor(net, inference=pn.inference("vi"), epochs=size(30, 600), lr=0.01).fit(x[:, None], y)
 grid = np.linspace(-0.5, 1.2, 120)
 told, said = reg.uncertainty(grid[:, None]), reg.predict(grid[:, None]).ravel()
 part = {"data": np.abs(grid) < 0.2, "gap": (grid > 0.25) & (grid < 0.55), "right": grid > 1.1}
