@@ -103,19 +103,20 @@ figure
 # Exercise 2b:P4.10
 #
 # A small residual net has learned the digits 0 to 4; ten pictures of each of 5 to 9 are to teach it the rest. Adam and
-# RMSprop need a small rate; plain descent with momentum needs one a hundred times as large.
+# RMSprop divide by the size of the slopes and take the same small rate; plain descent needs one of its own, and with
+# momentum it is soon too large: what the trunk knew is then forgotten.
 # %%
 X, y = samples.digits()
 low = np.flatnonzero(y < 5)[: size(150, 900)]
 few = np.concatenate([np.flatnonzero(y == c)[:10] for c in range(5, 10)])
 rest = np.setdiff1d(np.flatnonzero(y >= 5), few)[: size(100, None)]
 base = pn.Classifier(pn.model("resnet20", width=0.25), epochs=size(1, 5), lr=0.005).fit(X[low], y[low])
-rules = {"sgd": pn.optimizer("sgd", lr=0.05, momentum=0.9), "adam": "adam", "rmsprop": pn.optimizer("rmsprop", lr=1e-3)}
+rules = {"sgd": pn.optimizer("sgd", lr=0.01, momentum=0.9), "adam": "adam", "rmsprop": pn.optimizer("rmsprop", lr=1e-3)}
 for name, rule in rules.items():
     clf = pn.Classifier(start=base, epochs=size(2, 20), batch_size=16, optimizer=rule).fit(X[few], y[few])
     half = next((i for i, h in enumerate(clf.history_, 1) if h["loss"] < 0.5), None)
     print(f"{name:8} test accuracy {clf.score(X[rest], y[rest]):.3f}, loss under 0.5 after epoch {half}")
-    assert size(True, clf.score(X[rest], y[rest]) > 0.5)
+    assert clf.score(X[rest], y[rest]) > size(0.2, 0.4)
 
 # %% [markdown]
 # ## All rows, one row, a few rows

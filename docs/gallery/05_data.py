@@ -236,7 +236,7 @@ figure
 # %%
 photo = torch.tensor(load_sample_image("flower.jpg")[::4, ::4] / 255.0, dtype=torch.float32).permute(2, 0, 1)[None]
 tall, wide = photo.shape[2:]
-turn = augmentation.geometry.affine(size=(tall, wide), angle=torch.tensor([60.0]), zoom=torch.ones(1),
+turn = augmentation.geometry.affine(size=(tall, wide), angle=torch.tensor([torch.pi / 3]), zoom=torch.ones(1),
                                     shift=torch.zeros(1, 2), shear=torch.zeros(1))  # fmt: skip
 edges = convolution.correlate(photo[:, :1], convolution.filters.prewitt()[None, None]).abs()
 made = {"flipped": photo.flip(2), "turned": augmentation.geometry.warp(photo, turn), "edges": edges.clamp(0, 1)}

@@ -74,9 +74,10 @@ assert metrics.classification.f_beta(truth, eager, beta=2) > 0.7
 # a fresh net can learn a few rows by heart. Hidden units that move together are so many the less.
 # %%
 X, y = cancer.data, cancer.target
-cases = {"deep sigmoid net": {"hidden": (20,) * 8, "activation": "sigmoid"}, "plain net": {"hidden": (32,)}}
-for name, options in cases.items():
-    clf = pn.Classifier(pn.model("mlp", **options), epochs=size(6, 40)).fit(X, y, validation=0.25)
+deep = pn.Classifier(pn.model("mlp", hidden=(20,) * 8, activation="sigmoid"), epochs=6)
+plain = pn.Classifier(pn.model("mlp", hidden=(32,)), epochs=size(6, 40))
+for name, clf in {"deep sigmoid net": deep, "plain net": plain}.items():
+    clf.fit(X, y, validation=0.25)
     found = clf.diagnose(by_heart=False)
     print(f"{name}: {found.fit};", "; ".join(a.what for a in found.advice) or "nothing to say")
     if name.startswith("deep"):

@@ -27,7 +27,7 @@ rest = np.setdiff1d(np.flatnonzero(y >= 5), few)[: size(200, None)]
 # %%
 large = X.repeat(4, 1).repeat(4, 2)
 some = train[: size(250, None)]
-clf = pn.Classifier("lenet", epochs=size(2, 20), lr=0.005).fit(large[some], y[some])
+clf = pn.Classifier("lenet", epochs=size(2, 10), lr=0.005).fit(large[some], y[some])
 print("test accuracy", round(clf.score(large[test], y[test]), 3))
 weights = pn.summary(clf).n_parameters
 print("weights", weights)
@@ -64,10 +64,10 @@ trunks = {"vgg11": pn.model("vgg11", width=0.125, head=64, norm=True), "resnet20
 most = size(100, None)
 big = X.repeat(4, 1).repeat(4, 2)
 for name, trunk in trunks.items():
-    known = pn.Classifier(trunk, epochs=size(1, 8), lr=0.003).fit(big[low[:most]], y[low[:most]])
+    known = pn.Classifier(trunk, epochs=size(1, 4), lr=0.003).fit(big[low[:most]], y[low[:most]])
     for changed in (False, True):
         codec = pn.Image(augment={"shift": 0.1, "rotate": 10}) if changed else None
-        clf = pn.Classifier(start=known, freeze="body", codec=codec, epochs=size(3, 30), lr=0.01, batch_size=16)
+        clf = pn.Classifier(start=known, freeze="body", codec=codec, epochs=size(3, 15), lr=0.01, batch_size=16)
         found = clf.fit(big[few], y[few]).evaluate(big[rest], y[rest])
         print(f"{name:9} augmentation {changed!s:5} test accuracy {found['accuracy'].value:.3f}")
 plots.confusion(found.confusion, found.classes)
@@ -85,7 +85,7 @@ for name, channels in cases.items():
     net = pn.model("cnn", channels=(channels[0],) * min(len(channels), 3), hidden=32)
     if len(channels) > 3:
         net = pn.model("resnet20", width=1.0)
-    clf = pn.Classifier(net, epochs=size(2, 15), lr=0.003).fit(X[train], y[train])
+    clf = pn.Classifier(net, epochs=size(2, 8), lr=0.003).fit(X[train], y[train])
     told = pn.summary(clf)
     products = sum(layer.n_products for layer in told.layers)
     accuracy = clf.score(X[test], y[test])

