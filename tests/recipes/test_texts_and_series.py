@@ -60,7 +60,7 @@ def test_a_short_word_is_learnt_letter_by_letter():
 def test_a_bank_has_other_vectors_in_other_sentences():
     assert len(banks(["a", "b"])) == 6
     rows = rows_of("one-word-two-senses")
-    assert rows["one of each"][2] < 0.999
+    assert rows["one of each"][2] < 0.999  # other neighbours, other vectors
 
 
 def test_stray_lines_of_a_log_are_left_out():
