@@ -123,7 +123,7 @@ def run_cell(cell, path, names):
         cell.printed = printed.getvalue()
     if hasattr(value, "savefig"):
         held = io.BytesIO()
-        value.savefig(held, format="png", dpi=80)
+        value.savefig(held, format="png", dpi=80, facecolor="white")
         cell.pictures.append(held.getvalue())
     if pyplot := sys.modules.get("matplotlib.pyplot"):
         pyplot.close("all")
