@@ -3,6 +3,8 @@
 #
 # Nets by name, on the 8 x 8 digits that ship with scikit-learn, and what one data set teaches for another.
 # %%
+import tempfile
+
 import numpy as np
 from _size import size
 
@@ -127,5 +129,9 @@ for name, found in costs.items():
     print(f"{name:10} {found.n_parameters:12,} weights, {found.n_products:15,} products, top-1 {found.top1}")
 assert costs["vgg16"].n_parameters == 138357544
 assert costs["resnet50"].n_parameters == 25557032
-swapped = pn.Classifier(start=base, epochs=1).fit(X[few], y[few])
+spec, folder = pn.model("resnet18", width=0.125, stem="paper"), tempfile.mkdtemp()
+taught = pn.Classifier(spec, epochs=1).fit(large[low], y[low])
+pn.hub.save_pretrained(taught, folder)  # the layout of transformers, in which others' weights come as well
+swapped = pn.Classifier(spec, start=folder, epochs=1).fit(large[few], y[few])
 print("drawn anew:", swapped.start_["new"])
+assert len(swapped.start_["new"]) == 2
