@@ -154,7 +154,7 @@ def by_optimizer(size: Size) -> Table:
 
 GPT, SMALL_GPT = {"width": 64, "n_layers": 3, "n_heads": 4}, {"width": 16, "n_layers": 1, "n_heads": 2}
 MAMBA, SMALL_MAMBA = {"hidden": 64, "n_layers": 4}, {"hidden": 16, "n_layers": 1}
-JAMBA, SMALL_JAMBA = {"hidden": 48, "n_layers": 4, "attention_every": 4}, {"hidden": 16, "n_layers": 2}
+JAMBA, SMALL_JAMBA = {"hidden": 32, "n_layers": 4, "attention_every": 4}, {"hidden": 16, "n_layers": 2}
 HYBRIDS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {  # model, in full, tiny
     "attention alone (GPT)": ("gpt", GPT, SMALL_GPT),
     "state spaces alone (Mamba)": ("mamba", MAMBA, SMALL_MAMBA),

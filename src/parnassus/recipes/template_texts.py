@@ -214,7 +214,8 @@ def document_map(size: Size) -> Table:
     for word in ("petal", "science", "wine"):
         near = [w for w, _ in made.most_similar(word, n=4)]
         rows.append((f"words near {word!r}", ", ".join(near)))
-    centred = points - points.mean(0)
+    unit = points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
+    centred = unit - unit.mean(0)
     axes = np.linalg.svd(centred, full_matrices=False)[2][:2]
     shown = {
         "Paragraphs by latent semantic analysis, coloured by subject.": lambda: map_plot(

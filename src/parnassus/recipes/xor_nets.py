@@ -111,7 +111,7 @@ def hidden_units(size: Size) -> Table:
         "A class in the middle, four hidden units: the region is closed.": lambda: regions(
             kept["a class in the middle", (4,)].predict, x[n:], y[n:]
         ),
-        "The same by one unit: one side or the other.": lambda: regions(
+        "The same by one unit, which no line helps.": lambda: regions(
             kept["a class in the middle", ()].predict, x[n:], y[n:]
         ),
     }
