@@ -106,8 +106,8 @@ def from_a_start(size: Size) -> Table:
     notes = [
         f"Accuracy on {int(held.sum())} digits from 5 to 9 that were never seen, the mean of {runs} draws of labels; "
         f"chance is .2. The start has learned {int(low.sum())} digits from 0 to 4.",
-        "The book speaks of photos and tissue, without a figure. Digits are easy: a small net learns five of them from few "
-        "labels by itself, so that a start shows in the deep net alone, and not with every count.",
+        "The book speaks of photos and tissue, without a figure. Digits are easy: a small net learns five of them from "
+        "few labels by itself, so that a start shows in the deep net alone, and not with every count.",
     ]
     columns = ("net", "labels a class", "from scratch", "from the start, all trained", "its body held")
     return Table("Few labels from a start", columns, rows, notes, {"runs": runs, "seed": 0})
