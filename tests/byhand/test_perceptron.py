@@ -14,3 +14,11 @@ def test_the_two_perceptron_rules_agree_on_a_separable_set_and_stop() -> None:
         assert run.converged
         assert (perceptron_output(X, run.w, run.b) == y).all()
     assert epochs.epochs[-1][2] == 0
+
+
+def test_orders_that_come_to_an_end_end_the_run():
+    corners, xor = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+    run = perceptron_epochs(corners, xor, orders=[[3, 2, 1, 0]] * 2)
+    assert len(run.epochs) == 2
+    assert not run.converged
+    assert len(perceptron_epochs(corners, xor, orders=[[0, 1, 2, 3]] * 5, max_epochs=3).epochs) == 3

@@ -77,3 +77,8 @@ def test_json_values_are_pythons_own():
     found = json_values({"a": np.array([1.0, np.nan]), "b": (np.int64(3), np.float32(0.5)), 4: [math.inf]})
     assert found == {"a": [1.0, None], "b": [3, 0.5], "4": [None]}
     assert type(found["b"][0]) is int
+
+
+def test_printed_it_is_its_table_and_what_is_to_be_said():
+    found = Evaluation("binary", [ACCURACY, LOSS], 100, "a guess", notes=["Seven rows had no answer."])
+    assert str(found) == f"{found.table()}\nSeven rows had no answer."

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice, repeat
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -109,18 +110,18 @@ def perceptron_epochs(
     """The run of the rule that goes on through all rows, epoch by epoch, and stops after one without a change.
 
     For labels y of 1 and 0, with the step unit's answer yhat (0 at zero): err = y - yhat, w += err x, b += err.
-    `orders` gives each epoch's order of the rows; without it every epoch goes from the first to the last.
+    `orders` gives each epoch's order of the rows, and with its last one the run ends; without it every epoch goes from
+    the first to the last.
 
     Systems: perceptron-epochs
     Source: Keras course K9 and K10, Jaiswal J2.
     """
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     now: Array = np.zeros(x.shape[1]) if w is None else np.array(w, dtype=float)
-    given = None if orders is None else iter(orders)
     epochs: list[tuple[Array, float, int]] = []
-    while len(epochs) < max_epochs:
+    for order in islice(repeat(range(len(x))) if orders is None else orders, max_epochs):
         n_changes = 0
-        for k in range(len(x)) if given is None else next(given):
+        for k in order:
             err = float(y[k]) - float(now @ x[k] + b > 0)
             now, b, n_changes = now + err * x[k], b + err, n_changes + int(err != 0)
         epochs.append((now, b, n_changes))

@@ -159,6 +159,9 @@ class Evaluation:
     replicates: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
     rows: str = field(default="", repr=False)
 
+    def __str__(self) -> str:
+        return "\n".join([self.table(), *self.notes])
+
     def __getitem__(self, name: str) -> Metric:
         for metric in self.metrics:
             if metric.name == name:
