@@ -156,7 +156,12 @@ def linked(text):
     if not named or not text.startswith("#"):
         return text
     books = dict.fromkeys(BOOKS[one.split(":")[0]] for one in ID.findall(named[1]))
-    return text.replace(named[0], f"*{named[0]} ({', '.join(books)})*")
+    return text.replace(named[0], f"*{own_name(named[0])} ({', '.join(books)})*")
+
+
+def own_name(ids):
+    """Ids as their book has them: P2.5 for 2a:P2.5."""
+    return re.sub(r"\b\d[abc]?:", "", ids)
 
 
 def stamp(path):
@@ -183,7 +188,7 @@ def write_index():
         for one, row in rows.items():
             if row["book"] == short:
                 page = f"[{row['capability']}]({where[one]}.md)" if one in where else "not yet"
-                text.append(f"| {one} | {row['task']} | {page} |")
+                text.append(f"| {own_name(one)} | {row['task']} | {page} |")
     (PAGES / "exercises.md").write_text("\n".join(text) + "\n", encoding="utf-8")
 
 
