@@ -121,7 +121,7 @@ def from_a_start(size: Size) -> Table:
 )
 def one_stage_and_two(size: Size) -> Table:
     """SSD and Faster R-CNN on scenes of digits: mean average precision on unseen ones, and pictures a second."""
-    n_train, n_test, epochs = (16, 3, 1) if size == "tiny" else (400, 100, 12)
+    n_train, n_test, epochs = (16, 3, 1) if size == "tiny" else (260, 60, 10)
     train = digit_scenes(n_train, size=48, n_digits=(1, 3))
     test = digit_scenes(n_test, size=48, n_digits=(1, 3), split="test", seed=1)
     rows = []
