@@ -19,6 +19,7 @@ FROZEN = {
     "choose_sequence_model", "choose_forecaster", "panel_sequences", "sample", "fit_variational",
     "Table", "Image", "HMM", "Forecaster", "LanguageModel", "Text", "Pieces", "Sequences", "Speech", "SpeechRecognizer",
     "Embedder", "ImageCaptioner", "Translator", "Tagger", "ImageTranslator",
+    "ContactPredictor",
     "Video", "Detector", "Segmenter", "Boxes",
     "Conformal", "model", "optimizer", "schedule", "loss", "initializer", "regularizer", "inference",
     "ParnassusError", "DataError", "SettingError", "FileError", "MissingExtra", "Diverged", "DataWarning", "NotFitted",
@@ -33,7 +34,7 @@ MODELS = {
     *((name, "speech_recognizer") for name in ("ctc", "attention", "transducer")),
     *((name, task) for name in ("bert", "distilbert", "text_cnn") for task in ("classifier", "regressor")),
     *((name, "tagger") for name in ("bilstm", "bilstm_crf", "transformer")),
-    ("bert", "language_model"), ("story", "language_model"),
+    ("bert", "language_model"), ("story", "language_model"), ("contact_transformer", "contact_predictor"),
     *((name, "translator") for name in ("transformer", "rnnsearch", "seq2seq", "deep_lstm")),
     *(
         (name, task)

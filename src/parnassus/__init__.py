@@ -33,6 +33,7 @@ _PUBLIC = {
     "Translator": "estimators.translator",
     "ImageCaptioner": "estimators.image_captioner",
     "Tagger": "estimators.tagger",
+    "ContactPredictor": "estimators.contact_predictor",
     "Bagging": "ensembles.bagging",
     "Voting": "ensembles.voting",
     "Stacking": "ensembles.stacking",

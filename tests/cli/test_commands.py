@@ -60,6 +60,9 @@ SURFACE = {
     "train tagger --model bilstm_crf": WITHOUT_MODEL
     | {"scheme", "lower", "min-count", "n-endings"}
     | {f"model.{name}" for name in ("width", "hidden", "n-layers", "dropout")},
+    "train contact-predictor --model contact_transformer": WITHOUT_MODEL
+    | {"cutoff", "least-separation"}
+    | {f"model.{name}" for name in ("width", "n-layers", "n-heads", "dropout")},
     "train image-captioner --model vit_gpt": WITHOUT_MODEL
     | {"unit", "lower", "max-words", "min-count"}
     | {f"model.{name}" for name in ("encoder", "width", "n-layers", "n-heads", "patch-size", "context", "dropout")}
@@ -303,7 +306,7 @@ def test_verify_says_what_was_measured_and_fails_where_it_differs(capsys, monkey
 
 @pytest.mark.parametrize(("task", "name"), [
     ("language-model", "pn.LanguageModel"), ("segmenter", "pn.Segmenter"),
-    ("embedder", "pn.Embedder"), ("tagger", "pn.Tagger"),
+    ("embedder", "pn.Embedder"), ("tagger", "pn.Tagger"), ("contact-predictor", "pn.ContactPredictor"),
 ])  # fmt: skip
 def test_tasks_that_are_learned_from_python_say_so(capsys, task, name):
     assert main(["train", task, "data.txt"]) == 2

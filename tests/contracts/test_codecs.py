@@ -152,6 +152,7 @@ TARGETS = {
 # texts laid end to end without padding: tests/data/test_corpus.py; vectors from elsewhere: tests/data/test_word_rows.py
 STREAMED = {"token_stream", "next_token", "corpus", "word_rows"}
 STREAMED |= {"pieces", "hidden_pieces", "tokens", "tags", "picture_target"}  # each tested beside its estimator
+STREAMED |= {"residues", "contacts"}
 inputs = pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
 targets = pytest.mark.parametrize("sample", TARGETS.values(), ids=TARGETS)
 both = pytest.mark.parametrize("sample", [*SAMPLES.values(), *TARGETS.values()], ids=[*SAMPLES, *TARGETS])

@@ -39,10 +39,7 @@ OWN_OF = {  # what a task means by a flag, where it means something else
     "forecaster": {
         "target": Setting("target", "str | tuple[str, ...] | None", None, "the column to forecast; again for a second"),
         "test": Setting(
-            "test",
-            "str",
-            "horizon",
-            "horizon: the last steps, a fraction of the steps, a path of those that follow, or 0",
+            "test", "str", "horizon", "horizon: the last steps, a fraction of them, a path of those that follow, or 0"
         ),
         "validation": Setting("validation", "str | None", None, "the fraction of the steps at the end to watch"),
     }
@@ -241,6 +238,7 @@ FROM_PYTHON = {  # whose data are no examples that could be read and split as ro
     "language_model": "texts are modelled from Python so far: pn.LanguageModel takes the path of this file in fit",
     "image_translator": "pictures are translated from Python so far: pn.ImageTranslator takes two folders in fit",
     "tagger": "tags are learned from Python so far: pn.Tagger takes rows of tokens and of tags in fit",
+    "contact_predictor": "contacts are learned from Python so far: pn.ContactPredictor takes structures in fit",
     "segmenter": "masks are learned from Python so far: pn.Segmenter takes the paths of two folders in fit",
 }
 
