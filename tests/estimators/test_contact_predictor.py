@@ -215,6 +215,11 @@ def test_saved_and_loaded_it_says_the_same(small, tmp_path):
     assert again.evaluate(NEW.sequences, NEW.coordinates) == small.evaluate(NEW.sequences, NEW.coordinates)
 
 
+def test_the_training_is_looked_over(small):
+    found = small.diagnose(MADE.sequences[:20], MADE.coordinates[:20], by_heart=False)
+    assert "layers.0.attention.qkv" in found.table()
+
+
 def test_equal_seeds_give_equal_nets_and_validation_is_watched():
     few = SMALL | {"epochs": 2, "validation": 0.2}
     held = few.pop("validation")
@@ -275,6 +280,8 @@ def with_nan(x):
         (S, [np.eye(len(s), dtype=bool) for s in S], ["no pair", "nothing to learn"]),
         (S, [np.ones((len(s), len(s)), dtype=bool) for s in S], ["every pair", "nothing to learn"]),
         (S, {"a": 1}, ["dict", "coordinates"]),
+        (S, [C[0], None, C[2]], ["row 1", "None", "coordinates"]),
+        (S, [C[0], [[1.0, 2, 3], [4, 5]], C[2]], ["row 1", "different lengths"]),
     ],
 )
 def test_bad_input_is_refused_at_fit_in_words(X, y, words):
@@ -308,5 +315,7 @@ def test_what_is_not_used_is_refused_and_an_unfitted_one_says_so(small):
         small.report("x.html")
     with pytest.raises(pn.DataError, match="row 0"):
         small.fold(["MK"])
+    with pytest.raises(pn.SettingError, match="threshold"):
+        small.predict(S, threshold="most")
     with pytest.raises(pn.NotFitted):
         pn.ContactPredictor().predict(S)

@@ -90,9 +90,13 @@ def contact_rows(raw: Any, rows: Sequence[str], *, cutoff: float) -> list[np.nda
 
 
 def _contacts(given: Any, i: int, n: int, cutoff: float) -> np.ndarray:
-    array = given.numpy(force=True) if isinstance(given, Tensor) else np.asarray(given)
+    try:
+        array = given.numpy(force=True) if isinstance(given, Tensor) else np.asarray(given)
+    except ValueError as error:
+        raise DataError(f"row {i} of y holds rows of different lengths; give three numbers a residue") from error
     if array.dtype.kind not in "fiub":
-        raise DataError(f"row {i} of y holds {array.dtype}, and numbers are due: coordinates (n, 3) or a map (n, n)")
+        what = "None" if given is None else str(array.dtype)
+        raise DataError(f"row {i} of y holds {what}, and numbers are due: coordinates (n, 3) or a map (n, n)")
     is_map = array.dtype == bool or (array.shape == (n, n) and n != 3)
     if array.shape not in ((n, n), (n, 3)) or (is_map and array.shape != (n, n)):
         raise DataError(

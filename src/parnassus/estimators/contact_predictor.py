@@ -33,6 +33,8 @@ from .training import threads_for
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from .diagnosis import Diagnosis
+
 PAIRS = 2_000_000  # of residues, padding included, that are looked at together
 
 
@@ -137,6 +139,8 @@ class ContactPredictor(Estimator):
 
     def predict(self, X: Any, *, threshold: float = 0.5) -> list[np.ndarray]:
         """The pairs (n, n), bool, that touch with a probability of `threshold` or more, for each sequence."""
+        if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
+            raise SettingError(f"threshold is a probability from 0 to 1; got {threshold!r}")
         return [one >= threshold for one in self.predict_proba(X)]
 
     def fold(self, X: Any, *, threshold: float = 0.5) -> list[np.ndarray]:
@@ -186,6 +190,13 @@ class ContactPredictor(Estimator):
             examples.y, self.predict_proba(examples.X), shares=self.target_.shares.cpu(),
             least=self.target_.options["least"], seed=self.seed, n_bootstrap=n_bootstrap,
         )  # fmt: skip
+
+    def diagnose(
+        self, X: Any = None, y: Any = None, *, target: Columns | None = None, by_heart: bool = True
+    ) -> "Diagnosis":
+        """Look the training over on sequences X and structures y, or on the validation rows; see `Estimator`."""
+        examples = Examples(X, y) if X is None or y is None else fitted(self)._examples(X, y)
+        return super().diagnose(examples.X, examples.y, target=target, by_heart=by_heart)
 
     def report(self, *given: Any, **named: Any) -> Evaluation:
         """Not written yet for contacts: `evaluate` has the numbers and `plot` the maps."""
