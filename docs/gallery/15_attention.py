@@ -201,3 +201,21 @@ tr = pn.Translator(net, epochs=size(12, 40), lr=0.005, batch_size=16)
 made = tr.fit(pairs[20:]).translate([s for s, _ in pairs[:20]])
 print("turned round rightly", np.mean([a == b for a, (_, b) in zip(made, pairs, strict=False)]))
 tr.align(["a b c"])[0].plot()
+
+# %% [markdown]
+# ## Which residues of a protein touch
+# Exercise 2b:P6.4
+#
+# CASP's structures cannot be had offline, so the chains are made: of three strands two pair, letter by letter, and only
+# the letters say which. The maps of attention find the partners in chains that training did not have, and the distances
+# that the contacts allow give a fold. With real chains, give their sequences and C-alpha coordinates in place of these.
+# %%
+from parnassus.data.hairpins import hairpin_proteins
+
+train, test = hairpin_proteins(size(40, 240), seed=0), hairpin_proteins(size(10, 40), seed=1)
+contacts = pn.ContactPredictor(epochs=size(1, 6), batch_size=16, lr=0.005).fit(train.sequences, train.coordinates)
+found = contacts.evaluate(test.sequences, test.coordinates)
+print(found)
+assert size(True, found["precision_l5"].value > 0.9)
+print("a fold:", contacts.fold(test.sequences[:1])[0].shape, "angstrom")
+contacts.plot(test.sequences[0], test.coordinates[0])

@@ -172,3 +172,13 @@ def test_discrete_probabilities_stay_probabilities_and_raise_the_criterion():
         torch.testing.assert_close(weights.sum(1), torch.ones(2, dtype=torch.float64))
         reached.append(criterion(weights))
     assert all(b > a for a, b in itertools.pairwise(reached)), reached
+
+
+def test_discrete_weights_move_by_the_difference_of_counts():
+    """(C_num - C_den + D p) over its sum: (3 - 2 + 2, 1 - 2 + 2) of 4; where that falls below 0, D is raised."""
+    half = torch.tensor([[0.5, 0.5]], dtype=torch.float64)
+    counts = torch.tensor([[3.0, 1.0]], dtype=torch.float64), torch.tensor([[2.0, 2.0]], dtype=torch.float64)
+    found = d.extended_weights(half, *counts, smoothing=4.0)
+    assert torch.allclose(found, torch.tensor([[0.75, 0.25]], dtype=torch.float64))
+    least = d.extended_weights(half, *counts, smoothing=0.0)
+    assert float(least[0, 1]) == pytest.approx(0.01 / 2.02, abs=1e-12)  # D = 2.02: (1 + 1.01, -1 + 1.01)

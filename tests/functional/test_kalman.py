@@ -1,5 +1,7 @@
 """Kalman's filter and smoother against statsmodels and against one large Gaussian."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -103,3 +105,7 @@ def test_gradients_reach_the_parameters():
 def test_shapes_that_do_not_fit_are_refused():
     with pytest.raises(DataError, match="time, 2"):
         kalman_filter(torch.zeros(5, 3, dtype=torch.float64), model())
+    m, n = model(), model().transition.shape[0]
+    for wrong in ({"transition": torch.zeros(n + 1, n + 1)}, {"mean": torch.zeros(n + 1)}):
+        with pytest.raises(DataError, match=f"H has {n} columns"):
+            kalman_filter(series(), dataclasses.replace(m, **wrong))

@@ -65,6 +65,19 @@ def test_hinge_equals_scikit_learns() -> None:
     assert float(many) == pytest.approx(hinge_loss(LABELS.numpy(), Z.numpy(), labels=range(5)), abs=1e-12)
 
 
+@pytest.mark.parametrize("power", [1, 2])
+def test_slopes_of_both_hinges_are_autograds(power: int) -> None:
+    for loss, slope, y in (
+        (losses.hinge, losses.hinge_derivative, BITS),
+        (losses.multiclass_hinge, losses.multiclass_hinge_derivative, LABELS),
+    ):
+        z = Z.clone().requires_grad_()
+        (wanted,) = torch.autograd.grad(loss(z, y, power=power).sum(), z)
+        assert torch.allclose(slope(Z, y, power=power), wanted)
+    kink = losses.hinge_derivative(torch.tensor([1.0]), torch.tensor([1.0]), power=power)
+    assert float(kink) == 0
+
+
 def test_squared_hinges_are_squares() -> None:
     assert torch.allclose(losses.hinge(Z, BITS, power=2), losses.hinge(Z, BITS).square())
     assert torch.allclose(losses.multiclass_hinge(Z, LABELS, power=2), losses.multiclass_hinge(Z, LABELS).square())
