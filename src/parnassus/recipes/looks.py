@@ -14,6 +14,16 @@ from .drawn import curves
 
 Rows = list[tuple[Any, ...]]
 
+NEAR = (
+    "Squared distance from the sine, the mean over 11 queries and all draws; the noise has a variance of 1, as "
+    "large "
+    "as the sine twice over. The book's .5 is a good choice, and leaving rows out one by one finds it or a "
+    "neighbour.",
+    "The kernel as printed lacks its minus sign: its weights grow with distance, and the answer comes from the "
+    "other "
+    "end of the line.",
+)
+
 
 @recipe(
     "mean-weighted-by-nearness",
@@ -46,15 +56,6 @@ def mean_weighted_by_nearness(size: Size) -> Table:
         rows.append((f"bandwidth {h:g}", float(np.mean(errors[h])), n_near, chosen.count(h) / n_draws))
     rows.append(("the mean of all", float(np.mean(errors["mean"])), 100.0, ""))
     rows.append(("the printed kernel, bandwidth .5", float(np.mean(wrong)), "", ""))
-    notes = [
-        "Squared distance from the sine, the mean over 11 queries and all draws; the noise has a variance of 1, as "
-        "large "
-        "as the sine twice over. The book's .5 is a good choice, and leaving rows out one by one finds it or a "
-        "neighbour.",
-        "The kernel as printed lacks its minus sign: its weights grow with distance, and the answer comes from the "
-        "other "
-        "end of the line.",
-    ]
     fine = torch.linspace(0, 10, 200, dtype=torch.float64)
     lines: dict[str, Any] = {
         f"bandwidth {h:g}": (fine, nadaraya_watson(fine, x, y, bandwidth=h)) for h in (0.05, 0.5, 2.0)
@@ -67,7 +68,7 @@ def mean_weighted_by_nearness(size: Size) -> Table:
     }  # fmt: skip
     columns = ("weights", "squared error", "rows that count", "chosen, of all draws")
     return Table(
-        "A mean weighted by nearness", columns, rows, notes, {"draws": n_draws, "seed": "0 on"}, pictures=pictures
+        "A mean weighted by nearness", columns, rows, NEAR, {"draws": n_draws, "seed": "0 on"}, pictures=pictures
     )
 
 

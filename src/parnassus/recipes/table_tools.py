@@ -119,7 +119,7 @@ def scaled_rotated_classified(size: Size) -> Table:
     x, y = xor_clusters(100, seed=np.random.RandomState(30))
     train, test = model_selection.train_test_split(np.arange(400), test_size=80, random_state=0)
     nets = {
-        "scikit-learn's MLPClassifier": neural_network.MLPClassifier((100,), max_iter=10 * epochs, random_state=0),
+        "scikit-learn's MLPClassifier": neural_network.MLPClassifier((100,), max_iter=2000, random_state=0),
         "parnassus.Classifier": Classifier("mlp", epochs=epochs, seed=0, progress=False),
     }
     rows: Rows = []
