@@ -98,6 +98,14 @@ def write_experiments(folder):
         (folder / f"{name}.md").write_text("\n".join(text) + "\n", encoding="utf-8")
 
 
+    rows = ["| recipe | what it makes | page |", "| --- | --- | --- |"]
+    for one in recipes:
+        if not one.experiments:
+            rows.append(f"| {one.name} | {plain(one.summary)} | {page_of(one.name, folder.parent.parent)} |")
+    text = ["# Other recipes", "", "What no single experiment of a book reports.", "", *rows]
+    (folder / "others.md").write_text("\n".join(text) + "\n", encoding="utf-8")
+
+
 def page_of(name, folder):
     """A link to what a recipe found, or its name where it was not run for these pages."""
     return f"[{name}](../../{name}.md)" if (folder / f"{name}.md").exists() else f"`{name}`"

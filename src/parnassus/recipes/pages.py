@@ -29,6 +29,7 @@ def sections(one: Recipe, table: Table, *, size: Size) -> list[str]:
     made_with = ", ".join(f"{k} {v}" for k, v in versions().items())
     shown = [f"![{says}]({one.name}-{n}.png)\n\n{says}" for n, says in enumerate(table.pictures, 1)]
     return [
+        "---\norphan: true\n---",  # linked by the books' tables; in a table of contents each page would copy them all
         f"# {table.title}",
         one.summary,
         *([] if size == "full" else ["**Toy size: these numbers show that the recipe runs, and nothing else.**"]),
