@@ -4,12 +4,17 @@ A check is a function that returns measured differences from something this proj
 with the same weights, a closed form, a published count, a number in a book.
 """
 
+import functools
 import importlib
 import importlib.metadata
 import pkgutil
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
+
+import numpy as np
+import torch
 
 from ..errors import SettingError, did_you_mean
 from ..systems import systems
@@ -57,10 +62,26 @@ def check(*ids: str, oracle: str, tolerance: float) -> Callable[[Callable[[], fl
         for name in ids:
             if name not in systems():
                 raise ValueError(f"check {run.__name__}: {name!r} is no system; {did_you_mean(name, systems())}")
-        _CHECKS.append(Check(ids, run.__name__, oracle, tolerance, run))
+        _CHECKS.append(Check(ids, run.__name__, oracle, tolerance, _kept(run)))
         return run
 
     return enter
+
+
+def _kept(run: Callable[[], float]) -> Callable[[], float]:
+    """The same, with the process's random states as they were: oracles draw from them."""
+
+    @functools.wraps(run)
+    def work() -> float:
+        ours, numpys, pythons = torch.get_rng_state(), np.random.get_state(), random.getstate()
+        try:
+            return run()
+        finally:
+            torch.set_rng_state(ours)
+            np.random.set_state(numpys)
+            random.setstate(pythons)
+
+    return work
 
 
 def all_checks() -> list[Check]:
