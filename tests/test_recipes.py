@@ -8,7 +8,7 @@ import pytest
 from parnassus import recipes
 from parnassus.cli import main
 from parnassus.errors import SettingError
-from parnassus.recipes.experiments import experiments
+from parnassus.recipes.experiments import chosen, experiments
 from parnassus.recipes.linear import BAYES
 from parnassus.recipes.pages import write_page
 
@@ -109,6 +109,7 @@ def test_every_experiment_that_a_recipe_names_is_one_of_the_books():
         (["learning-curve", "--tiny", "--write", "file/below"], "cannot be written"),
         (["learning-curve", "--data", "file"], "makes its own data"),
         (["gates", "learning-curve", "--data", "file"], "names 2 recipes"),
+        (["martinez-ramon-28"], "has no recipe yet"),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_one_line(tmp_path, monkeypatch, capsys, words, says):
@@ -118,6 +119,19 @@ def test_what_cannot_be_done_is_refused_in_one_line(tmp_path, monkeypatch, capsy
     found = capsys.readouterr().err
     assert says in found
     assert found.count("\n") == 1
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_the_work(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(recipes, "run", lambda *given: pytest.fail("it ran first"))
+    assert main(["reproduce", "gates", "--tiny", "--write", str(tmp_path / "file" / "below")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_book_is_named_in_capitals_or_not():
+    known = {"lenet": ("hifny-13", "baker-8"), "gates": ("keras-1",)}
+    assert chosen("Hifny", known) == chosen("baker", known) == ["lenet"]
+    assert chosen("keras", known) == ["gates"]
 
 
 def test_sizes_are_checked():

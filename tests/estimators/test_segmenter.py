@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image as Pillow
+from sklearn.exceptions import NotFittedError
 
 import parnassus as pn
 from parnassus.data.masks import MaskTargets, into_frame, out_of_frame
@@ -176,3 +177,9 @@ def test_a_report_has_maps_numbers_by_class_with_intervals_and_the_worst_picture
         fitted.report(tmp_path / "r.html", X)
     with pytest.raises(SettingError, match="rows that training has not seen"):
         fitted.report(tmp_path / "r.html")
+
+
+@pytest.mark.parametrize("kind", [pn.Segmenter, pn.Detector, pn.Classifier])
+def test_a_report_of_what_is_not_fitted_is_refused_as_such(kind, tmp_path):
+    with pytest.raises(NotFittedError, match="call fit first"):
+        kind().report(tmp_path / "page.html")

@@ -25,7 +25,7 @@ def reproduce(
     """Run experiments of the books again: what a book reports, what comes out here, and what differs."""
     from ..recipes import all_recipes, run
     from ..recipes.experiments import chosen, experiments
-    from ..recipes.pages import write_page
+    from ..recipes.pages import made_folder, write_page
 
     console = Console(json=json)
     recipes = all_recipes()
@@ -41,6 +41,8 @@ def reproduce(
         raise SettingError(
             f"{' '.join(what)} names {len(names)} recipes, and a set belongs to one; name it: {', '.join(names)}"
         )
+    if write is not None:
+        made_folder(write)
     found = []
     for name in names:
         table = run(name, "tiny" if tiny else "full", data)

@@ -296,16 +296,10 @@ class Estimator(Settings):
         The page holds the data's audit, learning curves, metrics with intervals beside a trivial baseline, plots, and
         the rows answered worst. It needs no network. `data` names the data and `command` says how to run it again.
         """
-        from .reporting import held_or_given, write_report
+        from .reporting import report_on
 
-        fitted(self)
-        given = asked(self, X, y, target, None) if X is not None else None
-        examples, evaluated_on = held_or_given(self, given)
-        evaluation = self.evaluate(examples.X, examples.y, sample_weight=examples.weight)
-        write_report(
-            self, path, examples, evaluation, evaluated_on=evaluated_on, data=data, title=title, command=command
-        )
-        return evaluation
+        given = asked(fitted(self), X, y, target, None) if X is not None else None
+        return report_on(fitted(self), path, given, title=title, data=data, command=command)
 
     def diagnose(
         self, X: Any = None, y: Any = None, *, target: Columns | None = None, by_heart: bool = True

@@ -257,38 +257,16 @@ class Detector(Estimator):
 
         return {"What was found in the first pictures.": svg(self.draw(examples.X, examples.y, n_most=8))}
 
-    def report(
-        self,
-        path: str | os.PathLike,
-        X: Any = None,
-        y: Any = None,
-        *,
-        target: Columns | None = None,
-        title: str | None = None,
-        data: str = "the data",
-        command: str | None = None,
-    ) -> Evaluation:
+    def report(self, path: str | os.PathLike, X: Any = None, y: Any = None, **words: Any) -> Evaluation:
         """Write one HTML page on how good the detector is on pictures X with boxes y, and return the numbers.
 
-        The validation pictures are taken where X is not given. The page needs no network.
+        The validation pictures are taken where X is not given. The page needs no network. `words` are the title, data
+        and command of `Estimator.report`.
         """
-        from .reporting import held_or_given, write_report
+        from .reporting import report_on
 
         given = fitted(self)._examples(X, y) if X is not None else None
-        examples, evaluated_on = held_or_given(self, given)
-        evaluation = self.evaluate(examples.X, examples.y, target=target, sample_weight=examples.weight)
-        write_report(
-            self,
-            path,
-            examples,
-            evaluation,
-            evaluated_on=evaluated_on,
-            data=data,
-            title=title,
-            command=command,
-            train=Examples(examples.X),  # the audit looks at pictures; boxes were checked when they came
-        )
-        return evaluation
+        return report_on(fitted(self), path, given, answers=False, **words)
 
     @property
     def constant_(self) -> Boxes:

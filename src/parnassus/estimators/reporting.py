@@ -194,6 +194,27 @@ def picture_uri(codec: Image, one: Any) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
+def report_on(
+    estimator: "Estimator",
+    path: str | os.PathLike,
+    given: Examples | None,
+    *,
+    title: str | None = None,
+    data: str = "the data",
+    command: str | None = None,
+    answers: bool = True,
+) -> Evaluation:
+    """Evaluate on the rows given, or on the validation rows, write the page, and return the numbers.
+
+    answers : whether the audit looks at them; boxes and masks were checked when they came.
+    """
+    examples, evaluated_on = held_or_given(estimator, given)
+    evaluation = estimator.evaluate(examples.X, examples.y, sample_weight=examples.weight)
+    words: dict[str, Any] = {"evaluated_on": evaluated_on, "data": data, "title": title, "command": command}
+    write_report(estimator, path, examples, evaluation, train=None if answers else Examples(examples.X), **words)
+    return evaluation
+
+
 def held_or_given(estimator: "Estimator", given: Examples | None) -> tuple[Examples, str]:
     """The rows to report on, and what they are in words."""
     if given is not None:

@@ -190,30 +190,15 @@ class Segmenter(Estimator):
 
         return {"The first pictures, the maps found and the true ones.": svg(self.draw(examples.X, examples.y))}
 
-    def report(
-        self,
-        path: str | os.PathLike,
-        X: Any = None,
-        y: Any = None,
-        *,
-        target: Columns | None = None,
-        title: str | None = None,
-        data: str = "the data",
-        command: str | None = None,
-    ) -> Evaluation:
+    def report(self, path: str | os.PathLike, X: Any = None, y: Any = None, **words: Any) -> Evaluation:
         """Write one HTML page on how good the maps of pictures X with masks y are, and return the numbers.
 
-        The validation pictures are taken where X is not given. The page needs no network.
+        The validation pictures are taken where X is not given. The page needs no network. `words` are the title, data
+        and command of `Estimator.report`.
         """
-        from .reporting import held_or_given, write_report
+        from .reporting import report_on
 
         if X is not None and y is None:
             raise SettingError("give the masks as y")
         given = fitted(self)._examples(X, y) if X is not None else None
-        examples, evaluated_on = held_or_given(self, given)
-        evaluation = self.evaluate(examples.X, examples.y, target=target, sample_weight=examples.weight)
-        write_report(
-            self, path, examples, evaluation, evaluated_on=evaluated_on, data=data, title=title, command=command,
-            train=Examples(examples.X),  # the audit looks at pictures; masks were checked when they came
-        )  # fmt: skip
-        return evaluation
+        return report_on(fitted(self), path, given, answers=False, **words)

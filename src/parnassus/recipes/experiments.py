@@ -42,8 +42,8 @@ def chosen(what: str, known: dict[str, tuple[str, ...]]) -> list[str]:
     if what in known:
         return [what]
     books = {short.lower().split()[0]: short for short in BOOKS}
-    if what in books:
-        asked = {e.id for e in experiments().values() if e.book == books[what]}
+    if what.lower() in books:
+        asked = {e.id for e in experiments().values() if e.book == books[what.lower()]}
         return [name for name, ids in known.items() if asked & set(ids)]
     if what not in experiments():
         raise SettingError(f"no recipe, experiment or book {what!r}; {did_you_mean(what, [*known, *experiments()])}")

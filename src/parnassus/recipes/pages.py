@@ -11,10 +11,19 @@ from . import Recipe, Size, Table
 from .experiments import experiments
 
 
+def made_folder(folder: Path) -> Path:
+    """The folder, made where it is not there: before the work whose pages it is for."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    return folder
+
+
 def write_page(folder: Path, one: Recipe, table: Table, *, size: Size) -> Path:
     """Write a table and its pictures into a folder, with the commit and the versions that made them; the page."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        made_folder(folder)
         for number, draw in enumerate(table.pictures.values(), 1):
             _save(draw(), folder / f"{one.name}-{number}.png")
         page = folder / f"{one.name}.md"
