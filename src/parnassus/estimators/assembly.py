@@ -185,7 +185,8 @@ def check_module(estimator: "Estimator", rows: Rows) -> None:
         raise SettingError(
             f"the {name} given as model does not take x of shape {shape}, the view {estimator.view_!r}: {error}"
         ) from error
-    due = (shape[0], estimator.target_.facts().get("n_outputs")) if estimator.target_ is not None else None
+    told = estimator.target_ is not None and (objective.probabilistic or not isinstance(estimator.model, Objective))
+    due = (shape[0], estimator.target_.facts().get("n_outputs")) if told else None  # a game says rows, not classes
     if due and None not in due and getattr(outputs, "shape", None) != due:
         came = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
         raise SettingError(f"the {name} given as model answers {came} for x of shape {shape}; expected {due}")
