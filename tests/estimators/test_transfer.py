@@ -83,6 +83,15 @@ def test_a_saved_model_starts_another_and_is_not_needed_afterwards(base, tmp_pat
     assert again.start_ == clf.start_
 
 
+def test_a_start_that_was_itself_started_keeps_its_model(base):
+    settings = {**SHORT, "epochs": 1}
+    held = pn.Classifier(start=base, freeze="body", **settings).fit(X[FEW], Y[FEW])
+    tuned = pn.Classifier(start=held, **settings).fit(X[FEW], Y[FEW])
+    assert tuned.model_name == held.model_name == repr(THIN)
+    assert {k: v.shape for k, v in weights(tuned).items()} == {k: v.shape for k, v in weights(held).items()}
+    assert tuned.start_["new"] == []  # the classes are the same
+
+
 def test_a_regressor_starts_from_a_classifier(base):
     found = pn.Regressor(start=base, freeze="body", epochs=3).fit(X[FEW], Y[FEW].astype(float))
     assert found.start_["new"] == ["head.2.bias", "head.2.weight"]

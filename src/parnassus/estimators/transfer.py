@@ -22,7 +22,7 @@ from ..objectives.supervised import Supervised
 from ..objectives.transfer import Frozen, Transferred, frozen_by, rates_by_layer, stages_of
 from ..registry import Spec
 from ..train.phase import Objective
-from .assembly import codec_of, reads_pieces
+from .assembly import codec_of, model_of, reads_pieces
 from .intake import Examples
 from .regularization import first_weights, named
 from .training import plan_of
@@ -123,7 +123,7 @@ def model_from_start(estimator: "Estimator") -> Any:
     origin = origin_of(start)
     if origin.words_alone:
         return None
-    given = origin.estimator.model
+    given = model_of(origin.estimator)
     if not isinstance(given, Spec) or given.registry.names(estimator.task).count(given.name) == 0:
         return given
     options = given.registry.builders(given.name, estimator.task)[0].defaults  # another task's may be more
