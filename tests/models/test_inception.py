@@ -1,4 +1,4 @@
-"""Inception v3 and v4, GoogLeNet's side heads: published counts, and side heads that teach and then are silent."""
+"""Inception v2 to v4, GoogLeNet's side heads: published counts, and side heads that teach and then are silent."""
 
 import numpy as np
 import pytest
@@ -7,6 +7,7 @@ from torch import nn
 
 import parnassus as pn
 from parnassus.layers.vision import AuxiliaryHead, said_beside
+from parnassus.models import inception
 from parnassus.objectives.supervised import Supervised
 from parnassus.registry import registry_of
 
@@ -38,6 +39,41 @@ def test_parameters_are_as_many_as_published(name, options, published):
         assert count(made(name, **options)) == published
 
 
+# the widths and places of the modules of BN-Inception, as figure 5 of its paper has them
+MODULES = [(192, 28), (256, 28), (320, 28), *[(576, 14)] * 5, *[(1024, 7)] * 3]
+
+
+def kinds(net, kind):
+    return [m for m in net.modules() if isinstance(m, kind)]
+
+
+def test_bn_inception_has_the_table_of_its_paper():
+    with torch.device("meta"):
+        net = made("inception_v2", size=224).eval()
+        h = torch.zeros(1, 3, 224, 224)
+        shapes = [(h := module(h)).shape[1:] for module in net.features]
+    assert [(n, side) for n, side, _ in shapes] == MODULES
+    assert isinstance(net.features[-1].chains[3][0], nn.MaxPool2d)  # 5b alone pools by maxima
+    assert count(net) == 11_194_984
+
+
+def test_bn_inception_has_as_many_parameters_as_two_others_count():
+    """TF-Slim: 10,173,112 without the last layer; caffe's, with 128 channels behind two more pools: 11,295,240."""
+    with torch.device("meta"):
+        net = made("inception_v2", size=224)
+        kernels = sum(m.weight.numel() for m in kinds(net, nn.Conv2d))
+        channels = sum(m.num_features for m in kinds(net, nn.BatchNorm2d))
+        # theirs: a separable first layer with a bias and no norm; of norms shifts, means and variances, no scales
+        stem = 7 * 7 * 3 * 8 + 24 * 64 + 64
+        assert kernels - 7 * 7 * 3 * 64 + stem + 3 * (channels - 64) == 10_173_112
+        wide = [list(branches) for branches in inception.V2]
+        for i in (6, 7):
+            wide[i][3] = [inception.MEAN, inception.k(128)]
+        facts = {"in_channels": 3, "image_size": (224, 224), "n_outputs": 1000}
+        other = inception.InceptionNet(wide, **facts, width=1.0, dropout=0.0, padded=True, auxiliary=0.0)
+        assert count(other) + sum(m.out_channels for m in kinds(other, nn.Conv2d)) == 11_295_240  # theirs have biases
+
+
 @pytest.mark.parametrize(("name", "side"), [("inception_v3", 8), ("inception_v4", 8)])
 def test_299_pixels_end_as_the_papers_8_by_8(name, side):
     with torch.device("meta"):
@@ -49,7 +85,7 @@ def test_299_pixels_end_as_the_papers_8_by_8(name, side):
 
 
 @pytest.mark.parametrize("size", [8, 32, 65, 80])
-@pytest.mark.parametrize("name", ["inception_v3", "inception_v4"])
+@pytest.mark.parametrize("name", ["inception_v2", "inception_v3", "inception_v4"])
 def test_pictures_of_every_size_are_answered(name, size):
     net = made(name, size=size, n_outputs=3, in_channels=1, width=0.0625).eval()
     with torch.no_grad():
@@ -88,7 +124,8 @@ def test_a_net_with_side_heads_goes_through_the_estimator():
 
 
 def test_weights_without_meaning_are_refused():
-    with pytest.raises(pn.SettingError, match="v4 has no side head"):
-        made("inception_v4", auxiliary=0.3)
+    for name in ("inception_v2", "inception_v4"):
+        with pytest.raises(pn.SettingError, match="only v3 has a side head"):
+            made(name, auxiliary=0.3)
     with pytest.raises(pn.SettingError, match="weight of the side heads"):
         made("googlenet", auxiliary=-1.0)

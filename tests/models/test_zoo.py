@@ -8,6 +8,7 @@ from torch import nn
 
 import parnassus as pn
 from parnassus.functional.convolution import costs
+from parnassus.functional.normalization import local_response_norm
 from parnassus.insight.summary import summarize
 from parnassus.layers.vision import SameConv2d, SpatialPyramid, SqueezeExcitation, StochasticDepth, convolution, scaled
 from parnassus.models.efficientnet import compound
@@ -93,6 +94,22 @@ def test_a_shortcut_without_weights_skips_pixels_and_adds_empty_channels():
     assert found.shape == (1, 8, 3, 3)
     assert torch.equal(found[:, :3], x[..., ::2, ::2])
     assert not found[:, 3:].any()
+
+
+def test_a_lrn_is_vgg_11_with_local_response_normalisation_behind_its_first_layer():
+    """Divided by (2 + 1e-4 of the mean of 5 squares)^0.75, as Caffe does, which the paper used; no more parameters."""
+    with torch.device("meta"):
+        assert count(made("vgg11", response=True)) == count(made("vgg11")) == 132_863_336
+    small = {"size": 32, "n_outputs": 3, "width": 0.125, "head": 8}
+    net, plain = made("vgg11", response=True, **small).eval(), made("vgg11", **small).eval()
+    plain.load_state_dict(dict(zip(plain.state_dict(), net.state_dict().values(), strict=True)))
+    x = 100 * torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        h = torch.relu(plain.features[0](x))
+        due = local_response_norm(h, size=5, alpha=1e-4, beta=0.75, k=2.0, over="mean")
+        assert (due - h / 2**0.75).abs().max() > 0.1
+        torch.testing.assert_close(net.features[:3](x), due)
+        torch.testing.assert_close(net(x), plain.classifier(plain.features[2:](due).flatten(1)))
 
 
 def test_1_B12_and_3_B23_and_1_B68_an_inception_module():

@@ -50,10 +50,10 @@ def parameters_of_alexnet_and_zfnet() -> float:
 
 @check("vgg", oracle="(published)", tolerance=0)
 def parameters_of_vgg() -> float:
-    """VGG of 11 to 19 layers, and of 16 with batch norm: torchvision's."""
+    """VGG of 11 to 19 layers, of 16 with batch norm, and A-LRN, which has no more than A: torchvision's."""
     sizes = {11: 132_863_336, 13: 133_047_848, 16: 138_357_544, 19: 143_667_240}
     plain: list[Count] = [(f"vgg{depth}", {}, due) for depth, due in sizes.items()]
-    return worst([*plain, ("vgg16", {"norm": True}, 138_365_992)])
+    return worst([*plain, ("vgg16", {"norm": True}, 138_365_992), ("vgg11", {"response": True}, sizes[11])])
 
 
 @check("googlenet", "inception-module", "xception", oracle="(published)", tolerance=0)

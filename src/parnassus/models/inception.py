@@ -1,4 +1,4 @@
-"""Inception v3 and v4: wide kernels as chains of narrow ones, with batch normalisation throughout."""
+"""Inception v2 to v4: wide kernels as chains of narrow ones, with batch normalisation throughout."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Pool:
-    """The mean of 3 x 3 places, or their maximum at stride 2."""
+    """The mean of 3 x 3 places, their maximum at stride 2 ("max"), or that of every place ("peak")."""
 
     kind: str
 
@@ -43,7 +43,17 @@ def k(n: int, size: int | tuple[int, int] = 1, stride: int = 1, *, valid: bool =
 
 
 FLAT, TALL = (1, 7), (7, 1)
-MEAN, MAX = Pool("mean"), Pool("max")
+MEAN, MAX, PEAK = Pool("mean"), Pool("max"), Pool("peak")
+
+
+def _a2(one: int, three: tuple[int, int], twice: tuple[int, int], pooled: int, pool: Pool = MEAN) -> list[Branch]:
+    (thin, wide), (reduced, n) = three, twice
+    return [[k(one)], [k(thin), k(wide, 3)], [k(reduced), k(n, 3), k(n, 3)], [pool, k(pooled)]]
+
+
+def _b2(three: tuple[int, int], twice: tuple[int, int]) -> list[Branch]:
+    (thin, wide), (reduced, n) = three, twice
+    return [[k(thin), k(wide, 3, 2)], [k(reduced), k(n, 3), k(n, 3, 2)], [MAX]]
 
 
 def _a3(pooled: int) -> list[Branch]:
@@ -59,6 +69,13 @@ def _fork(n: int) -> tuple[Kernel, Kernel]:
     return k(n, (1, 3)), k(n, (3, 1))
 
 
+V2: list[list[Branch]] = [
+    [[k(64, 7, 2), MAX, k(64), k(192, 3), MAX]],
+    _a2(64, (64, 64), (64, 96), 32), _a2(64, (64, 96), (64, 96), 64), _b2((128, 160), (64, 96)),
+    _a2(224, (64, 96), (96, 128), 128), _a2(192, (96, 128), (96, 128), 128), _a2(160, (128, 160), (128, 160), 96),
+    _a2(96, (128, 192), (160, 192), 96), _b2((128, 192), (192, 256)),
+    _a2(352, (192, 320), (160, 224), 128), _a2(352, (192, 320), (192, 224), 128, PEAK),
+]  # fmt: skip
 E3: list[Branch] = [[k(320)], [k(384), _fork(384)], [k(448), k(384, 3), _fork(384)], [MEAN, k(192)]]
 V3: list[list[Branch]] = [
     [[k(32, 3, 2), k(32, 3, valid=True), k(64, 3), MAX, k(80), k(192, 3, valid=True), MAX]],
@@ -89,7 +106,8 @@ V4: list[list[Branch]] = [
     [[k(192), k(192, 3, 2)], [k(256), k(256, FLAT), k(320, TALL), k(320, 3, 2)], [MAX]],
     *[C4] * 3,
 ]
-SIDE = {3: 8, 4: 0}  # the module behind which the auxiliary head looks
+PLANS = {2: V2, 3: V3, 4: V4}
+SIDE = 8  # the module of v3 behind which the auxiliary head looks
 
 
 class Branches(nn.Module):
@@ -110,8 +128,9 @@ class Branches(nn.Module):
 class Plans:
     """Makes modules out of branches, for pictures of a size and a width multiplier."""
 
-    def __init__(self, image_size: tuple[int, int], width: float) -> None:
-        self.small, self.width, self.strides = min(image_size) < LEAST, width, strides_for(image_size)
+    def __init__(self, image_size: tuple[int, int], width: float, *, padded: bool) -> None:
+        self.padded = padded or min(image_size) < LEAST
+        self.width, self.strides = width, strides_for(image_size)
 
     def module(self, n_in: int, branches: Sequence[Branch]) -> tuple[Branches, int]:
         """The module of these branches, and its channels; its strides are one of the net's halvings, all alike."""
@@ -131,7 +150,8 @@ class Plans:
             stride = (self.strides(2) if halving is None else halving) if _halves(step) else 1
             if isinstance(step, Pool):
                 mean = nn.AvgPool2d(3, 1, 1, count_include_pad=False)
-                parts.append(mean if step.kind == "mean" else nn.MaxPool2d(3, stride, int(self.small)))
+                padding = 1 if step.kind == "peak" else int(self.padded)
+                parts.append(mean if step.kind == "mean" else nn.MaxPool2d(3, stride, padding))
                 continue
             n_out = scaled(self.width, step.n) if self.width != 1 else step.n
             parts.append(self._convolution(n_in, n_out, step, stride))
@@ -140,7 +160,7 @@ class Plans:
 
     def _convolution(self, n_in: int, n_out: int, step: Kernel, stride: int) -> nn.Module:
         height, width = (step.size, step.size) if isinstance(step.size, int) else step.size
-        bare = (step.valid or step.stride > 1) and not self.small
+        bare = (step.valid or step.stride > 1) and not self.padded
         padding = (0, 0) if bare else (height // 2, width // 2)
         conv = nn.Conv2d(n_in, n_out, (height, width), stride, padding, bias=False)
         return nn.Sequential(conv, nn.BatchNorm2d(n_out, eps=EPS), nn.ReLU(inplace=True))
@@ -162,17 +182,17 @@ class InceptionNet(nn.Module):
         n_outputs: int,
         width: float,
         dropout: float,
-        side: int,
+        padded: bool,
         auxiliary: float,
     ) -> None:
         super().__init__()
-        made, n = Plans(image_size, width), in_channels
+        made, n = Plans(image_size, width, padded=padded), in_channels
         modules: list[nn.Module] = []
-        self.side, self.auxiliary = side, None
+        self.auxiliary = None
         for i, branches in enumerate(plan):
             module, n = made.module(n, branches)
             modules.append(module)
-            if auxiliary and i == side:
+            if auxiliary and i == SIDE:
                 wide = [(128, 1), (768, 5)] if width == 1 else [(scaled(width, 128), 1), (scaled(width, 768), 5)]
                 self.auxiliary = AuxiliaryHead.of_kernels(n, wide, n_outputs, weight=auxiliary, eps=EPS)
         self.features = nn.ModuleList(modules)
@@ -183,12 +203,12 @@ class InceptionNet(nn.Module):
         h = x.contiguous(memory_format=torch.channels_last)
         for i, module in enumerate(self.features):
             h = module(h)
-            if self.auxiliary is not None and i == self.side:
+            if self.auxiliary is not None and i == SIDE:
                 self.auxiliary(h)
         return self.head(h)
 
 
-@model.sizes("classifier", "regressor", version=("3", "4"))
+@model.sizes("classifier", "regressor", version=("2", "3", "4"))
 def inception_v(
     *,
     in_channels: int,
@@ -199,26 +219,28 @@ def inception_v(
     dropout: float = 0.5,
     auxiliary: float = 0.0,
 ) -> nn.Module:
-    """Inception v3 or v4; with `auxiliary` (0.3 is usual, v3 alone) a side head learns too, and is absent in use.
+    """Inception v2, v3 or v4; with `auxiliary` (0.3 is usual, v3 alone) a side head learns too, and is absent in use.
 
-    v2 is `googlenet` with norm=True, as the paper on batch normalisation trained it. Pictures below 75 pixels have
-    padded kernels and fewer strides.
+    v2 is BN-Inception: the net of the paper on batch normalisation, with two 3 x 3 kernels for each 5 x 5. Below 75
+    pixels kernels are padded, as those of v2 are at any size, and there are fewer strides.
 
     Systems: inception-v3
-    Source: Szegedy et al. 2016 and 2017; Martinez-Ramon 4.4.3 (A4.15).
+    Source: Ioffe and Szegedy 2015 (figure 5); Szegedy et al. 2016 and 2017; Martinez-Ramon 4.4.3 (A4.15).
     """
     name = f"inception_v{version}"
     check_width(name, width, dropout)
-    if not 0 <= auxiliary < 10 or (auxiliary and version == "4"):
-        raise SettingError(f"model {name!r}: auxiliary is a weight from 0, and v4 has no side head; got {auxiliary}")
+    if not 0 <= auxiliary < 10 or (auxiliary and version != "3"):
+        raise SettingError(
+            f"model {name!r}: auxiliary is a weight from 0, and only v3 has a side head; got {auxiliary}"
+        )
     net = InceptionNet(
-        V3 if version == "3" else V4,
+        PLANS[int(version)],
         in_channels=in_channels,
         image_size=image_size,
         n_outputs=n_outputs,
         width=width,
         dropout=dropout,
-        side=SIDE[int(version)],
+        padded=version == "2",
         auxiliary=auxiliary,
     )
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

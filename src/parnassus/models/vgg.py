@@ -15,7 +15,8 @@ CHANNELS = (64, 128, 256, 512, 512)
 class VGG(nn.Module):
     """x (batch, in_channels, height, width) -> (batch, n_outputs); five blocks, each halving the sides where it can.
 
-    `head` is the width of the two dense layers before the last, and `norm` puts batch normalisation after convolutions.
+    `head` is the width of the two dense layers before the last; `norm` puts batch normalisation after convolutions, and
+    `response` local response normalisation after the first.
     """
 
     def __init__(
@@ -28,17 +29,19 @@ class VGG(nn.Module):
         width: float,
         head: int,
         norm: bool,
+        response: bool,
         dropout: float,
     ) -> None:
         super().__init__()
         parts: list[nn.Module] = []
         n_in, (height, wide) = in_channels, image_size
+        local = [nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0)] if response else []
         for n, channels in zip(n_convolutions, CHANNELS, strict=True):
             n_out = max(round(channels * width), 1)
             for _ in range(n):
                 parts += [nn.Conv2d(n_in, n_out, 3, padding=1), *([nn.BatchNorm2d(n_out)] if norm else [])]
-                parts.append(nn.ReLU(inplace=True))
-                n_in = n_out
+                parts += [nn.ReLU(inplace=True), *local]
+                n_in, local = n_out, []
             if min(height, wide) >= 2:
                 parts.append(nn.MaxPool2d(2))
                 height, wide = height // 2, wide // 2
@@ -66,9 +69,13 @@ def vgg(
     width: float = 1.0,
     head: int = 4096,
     norm: bool = False,
+    response: bool = False,
     dropout: float = 0.5,
 ) -> nn.Module:
     """VGG-11, 13, 16 or 19 (configurations A, B, D, E): deep and plain; norm=True makes it train far more easily.
+
+    response=True puts local response normalisation after the first layer, which with 11 layers is the A-LRN of the
+    paper; it did not help there.
 
     Systems: vgg
     Source: Simonyan and Zisserman 2015; Baker A098, Martinez-Ramon A4.14, Jaiswal J89, Keras course K77 and K78.
@@ -84,6 +91,7 @@ def vgg(
         width=width,
         head=head,
         norm=norm,
+        response=response,
         dropout=dropout,
     )
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
