@@ -143,8 +143,8 @@ def spec_of(folder: str | os.PathLike) -> Spec | None:
 def save_pretrained(module: Any, folder: str | os.PathLike) -> None:
     """Write a net of a known layout as a folder that `load`, and transformers' from_pretrained, can read.
 
-    BERT, DistilBERT, GPT-2, ViT, ResNet, ConvNeXt and BiT have one. Of a fitted estimator the net is written, and the
-    tokenizer.json of its subwords where it has them.
+    BERT, DistilBERT, GPT-2, ViT, ResNet, ConvNeXt, BiT, MobileNet and EfficientNet have one. Of a fitted estimator the
+    net is written, and the tokenizer.json of its subwords where it has them.
     """
     tokenizer = getattr(getattr(module, "codec_", None), "tokenizer", None)
     if hasattr(module, "objective_"):
@@ -155,7 +155,7 @@ def save_pretrained(module: Any, folder: str | os.PathLike) -> None:
         names = ", ".join(sorted(LAYOUTS))
         raise SettingError(f"a {type(module).__name__} has no foreign layout here ({names} have); keep it by pn's save")
     head = layout.head_of(module)
-    table, config = list(layout.keys(head)), layout.config_of(module)
+    table, config = layout.table(module, head), layout.config_of(module)
     theirs = translate(parted(module.state_dict(), table), table, to="theirs")
     config["architectures"] = [next(name for name, ours in layout.heads.items() if ours == head)]
     if head == "none":
@@ -210,8 +210,8 @@ def _headed(
         raise SettingError(f"{layout.model_type!r} has no head {head!r}; {did_you_mean(head, layout.heads.values())}")
     with kept_random(torch.device("cpu")):
         module: nn.Module = layout.make(config, head, facts)
-    own, table = module.state_dict(), list(layout.keys(head))
-    named, spare = layout.sorted_out(tensors, head)
+    own, table = module.state_dict(), layout.table(module, head)
+    named, spare = layout.sorted_out(tensors, module, head)
     ours = whole(translate(named, table))
     new = sorted(name for name in own.keys() - ours.keys() if name.startswith(layout.headed))
     anew = new if head != layout.heads.get(theirs) else []
@@ -244,7 +244,8 @@ def _defined(builder: Builder, table: str) -> Any:
 
 def _in_our_names(tensors: Tensors, own: Mapping[str, Tensor], tables: tuple[Keys, ...]) -> Tensors:
     """By the first table that knows a name; by none where the names are ours already. Tied weights may come once."""
-    fitting = next((t for t in tables if any(renamed(n, [(pattern(*p), p[1]) for p in t]) for n in tensors)), None)
+    foreign = tables if tensors.keys() - own.keys() else ()
+    fitting = next((t for t in foreign if any(renamed(n, [(pattern(*p), p[1]) for p in t]) for n in tensors)), None)
     table = fitting or [(name, name) for name in own]
     patterns = [(pattern(*pair), pair[1]) for pair in table]
     given = {renamed(name, patterns) for name in tensors}

@@ -32,7 +32,7 @@ class Layout:
     make : our module from (configuration, head, facts); facts are what the caller says beside it.
     config_of : the configuration that their class would be built from, of our module.
     head_of : our name of the head of our module.
-    keys : the table of a head.
+    keys : the table of a head. keys_of : that of (our module, head), where names of parts depend on how many there are.
     kinds : our classes.
     prefix : before the names of a body; files of bare bodies lack it.
     older : (expression, replacement) for names in older files.
@@ -56,12 +56,17 @@ class Layout:
     headed: tuple[str, ...] = ("head",)
     assumed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     options: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
+    keys_of: Callable[[Any, str], Keys] | None = None
 
-    def sorted_out(self, tensors: Mapping[str, Tensor], head: str) -> "tuple[Tensors, list[str]]":
+    def table(self, module: Any, head: str) -> list[tuple[str, str]]:
+        """The pairs of names of a module of ours with a head."""
+        return list(self.keys(head) if self.keys_of is None else self.keys_of(module, head))
+
+    def sorted_out(self, tensors: Mapping[str, Tensor], module: Any, head: str) -> "tuple[Tensors, list[str]]":
         """The tensors under names that a table may know, and the names of those that belong to other heads."""
         for before, after in self.older:
             tensors = {re.sub(before, after, name): tensor for name, tensor in tensors.items()}
-        outside = [pattern(theirs, theirs) for h in self.heads.values() for theirs, _ in self.keys(h)]
+        outside = [pattern(theirs, theirs) for h in self.heads.values() for theirs, _ in self.table(module, h)]
         if self.prefix and not any(name.startswith(self.prefix) for name in tensors):
             added = {name: f"{self.prefix}{name}" for name in tensors}
             tensors = {
@@ -69,7 +74,7 @@ class Layout:
                 for name, longer in added.items()
             }
         tensors = {n: t for n, t in tensors.items() if not any(re.fullmatch(p, n) for p in self.unused)}
-        own = [pattern(theirs, theirs) for theirs, _ in self.keys(head)]
+        own = [pattern(theirs, theirs) for theirs, _ in self.table(module, head)]
         elsewhere = [*outside, *map(re.compile, self.spare)]
         spare = sorted(
             name

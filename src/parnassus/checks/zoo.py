@@ -12,6 +12,7 @@ from ..layouts import LAYOUTS, translate, whole
 from ..registry import model
 from ..train.randomness import kept_random
 from . import check
+from .published import built
 
 
 @check("inception-v3", "auxiliary-classifiers", "video-tensor", oracle="(published)", tolerance=0)
@@ -38,6 +39,19 @@ def published_numbers_of_parameters_of_later_nets() -> float:
     return worst
 
 
+@check("inception-v3", oracle="(published)", tolerance=0)
+def parameters_of_bn_inception() -> float:
+    """Inception v2 without its last layer, counted as TF-Slim counts its own: 10,173,112.
+
+    Their first layer is separable, with a bias and no norm; of norms they count shifts, means and variances.
+    """
+    net = built("inception_v2")
+    kernels = sum(m.weight.numel() for m in net.modules() if isinstance(m, torch.nn.Conv2d))
+    channels = sum(m.num_features for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d))
+    first = 7 * 7 * 3 * 8 + 24 * 64 + 64
+    return float(abs(kernels - 7 * 7 * 3 * 64 + first + 3 * (channels - 64) - 10_173_112))
+
+
 @check("flop-counter", "cnn-registry", oracle="(published)", tolerance=0.006)
 def published_multiply_adds_in_billions() -> float:
     """Of AlexNet, VGG, ResNet, DenseNet, MobileNet v2 and Inception v3, as torchvision has them."""
@@ -46,15 +60,26 @@ def published_multiply_adds_in_billions() -> float:
     return max(abs(one.n_products / 1e9 - due[one.name]) for one in net_costs(list(due)))
 
 
-@check("resnet", "weight-standardisation", oracle="transformers", tolerance=1e-5)
+@check(
+    "resnet",
+    "weight-standardisation",
+    "mobilenet-v1",
+    "mobilenet-v2",
+    "efficientnet",
+    oracle="transformers",
+    tolerance=1e-5,
+)
 def logits_of_transformers_nets_with_their_weights() -> float:
-    """ResNet, ConvNeXt and BiT of transformers with drawn weights: the same logits here, relative to the largest."""
+    """Nets of transformers with drawn weights (residual, ConvNeXt, mobile, EfficientNet): the same logits here."""
     transformers = imported("transformers")
     model.names()  # so that the layouts are known
-    settings = {
+    settings: dict[str, dict[str, Any]] = {
         "ResNet": {"hidden_sizes": [32, 64], "embedding_size": 8, "depths": [1, 2]},
         "ConvNext": {"hidden_sizes": [8, 12], "depths": [2, 1], "num_stages": 2},
         "Bit": {"hidden_sizes": [32, 64], "embedding_size": 8, "depths": [1, 2], "num_groups": 4},
+        "MobileNetV1": {"depth_multiplier": 0.25},
+        "MobileNetV2": {"depth_multiplier": 0.5},
+        "EfficientNet": {"width_coefficient": 0.5, "depth_coefficient": 0.3, "hidden_dim": 640, "image_size": 64},
     }
     worst = 0.0
     for kind, given in settings.items():
@@ -63,8 +88,8 @@ def logits_of_transformers_nets_with_their_weights() -> float:
             theirs = getattr(transformers, f"{kind}ForImageClassification")(config).eval()
             layout = LAYOUTS[config.model_type]
             ours = layout.make(config.to_dict(), "class", {}).eval()
-            ours.load_state_dict(whole(translate(theirs.state_dict(), layout.keys("class"))))
-            x = torch.randn(2, 3, 64, 48)
+            ours.load_state_dict(whole(translate(theirs.state_dict(), layout.table(ours, "class"))))
+            x = torch.randn(2, 3, 64, 64)
             due = theirs(x).logits
             worst = max(worst, float((ours(x) - due).abs().max() / due.abs().max()))
     return worst

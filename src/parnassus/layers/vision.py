@@ -31,12 +31,18 @@ def convolution(
     act: Callable[[], nn.Module] | None = nn.ReLU,
     eps: float = 1e-5,
     momentum: float = 0.1,
+    padding: str = "even",
 ) -> nn.Sequential:
-    """A convolution that keeps the size (at stride 1), batch normalisation, and an activation where one is given."""
-    parts: list[nn.Module] = [
-        nn.Conv2d(n_in, n_out, kernel, stride=stride, padding=(kernel - 1) // 2, groups=groups, bias=False),
-        nn.BatchNorm2d(n_out, eps=eps, momentum=momentum),
-    ]
+    """A convolution that keeps the size (at stride 1), batch normalisation, and an activation where one is given.
+
+    padding="tensorflow" pads at strides as TensorFlow does, which is more behind than before.
+    """
+    if padding == "tensorflow" and stride > 1:
+        made: nn.Conv2d = SameConv2d(n_in, n_out, kernel, stride=stride, groups=groups, bias=False)
+    else:
+        padded = (kernel - 1) // 2
+        made = nn.Conv2d(n_in, n_out, kernel, stride=stride, padding=padded, groups=groups, bias=False)
+    parts: list[nn.Module] = [made, nn.BatchNorm2d(n_out, eps=eps, momentum=momentum)]
     return nn.Sequential(*parts, *([act()] if act is not None else []))
 
 

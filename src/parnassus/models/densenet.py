@@ -11,6 +11,26 @@ from .resnet import stem_for
 LAYOUTS = {121: (6, 12, 24, 16), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32)}
 
 
+def _keys(layout: tuple[int, ...]) -> list[tuple[str, str]]:
+    """The names of torchvision and timm; files of their first years have a dot more in those of a layer."""
+    table, i = [("features.conv0.*", "features.0.*"), ("features.norm0.*", "features.1.*")], 4
+    for b, n_layers in enumerate(layout, 1):
+        for layer in range(1, n_layers + 1):
+            theirs = f"features.denseblock{b}.denselayer{layer}"
+            for part, k in (("norm1", 0), ("conv1", 2), ("norm2", 3), ("conv2", 5)):
+                ours = f"features.{i}.body.{k}.*"
+                table += [(f"{theirs}.{part}.*", ours), (f"{theirs}.{part[:-1]}.{part[-1]}.*", ours)]
+            i += 1
+        if b < len(layout):
+            theirs = f"features.transition{b}"
+            table += [(f"{theirs}.norm.*", f"features.{i}.*"), (f"{theirs}.conv.*", f"features.{i + 2}.*")]
+            i += 4
+    return [*table, ("features.norm5.*", f"features.{i}.*"), ("classifier.*", "head.2.*")]
+
+
+KEYS = {f"densenet{depth}": (_keys(layout),) for depth, layout in LAYOUTS.items()}
+
+
 class DenseLayer(nn.Module):
     """norm, relu, 1 x 1 to four times the growth, norm, relu, 3 x 3 to the growth; joined to what came in.
 

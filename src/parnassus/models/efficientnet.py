@@ -1,13 +1,14 @@
 """EfficientNet: inverted residuals with channel gates, made deeper, wider and sharper together."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from ..layers.vision import GlobalAverage, SqueezeExcitation, StochasticDepth, convolution, scaled, started
 from ..registry import model
-from .mobilenet import strides_for
+from .mobilenet import Convention, convention_of, placed, strides_for
 from .resnet import check_width
 
 # expansion, kernel, stride, channels, blocks of B0
@@ -24,13 +25,23 @@ class MBConv(nn.Module):
     Source: Tan and Le 2019; Martinez-Ramon A4.22.
     """
 
-    def __init__(self, n_in: int, n_out: int, *, kernel: int, stride: int, expansion: int, drop: float) -> None:
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        *,
+        kernel: int,
+        stride: int,
+        expansion: int,
+        drop: float,
+        convolve: Callable[..., nn.Sequential] = convolution,
+    ) -> None:
         super().__init__()
         wide, act = scaled(1.0, n_in * expansion), nn.SiLU
-        parts: list[nn.Module] = [convolution(n_in, wide, 1, act=act)] if expansion != 1 else []
-        parts.append(convolution(wide, wide, kernel, stride=stride, groups=wide, act=act))
+        parts: list[nn.Module] = [convolve(n_in, wide, 1, act=act)] if expansion != 1 else []
+        parts.append(convolve(wide, wide, kernel, stride=stride, groups=wide, act=act))
         parts.append(SqueezeExcitation(wide, max(1, n_in // 4), act=act))
-        self.body = nn.Sequential(*parts, convolution(wide, n_out, 1, act=None))
+        self.body = nn.Sequential(*parts, convolve(wide, n_out, 1, act=None))
         self.adds, self.drop = stride == 1 and n_in == n_out, StochasticDepth(drop)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -50,21 +61,24 @@ class EfficientNet(nn.Module):
         depth: float,
         dropout: float,
         drop_path: float,
+        convention: Convention,
     ) -> None:
         super().__init__()
-        stride = strides_for(image_size)
+        self.scales, self.image_size = (width, depth), image_size
+        stride, convolve = strides_for(image_size), convention.convolution
         n_in = scaled(width, 32)
-        parts: list[nn.Module] = [convolution(in_channels, n_in, 3, stride=stride(2), act=nn.SiLU)]
+        parts: list[nn.Module] = [convolve(in_channels, n_in, 3, stride=stride(2), act=nn.SiLU)]
         repeats = [math.ceil(depth * n) for *_, n in STAGES]
         done = 0
         for (expansion, kernel, step, channels, _), n_blocks in zip(STAGES, repeats, strict=True):
             n_out = scaled(width, channels)
             for i in range(n_blocks):
                 drop = drop_path * done / sum(repeats)
-                settings = {"kernel": kernel, "stride": stride(step) if not i else 1, "expansion": expansion}
-                parts.append(MBConv(n_in, n_out, drop=drop, **settings))
+                first = stride(step) if not i else 1
+                settings = {"kernel": kernel, "stride": first, "expansion": expansion}
+                parts.append(MBConv(n_in, n_out, drop=drop, convolve=convolve, **settings))
                 n_in, done = n_out, done + 1
-        parts.append(convolution(n_in, 4 * n_in, 1, act=nn.SiLU))
+        parts.append(convolve(n_in, 4 * n_in, 1, act=nn.SiLU))
         self.features = nn.Sequential(*parts)
         self.head = nn.Sequential(GlobalAverage(), nn.Dropout(dropout), nn.Linear(4 * n_in, n_outputs))
         started(self)
@@ -97,8 +111,11 @@ def efficientnet_(
     width: float = 1.0,
     dropout: float | None = None,
     drop_path: float = 0.2,
+    origin: str = "torch",
 ) -> nn.Module:
     """EfficientNet-B0 to B7; `width` scales channels once more. Pictures below 64 pixels are halved less often.
+
+    origin="tensorflow" computes as the net of weights from there: other padding at strides, norms with eps 0.001.
 
     Systems: efficientnet
     Source: Tan and Le 2019; Martinez-Ramon A4.22.
@@ -114,5 +131,6 @@ def efficientnet_(
         depth=deep,
         dropout=rate,
         drop_path=drop_path,
+        convention=convention_of(f"efficientnet_{size}", origin),
     )
-    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return placed(net)

@@ -1,8 +1,13 @@
 """MobileNet: depthwise separable convolutions, plain (v1) and as inverted residuals (v2)."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
+from ..errors import SettingError, did_you_mean
 from ..layers.vision import SMALL, GlobalAverage, convolution, scaled, started
 from ..registry import model
 from .resnet import check_width
@@ -10,6 +15,46 @@ from .resnet import check_width
 V1 = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1))
 # expansion, channels, blocks, stride of the first
 V2 = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+KEYS = {  # torchvision's names
+    "mobilenet_v2": (
+        [
+            ("features.0.*", "features.0.*"),
+            ("features.1.conv.0.*", "features.1.body.0.*"),
+            ("features.1.conv.1.*", "features.1.body.1.0.*"),
+            ("features.1.conv.2.*", "features.1.body.1.1.*"),
+            ("features.18.*", "features.18.*"),
+            ("features.*.conv.0.*", "features.*.body.0.*"),
+            ("features.*.conv.1.*", "features.*.body.1.*"),
+            ("features.*.conv.2.*", "features.*.body.2.0.*"),
+            ("features.*.conv.3.*", "features.*.body.2.1.*"),
+            ("classifier.1.*", "head.2.*"),
+        ],
+    )
+}
+
+
+@dataclass(frozen=True)
+class Convention:
+    """What papers leave open, and libraries decide: how strides are padded, eps of norms, v1's activation."""
+
+    padding: str = "even"
+    eps: float = 1e-5
+    act: Callable[[], nn.Module] = nn.ReLU
+
+    @property
+    def convolution(self) -> Callable[..., nn.Sequential]:
+        """`layers.vision.convolution` of this convention."""
+        return partial(convolution, padding=self.padding, eps=self.eps)
+
+
+CONVENTIONS = {"torch": Convention(), "tensorflow": Convention("tensorflow", 1e-3, nn.ReLU6)}
+
+
+def convention_of(name: str, origin: str) -> Convention:
+    """The convention of this name; another is refused."""
+    if origin not in CONVENTIONS:
+        raise SettingError(f"model {name!r}: origin={origin!r}; {did_you_mean(origin, CONVENTIONS)}")
+    return CONVENTIONS[origin]
 
 
 class InvertedResidual(nn.Module):
@@ -21,12 +66,20 @@ class InvertedResidual(nn.Module):
     Source: Sandler et al. 2018; Martinez-Ramon A4.20.
     """
 
-    def __init__(self, n_in: int, n_out: int, *, stride: int, expansion: int) -> None:
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        *,
+        stride: int,
+        expansion: int,
+        convolve: Callable[..., nn.Sequential] = convolution,
+    ) -> None:
         super().__init__()
         wide, act = n_in * expansion, nn.ReLU6
-        parts = [convolution(n_in, wide, 1, act=act)] if expansion != 1 else []
-        parts.append(convolution(wide, wide, 3, stride=stride, groups=wide, act=act))
-        self.body = nn.Sequential(*parts, convolution(wide, n_out, 1, act=None))
+        parts = [convolve(n_in, wide, 1, act=act)] if expansion != 1 else []
+        parts.append(convolve(wide, wide, 3, stride=stride, groups=wide, act=act))
+        self.body = nn.Sequential(*parts, convolve(wide, n_out, 1, act=None))
         self.adds = stride == 1 and n_in == n_out
 
     def forward(self, x: Tensor) -> Tensor:
@@ -36,11 +89,59 @@ class InvertedResidual(nn.Module):
 class MobileNet(nn.Module):
     """A stack of parts, the channels' means, and a linear layer: (batch, in_channels, h, w) -> (batch, n_outputs)."""
 
-    def __init__(self, parts: list[nn.Module], n_last: int, n_outputs: int, *, dropout: float) -> None:
+    def __init__(self, parts: list[nn.Module], n_last: int, n_outputs: int, *, width: float, dropout: float) -> None:
         super().__init__()
+        self.width = width
         self.features = nn.Sequential(*parts)
         self.head = nn.Sequential(GlobalAverage(), nn.Dropout(dropout), nn.Linear(n_last, n_outputs))
         started(self)
+
+    @classmethod
+    def v1(
+        cls,
+        *,
+        in_channels: int,
+        image_size: tuple[int, int],
+        n_outputs: int,
+        width: float,
+        dropout: float,
+        convention: Convention,
+    ) -> "MobileNet":
+        """Thirteen depthwise separable convolutions behind a plain one."""
+        stride, convolve = strides_for(image_size), convention.convolution
+        n_in, act = scaled(width, 32), convention.act
+        parts: list[nn.Module] = [convolve(in_channels, n_in, 3, stride=stride(2), act=act)]
+        for channels, step in V1:
+            n_out = scaled(width, channels)
+            parts.append(convolve(n_in, n_in, 3, stride=stride(step), groups=n_in, act=act))
+            parts.append(convolve(n_in, n_out, 1, act=act))
+            n_in = n_out
+        return cls(parts, n_in, n_outputs, width=width, dropout=dropout)
+
+    @classmethod
+    def v2(
+        cls,
+        *,
+        in_channels: int,
+        image_size: tuple[int, int],
+        n_outputs: int,
+        width: float,
+        dropout: float,
+        convention: Convention,
+    ) -> "MobileNet":
+        """Seventeen inverted residuals between a plain convolution and a wide 1 x 1."""
+        stride, convolve = strides_for(image_size), convention.convolution
+        n_in = scaled(width, 32)
+        parts: list[nn.Module] = [convolve(in_channels, n_in, 3, stride=stride(2), act=nn.ReLU6)]
+        for expansion, channels, n_blocks, step in V2:
+            n_out = scaled(width, channels)
+            for i in range(n_blocks):
+                first = stride(step) if not i else 1
+                parts.append(InvertedResidual(n_in, n_out, stride=first, expansion=expansion, convolve=convolve))
+                n_in = n_out
+        n_last = scaled(max(1.0, width), 1280)
+        parts.append(convolve(n_in, n_last, 1, act=nn.ReLU6))
+        return cls(parts, n_last, n_outputs, width=width, dropout=dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.features(x.contiguous(memory_format=torch.channels_last)))
@@ -48,48 +149,62 @@ class MobileNet(nn.Module):
 
 @model.register("classifier", "regressor")
 def mobilenet_v1(
-    *, in_channels: int, image_size: tuple[int, int], n_outputs: int, width: float = 1.0, dropout: float = 0.001
+    *,
+    in_channels: int,
+    image_size: tuple[int, int],
+    n_outputs: int,
+    width: float = 1.0,
+    dropout: float = 0.001,
+    origin: str = "torch",
 ) -> nn.Module:
     """MobileNet v1: thirteen depthwise separable convolutions; `width` is the paper's multiplier alpha.
 
     The first stride (and those that small pictures cannot bear) is 1 below 64 pixels. The resolution multiplier is the
-    size that the codec makes pictures: `codec=pn.Image(size=160)`.
+    size that the codec makes pictures: `codec=pn.Image(size=160)`. origin="tensorflow" computes as the net of weights
+    from there: other padding at strides, norms with eps 0.001, activations cut at 6.
 
     Systems: mobilenet-v1
     Source: Howard et al. 2017; Martinez-Ramon A4.20.
     """
     check_width("mobilenet_v1", width, dropout)
-    stride = strides_for(image_size)
-    n_in = scaled(width, 32)
-    parts: list[nn.Module] = [convolution(in_channels, n_in, 3, stride=stride(2))]
-    for channels, step in V1:
-        n_out = scaled(width, channels)
-        parts += [convolution(n_in, n_in, 3, stride=stride(step), groups=n_in), convolution(n_in, n_out, 1)]
-        n_in = n_out
-    return _placed(MobileNet(parts, n_in, n_outputs, dropout=dropout))
+    net = MobileNet.v1(
+        in_channels=in_channels,
+        image_size=image_size,
+        n_outputs=n_outputs,
+        width=width,
+        dropout=dropout,
+        convention=convention_of("mobilenet_v1", origin),
+    )
+    return placed(net)
 
 
 @model.register("classifier", "regressor")
 def mobilenet_v2(
-    *, in_channels: int, image_size: tuple[int, int], n_outputs: int, width: float = 1.0, dropout: float = 0.2
+    *,
+    in_channels: int,
+    image_size: tuple[int, int],
+    n_outputs: int,
+    width: float = 1.0,
+    dropout: float = 0.2,
+    origin: str = "torch",
 ) -> nn.Module:
     """MobileNet v2: seventeen inverted residual blocks with thin, linear ends; `width` is the paper's multiplier.
+
+    origin="tensorflow" computes as the net of weights from there: other padding at strides, norms with eps 0.001.
 
     Systems: mobilenet-v2
     Source: Sandler et al. 2018; Martinez-Ramon A4.20.
     """
     check_width("mobilenet_v2", width, dropout)
-    stride = strides_for(image_size)
-    n_in = scaled(width, 32)
-    parts: list[nn.Module] = [convolution(in_channels, n_in, 3, stride=stride(2), act=nn.ReLU6)]
-    for expansion, channels, n_blocks, step in V2:
-        n_out = scaled(width, channels)
-        for i in range(n_blocks):
-            parts.append(InvertedResidual(n_in, n_out, stride=stride(step) if not i else 1, expansion=expansion))
-            n_in = n_out
-    n_last = scaled(max(1.0, width), 1280)
-    parts.append(convolution(n_in, n_last, 1, act=nn.ReLU6))
-    return _placed(MobileNet(parts, n_last, n_outputs, dropout=dropout))
+    net = MobileNet.v2(
+        in_channels=in_channels,
+        image_size=image_size,
+        n_outputs=n_outputs,
+        width=width,
+        dropout=dropout,
+        convention=convention_of("mobilenet_v2", origin),
+    )
+    return placed(net)
 
 
 def strides_for(image_size: tuple[int, int]) -> "Strides":
@@ -112,5 +227,6 @@ class Strides:
         return stride
 
 
-def _placed(net: nn.Module) -> nn.Module:
+def placed(net: nn.Module) -> nn.Module:
+    """The net with its weights as channels-last convolutions want them."""
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -1,0 +1,224 @@
+"""MobileNet and EfficientNet against transformers, DenseNet and MobileNet v2 by torchvision's names: equal logits."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+
+import parnassus as pn
+from parnassus import hub
+
+pytestmark = pytest.mark.usefixtures("draws")
+
+SIZES = {
+    "MobileNetV1": {"depth_multiplier": 0.25, "num_labels": 3},
+    "MobileNetV2": {"depth_multiplier": 0.5, "num_labels": 3},
+    "EfficientNet": {"width_coefficient": 0.5, "depth_coefficient": 0.3, "hidden_dim": 640, "num_labels": 3},
+}
+EVEN, ODD = {"image_size": 64}, {"image_size": 80, "depthwise_padding": [5]}
+
+
+def drawn(tensors):
+    """Weights that keep the size of what passes, and statistics of norms far from their first values."""
+    for name, t in tensors.items():
+        if name.endswith("running_var"):
+            t.uniform_(0.5, 2.0)
+        elif t.ndim > 1:
+            t.normal_(std=math.sqrt(2 / t[0].numel()))
+        elif name.endswith("weight"):
+            t.uniform_(0.5, 1.5)
+        elif t.is_floating_point():
+            t.normal_(std=0.3)
+    return tensors
+
+
+def peer(kind, **settings):
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed: pip install transformers")
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    config = getattr(transformers, f"{kind}Config")(**SIZES[kind] | settings)
+    net = getattr(transformers, f"{kind}ForImageClassification")(config).eval()
+    with torch.no_grad():
+        drawn(net.state_dict())
+    return net
+
+
+def near(ours, theirs):
+    assert theirs.std() > 1e-3
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5 * float(theirs.abs().max()))
+
+
+@pytest.mark.parametrize(("kind", "settings", "size"), [
+    ("MobileNetV1", {}, (64, 48)), ("MobileNetV1", {"hidden_act": "relu", "tf_padding": False}, (64, 48)),
+    ("MobileNetV1", {"num_channels": 1, "layer_norm_eps": 0.1}, (75, 33)),
+    ("MobileNetV2", {}, (64, 48)), ("MobileNetV2", {}, (75, 33)), ("MobileNetV2", {"tf_padding": False}, (75, 33)),
+    ("EfficientNet", EVEN, (64, 64)), ("EfficientNet", ODD, (80, 80)),
+    ("EfficientNet", EVEN | {"depth_coefficient": 0.6, "num_channels": 1}, (64, 64)),
+])  # fmt: skip
+def test_the_same_weights_give_the_same_logits_there_and_back(kind, settings, size, tmp_path):
+    theirs = peer(kind, **settings)
+    theirs.save_pretrained(tmp_path / "theirs")
+    ours = hub.load(tmp_path / "theirs")
+    x = torch.randn(2, settings.get("num_channels", 3), *size)
+    with torch.no_grad():
+        near(ours(x), theirs(x).logits)
+        hub.save_pretrained(ours, tmp_path / "ours")
+        again = type(theirs).from_pretrained(tmp_path / "ours").eval()
+        near(again(x).logits, theirs(x).logits)
+
+
+@pytest.mark.parametrize(("kind", "change"), [
+    ("MobileNetV2", {"output_stride": 16}), ("MobileNetV2", {"expand_ratio": 4.0}),
+    ("MobileNetV2", {"finegrained_output": False}), ("MobileNetV1", {"min_depth": 16}),
+    ("EfficientNet", {"depthwise_padding": [5], "image_size": 64}), ("EfficientNet", {"pooling_type": "max"}),
+    ("EfficientNet", {"squeeze_expansion_ratio": 0.5}),
+    ("EfficientNet", {"width_coefficient": 0.25, "hidden_dim": 320}), ("MobileNetV2", {"depth_multiplier": 0.25}),
+])  # fmt: skip
+def test_what_is_computed_otherwise_is_refused(kind, change, tmp_path):
+    peer(kind, **EVEN | change).save_pretrained(tmp_path)
+    words = next(iter(change))
+    with pytest.raises(pn.DataError, match="a width of 0.25" if change[words] == 0.25 else words):
+        hub.load(tmp_path)
+
+
+def test_weights_of_a_folder_start_a_training_in_their_own_convention(tmp_path):
+    theirs = peer("MobileNetV2")
+    theirs.save_pretrained(tmp_path)
+    pictures = torch.randint(0, 255, (12, 64, 64, 3), dtype=torch.uint8).numpy()
+    clf = pn.Classifier(start=str(tmp_path), epochs=1, freeze="features", batch_size=6).fit(
+        pictures, ["cat", "dog", "owl", "fox"] * 3
+    )
+    own = clf.objective_.model
+    assert clf.start_["new"] == ["head.2.bias", "head.2.weight"]
+    assert own.features[0][1].eps == 1e-3
+    held = theirs.state_dict()["mobilenet_v2.layer.3.conv_3x3.convolution.weight"]
+    assert torch.equal(own.state_dict()["features.5.body.1.0.weight"], held)
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v1", "mobilenet_v2", "efficientnet_b0"])
+def test_an_unknown_origin_is_refused(name):
+    builder = pn.model(name).builders("classifier")[0]
+    facts = {"in_channels": 1, "image_size": (8, 8), "n_outputs": 2}
+    with pytest.raises(pn.SettingError, match="origin='keras'"):
+        builder.make(**facts, **pn.model(name, origin="keras").get_params(task="classifier"))
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v1", "mobilenet_v2", "efficientnet_b0"])
+def test_nets_of_another_stem_or_padding_have_no_foreign_layout(name, tmp_path):
+    spec = pn.model(name, width=0.25)
+    size = (8, 8) if name != "efficientnet_b0" else (64, 64)  # even padding is not theirs
+    net = spec.builders("classifier")[0].make(
+        in_channels=1, image_size=size, n_outputs=2, **spec.get_params(task="classifier")
+    )
+    with pytest.raises(pn.SettingError, match="no foreign layout"):
+        hub.save_pretrained(net, tmp_path)
+
+
+# --- torchvision's names --------------------------------------------------------------------------
+
+
+def norm_of(name, n):
+    parts = {"weight": (n,), "bias": (n,), "running_mean": (n,), "running_var": (n,)}
+    return {f"{name}.{k}": torch.zeros(s) for k, s in parts.items()} | {f"{name}.num_batches_tracked": torch.tensor(0)}
+
+
+def normed(x, held, name):
+    mean, var = held[f"{name}.running_mean"], held[f"{name}.running_var"]
+    return F.batch_norm(x, mean, var, held[f"{name}.weight"], held[f"{name}.bias"], eps=1e-5)
+
+
+def densenet_tensors(layout, growth, n_outputs):
+    n = 2 * growth
+    held = {"features.conv0.weight": torch.zeros(n, 3, 7, 7)} | norm_of("features.norm0", n)
+    for b, n_layers in enumerate(layout, 1):
+        for layer in range(1, n_layers + 1):
+            name = f"features.denseblock{b}.denselayer{layer}"
+            held |= norm_of(f"{name}.norm1", n) | norm_of(f"{name}.norm2", 4 * growth)
+            held[f"{name}.conv1.weight"] = torch.zeros(4 * growth, n, 1, 1)
+            held[f"{name}.conv2.weight"] = torch.zeros(growth, 4 * growth, 3, 3)
+            n += growth
+        if b < len(layout):
+            held |= norm_of(f"features.transition{b}.norm", n)
+            held[f"features.transition{b}.conv.weight"] = torch.zeros(n // 2, n, 1, 1)
+            n //= 2
+    held |= norm_of("features.norm5", n)
+    return drawn(held | {"classifier.weight": torch.zeros(n_outputs, n), "classifier.bias": torch.zeros(n_outputs)})
+
+
+def densenet_twin(x, held, layout):
+    """The net by its names, a line a step."""
+    h = F.conv2d(x, held["features.conv0.weight"], stride=2, padding=3)
+    h = F.max_pool2d(F.relu(normed(h, held, "features.norm0")), 3, 2, 1)
+    for b, n_layers in enumerate(layout, 1):
+        for layer in range(1, n_layers + 1):
+            name = f"features.denseblock{b}.denselayer{layer}"
+            thin = F.conv2d(F.relu(normed(h, held, f"{name}.norm1")), held[f"{name}.conv1.weight"])
+            new = F.conv2d(F.relu(normed(thin, held, f"{name}.norm2")), held[f"{name}.conv2.weight"], padding=1)
+            h = torch.cat([h, new], 1)
+        if b < len(layout):
+            name = f"features.transition{b}"
+            h = F.avg_pool2d(F.conv2d(F.relu(normed(h, held, f"{name}.norm")), held[f"{name}.conv.weight"]), 2)
+    h = F.relu(normed(h, held, "features.norm5")).mean((2, 3))
+    return F.linear(h, held["classifier.weight"], held["classifier.bias"])
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_a_densenet_with_torchvisions_names_is_read(old, tmp_path):
+    layout = (6, 12, 24, 16)
+    held = densenet_tensors(layout, 4, 5)
+    x = torch.randn(2, 3, 64, 64)
+    due = densenet_twin(x, held, layout)
+    if old:  # files of the first years write norm.1 for norm1, and count no batches
+        held = {
+            name.replace("norm1", "norm.1").replace("conv2", "conv.2"): t
+            for name, t in held.items()
+            if not name.endswith("num_batches_tracked")
+        }
+    save_file(held, tmp_path / "net.safetensors")
+    facts = {"in_channels": 3, "image_size": (64, 64), "n_outputs": 5}
+    ours = hub.load(tmp_path / "net.safetensors", pn.model("densenet121", growth=4), **facts)
+    with torch.no_grad():
+        near(ours(x), due)
+
+
+BLOCKS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+
+
+def mobilenet_twin(x, *, n_outputs):
+    """MobileNet v2 by torchvision's names at half width, which draws its weights as it goes: (logits, weights)."""
+    held = {}
+
+    def step(h, name, norm, n_out, *, kernel=1, stride=1, groups=1):
+        made = {f"{name}.weight": torch.zeros(n_out, h.shape[1] // groups, kernel, kernel)} | norm_of(norm, n_out)
+        held.update(drawn(made))
+        h = F.conv2d(h, held[f"{name}.weight"], stride=stride, padding=kernel // 2, groups=groups)
+        return normed(h, held, norm)
+
+    h, i = F.relu6(step(x, "features.0.0", "features.0.1", 16, kernel=3, stride=2)), 1
+    for (expansion, _, n_blocks, stride), n_out in zip(BLOCKS, (8, 16, 16, 32, 48, 80, 160), strict=True):
+        for k in range(n_blocks):
+            name, inner, place = f"features.{i}.conv", h, 0
+            if expansion > 1:
+                inner, place = F.relu6(step(h, f"{name}.0.0", f"{name}.0.1", expansion * h.shape[1])), 1
+            wide = {"kernel": 3, "stride": stride if not k else 1, "groups": inner.shape[1]}
+            inner = F.relu6(step(inner, f"{name}.{place}.0", f"{name}.{place}.1", inner.shape[1], **wide))
+            inner = step(inner, f"{name}.{place + 1}", f"{name}.{place + 2}", n_out)
+            h, i = h + inner if inner.shape == h.shape else inner, i + 1
+    h = F.relu6(step(h, "features.18.0", "features.18.1", 1280)).mean((2, 3))
+    held |= drawn({"classifier.1.weight": torch.zeros(n_outputs, 1280), "classifier.1.bias": torch.zeros(n_outputs)})
+    return F.linear(h, held["classifier.1.weight"], held["classifier.1.bias"]), held
+
+
+def test_a_mobilenet_with_torchvisions_names_is_read_and_ours_still_is(tmp_path):
+    x = torch.randn(2, 3, 64, 64)
+    due, held = mobilenet_twin(x, n_outputs=5)
+    save_file(held, tmp_path / "net.safetensors")
+    facts = {"in_channels": 3, "image_size": (64, 64), "n_outputs": 5}
+    ours = hub.load(tmp_path / "net.safetensors", pn.model("mobilenet_v2", width=0.5), **facts)
+    with torch.no_grad():
+        near(ours(x), due)
+        hub.write(tmp_path / "ours", {"model_type": "mobilenet"}, ours.state_dict())
+        again = hub.load(tmp_path / "ours" / "model.safetensors", pn.model("mobilenet_v2", width=0.5), **facts)
+        assert torch.equal(again(x), ours(x))
