@@ -73,6 +73,7 @@ SURFACE = {
     "train image-translator --model cyclegan": WITHOUT_MODEL
     | {f"model.{name}" for name in ("width", "n-blocks", "cycle", "identity", "game", "n-past")}
     | {"schedule.hold"},
+    "train keypoint-finder --model heat_unet": WITHOUT_MODEL | {"model.widths", "model.norm", "model.sigma"},
     "train segmenter --model u_net": WITHOUT_MODEL | {"ignored", "model.widths", "model.norm"},
     "train forecaster --model gru": WITHOUT_MODEL
     | {"horizon", "history", "season", "strategy", "distribution", "quantiles", "scaling", "transform", "calendar"}
@@ -305,7 +306,7 @@ def test_verify_says_what_was_measured_and_fails_where_it_differs(capsys, monkey
 
 
 @pytest.mark.parametrize(("task", "name"), [
-    ("language-model", "pn.LanguageModel"), ("segmenter", "pn.Segmenter"),
+    ("language-model", "pn.LanguageModel"), ("keypoint-finder", "pn.KeypointFinder"),
     ("embedder", "pn.Embedder"), ("tagger", "pn.Tagger"), ("contact-predictor", "pn.ContactPredictor"),
 ])  # fmt: skip
 def test_tasks_that_are_learned_from_python_say_so(capsys, task, name):

@@ -33,6 +33,11 @@ NAMES = (
 )
 HELP = "Deep learning, from the perceptron on, on your own data: train, evaluate, predict, report."
 METAVARS = {"int": "INT", "float": "NUM", "str": "TEXT"}
+DATA = "a CSV or Parquet file, or a folder with a folder of pictures for each class"
+DATA_OF = {
+    "detector": "a COCO file (.json) of boxes in pictures",
+    "segmenter": "a folder that holds the folders images and masks, of files of the same names",
+}
 HELP_FLAGS = ("--help", "-h")
 
 
@@ -101,7 +106,7 @@ def parameters(task: str, chosen: dict[str, str | None]) -> list[inspect.Paramet
             annotation=Annotated[
                 str | None,
                 Parameter(
-                    help="a CSV or Parquet file, or a folder with a folder of pictures for each class",
+                    help=DATA_OF.get(task, DATA),
                     group=data,
                     show_default=False,
                 ),
@@ -243,7 +248,10 @@ def predict(
     text: Annotated[
         tuple[str, ...], Parameter(consume_multiple=True, negative=(), help="texts, for a model of texts")
     ] = (),
-    out: Annotated[Path | None, Parameter(name=["--out", "-o"], help="write a CSV here instead of printing it")] = None,
+    out: Annotated[
+        Path | None,
+        Parameter(name=["--out", "-o"], help="write a CSV here, not to the screen; of a segmenter, maps to a folder"),
+    ] = None,
     proba: Annotated[bool, Parameter(negative=(), help="add the probability of each class")] = False,
     on_error: Annotated[Literal["raise", "skip"], Parameter(help="whether a bad row ends the work")] = "raise",
     horizon: Annotated[int | None, Parameter(help="steps ahead, of a forecaster; without it, those it learned")] = None,

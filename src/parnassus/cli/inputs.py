@@ -1,10 +1,11 @@
 """Data that a command line names, as examples: without the columns to leave out, texts as texts."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DataError, did_you_mean
+from ..errors import DataError, SettingError, did_you_mean
 
 if TYPE_CHECKING:
     from ..data.sources import Columns
@@ -18,8 +19,14 @@ def opened(
     drop: Sequence[str] = (),
     texts: bool = False,
     memory: int | None = None,
+    task: str = "",
 ) -> "Examples":
-    """The examples at a path; `target` and `drop` name columns, and `texts` says that the one left holds texts."""
+    """The examples at a path; `target` and `drop` name columns, and `texts` says that the one left holds texts.
+
+    Tasks whose answers are no labels (segmenter) read the same paths as something else.
+    """
+    if task == "segmenter":
+        return _masked(path, target or drop)
     from ..estimators.intake import examples_of
 
     examples = examples_of(
@@ -30,6 +37,25 @@ def opened(
     if texts:
         examples.X = texts_of(examples.X, path)
     return examples
+
+
+def _masked(path: str, columns: Any) -> "Examples":
+    from ..data.mask_files import open_masked
+    from ..estimators.intake import Examples
+
+    if columns:
+        raise SettingError("pictures with masks have no columns; leave --target and --drop out")
+    source = open_masked(path)
+    return Examples(source.X, source.y, source=source)
+
+
+def unanswered(data: str, examples: "Examples") -> DataError:
+    """That there is nothing to learn, and how to say where it is."""
+    columns = columns_of(examples.X)
+    if not columns:
+        return DataError(f"{data} holds no answers; give a folder with a folder of pictures for each class")
+    named = f"name their column, such as --target {shlex.quote(columns[-1])}"
+    return DataError(f"{data} holds no answers; {named}; the columns are {', '.join(columns[:20])}")
 
 
 def without(X: Any, drop: Sequence[str], path: str) -> Any:

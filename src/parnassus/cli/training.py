@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DataError, SettingError, did_you_mean
+from ..errors import SettingError, did_you_mean
 from . import settings
 from .configuration import read_configuration
 from .settings import ROLES, Setting
@@ -239,7 +239,7 @@ FROM_PYTHON = {  # whose data are no examples that could be read and split as ro
     "image_translator": "pictures are translated from Python so far: pn.ImageTranslator takes two folders in fit",
     "tagger": "tags are learned from Python so far: pn.Tagger takes rows of tokens and of tags in fit",
     "contact_predictor": "contacts are learned from Python so far: pn.ContactPredictor takes structures in fit",
-    "segmenter": "masks are learned from Python so far: pn.Segmenter takes the paths of two folders in fit",
+    "keypoint_finder": "keypoints are learned from Python so far: pn.KeypointFinder takes arrays (n, k, 2) in fit",
 }
 
 # --- the command ----------------------------------------------------------------------------------
@@ -307,17 +307,15 @@ def claimed(request: Request, folder: Path) -> "Run":
 
 def _trained(request: Request, console: "Console", command: str) -> int:
     from ..estimators.unsupervised import Unsupervised
-    from .inputs import kind_of, opened
+    from .inputs import kind_of, unanswered
 
     data = request.words["data"][0]
     codec = _single(request.words, "codec")
     texts = codec == "text"
-    examples = opened(
-        data, target=request.own("target"), drop=request.own("drop"), texts=texts, memory=request.own("memory")
-    )
+    examples = examples_at(request, data, texts=texts)
     estimator = estimator_for(request, codec or kind_of(examples.X))
     if examples.y is None and not isinstance(estimator, Unsupervised):
-        raise _unanswered(data, examples)
+        raise unanswered(data, examples)
     if isinstance(getattr(estimator, "class_weight", None), dict):
         estimator.set_params(class_weight=by_label(estimator.get_params()["class_weight"], examples.y))
     from .work import work
@@ -346,12 +344,12 @@ def _trained(request: Request, console: "Console", command: str) -> int:
     )
 
 
-def _unanswered(data: str, examples: "Examples") -> DataError:
-    columns = [str(c) for c in getattr(examples.X, "columns", [])]
-    if not columns:
-        return DataError(f"{data} holds no answers; give a folder with a folder of pictures for each class")
-    named = f"name their column, such as --target {shlex.quote(columns[-1])}"
-    return DataError(f"{data} holds no answers; {named}; the columns are {', '.join(columns[:20])}")
+def examples_at(request: Request, path: str, *, texts: bool) -> "Examples":
+    """The examples at a path, as the flags of a request say."""
+    from .inputs import opened
+
+    own = {name: request.own(name) for name in ("target", "drop", "memory")}
+    return opened(path, texts=texts, task=request.task, **own)
 
 
 def by_label(weights: dict[str, Any], y: Any) -> dict[Any, Any]:
@@ -374,10 +372,15 @@ def divided(request: Request, examples: "Examples", *, texts: bool) -> tuple["Ex
     from .inputs import opened
 
     part = check_part(request.own("test"), "--test")
+    other = None
     if isinstance(part, str):
-        return examples, opened(part, target=examples.target, drop=request.own("drop"), texts=texts)
-    if part == 0:
-        return examples, None
+        other = opened(part, target=examples.target, drop=request.own("drop"), texts=texts, task=request.task)
+    if request.task == "segmenter":
+        from .segmenting import divided_pictures
+
+        return divided_pictures(examples, other, part, seed=request.own("seed"))
+    if isinstance(part, str) or part == 0:
+        return examples, other
     if examples.y is None or request.task not in ("classifier", "regressor"):
         return hold_out(examples, part, seed=request.own("seed"), labels=None)
     goal = target_for(examples.y, request.task).fit(examples.y)  # refuses bad answers by their rows in the file
@@ -387,12 +390,10 @@ def divided(request: Request, examples: "Examples", *, texts: bool) -> tuple["Ex
 
 def watched(request: Request, *, texts: bool) -> Any:
     """What `fit` takes as validation."""
-    from .inputs import opened
-
     if request.own("validation") is None:
         return None
     part = check_part(request.own("validation"), "--validation")
     if not isinstance(part, str):
         return part
-    held = opened(part, target=request.own("target"), drop=request.own("drop"), texts=texts)
+    held = examples_at(request, part, texts=texts)
     return held.X, held.y

@@ -15,7 +15,7 @@ from cyclopts import App, Group, Parameter
 from ..errors import DataError, SettingError, did_you_mean
 from . import settings
 from .settings import ROLES
-from .training import FROM_PYTHON, Request, complete, divided, estimator_for, named_in
+from .training import FROM_PYTHON, Request, complete, divided, estimator_for, examples_at, named_in
 from .values import number, value_of, whole
 
 OWN_FLAGS: dict[str, tuple[Any, Any, str]] = {
@@ -79,7 +79,7 @@ def tune(task: str, given: dict[str, Any], argv: Sequence[str]) -> int:
 
     own = {k: given.pop(k, default) for k, (_, default, _) in OWN_FLAGS.items()}
     request = Request.of(task, given)
-    if task in FROM_PYTHON or task == "forecaster":
+    if task in FROM_PYTHON or task in ("forecaster", "segmenter"):
         raise SettingError(f"a {task.replace('_', ' ')} is tuned from Python so far: give it to pn.tune")
     if "data" not in request.words:
         raise SettingError(f"tune {task} needs data: parnassus tune {task} DATA, or `data` in a --config file")
@@ -125,17 +125,11 @@ def searched(
 
 def _taken(request: Request) -> tuple[Any, Any]:
     from ..estimators.unsupervised import Unsupervised
-    from .inputs import kind_of, opened
+    from .inputs import kind_of
 
     codec = request.words.get("codec", [""])[0]
     data = request.words["data"][0]
-    examples = opened(
-        data,
-        target=request.own("target"),
-        drop=request.own("drop"),
-        texts=codec == "text",
-        memory=request.own("memory"),
-    )
+    examples = examples_at(request, data, texts=codec == "text")
     estimator = estimator_for(request, codec or kind_of(examples.X))
     if examples.y is None and not isinstance(estimator, Unsupervised):
         raise DataError(f"{data} holds no answers; name their column by --target")

@@ -59,6 +59,8 @@ def examples_in(estimator: "Estimator", configuration: dict[str, Any], data: str
     from ..estimators.intake import as_learned
     from .inputs import opened
 
+    if estimator.task == "segmenter":
+        return opened(data, target=target, task=estimator.task)
     learned, drop = estimator.target_name_, tuple(configuration.get("drop", ()))
     suffixes = (".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson")
     if target is None and Path(data).suffix.lower() in suffixes:
@@ -105,8 +107,19 @@ def predict(
         raise SettingError(f"--{', --'.join(asked)} is for a forecaster, and {model} holds a {estimator.task}")
     if bool(data) == bool(texts):
         raise SettingError('predict takes data or --text, one of them: a CSV, pictures, or --text "..."')
+    if estimator.task == "segmenter":
+        from .segmenting import pictures_alone
+
+        data = pictures_alone(data)
     heading, names, X = _inputs(estimator, configuration, data, texts, on_error)
     check_form(estimator, X, " ".join(data[:3]))
+    if estimator.task == "segmenter":
+        from .segmenting import hand_out_maps
+
+        if proba:
+            raise SettingError("maps have a class for each pixel; leave --proba out, or take predict_proba in Python")
+        hand_out_maps(estimator, X, names, heading=heading, out=out, on_error=on_error, json=json)
+        return 0
     rows = answers(estimator, X, names, heading=heading, proba=proba, on_error=on_error)
     hand_out(rows, out, json=json)
     return 0

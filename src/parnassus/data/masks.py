@@ -1,5 +1,6 @@
 """The target of segmentation: a class for every pixel."""
 
+import os
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,6 +16,7 @@ from .rows import Batch, Dense
 from .targets import Target
 
 UNCOUNTED = 255  # the byte of a pixel that is not to be learned or judged
+LOSSLESS = (".png", ".bmp", ".gif", ".tif", ".tiff")  # JPEG would change class numbers
 Map = NDArray[np.int64]
 
 
@@ -43,11 +45,13 @@ class MaskTargets(Target):
         counts: dict[int, int] = {}
         for one in raw:
             for value, n in zip(*np.unique(one, return_counts=True), strict=True):
-                if value != self.ignored:
-                    counts[int(value)] = counts.get(int(value), 0) + int(n)
+                counts[int(value)] = counts.get(int(value), 0) + int(n)
+        left_out = counts.pop(int(self.ignored), 0) if self.ignored is not None else 0
         if len(counts) < 2:
+            more = f" ({left_out:,} pixels of {self.ignored} do not count: ignored=None makes it a class)"
             raise DataError(
                 f"the masks hold the classes {sorted(counts)}; segmentation learns to tell two or more apart"
+                f"{more if left_out else ''}"
             )
         self.classes = np.array(sorted(counts))
         self.counts = np.array([counts[int(k)] for k in self.classes])
@@ -145,37 +149,43 @@ def out_of_frame(values: np.ndarray, size: tuple[int, int], how: str) -> np.ndar
 
 def masks_of(given: Any, sizes: list[tuple[int, int]]) -> list[np.ndarray]:
     """Masks as arrays of whole numbers (h, w), one a picture and of its size; anything else is refused by number."""
-    if isinstance(given, str | Path):
+    if isinstance(given, str | os.PathLike):
         folder = Path(given)
         if not folder.is_dir():
             raise FileError(f"there is no folder {str(folder)!r} with a mask for each picture")
-        given = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".png", ".bmp", ".gif", ".tif", ".tiff"))
+        given = sorted(p for p in folder.iterdir() if p.suffix.lower() in LOSSLESS)
     if len(given) != len(sizes):
         raise DataError(f"there are {len(given)} masks for {len(sizes)} pictures; give one a picture, in their order")
-    found = []
-    for i, (one, size) in enumerate(zip(given, sizes, strict=True)):
-        mask = _opened(one, i)
-        if mask.ndim != 2 or mask.dtype.kind not in "biu":
-            raise DataError(
-                f"mask {i} has shape {mask.shape} and holds {mask.dtype}; expected whole class numbers (height, width)"
-            )
-        if mask.shape != tuple(size):
-            raise DataError(f"mask {i} is {mask.shape[0]} x {mask.shape[1]} and its picture {size[0]} x {size[1]}")
-        found.append(mask.astype(np.int64))
-    return found
+    return [opened(one, i, size).astype(np.int64) for i, (one, size) in enumerate(zip(given, sizes, strict=True))]
 
 
-def _opened(one: Any, i: int) -> np.ndarray:
-    if not isinstance(one, str | Path):
+def opened(one: Any, i: int, size: tuple[int, int]) -> np.ndarray:
+    """Mask i, an array or a path, as whole numbers (h, w); one that does not fit a picture of this size is refused."""
+    named = f"mask {i} ({Path(one).name})" if isinstance(one, str | os.PathLike) else f"mask {i}"
+    mask = _read(one, named)
+    if mask.ndim != 2 or mask.dtype.kind not in "biu":
+        raise DataError(
+            f"{named} has shape {mask.shape} and holds {mask.dtype}; expected whole class numbers (height, width)"
+        )
+    if mask.shape != tuple(size):
+        raise DataError(f"{named} is {mask.shape[0]} x {mask.shape[1]} and its picture {size[0]} x {size[1]}")
+    return mask
+
+
+def _read(one: Any, named: str) -> np.ndarray:
+    if not isinstance(one, str | os.PathLike):
         return np.asarray(one)
     from PIL import Image
 
+    if Path(one).suffix.lower() in (".jpg", ".jpeg"):
+        raise DataError(f"{named}: JPEG changes the class numbers of a mask; save it as PNG")
     try:
         with Image.open(one) as file:
             if file.mode not in ("1", "L", "P", "I", "I;16"):
                 raise DataError(
-                    f"mask {i} ({one}) has mode {file.mode}: a mask has one class number a pixel (mode L or P)"
+                    f"{named} has mode {file.mode}: a mask has one class number a pixel (mode L, or P, whose places in "
+                    "the palette are the classes); turn its colours into such numbers first"
                 )
             return np.asarray(file)
     except OSError as error:
-        raise FileError(f"mask {i}: {one} cannot be read as a picture ({error})") from error
+        raise FileError(f"{named}: {one} cannot be read as a picture ({error})") from error

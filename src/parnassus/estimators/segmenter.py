@@ -9,6 +9,7 @@ import numpy as np
 from ..data.codec import Codec
 from ..data.detection import named, sizes_of
 from ..data.image import Image, is_stack, stacked
+from ..data.mask_files import holds_masks, open_masked
 from ..data.masks import MaskTargets, masks_of
 from ..data.moved_boxes import refuse_unfollowed
 from ..data.sources import Columns, pictures_in
@@ -57,7 +58,8 @@ class Segmenter(Estimator):
 
         Parameters
         ----------
-        X : an array or list of pictures, paths, or the path of a folder of pictures.
+        X : an array or list of pictures, paths, or the path of a folder of pictures; that of a folder that holds the
+            folders `images` and `masks`, of files of the same names, is pictures and masks in one, without y.
         y : whole class numbers (n, height, width), a list of such maps or of paths of PNG files, or the path of a
             folder with a mask for each picture, in the order of their names.
         target : not used.
@@ -70,16 +72,22 @@ class Segmenter(Estimator):
         """
         if target is not None:
             raise SettingError(f"target={target!r}: masks are no column; give them as y")
-        if y is None:
-            raise DataError("there are no masks; give y: arrays, PNG files, or the path of a folder (in Python)")
         examples = self._examples(X, y, sample_weight)
-        if isinstance(validation, tuple):
-            held = self._examples(*validation)
+        if examples.y is None:
+            raise DataError(
+                "there are no masks; give y: arrays, PNG files or the path of their folder; or as X a folder that "
+                "holds the folders images and masks"
+            )
+        if isinstance(validation, tuple) or holds_masks(validation):
+            held = self._examples(*(validation if isinstance(validation, tuple) else (validation,)))
             validation = (held.X, held.y, held.weight)
         return self._train(self._ready(examples, MaskTargets(self.ignored), validation, None))
 
     def _examples(self, X: Any, y: Any = None, sample_weight: Any = None) -> Examples:
-        """Pictures, and their masks as arrays where y is given."""
+        """Pictures, and their masks as arrays where y is given or lies beside them."""
+        if y is None and holds_masks(X):
+            source = open_masked(X)
+            X, y = source.X, source.y
         if isinstance(X, str | Path) and Path(X).is_dir():
             X = [str(path) for path in pictures_in(Path(X))]
         if not count_rows(X):
@@ -154,9 +162,9 @@ class Segmenter(Estimator):
         n_bootstrap: int = 500,
     ) -> Evaluation:
         """Mean IoU, Dice, pixel and class accuracy with intervals over pictures, beside the commonest class."""
-        if y is None or target is not None:
-            raise SettingError("give the masks as y")
         examples = fitted(self)._examples(X, y, sample_weight)
+        if examples.y is None or target is not None:
+            raise SettingError("give the masks as y")
         goal = self.target_
         true = [goal.numbers(one, f"mask {i}") for i, one in enumerate(examples.y)]
         said = [np.searchsorted(goal.classes, one) for one in self.predict(examples.X)]
@@ -198,7 +206,7 @@ class Segmenter(Estimator):
         """
         from .reporting import report_on
 
-        if X is not None and y is None:
-            raise SettingError("give the masks as y")
         given = fitted(self)._examples(X, y) if X is not None else None
+        if given is not None and given.y is None:
+            raise SettingError("give the masks as y")
         return report_on(fitted(self), path, given, answers=False, **words)
