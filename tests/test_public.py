@@ -20,7 +20,7 @@ FROZEN = {
     "Table", "Image", "HMM", "Forecaster", "LanguageModel", "Text", "Pieces", "Sequences", "Speech", "SpeechRecognizer",
     "Embedder", "ImageCaptioner", "Translator", "Tagger", "ImageTranslator",
     "ContactPredictor",
-    "Video", "Detector", "Segmenter", "Boxes",
+    "Video", "Detector", "Segmenter", "KeypointFinder", "Boxes",
     "Conformal", "model", "optimizer", "schedule", "loss", "initializer", "regularizer", "inference",
     "ParnassusError", "DataError", "SettingError", "FileError", "MissingExtra", "Diverged", "DataWarning", "NotFitted",
     "byhand", "data", "evaluation", "export", "functional", "hub", "insight", "kernels", "labelling", "layers",

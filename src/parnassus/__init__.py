@@ -19,6 +19,7 @@ _PUBLIC = {
     "ImageTranslator": "estimators.image_translator",
     "Detector": "estimators.detector",
     "Segmenter": "estimators.segmenter",
+    "KeypointFinder": "estimators.keypoint_finder",
     "Boxes": "data.detection",
     "GaussianMixture": "estimators.density",
     "NaiveBayes": "estimators.bayes",

@@ -17,6 +17,7 @@ from parnassus.data.chunks import Chunks, Spilled
 from parnassus.data.codec import Codec, codec_kinds
 from parnassus.data.detection import Boxes, BoxTargets
 from parnassus.data.holed import HoledTable
+from parnassus.data.keypoints import Points, PointTargets
 from parnassus.data.masks import MaskTargets
 from parnassus.data.ordered import Ordered
 from parnassus.data.parallel import SourceTexts, TargetTexts
@@ -147,6 +148,12 @@ TARGETS = {
         [Boxes(np.ones((1, 4)), np.array(["c"]))],
         ("picture 0", "'c'", "'a', 'b'"),
     ),
+    "points": Sample(
+        PointTargets,
+        [Points(np.array([[1.0 + i % 3, 2], [3, 4]]), (6, 8)) for i in range(N)],
+        [Points(np.ones((3, 2)), (6, 8))],
+        ("picture 0", "3 keypoints", "2 in each"),
+    ),
 }
 # a stream of texts, whose rows are no texts, and the target that is cut out of it: tests/data/test_token_stream.py;
 # texts laid end to end without padding: tests/data/test_corpus.py; vectors from elsewhere: tests/data/test_word_rows.py
@@ -269,6 +276,9 @@ def test_answers_that_a_model_is_sure_of_come_back_as_they_were_given(sample):
     y = taken(target, sample.raw)["y"]
     if target.kind == "masks":
         assert all(np.array_equal(a, b) for a, b in zip(target.decode(y), sample.raw, strict=True))
+        return
+    if target.kind == "points":
+        np.testing.assert_allclose(target.decode(y[..., :2], [(6, 8)] * N), [one.points for one in sample.raw])
         return
     outputs = {
         "binary": lambda: (y - 0.5) * 50,

@@ -16,7 +16,7 @@ from ..functional.augmentation.colour import pca_axes
 from .answers import shown
 from .augmentation import augmentation
 from .codec import Codec, State
-from .moved_boxes import changed_with_boxes, changed_with_masks
+from .moved_boxes import changed_with_boxes, changed_with_masks, changed_with_points
 from .pictures import RESIZES, converted, look, open_picture, refuse_range, resized, unit_floats
 from .rows import Batch, Dense, Rows, Stream
 
@@ -226,8 +226,9 @@ class Image(Codec):
         if training and self.augmentation and "y_labels" in batch:  # whose y are boxes
             batch = changed_with_boxes(self.augmentation, x.div_(255), batch, axes=self.axes)
             x = batch["x"].mul_(255)
-        elif training and self.augmentation and "y" in batch and batch["y"].ndim == 3:  # which are masks
-            batch = changed_with_masks(self.augmentation, x.div_(255), batch, axes=self.axes)
+        elif training and self.augmentation and "y" in batch and batch["y"].ndim == 3:  # which are masks, or keypoints
+            changed = changed_with_points if batch["y"].is_floating_point() else changed_with_masks
+            batch = changed(self.augmentation, x.div_(255), batch, axes=self.axes)
             x = batch["x"].mul_(255)
         elif training and self.augmentation:
             x = self.augmentation(x.div_(255), axes=self.axes).mul_(255)

@@ -1,4 +1,4 @@
-"""Random changes of training pictures that their true boxes follow."""
+"""Random changes of training pictures that their true boxes, masks and keypoints follow."""
 
 from typing import TYPE_CHECKING
 
@@ -56,6 +56,22 @@ def changed_with_masks(augmentation: "Augmentation", x: Tensor, batch: Batch, *,
         beyond = 1 + batch["y"][:, None].clamp(min=IGNORED).float() - IGNORED  # 0 is what has no class
         moved = geometry.warp(beyond, matrix, nearest=True, fill="zeros")[:, 0].round().long()
         batch = batch | {"y": torch.where(moved == 0, torch.full_like(moved, IGNORED), moved + IGNORED - 1)}
+    return batch | {"x": augmentation.recoloured(x, axes=axes)}
+
+
+def changed_with_points(augmentation: "Augmentation", x: Tensor, batch: Batch, *, axes: Tensor) -> Batch:
+    """The batch with its pictures `x` (values from 0 to 1) changed, and its keypoints y (n, k, 3) moved with them.
+
+    A point that has left the picture is not there any more.
+    """
+    size = (x.shape[2], x.shape[3])
+    if augmentation.moves:
+        matrix = augmentation.matrices(len(x), size, x.device)
+        x = geometry.warp(x, matrix, fill=augmentation.fill)
+        points = geometry.move_points(batch["y"][..., :2], matrix)
+        inside = ((points >= 0) & (points <= points.new_tensor([size[1], size[0]]))).all(-1, keepdim=True)
+        there = batch["y"][..., 2:] * inside
+        batch = batch | {"y": torch.cat([torch.where(there > 0, points, 0.0), there], -1)}
     return batch | {"x": augmentation.recoloured(x, axes=axes)}
 
 

@@ -11,6 +11,9 @@ from .detection import Boxes
 TRIALS = 30
 
 
+KITE = np.array([[1.0, 0.0], [0.2, 0.6], [-0.9, 0.0], [0.2, -0.6]])  # nose, left, tail, right, of a kite flying along x
+
+
 class Scenes(NamedTuple):
     """Pictures (n, size, size) uint8; boxes, a `Boxes` a picture; masks (n, size, size), 0 for nothing and digit + 1;
     instances (n, size, size), 0 for nothing and 1, 2, ... for the boxes in their order.
@@ -108,3 +111,38 @@ def _placed(
         if max(covered, default=0.0) <= overlap:
             return y, x
     return None
+
+
+def kite_scenes(
+    n: int, *, size: int = 48, noise: float = 0.1, hidden: float = 0.0, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """n pictures (n, size, size) of a kite each, uint8, and where its nose, left, tail and right corner are (n, 4, 2).
+
+    Kites are of several sizes and fly in all directions; the left half is brighter than the right.
+
+    Parameters
+    ----------
+    noise : standard deviation of the noise, of a full range of 1.
+    hidden : the share of corners whose place is not told: NaN.
+
+    >>> pictures, points = kite_scenes(3)
+    >>> pictures.shape, points.shape, bool((points > 0).all() and (points < 48).all())
+    ((3, 48, 48), (3, 4, 2), True)
+    """
+    rng = np.random.default_rng(seed)
+    angle, reach = rng.uniform(0, 2 * np.pi, n), size * rng.uniform(0.2, 0.35, n)
+    middle = rng.uniform(reach[:, None], size - reach[:, None], (n, 2))
+    along = np.stack([np.cos(angle), np.sin(angle)], 1)
+    across = np.stack([np.sin(angle), -np.cos(angle)], 1)  # to the left of who flies, y being down
+    axes = np.stack([along, across], 1) * reach[:, None, None]
+    points = middle[:, None] + KITE @ axes
+    rows, columns = np.indices((size, size)) + 0.5
+    at = np.stack([columns, rows], -1)[None] - middle[:, None, None]
+    own = np.einsum("nhwd,nkd->nhwk", at, axes) / np.square(reach)[:, None, None, None]  # in each kite's axes
+    ends, inside = np.roll(KITE, -1, axis=0), np.ones(own.shape[:3], dtype=bool)
+    for (x0, y0), (x1, y1) in zip(KITE, ends, strict=True):  # corners turn one way: inside is on one side of each edge
+        inside &= (x1 - x0) * (own[..., 1] - y0) - (y1 - y0) * (own[..., 0] - x0) >= 0
+    bright = np.where(inside, np.where(own[..., 1] > 0, 0.9, 0.55), 0.1)
+    pictures = np.clip(bright + rng.normal(0, noise, bright.shape), 0, 1)
+    untold = rng.random(points.shape[:2]) < hidden
+    return np.rint(255 * pictures).astype(np.uint8), np.where(untold[..., None], np.nan, points)

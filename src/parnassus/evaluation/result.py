@@ -32,6 +32,7 @@ TITLES = {
     "mask_map_75": "mAP of masks at IoU 0.75",
     "mask_mar_100": "Mean recall of 100 masks",
     "mean_accuracy": "Mean class accuracy",
+    "mean_distance": "Mean distance in pixels",
     "mean_dice": "Mean Dice",
     "mean_iou": "Mean IoU",
     "pixel_accuracy": "Pixel accuracy",
@@ -63,12 +64,15 @@ TITLES = {
     "recall_macro": "Recall (macro)",
     "recall_micro": "Recall (micro)",
     "rmse": "Root mean squared error",
+    "pck_10": "Keypoints within 10 % (PCK)",
+    "pck_20": "Keypoints within 20 % (PCK)",
+    "pck_5": "Keypoints within 5 % (PCK)",
     "pinball": "Pinball loss",
     "roc_auc": "ROC AUC",
     "smape": "Symmetric percentage error",
 }
 OF_PROBABILITIES = {"log_loss", "brier", "expected_calibration_error"}
-UNBOUNDED = {"log_loss", "mae", "mse", "msle", "pinball", "rank_error", "rmse"}
+UNBOUNDED = {"log_loss", "mae", "mean_distance", "mse", "msle", "pinball", "rank_error", "rmse"}
 LOWER_IS_BETTER = {
     "brier",
     "expected_calibration_error",
@@ -77,6 +81,7 @@ LOWER_IS_BETTER = {
     "mae",
     "mape",
     "mase",
+    "mean_distance",
     "mse",
     "msle",
     "pinball",

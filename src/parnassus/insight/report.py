@@ -236,6 +236,10 @@ def class_columns(evaluation: EvaluationLike) -> list[tuple[str, str]]:
         "mse": "MSE",
         "mape": "MAPE",
         "msle": "MSLE",
+        "pck_10": "PCK at 10 %",
+        "pck_20": "PCK at 20 %",
+        "mean_distance": "mean distance",
+        "points": "points",
     }
     present = evaluation.by_class[0] if evaluation.by_class else {}
     return [(key, heading) for key, heading in headings.items() if key in present]

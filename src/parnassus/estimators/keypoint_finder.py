@@ -1,0 +1,235 @@
+"""Pictures in, keypoints out: where the named points of the one subject of each picture are."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..data.codec import Codec
+from ..data.detection import named, sizes_of
+from ..data.image import Image, is_stack, stacked
+from ..data.keypoints import PointTargets, keypoints_of
+from ..data.moved_boxes import refuse_unfollowed
+from ..data.rows import batches as batches_of
+from ..data.sources import Columns, pictures_in
+from ..errors import DataError, SettingError
+from ..evaluation.keypoints import evaluate_keypoints
+from ..evaluation.result import Evaluation
+from ..functional.metrics.keypoints import keypoint_distances
+from ..train.randomness import kept_random
+from ..train.timetable import cuts_of
+from .assembly import device_under, prepare
+from .base import Estimator
+from .detecting import TOGETHER, common_size
+from .intake import Examples, count_rows, examples_of
+from .protocol import fitted
+from .training import threads_for
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LARGEST = 256  # pixels of the longer side that pictures are brought to unless told otherwise
+
+
+class KeypointFinder(Estimator):
+    """The places of the same k points in every picture: corners of a face, joints, landmarks.
+
+    Parameters
+    ----------
+    **training : the settings that all estimators share; see `Estimator`. `codec` is `pn.Image(size=..., resize="pad")`
+        or "stretch"; None pads pictures to their common or median size, at most 256 pixels a side. Keypoints follow
+        what `pn.Image(augment=...)` does; flips, which make left points right ones, and what moves things without a
+        matrix are refused.
+
+    Attributes: `n_points_`, `history_`.
+
+    Source: Tompson et al. 2014; He et al. 2017, section 5.
+    """
+
+    default_models = {"image": "heat_unet"}
+    target_: PointTargets
+
+    def __init__(self, model: Any = None, **training: Any) -> None:
+        super().__init__(model, **training)
+
+    def fit(
+        self, X: Any, y: Any = None, *, target: Columns | None = None, validation: Any = None, sample_weight: Any = None
+    ) -> Self:
+        """Learn from pictures X and the keypoints in each, y.
+
+        Parameters
+        ----------
+        X : an array or list of pictures, paths, or the path of a folder of pictures.
+        y : (n, k, 2), x before y in pixels of each picture, NaN where a point is not there; (n, k, 3) with COCO's
+            visibility; or a list of one such a picture.
+        target : not used.
+        validation : a fraction to hold out, or (X, y); watched by `patience`.
+        sample_weight : how much each picture counts (pictures,).
+
+        Raises
+        ------
+        DataError : the data break a contract; the message names the picture, the point and the remedy.
+        """
+        if isinstance(self.model, nn.Module):
+            raise SettingError("KeypointFinder takes a model's name or pn.model(...), such as 'heat_unet'; no module")
+        if target is not None:
+            raise SettingError(f"target={target!r}: keypoints are no column; give them as y")
+        if y is None:
+            raise DataError("there are no keypoints; give y, (n, k, 2), x before y")
+        examples = self._examples(X, y, sample_weight)
+        if isinstance(validation, tuple):
+            held = self._examples(*validation)
+            validation = (held.X, held.y, held.weight)
+        return self._train(self._ready(examples, PointTargets(), validation, None))
+
+    def _examples(self, X: Any, y: Any = None, sample_weight: Any = None) -> Examples:
+        """Pictures, and their keypoints as `Points` where y is given."""
+        if isinstance(X, str | Path) and Path(X).is_dir():
+            X = [str(path) for path in pictures_in(Path(X))]
+        if not count_rows(X):
+            raise DataError("X holds no pictures; give at least one")
+        if is_stack(X):
+            stacked(X)  # refuses what is no stack of pictures
+        if y is None:
+            return Examples(X)
+        found = examples_of(X, keypoints_of(y, X), sample_weight=sample_weight, memory=self.memory)
+        return Examples(found.X, found.y, found.weight)
+
+    def _fit_codecs(self, train: Examples, target: Any) -> None:
+        given = self.codec
+        self.codec = self._codec_for(train.X)
+        try:
+            super()._fit_codecs(train, target)
+        finally:
+            self.codec = given
+
+    def _codec_for(self, X: Any) -> Codec:
+        codec = Image(size=common_size(X, LARGEST), resize="pad") if self.codec is None else self.codec
+        if not isinstance(codec, Image):
+            raise SettingError(f"KeypointFinder takes codec=pn.Image(...); got {codec!r}")
+        if codec.options["resize"] == "crop" and not (codec.options["size"] is None and is_stack(X)):
+            raise SettingError("resize='crop' cuts keypoints away; take 'pad' or 'stretch'")
+        if codec.augmentation is not None:
+            refuse_unfollowed(codec.augmentation)
+            for name in ("flip", "flip_vertical", "jaccard_crop"):
+                if getattr(codec.augmentation, name):
+                    why = "cuts around boxes" if name == "jaccard_crop" else "makes left points right ones"
+                    raise SettingError(f"augment: {name} {why}; leave it out for keypoints")
+        return codec
+
+    # --- use --------------------------------------------------------------------------------------
+
+    @property
+    def n_points_(self) -> int:
+        """How many keypoints a picture has."""
+        return fitted(self).target_.n_points
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Where each keypoint is, (pictures, k, 2), x before y in pixels of each picture."""
+        X = fitted(self)._examples(X).X
+        return self.target_.decode(self._found(X)[0], sizes_of(X))
+
+    def heat(self, X: Any) -> np.ndarray:
+        """The share (pictures, k) of each point's heat at the pixel where it was found; near 0 if the net is lost."""
+        return self._found(fitted(self)._examples(X).X)[1]
+
+    def _found(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Places in the frame (n, k, 2) and the heat there (n, k)."""
+        objective: Any = self.objective_
+        rows, device = self.codec_.encode(X), device_under(self.objective_)
+        objective.eval()
+        places, heat = [], []
+        with torch.inference_mode(), threads_for(objective, TOGETHER), kept_random(device, self.seed, "use"):
+            for taken in batches_of(rows, torch.arange(len(rows)), cuts_of(len(rows), TOGETHER)):
+                at, there = objective.found(prepare(self, device, taken))
+                places.append(at.cpu().numpy())
+                heat.append(there.cpu().numpy())
+        return np.concatenate(places), np.concatenate(heat).astype(np.float64)
+
+    def draw(self, X: Any, y: Any = None, *, n_most: int = 8) -> "Figure":
+        """The first pictures of X with the keypoints found in them, and the true ones where y is given."""
+        from ..insight.keypoints import draw_keypoints
+
+        examples = fitted(self)._examples(X, y)
+        first = examples.take(np.arange(min(n_most, len(examples))))
+        truths = None if first.y is None else np.stack([one.points for one in first.y])
+        return draw_keypoints(first.X, self.predict(first.X), truths)
+
+    # --- how good it is ---------------------------------------------------------------------------
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, target: Columns | None = None) -> float:
+        """The share of keypoints found within 10 % of their subject's scale: 1 is perfect."""
+        return self.evaluate(X, y, target=target, sample_weight=sample_weight, n_bootstrap=0)["pck_10"].value
+
+    def evaluate(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        target: Columns | None = None,
+        sample_weight: Any = None,
+        n_bootstrap: int = 500,
+    ) -> Evaluation:
+        """PCK at three reaches and the mean distance with intervals over pictures, beside the mean place of each."""
+        if y is None or target is not None:
+            raise SettingError("give the keypoints as y")
+        examples = self._judged(X, y, sample_weight)
+        return evaluate_keypoints(
+            examples.y,
+            self.predict(examples.X),
+            mean_points=self.target_.mean_points,
+            sample_weight=examples.weight,
+            seed=self.seed,
+            n_bootstrap=n_bootstrap,
+        )
+
+    def _judged(self, X: Any, y: Any, sample_weight: Any = None) -> Examples:
+        """Pictures with as many keypoints as were learned."""
+        examples = self._examples(X, y, sample_weight)
+        fitted(self).target_.encode(examples.y)  # refuses another number of points
+        if all(np.isnan(one.points).all() for one in examples.y):
+            raise DataError("no picture has a keypoint, so that nothing can be judged; give some that have")
+        return examples
+
+    def worst(self, examples: Examples, n: int) -> list[tuple[int, str, str, str, str, dict[str, str]]]:
+        """The pictures whose keypoints were found furthest off: row, points, what was said, how far, the picture."""
+        found = self.predict(examples.X)
+        apart = keypoint_distances(np.stack([one.points for one in examples.y]), found)
+        mean = np.nan_to_num(apart).sum(1) / np.maximum((~np.isnan(apart)).sum(1), 1)
+        order = [int(i) for i in np.argsort(-mean, kind="stable") if mean[i]][:n]
+        return [
+            (i, _told(examples.y[i].points), _told(found[i]), f"{mean[i]:.1f}", "pixels off, on average",
+             {"picture": named(examples.X, i)})
+            for i in order
+        ]  # fmt: skip
+
+    def figures(self, examples: Examples) -> dict[str, str]:
+        """Pictures with found and true keypoints, for the report."""
+        from ..insight.keypoints import draw_keypoints
+        from ..insight.style import svg
+
+        first = examples.take(np.arange(min(8, len(examples))))
+        drawn = draw_keypoints(first.X, self.predict(first.X), np.stack([one.points for one in first.y]))
+        return {"The first pictures: points found, and rings around the true ones.": svg(drawn)}
+
+    def report(self, path: str | os.PathLike, X: Any = None, y: Any = None, **words: Any) -> Evaluation:
+        """Write one HTML page on how good the keypoints found in pictures X are, and return the numbers.
+
+        The validation pictures are taken where X is not given. The page needs no network. `words` are the title, data
+        and command of `Estimator.report`.
+        """
+        from .reporting import report_on
+
+        if X is not None and y is None:
+            raise SettingError("give the keypoints as y")
+        given = self._judged(X, y) if X is not None else None
+        return report_on(fitted(self), path, given, answers=False, **words)
+
+
+def _told(points: np.ndarray) -> str:
+    """The first few places, in whole pixels."""
+    shown = ["-" if np.isnan(x) else f"({x:.0f}, {y:.0f})" for x, y in points[:6]]
+    return " ".join(shown) + (" ..." if len(points) > 6 else "")
