@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from ..functional.gated import lstm_is_compiled, lstm_states
 from ..functional.independent import independent_scan
 from ..functional.recurrence import lstm_gates
 
@@ -77,7 +78,8 @@ class Elman(Cell):
 
 
 class LSTM(Cell):
-    """An LSTM cell; torch's kernel. The forget gate's bias starts at `forget_bias`, so that memory is kept at first.
+    """An LSTM cell, by kernels/lstm.cpp or torch's own layer. The forget gate's bias starts at `forget_bias`, so that
+    memory is kept at first.
 
     Source: Gers et al. 2000; Jozefowicz et al. 2015 (a forget bias of 1).
     """
@@ -100,6 +102,10 @@ class LSTM(Cell):
         return lstm_gates(z + linear(state[0], self.inner.all_weights[0][1]), state[1])
 
     def run(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        heard = self.inner._forward_hooks or self.inner._forward_pre_hooks  # who listens to torch's layer hears it
+        if not heard and lstm_is_compiled(x):
+            h, c = lstm_states(x, *(state or self.begin(x)), *self.inner.all_weights[0])
+            return h, (h[:, -1], c)
         h, (last, c) = self.inner(x, None if state is None else (state[0][None], state[1][None]))
         return h, (last[0], c[0])
 
