@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..errors import SettingError, did_you_mean
 from ..functional import attribution as equations
 from .style import MUTED, canvas, styled
+from .watching import outputs_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -102,16 +103,11 @@ class Looked:
 
     def maps_and_slopes(self, target: Tensor, layer: nn.Module) -> tuple[Tensor, Tensor]:
         """A layer's maps (n, k, h, w), and the target outputs' slopes by them."""
-        kept: list[Tensor] = []
-        hook = layer.register_forward_hook(lambda _m, _i, output: kept.append(output))
-        try:
-            with torch.enable_grad():
-                scores = equations.target_scores(self(self.x.detach().clone().requires_grad_()), target)
-                if kept[-1].ndim != 4:
-                    raise SettingError(f"that layer gives {tuple(kept[-1].shape)}, no maps (n, channels, h, w)")
-                (slopes,) = torch.autograd.grad(scores.sum(), kept[-1])
-        finally:
-            hook.remove()
+        with outputs_of(layer) as kept, torch.enable_grad():
+            scores = equations.target_scores(self(self.x.detach().clone().requires_grad_()), target)
+            if kept[-1].ndim != 4:
+                raise SettingError(f"that layer gives {tuple(kept[-1].shape)}, no maps (n, channels, h, w)")
+            (slopes,) = torch.autograd.grad(scores.sum(), kept[-1])
         return kept[-1].detach(), slopes
 
 

@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from ..errors import SettingError
 from .style import MUTED, canvas, styled
+from .watching import inputs_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,13 +50,8 @@ def gate_trace(estimator: Any, X: Any, *, layer: int = 0) -> GateTrace:
     net.eval()
     rows = estimator.codec_.encode(X)
     batch = estimator.codec_.prepare(rows.take(torch.arange(len(rows))), estimator.view_)
-    kept: list[Any] = []
-    hook = found[layer].register_forward_pre_hook(lambda _m, given: kept.append(given[0]))
-    try:
-        with torch.no_grad():
-            estimator.objective_.outputs(batch)
-    finally:
-        hook.remove()
+    with inputs_of(found[layer]) as kept, torch.no_grad():
+        estimator.objective_.outputs(batch)
     x, lengths = _padded(kept[0])
     cell = found[layer]
     with torch.no_grad():

@@ -1,5 +1,6 @@
 """What units of a fitted net do: filters, feature maps, pictures that excite them, and units over rows."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 from ..errors import Diverged, SettingError
 from .attribution import Looked, named_layer
 from .style import MUTED, canvas, styled
+from .watching import inputs_of, outputs_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,19 +76,11 @@ def hidden_units(estimator: Any, X: Any, *, layer: str | None = None) -> HiddenU
     dense = [name for name, m in net.named_modules() if isinstance(m, nn.Linear)]
     if layer is None and len(dense) < 1:
         raise SettingError("this net has no dense layer; name one: see insight.units.layers_of(estimator)")
-    kept: list[Tensor] = []
-    if layer is None:
-        hook = named_layer(net, dense[-1]).register_forward_pre_hook(lambda _m, given: kept.append(given[0]))
-    else:
-        hook = named_layer(net, layer).register_forward_hook(lambda _m, _i, output: kept.append(output))
-    net.eval()
     rows = estimator.codec_.encode(X)
-    try:
-        with torch.no_grad():
-            batch = estimator.codec_.prepare(rows.take(torch.arange(len(rows))), estimator.view_)
-            estimator.objective_.eval().outputs(batch)
-    finally:
-        hook.remove()
+    looked_at = outputs_of(named_layer(net, layer)) if layer else inputs_of(named_layer(net, dense[-1]))
+    with looked_at as kept, torch.no_grad():
+        batch = estimator.codec_.prepare(rows.take(torch.arange(len(rows))), estimator.view_)
+        estimator.objective_.eval().outputs(batch)
     if not kept or not isinstance(kept[-1], Tensor):
         raise SettingError(f"layer {layer!r} gives no tensor; see insight.units.layers_of(estimator)")
     found = kept[-1]
@@ -120,13 +114,8 @@ def feature_maps(estimator: Any, X: Any, *, layer: str | None = None) -> np.ndar
     Systems: filter-visualisation
     """
     seen = Looked(estimator, X)
-    kept: list[Tensor] = []
-    hook = seen.layer(layer).register_forward_hook(lambda _m, _i, output: kept.append(output))
-    try:
-        with torch.no_grad():
-            seen(seen.x)
-    finally:
-        hook.remove()
+    with outputs_of(seen.layer(layer)) as kept, torch.no_grad():
+        seen(seen.x)
     if kept[-1].ndim != 4:
         raise SettingError(f"layer {layer!r} gives {tuple(kept[-1].shape)}, no maps (n, channels, h, w)")
     return kept[-1].double().cpu().numpy()
@@ -200,9 +189,8 @@ def exciting_picture(
     bounds = [b.reshape(1, -1, 1, 1).to(x) for b in (low, high)]
     x.requires_grad_()
     optimizer = torch.optim.Adam([x], lr=lr)
-    kept: list[Tensor] = []
-    hook = None if layer is None else seen.layer(layer).register_forward_hook(lambda _m, _i, out: kept.append(out))
-    try:
+    looked_at: Any = nullcontext([]) if layer is None else outputs_of(seen.layer(layer))
+    with looked_at as kept:
         for step in range(n_steps):
             moves = torch.randint(-jitter, jitter + 1, (2,), generator=generator).tolist() if jitter else [0, 0]
             with torch.enable_grad():
@@ -219,9 +207,6 @@ def exciting_picture(
                 x.copy_(torch.minimum(torch.maximum(x, bounds[0]), bounds[1]))
             if not bool(x.isfinite().all()):
                 raise Diverged(f"the picture holds NaN at step {step}; give a smaller lr")
-    finally:
-        if hook is not None:
-            hook.remove()
     return seen.codec.decode(x)[0]
 
 
