@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
+from .bootstrap import wilson
 
-Z95 = 1.959963984540054
 FIRST_STRONG, POP = "\u2068", "\u2069"  # a name from right to left leaves the columns beside it alone
 
 
@@ -79,23 +79,10 @@ def evaluate_groups(
     found = []
     for group in dict.fromkeys(columns["groups"]):
         own = np.array([g == group for g in columns["groups"]])
-        low, high = wilson(int(right[own].sum()), int(own.sum()))
+        n, accuracy = int(own.sum()), float(right[own].mean())
         share = None if known is None else float(known[own].mean())
-        found.append(GroupScore(group, int(own.sum()), float(right[own].mean()), low, high, share))
+        found.append(GroupScore(group, n, accuracy, *wilson(accuracy, n, 0.95), share))
     return Equity(sorted(found, key=lambda g: g.accuracy))
-
-
-def wilson(n_right: int, n: int, *, z: float = Z95) -> tuple[float, float]:
-    """The interval of a share: centre (p + z^2 / 2n) / (1 + z^2 / n), half-width z / (1 + z^2 / n) times
-    sqrt(p (1 - p) / n + z^2 / 4n^2).
-
-    >>> [round(v, 4) for v in wilson(10, 10)]
-    [0.7225, 1.0]
-    """
-    p, scale = n_right / n, 1 + z * z / n
-    middle = (p + z * z / (2 * n)) / scale
-    half = z / scale * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def known_share(codec: Any, texts: Sequence[str]) -> np.ndarray:
