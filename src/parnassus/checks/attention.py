@@ -8,11 +8,13 @@ from torch import Tensor, nn
 
 from .. import hub
 from ..functional import attention
+from ..functional.positions import sinusoidal
 from ..layers.attention import MultiHeadAttention
-from ..layers.transformer import EncoderLayer
+from ..layers.positions import positions
+from ..layers.transformer import Encoder, EncoderLayer
 from ..models.bert import bert_of
 from ..models.gpt import gpt2
-from ..models.transformer import Transformer
+from ..models.transformer import Transformer, TransformerNet
 from ..models.vit import ViT
 from ..train.randomness import kept_random
 from . import check
@@ -74,20 +76,50 @@ def slopes_of_self_attention_against_autograd() -> float:
     return max(_gap(a, b) for a, b in zip(found, wanted, strict=True))
 
 
+def _encoder_layers(norm: str, activation: str, n: int) -> tuple[list[EncoderLayer], list[nn.TransformerEncoderLayer]]:
+    """n layers of ours and of torch's with the same weights."""
+    options: dict[str, Any] = {"norm_first": norm == "pre", "activation": activation, "batch_first": True}
+    with kept_random(torch.device("cpu"), 0):
+        theirs = [nn.TransformerEncoderLayer(16, 4, 32, 0.0, **options).eval() for _ in range(n)]
+        ours = [EncoderLayer(16, 4, hidden=32, norm=norm, activation=activation).eval() for _ in range(n)]
+    for one, other in zip(ours, theirs, strict=True):
+        with torch.no_grad():
+            one.attention.qkv.weight.copy_(other.self_attn.in_proj_weight)
+        one.attention.out.load_state_dict(other.self_attn.out_proj.state_dict())
+        one.feed_forward.inner.load_state_dict(other.linear1.state_dict())
+        one.feed_forward.outer.load_state_dict(other.linear2.state_dict())
+    return ours, theirs
+
+
 @check("transformer-encoder-layer", "add-norm-post", "pre-norm-block", oracle="torch", tolerance=1e-5)
 def encoder_layers_with_torchs_weights() -> float:
     """Layers with norms after and before against torch.nn.TransformerEncoderLayer."""
     worst, x = 0.0, _drawn(2, 6, 16)
     for norm in ("post", "pre"):
-        with kept_random(torch.device("cpu"), 0):
-            theirs = nn.TransformerEncoderLayer(16, 4, 32, 0.0, norm_first=norm == "pre", batch_first=True)
-            ours = EncoderLayer(16, 4, hidden=32, norm=norm)
-        with torch.no_grad():
-            ours.attention.qkv.weight.copy_(theirs.self_attn.in_proj_weight)
-        ours.attention.out.load_state_dict(theirs.self_attn.out_proj.state_dict())
-        ours.feed_forward.inner.load_state_dict(theirs.linear1.state_dict())
-        ours.feed_forward.outer.load_state_dict(theirs.linear2.state_dict())
+        (ours,), (theirs,) = _encoder_layers(norm, "relu", 1)
         worst = max(worst, _gap(ours(x), theirs(x)))
+    return worst
+
+
+@check("transformer-classifier", "transformer-forecaster", oracle="torch", tolerance=1e-5)
+def an_encoder_over_rows_with_torchs_layers() -> float:
+    """Inputs and sinusoids through two of torch's layers with norms before, their mean or class vector, a head."""
+    x, worst = _drawn(2, 6, 3), 0.0
+    for pooling in ("mean", "class"):
+        layers, theirs = _encoder_layers("pre", "gelu", 2)
+        with kept_random(torch.device("cpu"), 1):
+            encoder, place = Encoder(layers, nn.LayerNorm(16)), positions("sinusoidal", 16, context=8)
+            options: dict[str, Any] = {"width": 16, "place": place, "pooling": pooling, "dropout": 0.0}
+            net = TransformerNet(3, 2, encoder, **options).eval()
+        h = net.inputs(x)
+        if pooling == "class":
+            nn.init.constant_(net.first, 0.5)
+            h = torch.cat([net.first.expand(2, 1, 16), h], 1)
+        h = h + sinusoidal(h.shape[1], 16)
+        for layer in theirs:
+            h = layer(h)
+        h = nn.functional.layer_norm(h, (16,))
+        worst = max(worst, _gap(net(x), net.head(h.mean(1) if pooling == "mean" else h[:, 0])))
     return worst
 
 
@@ -145,3 +177,29 @@ def vit_logits_against_transformers() -> float:
     x = _drawn(2, 3, 8, 8)
     with torch.no_grad():
         return _gap(ours(x), theirs(x).logits)
+
+
+BERT = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 24, "vocab_size": 40}
+
+
+@check("next-sentence-prediction", "bert-sequence-head", "bert-span-head", oracle="transformers", tolerance=1e-5)
+def heads_over_a_row_against_transformers() -> float:
+    """Scores of the next sentence, of three classes, and of a span's start and end, of rows with two segments."""
+    ids, segments, worst = torch.arange(20).view(2, 10), torch.arange(20).view(2, 10) % 10 // 6, 0.0
+    for name in ("BertForNextSentencePrediction", "BertForSequenceClassification", "BertForQuestionAnswering"):
+        labels = {} if "Question" in name else {"num_labels": 2 if "Next" in name else 3}
+        theirs, ours = _theirs(name, "BertConfig", **BERT, **labels)
+        with torch.no_grad():
+            said = theirs(ids, token_type_ids=segments)
+            wanted = torch.stack([said.start_logits, said.end_logits], -1) if "Question" in name else said.logits
+            worst = max(worst, _gap(ours(ids, segments=segments), wanted))
+    return worst
+
+
+@check("bert-choice-head", oracle="transformers", tolerance=1e-5)
+def candidates_against_transformers() -> float:
+    """One score for each of four candidates."""
+    theirs, ours = _theirs("BertForMultipleChoice", "BertConfig", **BERT)
+    ids = torch.arange(40).view(2, 4, 5)
+    with torch.no_grad():
+        return _gap(ours(ids), theirs(ids).logits)

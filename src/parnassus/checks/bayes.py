@@ -7,7 +7,7 @@ import torch
 
 from ..functional import bayes
 from ..functional.bayes.sparse import sparse_process
-from ..functional.mcmc import leapfrog, transition_matrix
+from ..functional.mcmc import hessian_shape, leapfrog, log_proposal, transition_matrix
 from ..sampling import (
     BayesianNetwork,
     bulk_ess,
@@ -226,3 +226,54 @@ def a_net_without_hidden_layer() -> float:
     exact = bayes.linear_posterior(design, torch.from_numpy(y).double(), noise=0.36, precision=1.0)
     spread = exact.predict(design[:8])[1].sqrt().numpy()
     return float(np.abs(net.uncertainty(x[:8]).epistemic / spread - 1).max())
+
+
+@check("map-estimation", oracle="scikit-learn", tolerance=1e-5)
+def the_top_of_a_posterior_is_ridge() -> float:
+    """What lowers a Gaussian's log likelihood with a prior N(0, I / 3) on the weights, against ridge regression."""
+    from sklearn.linear_model import Ridge
+
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(40, 4)), rng.normal(size=40)
+    rows, answers = torch.from_numpy(x), torch.from_numpy(y)
+    density = bayes.log_posterior_density(lambda w: -0.5 * (answers - w @ rows.T).square().sum(-1), precision=3.0)
+    at = torch.zeros(4, dtype=torch.float64, requires_grad=True)
+    with torch.enable_grad():  # a quadratic: one step of Newton ends at its top
+        (slope,) = torch.autograd.grad(density(at), at)
+        curvature = torch.autograd.functional.hessian(density, at.detach())
+    found = at.detach() - torch.linalg.solve(curvature, slope)
+    return float(np.abs(found.numpy() - Ridge(3.0, fit_intercept=False).fit(x, y).coef_).max())
+
+
+@check("hessian-proposal", oracle="scipy", tolerance=1e-10)
+def proposals_shaped_by_curvature() -> float:
+    """Densities of moves there and back by scipy, and a covariance that is the inverse Hessian, eigenvalues by size."""
+    from scipy.stats import multivariate_normal
+
+    here, there = np.array([0.3, -1.0]), np.array([1.1, 0.4])
+    bowl, saddle = np.array([[4.0, 1.0], [1.0, 2.0]]), np.array([[3.0, 0.0], [0.0, -0.5]])
+    worst = 0.0
+    for hessian, covariance in ((bowl, np.linalg.inv(bowl)), (saddle, np.diag([1 / 3, 2.0]))):
+        shape = hessian_shape(torch.from_numpy(hessian))
+        wanted = multivariate_normal(here, covariance).logpdf(there)
+        found = float(log_proposal(torch.from_numpy(there), torch.from_numpy(here), shape)) - np.log(2 * np.pi)
+        spread = (shape.factor @ shape.factor.T).numpy()
+        worst = max(worst, abs(found - wanted), float(np.abs(spread - covariance).max()))
+    return worst
+
+
+@check("stochastic-vi", oracle="(closed form)", tolerance=0.05)
+def a_posterior_from_batches_of_rows() -> float:
+    """The mean of 200 numbers with a prior N(0, 1), learned from 20 at a time, against the conjugate posterior."""
+    y = torch.from_numpy(np.random.default_rng(0).normal(1.0, 2.0, 200))
+    found = fit_variational(
+        lambda t: -0.5 * t.square().sum(-1),
+        torch.zeros(1),
+        likelihood=lambda t, rows: -0.5 * ((rows - t) / 2).square(),
+        data=[y],
+        batch_size=20,
+        n_steps=3000,
+    )
+    variance = 1 / (1 + 200 / 4)
+    mean, spread = next(iter(found.means.values())), next(iter(found.std.values()))
+    return float(max(np.abs(mean - variance * float(y.sum()) / 4).max(), np.abs(spread - variance**0.5).max()))

@@ -9,7 +9,9 @@ from torch.nn import functional as F
 
 from ..byhand import capacity, convolution, recurrence
 from ..byhand.autodiff import Variable, conv2d, gradients, jacobian, log_softmax, max_pool2d, nets, relu, tanh
+from ..byhand.gradients import gradient_error, numeric_gradient
 from ..byhand.mlp import MLP
+from ..byhand.regression import logistic_point
 from . import check
 
 Array = NDArray[np.float64]
@@ -137,3 +139,20 @@ def straight_lines_within_their_bound() -> float:
         net = capacity.hinges(np.sin, low=0, high=6, n_units=n_units)
         excess = max(excess, capacity.sup_error(net, np.sin, low=0, high=6) - (6 / n_units) ** 2 / 8)
     return max(0.0, excess)
+
+
+@check("gradient-check", "multilabel-sigmoid-net", oracle="torch", tolerance=1e-7)
+def slopes_of_several_labels_three_ways() -> float:
+    """Binary cross-entropy of three labels a row: by hand, by autograd and by central differences."""
+    rng = np.random.default_rng(0)
+    x, t, w, b = rng.normal(size=(20, 4)), rng.integers(0, 2, (20, 3)), rng.normal(size=(4, 3)), rng.normal(size=3)
+    point = logistic_point(x, t.astype(float), w, b)
+    tensors = _tensors(w, b)
+    with torch.enable_grad():
+        logits = torch.from_numpy(x) @ tensors[0] + tensors[1]
+        loss = F.binary_cross_entropy_with_logits(logits, torch.from_numpy(t).double(), reduction="sum") / 20
+        loss.backward()
+    numeric = numeric_gradient(lambda a: logistic_point(x, t.astype(float), a, b).loss, w)
+    told = gradient_error(lambda a: logistic_point(x, t.astype(float), a, b).loss, point.by_w, w)
+    by_differences = float(np.abs(numeric - point.by_w).max())
+    return max(_worst([point.by_w, point.by_b], tensors), abs(point.loss - float(loss.detach())), by_differences, told)

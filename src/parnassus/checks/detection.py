@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from ..functional import boxes as fb
+from ..functional.augmentation.cropping import jaccard_crops
 from ..functional.haar import SHAPES, haar_features
 from ..functional.metrics.detection import FoundBoxes, TrueBoxes, coco_metrics, found_shapes
 from ..imports import imported
@@ -165,3 +166,21 @@ def parameters_of_nets_on_resnet50() -> float:
         frozen = sum(p.numel() for m in norms for p in m.parameters())
         away += abs(sum(p.numel() for p in made.parameters()) - frozen - wanted)
     return float(away)
+
+
+@check("jaccard-crop", oracle="pycocotools", tolerance=0)
+def crops_that_keep_enough_of_a_box() -> float:
+    """Of 300 crops that had to share 0.1 to 0.9 with some box, how many share less by COCO's own code."""
+    mask = imported("pycocotools.mask")
+    rng = np.random.default_rng(0)
+    low, size = rng.uniform(0, 60, (300, 2, 2)), rng.uniform(10, 40, (300, 2, 2))
+    corners = torch.from_numpy(np.concatenate([low, low + size], 2))
+    least = torch.from_numpy(rng.choice([0.1, 0.3, 0.5, 0.7, 0.9], 300))
+    counts, generator = torch.full((300,), 2), torch.Generator().manual_seed(0)
+    regions = jaccard_crops(corners, counts, size=(100, 100), least=least, generator=generator).numpy()
+    wrong, whole = 0, np.array([0.0, 0.0, 100.0, 100.0])
+    for region, row, due in zip(regions, corners.numpy(), least.numpy(), strict=True):
+        sides = [np.concatenate([r[:2], r[2:] - r[:2]])[None] for r in (region, *row)]
+        best = max(float(mask.iou(sides[0], side, [0])[0, 0]) for side in sides[1:])
+        wrong += best < due - 1e-9 and not np.array_equal(region, whole)
+    return float(wrong + (np.abs(regions - whole).max(1) == 0).all())

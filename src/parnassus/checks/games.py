@@ -7,10 +7,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..functional import adversarial, autoencoding
+from ..functional import adversarial, autoencoding, styles
 from ..functional.diffusion import process, samplers, schedules
 from ..functional.image_translation import cycle_consistency, patches
 from ..functional.metrics import generation, latent_space
+from ..layers.conditioning import ConditioningAugmentation
+from ..models.autoencoder import LSTMAutoencoder
+from ..models.image_translation import SkipTranslator
+from ..train.randomness import kept_random
 from . import check
 
 
@@ -202,3 +206,54 @@ def guidance_is_a_line_through_two_answers() -> float:
     a, b = drawn(5), drawn(5, seed=1)
     lines = {0.0: a, 1.0: b, 3.0: b + 2 * (b - a)}
     return max(gap(samplers.guided(a, b, scale), wanted) for scale, wanted in lines.items())
+
+
+@check("stylegan", oracle="torch", tolerance=1e-10)
+def styles_and_what_is_made_of_them() -> float:
+    """Maps with statistics from outside by torch's instance norm, truncation half way, latents crossed at layer 2."""
+    x, scale, shift = drawn(3, 4, 5, 5), drawn(3, 4, seed=1), drawn(3, 4, seed=2)
+    wanted = F.instance_norm(x, eps=1e-8) * scale[..., None, None] + shift[..., None, None]
+    first, second = drawn(2, 6), drawn(2, 6, seed=1)
+    crossed = styles.crossed(first, second, torch.tensor([2, 2]), 5)
+    parts = torch.stack([first, first, second, second, second], 1)
+    return max(
+        gap(styles.adaptive_instance_norm(x, scale, shift), wanted),
+        gap(styles.truncated(first, second[0], 0.5), (first + second[0]) / 2),
+        gap(crossed, parts),
+    )
+
+
+@check("conditioning-augmentation", oracle="torch", tolerance=1e-6)
+def descriptions_drawn_around_themselves() -> float:
+    """KL of each row's law to N(0, I) by torch.distributions, and the mean where nothing is drawn."""
+    with kept_random(torch.device("cpu"), 0), torch.no_grad():
+        layer = ConditioningAugmentation(5, 3).double().eval()
+        mean, log_variance = layer.dense(drawn(7, 5)).split(3, 1)
+        condition, divergence = layer(drawn(7, 5))
+    normal = torch.distributions.Normal
+    wanted = torch.distributions.kl_divergence(
+        normal(mean, (0.5 * log_variance).exp()), normal(torch.zeros_like(mean), torch.ones_like(mean))
+    )
+    return max(gap(divergence, wanted.sum(1)), gap(condition, mean))
+
+
+@check("pix2pix", oracle="(published)", tolerance=0)
+def the_published_translator_of_pictures() -> float:
+    """A U-Net of eight levels from 64 channels: 54,413,955 weights."""
+    with torch.device("meta"):
+        net = SkipTranslator(3, 3)
+    return float(abs(sum(p.numel() for p in net.parameters()) - 54_413_955))
+
+
+@check("lstm-ae", "autoencoder", oracle="torch", tolerance=1e-10)
+def a_row_read_into_a_state_and_written_again() -> float:
+    """An LSTM's last state given to a second one at every step, by torch's own layers with the same weights."""
+    with kept_random(torch.device("cpu"), 0), torch.no_grad():
+        net = LSTMAutoencoder(2, 4, 0.2).double().eval()
+        reader, writer = (torch.nn.LSTM(n, 4, batch_first=True).double() for n in (2, 4))
+        for theirs, ours in ((reader, net.reader), (writer, net.writer)):
+            theirs.load_state_dict(ours.inner.state_dict())
+        x = drawn(3, 6, 2)
+        code = reader(x)[1][0][0]
+        wanted = F.linear(writer(code[:, None].expand(-1, 6, -1))[0], net.head.weight, net.head.bias)
+        return max(gap(net.encode(x), code), gap(net.decode(code, x), wanted))

@@ -66,3 +66,19 @@ def five_em_steps_of_gaussians() -> float:
         np.abs(np.concatenate(ours.posterior(X)) - theirs.predict_proba(flat, lengths)).max(),
     ]
     return float(max(gaps))
+
+
+@check("nbest-lattice", oracle="(closed form)", tolerance=1e-10)
+def the_best_paths_of_all() -> float:
+    """The 12 most probable of the 3^5 paths through 5 frames, in order, with their scores."""
+    g = torch.Generator().manual_seed(3)
+    logs = torch.randn(5, 3, generator=g, dtype=torch.float64)
+    start, step = (torch.rand(*s, generator=g, dtype=torch.float64).log() for s in ((3,), (3, 3)))
+    scores = {
+        p: float(start[p[0]] + sum(step[a, b] for a, b in itertools.pairwise(p)) + logs[range(5), list(p)].sum())
+        for p in itertools.product(range(3), repeat=5)
+    }
+    found = chains.n_best(start, step, logs, n=12)
+    wanted = sorted(scores, key=scores.__getitem__, reverse=True)[:12]
+    wrong = sum(tuple(path.states.tolist()) != due for path, due in zip(found, wanted, strict=True))
+    return max(float(wrong), *(abs(float(path.score) - scores[due]) for path, due in zip(found, wanted, strict=True)))

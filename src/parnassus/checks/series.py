@@ -3,13 +3,17 @@
 import warnings
 
 import numpy as np
+import torch
 
+from ..data.calendar import calendar_features
+from ..data.split import time_folds
 from ..data.synthetic_series import harmonic
 from ..estimators.forecaster import Forecaster
 from ..functional import forecasting as F
 from ..functional.forecasting.smoothing import forecast_smoothing
 from ..imports import imported
-from ..registry import model
+from ..objectives.forecasting import head_of
+from ..registry import loss, model
 from . import check
 
 
@@ -97,3 +101,49 @@ def trees_against_scikit_learn() -> float:
     kind = imported("sklearn.ensemble").RandomForestRegressor
     theirs = kind(20, min_samples_leaf=2, max_features=0.5, random_state=0).fit(X.astype(np.float32), Y)
     return float(np.abs(found.predict() / theirs.predict(y[None, -8:].astype(np.float32))[0] - 1).max())
+
+
+@check("probabilistic-forecast", oracle="scikit-learn", tolerance=1e-9)
+def what_a_head_says_of_the_steps_ahead() -> float:
+    """Losses and quantiles of Gaussian and Student's heads by scipy, of quantile heads by the pinball loss."""
+    from scipy import stats
+    from sklearn.metrics import mean_pinball_loss
+
+    rng = np.random.default_rng(0)
+    raw, y, levels = rng.normal(size=(6, 4, 3)), rng.normal(size=(6, 4)), [0.1, 0.5, 0.9]
+    spread, freedom = np.log1p(np.exp(raw[..., 1])) + 1e-3, 2 + 1e-3 + np.log1p(np.exp(raw[..., 2]))
+    laws = {
+        "gaussian": (2, stats.norm(raw[..., 0], spread)),
+        "student_t": (3, stats.t(freedom, raw[..., 0], spread)),
+    }
+    worst, truth = 0.0, torch.from_numpy(y)
+    for name, (n, law) in laws.items():
+        head, outputs = (
+            head_of(name, levels, loss("squared_error").make()),
+            torch.from_numpy(raw[..., :n].reshape(6, -1)),
+        )
+        found = head.quantiles(outputs, levels)
+        assert found is not None
+        wanted = np.stack([law.ppf(level) for level in levels], 2)
+        worst = max(worst, abs(float(head.loss(outputs, truth)) + law.logpdf(y).mean()), np.abs(found - wanted).max())
+    head = head_of("quantiles", levels, loss("squared_error").make())
+    pinball = np.mean([mean_pinball_loss(y.ravel(), raw[..., i].ravel(), alpha=a) for i, a in enumerate(levels)])
+    return float(max(worst, abs(float(head.loss(torch.from_numpy(raw.reshape(6, -1)), truth)) - pinball)))
+
+
+@check("chronological-split", "lag-calendar-features", oracle="pandas", tolerance=1e-12)
+def the_past_beside_the_present() -> float:
+    """Folds in time as scikit-learn cuts them, lags by pandas' shift, weekdays and years by its calendar."""
+    import pandas as pd
+    from sklearn.model_selection import TimeSeriesSplit
+
+    y = a_series(60)
+    cuts = zip(time_folds(np.arange(60), 4), TimeSeriesSplit(4).split(y), strict=True)
+    worst = float(sum(list(a[0]) != list(b[0]) or list(a[1]) != list(b[1]) for a, b in cuts))
+    series = pd.Series(y)
+    wanted = pd.concat([series.shift(k) for k in (1, 7)], axis=1)[7:].to_numpy()
+    worst = max(worst, float(np.abs(F.lagged(y, [1, 7])[0] - wanted).max()))
+    days = pd.date_range("2023-12-20", periods=60)
+    shares = days.weekday.to_numpy() / 7, (days.dayofyear.to_numpy() - 1) / np.where(days.is_leap_year, 366, 365)
+    circles = np.stack([f(2 * np.pi * s) for s in shares for f in (np.sin, np.cos)], 1)
+    return max(worst, float(np.abs(calendar_features(days, ("weekday", "year")) - circles).max()))

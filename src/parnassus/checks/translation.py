@@ -11,6 +11,7 @@ from ..functional.recurrence import elman_step
 from ..functional.rtrl import rtrl
 from ..imports import imported
 from ..models.transformer import Transformer
+from ..models.translation import RNNSearch, Seq2Seq
 from ..objectives.translation import Translation
 from ..train.randomness import kept_random
 from . import check
@@ -146,3 +147,40 @@ def generated(peer: Any, x: Tensor, inside: Tensor, *, beam: int, n_new: int) ->
         max_new_tokens=n_new, output_scores=True, return_dict_in_generate=True, bad_words_ids=[[0]],
         renormalize_logits=True,
     )  # fmt: skip
+
+
+@check("seq2seq-rnn", "deep-lstm-seq2seq", oracle="torch", tolerance=1e-10)
+def a_state_handed_over_by_torchs_layers() -> float:
+    """Two LSTM layers read a reversed row, their states begin two that write; rows of 4 and 6 ids in one batch."""
+    source, lengths, given = torch.arange(12).view(2, 6) % 9, torch.tensor([4, 6]), torch.arange(10).view(2, 5) % 7
+    with kept_random(torch.device("cpu"), 0), torch.no_grad():
+        net = Seq2Seq(9, 7, width=3, hidden=4, n_layers=2, reverse=True).double().eval()
+        found = net(source, given, lengths)
+        worst = 0.0
+        for row, n in enumerate(lengths.tolist()):
+            ids = [*source[row, : n - 1].flip(0).tolist(), int(source[row, n - 1])]
+            _, state = net.encoder(net.sources.weight[ids][None])
+            written, _ = net.decoder(net.targets.weight[given[row]][None], state)
+            wanted = nn.functional.linear(written, net.head.weight, net.head.bias)
+            worst = max(worst, float((found[row] - wanted[0]).abs().max()))
+    return worst
+
+
+@check("rnnsearch", oracle="(closed form)", tolerance=1e-10)
+def a_decoder_that_looks_back_written_out() -> float:
+    """Bahdanau's equations step by step: energies, weights, contexts, a GRU with the reset before, and maxout."""
+    source, given = torch.arange(5)[None] % 6, torch.tensor([[2, 0, 3]])
+    with kept_random(torch.device("cpu"), 0), torch.no_grad():
+        net = RNNSearch(6, 5, width=3, hidden=4, n_maxout=3).double().eval()
+        memory, ends, _ = net.encoder.run(net.sources.weight[source])
+        state, seen = torch.tanh(net.starts[0](ends[:, 4:])), []
+        assert net.inner is not None
+        for e in net.targets.weight[given].unbind(1):
+            energies = torch.stack(
+                [net.score(torch.tanh(net.of_state(state[0]) + net.of_memory(h))) for h in memory[0]]
+            )
+            context = (energies.softmax(0) * memory[0]).sum(0)[None]
+            inner = net.inner(torch.cat([state, e, context], 1)).view(1, 3, 2)
+            seen.append(net.head(inner.max(2).values))
+            (state,) = net.cell.step(net.cell.project(torch.cat([e, context], 1)), (state,))
+        return float((net(source, given) - torch.stack(seen, 1)).abs().max())

@@ -11,6 +11,7 @@ from torch import nn
 from .. import registry
 from ..functional import initializers, regularization
 from ..layers.initialization import depth_study
+from ..train.perturbations import WeightNoise
 from ..train.randomness import kept_random
 from . import check
 
@@ -149,3 +150,13 @@ def orthogonal_layers_keep_lengths() -> float:
     """Ten orthogonal layers without an activation keep the spread of what goes through them."""
     study = depth_study(registry.initializer("orthogonal"), activation="identity", n_rows=4000)
     return float((study.activation_variance / study.activation_variance[0] - 1).abs().max())
+
+
+@check("weight-gradient-noise", oracle="(closed form)", tolerance=0.02)
+def noise_on_weights() -> float:
+    """The mean and the spread of what is added to 90,000 weights."""
+    noise = WeightNoise(0.3)
+    weight = torch.zeros(300, 300)
+    with kept_random(CPU, 0), torch.no_grad():
+        noise.perturb(weight)
+    return abs(float(weight.std()) - 0.3) + abs(float(weight.mean()))

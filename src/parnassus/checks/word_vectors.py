@@ -25,6 +25,7 @@ from ..functional.word_vectors import (
     term_document,
     truncated_svd,
 )
+from ..insight.word_maps import map_words
 from . import check
 
 V, U = torch.tensor([0.5, -0.5]).double(), torch.tensor([[0.1, 0.2], [0.3, -0.1], [-0.2, 0.4]]).double()
@@ -138,3 +139,16 @@ def topics_against_scikit_learn() -> float:
     counts = sparse(dense)
     gamma = document_topics(counts, torch.from_numpy(theirs.components_), prior=0.3, tol=1e-9, n_steps=500).gamma
     return float(np.abs((gamma / gamma.sum(1, keepdim=True)).numpy() - theirs.transform(dense)).max())
+
+
+@check("embedding-map", oracle="scikit-learn", tolerance=1e-6)
+def words_in_the_plane_of_most_variance() -> float:
+    """Points of 12 words by their vectors' two principal components, up to the axes' signs, and their shares."""
+    from sklearn.decomposition import PCA
+
+    vectors = drawn(12, 5).numpy()
+    theirs = PCA(2).fit(vectors)
+    found = map_words([str(i) for i in range(12)], vectors)
+    assert found.ratio is not None
+    gaps = np.abs(np.abs(found.points) - np.abs(theirs.transform(vectors))).max()
+    return float(max(gaps, np.abs(found.ratio - theirs.explained_variance_ratio_).max()))

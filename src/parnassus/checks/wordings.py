@@ -7,10 +7,13 @@ import numpy as np
 import torch
 
 from ..data import cleaning, padding, tokenizers
+from ..data.cleaning import clean
 from ..data.text import Text
 from ..data.tokenizers import Tokenizer
 from ..data.vectors import vectors
+from ..estimators.embedder import Embedder
 from ..functional.ngram_counts import count_ngrams, spelled
+from ..functional.ranking_sentences import centrality
 from ..functional.subwords import bpe, learn_bpe
 from ..imports import imported
 from ..insight.words import zipf_slope
@@ -119,3 +122,35 @@ def rows_of_uneven_length_against_torch() -> float:
     behind = padding.padded(rows)
     lengths = gap(behind.mask.sum(1), [4, 1, 2])
     return max(gap(behind.values, wanted), gap(padding.padded(rows, fill="before").values, before), lengths)
+
+
+@check("lemmatisation", oracle="(book)", tolerance=0)
+def words_as_a_dictionary_has_them() -> float:
+    """The books' drove -> drive, with forms that no rule of endings finds: how many differ."""
+    due = {"drove": "drive", "mice": "mouse", "better": "good", "went": "go", "cities": "city"}
+    (found,) = clean([" ".join(due)], ["lemmatise"]).texts
+    return float(sum(a != b for a, b in zip(found.split(), due.values(), strict=True)))
+
+
+@check("summarisation", oracle="networkx", tolerance=1e-6)
+def how_central_sentences_are() -> float:
+    """The stationary walk over a graph of likeness against PageRank, one node without neighbours."""
+    nx = imported("networkx")
+    likeness = np.random.default_rng(0).random((8, 8))
+    likeness = np.triu(likeness, 1) + np.triu(likeness, 1).T
+    likeness[3] = likeness[:, 3] = 0
+    wanted = nx.pagerank(nx.from_numpy_array(likeness), alpha=0.85, tol=1e-12, max_iter=1000)
+    return gap(centrality(torch.from_numpy(likeness)), [wanted[i] for i in range(8)])
+
+
+@check("embedding-retrieval", "dialogue-management", oracle="scikit-learn", tolerance=1e-5)
+def documents_nearest_to_a_query() -> float:
+    """Rows and cosines of the three documents nearest to a query, by scikit-learn on the same vectors."""
+    from sklearn.metrics.pairwise import cosine_similarity
+
+    texts = ["the cat sat on the mat", "a dog sat on a log", "rain falls on the town", "the cat and the dog"] * 5
+    embedder = Embedder("skip_gram", epochs=2, seed=0).fit(texts)
+    query = "the cat sat"
+    cosines = cosine_similarity(embedder.transform([query]), embedder.transform(texts))[0]
+    found = embedder.retrieve(query, n=3)
+    return gap([cosine for _, cosine, _ in found], np.sort(cosines)[::-1][:3])
