@@ -20,6 +20,12 @@ def pytest_configure(config):
         config.option.randomly_reset_seed = False
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """What takes minutes begins first, so that no worker is left with it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(autouse=True)
 def global_random_state_is_kept():
     """Every call leaves the process's random states as they were; a test that draws uses its own generator."""

@@ -147,6 +147,7 @@ def test_a_page_that_is_wrong_is_caught(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1200)
 def test_the_documentation_builds_without_a_warning(tmp_path):
     pytest.importorskip("sphinx")
