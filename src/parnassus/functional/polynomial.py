@@ -32,7 +32,7 @@ def polynomial_features(x: Tensor, degree: int) -> Tensor:
 
 
 def legendre_features(x: Tensor, degree: int) -> Tensor:
-    """Products of Legendre polynomials in place of powers: x_i^2 x_j becomes P_2(x_i) P_1(x_j); in the order of `terms`.
+    """Products of Legendre polynomials in place of powers: P_2(x_i) P_1(x_j) for x_i^2 x_j; in the order of `terms`.
 
     They span what the powers span and, for x in [-1, 1], hardly go together: sums of products of powers lose digits
     from degree 15 or so on, these do not.
