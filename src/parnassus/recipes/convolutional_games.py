@@ -19,7 +19,7 @@ Rows = list[tuple[Any, ...]]
 
 def plans(size: Size, data: BookSet | None) -> dict[str, dict[str, Any]]:
     """Trainings by name: the book's, cut short twice and whole, and with a rate or a momentum that it warns of."""
-    full = 1 if size == "tiny" else 120 if data is None else 20
+    full = 1 if size == "tiny" else 60 if data is None else 12
     stages = [1] if size == "tiny" else [max(full // 60, 1), full // 5, full]
     found: dict[str, dict[str, Any]] = {f"the book's, {n} epochs": {"epochs": n} for n in stages}
     if size == "tiny":
@@ -94,7 +94,7 @@ def between_two_digits(size: Size, data: BookSet | None = None) -> Table:
     n, many = (6, 40) if size == "tiny" else (200, 1000)
     parts = digits_in_parts(data, size)
     judge = Judge(*parts.judging, epochs=2 if size == "tiny" else 60)
-    made = game(parts, size, epochs=1 if size == "tiny" else 120 if data is None else 20)
+    made = game(parts, size, epochs=1 if size == "tiny" else 80 if data is None else 15)
     generator = torch.Generator().manual_seed(1)
     a, b = torch.randn(2, n, 100, generator=generator)
     first, last = pictures_of(made, a), pictures_of(made, b)

@@ -19,6 +19,10 @@ NOTES = [
     "Two deviations of a normal hold 95.4 % of new answers. With the noise each interval holds about as many on the "
     "data. The weights alone hold few, and are to: they say where the curve is, not where an answer will be. An "
     "interval drawn without the noise is what looks too narrow in the book.",
+    "Variation is like the chains on the data and in the gap, where both agree on a wrong curve. Outside it is not: "
+    "the chains' weights part there, and independent normals stay where the fit was. Five layers leave the gap open.",
+    "Units may change places and signs without a change of the curve, so that chains of a net disagree in its weights "
+    "whatever their length: what is said of them below is of the weights, and nothing is said of the curves.",
     "True curve within those: the share of places where two deviations of the weights reach the curve without noise.",
     "Rows and answers are standardised before the net sees them, so that a prior of variance 10 is not the book's to "
     "the letter; its text and the notebook behind it have different noises and priors.",
@@ -72,7 +76,7 @@ def gapped_sine(size: Size) -> Table:
 
 def warmed(tiny: bool) -> dict[str, int]:
     """How long chains are."""
-    return {"n_warmup": 4, "n_draws": 4, "n_chains": 1} if tiny else {"n_warmup": 200, "n_draws": 400, "n_chains": 4}
+    return {"n_warmup": 4, "n_draws": 4, "n_chains": 1} if tiny else {"n_warmup": 150, "n_draws": 200, "n_chains": 4}
 
 
 def plans(spread: float, tiny: bool) -> dict[str, tuple[tuple[int, ...], Any]]:

@@ -149,15 +149,17 @@ def tags_drawn(size: Size) -> Table:
         "the people themselves": new.tags.astype(int),
     }
     rows = [(name, *judged(said, new)) for name, said in answers.items()]
-    again = np.stack([drawn_tags(made, asked, seed)[:, :3].any(1) for seed in range(20)]).mean(0)
+    first = np.stack([drawn_tags(made, asked, seed)[:, :3].any(1) for seed in range(20)]).mean(0)
     notes = [
         f"{n} pictures of {SIDE} x {SIDE} pixels made here with one to three shapes. One person writes "
         f"{', '.join(WORDS[:, 0])}, another {', '.join(WORDS[:, 1])}, and each tags half of them. Features are of a "
         "net that learned the shapes of other pictures and stays as it is.",
-        "A whole set is one that either person would write for the picture. By themselves, tags are as likely as not, "
-        "whichever words a person uses: none or all of them come, or any mixture. The game draws sets, and its noise "
-        f"says whose words: the first person's in {100 * again.mean():.0f} % of draws, between "
-        f"{100 * np.quantile(again, 0.05):.0f} and {100 * np.quantile(again, 0.95):.0f} % for nine in ten pictures.",
+        "A whole set is one that either person would write for the picture. Tags by themselves are about as likely as "
+        "not, whichever words a person uses: drawn one by one they mix the words. Cut at .5 they mix them less than "
+        "one might think, for what makes a net lean to one word of a person makes it lean to the others.",
+        f"The game draws whole sets. Its noise is to say whose words they are, and of twenty draws for a picture "
+        f"{100 * first.mean():.0f} % are the first person's; but for {100 * np.isin(first, (0, 1)).mean():.0f} % of "
+        "the pictures all twenty are one person's: there the game says one set where it should say either.",
         "The book's net has features of ImageNet, vectors of 247,465 words and Flickr's tags, and shows some of them, "
         "without a number. F1 is by the tags that were written, which nobody can know beyond half.",
     ]
