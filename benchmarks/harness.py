@@ -18,9 +18,11 @@ from collections.abc import Callable
 Work = Callable[[], object]
 
 
-def arguments() -> argparse.Namespace:
-    """Flags that every benchmark takes."""
+def arguments(**flags: str) -> argparse.Namespace:
+    """Flags that every benchmark takes, and those of one alone, which are said or not: their names and words."""
     parser = argparse.ArgumentParser()
+    for name, words in flags.items():
+        parser.add_argument(f"--{name}", action="store_true", help=words)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--only", nargs="*", help="names to run")
