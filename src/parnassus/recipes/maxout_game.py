@@ -91,7 +91,7 @@ def maxout_game(shape: tuple[int, ...], *, share: float = 1.0) -> EvenNoise:
 def trainings(shape: tuple[int, ...], size: Size, data: BookSet | None) -> dict[str, tuple[Any, dict[str, Any]]]:
     """Model and settings by name."""
     tiny, share = size == "tiny", 0.25 if size == "full" else 0.02
-    epochs = 1 if tiny else 400 if data is None else 60
+    epochs = 1 if tiny else 250 if data is None else 40
     sgd, adam = registry.optimizer("sgd", momentum=0.5), registry.optimizer("adam", betas=(0.5, 0.999))
     slower = registry.schedule("decay", gamma=1 / 1.00004, every=1.0, floor=1e-5)
     found: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -100,7 +100,7 @@ def trainings(shape: tuple[int, ...], size: Size, data: BookSet | None) -> dict[
         "the same, Adam": (maxout_game(shape, share=share), {"optimizer": adam, "lr": 2e-4, "batch_size": 100,
                                                              "epochs": epochs}),
         "convolutions, Adam": (registry.model("dcgan", width=4 if tiny else 32),
-                               {"batch_size": 32, "epochs": 1 if tiny else 100 if data is None else 20}),
+                               {"batch_size": 32, "epochs": 1 if tiny else 60 if data is None else 12}),
     }  # fmt: skip
     return dict(list(found.items())[::2]) if tiny else found
 

@@ -102,7 +102,7 @@ def shapes_from_captions(size: Size) -> Table:
 def digits_from_words(size: Size, data: BookSet | None = None) -> Table:
     """Digits drawn from texts such as "the digit seven" by a small latent diffusion, by how strongly it is guided."""
     tiny = size == "tiny"
-    epochs = 1 if tiny else 100 if data is None else 20
+    epochs = 1 if tiny else 80 if data is None else 16
     parts = digits_in_parts(data, size)
     judge = Judge(*parts.judging, epochs=2 if tiny else 60)
     real, labels = parts.held
@@ -112,7 +112,7 @@ def digits_from_words(size: Size, data: BookSet | None = None) -> Table:
     made = Generator(net, condition="text", epochs=epochs, batch_size=32, lr=2e-3, schedule="cosine", average=0.99,
                      seed=0, progress=False)  # fmt: skip
     made.fit(parts.X, [f"the digit {w}" for w in WORDS[parts.y]])
-    asked, n = np.arange(20 if tiny else 400) % 10, 20
+    asked, n = np.arange(20 if tiny else 300) % 10, 20
     rows: Rows = [("held-out real digits", judge.agrees(real, labels), judge.score(real), "", "")]
     tiles, titles = [], []
     for strength in (1.0, 3.0, 7.5):

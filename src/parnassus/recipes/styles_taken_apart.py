@@ -66,7 +66,7 @@ def games(shape: tuple[int, int], width: int) -> dict[str, nn.Module]:
 def styles_taken_apart(size: Size, data: BookSet | None = None) -> Table:
     """Digits by StyleGAN's parts, added one by one, by the distance of a judge's features from real digits."""
     tiny = size == "tiny"
-    epochs, width = (1, 4) if tiny else (30 if data is None else 5, 16)
+    epochs, width = (1, 4) if tiny else (25 if data is None else 4, 16)
     parts = digits_in_parts(data, size, side=8)
     judge = Judge(*parts.judging, epochs=2 if tiny else 60)
     real = parts.held[0]

@@ -66,8 +66,8 @@ def translators(size: Size) -> dict[str, ImageTranslator]:
     shared: dict[str, Any] = {"batch_size": 4, "seed": 0, "progress": False}
     pairs = registry.model("pix2pix", width=4 if tiny else 16)
     alone = registry.model("cyclegan", width=4 if tiny else 16, n_blocks=1 if tiny else 2, identity=0.0)
-    return {"pix2pix, pairs": ImageTranslator(pairs, epochs=1 if tiny else 40, **shared),
-            "CycleGAN, no pairs": ImageTranslator(alone, epochs=1 if tiny else 15, **shared)}  # fmt: skip
+    return {"pix2pix, pairs": ImageTranslator(pairs, epochs=1 if tiny else 20, **shared),
+            "CycleGAN, no pairs": ImageTranslator(alone, epochs=1 if tiny else 12, **shared)}  # fmt: skip
 
 
 @recipe(
