@@ -134,6 +134,8 @@ def features_of_a_critic(size: Size, data: BookSet | None = None) -> Table:
     scores = [float(taught_net(found, c, size).score(found.X_test, found.y_test))
               for c in (np.arange(len(found.y)), *drawn)]  # fmt: skip
     rows.append(("net taught on labels", "", *_told("net taught on labels", scores)))
+    errors = {row[0]: row[4] for row in rows}
+    least = min(errors, key=lambda name: errors[name])
     notes = [
         f"{found.name}: {len(found.y)} for training, {len(found.y_test)} for testing; of {few} labels the mean "
         f"of {runs} draws and the largest difference from it. The critic learned from the training pictures without "
@@ -141,6 +143,9 @@ def features_of_a_critic(size: Size, data: BookSet | None = None) -> Table:
         "standardised features.",
         "Features are the largest of 4 x 4 places of each map. The book's 28,672 are 16 times 256, 512 and 1,024 maps: "
         "the first layer, which its text counts in, is not among them. The net has the critic's layers.",
+        "In the book the critic's features beat patches and the net. Here the least error by few labels is that of: "
+        f"{least}; and learning moves the critic's from {errors['critic that learned nothing']:.3f} to "
+        f"{errors['critic of a DCGAN']:.3f}. What features gain over pixels is mostly the convolutions' own.",
         "The book's other figures, 82.0 % by k-means in several layers and 84.3 % by Exemplar CNN, have nothing beside "
         "them here; it compares a test error of features with a validation error of the net.",
     ]
