@@ -129,8 +129,8 @@ def sources_turned_round(size: Size, data: BookSet | None = None) -> Table:
         f"the mean of {len(teams[False])} forward and {len(teams[True])} reversed ones, and their spread. The book "
         "quotes four layers of 1,000 cells on WMT-14 from English to French, where phrase tables had 33.30 and "
         "Bahdanau's net 28.45.",
-        "In the made language the verb stands last and the place first, so that what is said first in English is "
-        "neither first nor last in the source: how much turning round helps depends on the two languages.",
+        "How much turning round helps depends on how alike the orders of two languages are: in the made one the verb "
+        "stands last, a place before everything, and adjectives behind their noun.",
         "The book gives a momentum of .7 and holds the norm of the weights; in the paper .7 is the rate, and it is "
         "the gradient's norm that is held.",
     ]

@@ -40,7 +40,7 @@ def patches_or_convolutions(size: Size, data: BookSet | None = None) -> Table:
         plans["patches of 4 pixels"] = registry.model("vit_ti", n_layers=2, patch_size=4)
     rows: Rows = []
     for n in (n_all,) if tiny else (50, 150, 450, n_all):
-        epochs = 1 if tiny else min(15 * n_all // n, 60)
+        epochs = 1 if tiny else min(8 * n_all // n, 40)
         for name, model in plans.items():
             found = []
             for seed in range(1 if tiny or n > 150 else 3):
