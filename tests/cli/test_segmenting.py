@@ -192,6 +192,24 @@ def test_other_paths_are_refused(scenes, path, words):
         open_masked(folder / path)
 
 
+def test_settings_are_searched_for_and_the_best_are_trained(scenes, capsys):
+    words = [
+        "--model.widths",
+        "4",
+        "8",
+        "--epochs",
+        "1",
+        "--trials",
+        "2",
+        "--space",
+        "lr=1e-3..1e-1:log",
+        "--out",
+        "run",
+    ]
+    assert main(["tune", "segmenter", "scenes", *words]) == 0
+    assert "Mean IoU" in capsys.readouterr().out
+    assert main(["evaluate", "run", "run/test.txt"]) == 0
+
+
 def test_columns_are_no_masks(scenes, capsys):
     assert "leave --target and --drop out" in refused(capsys, *TRAIN, "--target", "a")
-    assert "from Python so far" in refused(capsys, "tune", "segmenter", "scenes")

@@ -42,15 +42,6 @@ def divided_pictures(
     return examples.take(train), examples.take(test)
 
 
-def with_masks_read(rows: "Examples") -> "Examples":
-    """The same pictures with their masks as arrays, as a report wants them."""
-    from ..data.detection import sizes_of
-    from ..data.masks import masks_of
-    from ..estimators.intake import Examples
-
-    return Examples(rows.X, masks_of(rows.y, sizes_of(rows.X)), rows.weight, rows.source)
-
-
 def drawn(held: Sequence["np.ndarray"], share: float, *, seed: int) -> tuple["np.ndarray", "np.ndarray"]:
     """(train, test) rows of pictures whose masks hold these classes, at random.
 

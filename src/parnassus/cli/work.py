@@ -178,10 +178,6 @@ def report(
     """The page of the run."""
     from ..estimators.reporting import write_report
 
-    if estimator.task == "segmenter":
-        from .segmenting import with_masks_read
-
-        rows = with_masks_read(rows)
     write_report(
         estimator,
         run["report.html"],

@@ -43,8 +43,8 @@ class MaskTargets(Target):
 
     def fit(self, raw: Any, inputs: Codec | None = None) -> Self:
         counts: dict[int, int] = {}
-        for one in raw:
-            for value, n in zip(*np.unique(one, return_counts=True), strict=True):
+        for i, one in enumerate(raw):
+            for value, n in zip(*np.unique(read(one, f"mask {i}"), return_counts=True), strict=True):
                 counts[int(value)] = counts.get(int(value), 0) + int(n)
         left_out = counts.pop(int(self.ignored), 0) if self.ignored is not None else 0
         if len(counts) < 2:
@@ -63,8 +63,12 @@ class MaskTargets(Target):
     def facts(self) -> dict[str, Any]:
         return {"n_outputs": len(self.classes)}
 
-    def numbers(self, mask: np.ndarray, where: str = "y") -> Map:
-        """The place of each pixel's class in `classes`; -1 for those that do not count; others are refused."""
+    def numbers(self, given: Any, where: str = "y") -> Map:
+        """The place of each pixel's class in `classes`, of a mask or the path of one; -1 for those that do not count.
+
+        A class that `fit` has not seen is refused.
+        """
+        mask = read(given, where)
         place = np.searchsorted(self.classes, mask).clip(max=len(self.classes) - 1)
         known = self.classes[place] == mask
         free = mask == self.ignored if self.ignored is not None else np.zeros(mask.shape, bool)
@@ -162,7 +166,7 @@ def masks_of(given: Any, sizes: list[tuple[int, int]]) -> list[np.ndarray]:
 def opened(one: Any, i: int, size: tuple[int, int]) -> np.ndarray:
     """Mask i, an array or a path, as whole numbers (h, w); one that does not fit a picture of this size is refused."""
     named = f"mask {i} ({Path(one).name})" if isinstance(one, str | os.PathLike) else f"mask {i}"
-    mask = _read(one, named)
+    mask = read(one, named)
     if mask.ndim != 2 or mask.dtype.kind not in "biu":
         raise DataError(
             f"{named} has shape {mask.shape} and holds {mask.dtype}; expected whole class numbers (height, width)"
@@ -172,7 +176,8 @@ def opened(one: Any, i: int, size: tuple[int, int]) -> np.ndarray:
     return mask
 
 
-def _read(one: Any, named: str) -> np.ndarray:
+def read(one: Any, named: str) -> np.ndarray:
+    """A mask, or what the file at a path holds of one, as an array."""
     if not isinstance(one, str | os.PathLike):
         return np.asarray(one)
     from PIL import Image
