@@ -1,10 +1,14 @@
 """Keypoints: found, saved, padded there and back, moved with their pictures, judged, drawn, and refused."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image as Pillow
 
 import parnassus as pn
+from parnassus.cli import main
 from parnassus.data.keypoints import Points, PointTargets
 from parnassus.data.scenes import kite_scenes
 from parnassus.errors import DataError, SettingError
@@ -191,3 +195,23 @@ def test_points_are_drawn_and_reported(fitted, tmp_path):
     assert found.n_rows == 6
     with pytest.raises(SettingError, match="give the keypoints as y"):
         fitted.report(tmp_path / "r.html", X)
+
+
+def test_the_command_line_asks_a_saved_finder_and_passes_over_what_cannot_be_read(fitted, tmp_path, capsys):
+    X, _ = kite_scenes(3, size=24)
+    for i, picture in enumerate(X):
+        Pillow.fromarray(picture).save(tmp_path / f"{i}.png")
+    fitted.save(tmp_path / "k.parnassus")
+    whole = (tmp_path / "1.png").read_bytes()
+    (tmp_path / "1.png").write_bytes(whole[: len(whole) // 2])
+    pictures = [str(tmp_path / f"{i}.png") for i in range(3)]
+    with pytest.warns(pn.DataWarning, match="1 of 3 rows were skipped"):
+        said = fitted.predict(pictures, on_error="skip")
+    assert np.isnan(said).all((1, 2)).tolist() == [False, True, False]
+    assert main(["predict", str(tmp_path / "k.parnassus"), *pictures, "--on-error", "skip", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    np.testing.assert_allclose([rows[0][f"prediction {i}"] for i in range(4)], said[0])
+    assert rows[1]["prediction 0"] is None
+    assert rows[1]["error"]
+    assert main(["predict", str(tmp_path / "k.parnassus"), pictures[0]]) == 0
+    assert capsys.readouterr().out.startswith("picture,prediction 0,prediction 1,prediction 2,prediction 3\n")

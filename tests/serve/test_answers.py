@@ -176,6 +176,9 @@ def test_boxes_masks_and_samples():
     said = segmenter.predict(big[:1])[0]
     assert {c["label"]: c["share"] for c in found["classes"]} == {k: pytest.approx((said == k).mean()) for k in (3, 7)}
     assert (pixels_of(found["mask"]) == segmenter.predict(big[:1])[0]).all()
+    finder = pn.KeypointFinder(epochs=1, progress=False).fit(big, np.full((6, 2, 2), 9.0))
+    found = answers(finder, content=png(big[0]), kind="image/png")[0]["points"]
+    np.testing.assert_allclose([[p["x"], p["y"]] for p in found], finder.predict(big[:1])[0])
     generator = pn.Generator("gan", epochs=1, progress=False).fit(big[..., 0], ["a", "b"] * 3)
     found = answers(generator, [{"n": 2, "condition": "b", "seed": 5}])[0]["samples"]
     assert (pixels_of(found[1]["picture"]) == generator.sample(2, condition="b", seed=5)[1]).all()

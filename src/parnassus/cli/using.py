@@ -165,7 +165,7 @@ def answers(
     single = np.ndim(said) < 2 or isinstance(said, list)
     for number, (name, answer) in enumerate(zip(names, said, strict=True)):
         if number in reasons:
-            answer = None
+            answer = None if single else [None] * len(answer)
         given = {"prediction": answer} if single else {f"prediction {i}": v for i, v in enumerate(answer)}
         records.append(finite({heading: name, **given}))
     if proba:

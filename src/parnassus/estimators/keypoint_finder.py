@@ -27,6 +27,7 @@ from .detecting import TOGETHER, common_size
 from .intake import Examples, count_rows, examples_of
 from .protocol import fitted
 from .training import threads_for
+from .using import spread, usable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -127,10 +128,13 @@ class KeypointFinder(Estimator):
         """How many keypoints a picture has."""
         return fitted(self).target_.n_points
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Where each keypoint is, (pictures, k, 2), x before y in pixels of each picture."""
-        X = fitted(self)._examples(X).X
-        return self.target_.decode(self._found(X)[0], sizes_of(X))
+    def predict(self, X: Any, *, on_error: str = "raise") -> np.ndarray:
+        """Where each keypoint is, (pictures, k, 2), x before y in pixels of each picture.
+
+        on_error : "raise", or "skip" pictures that cannot be read, whose places are NaN.
+        """
+        X, good = usable(self, fitted(self)._examples(X).X, on_error)
+        return spread(self.target_.decode(self._found(X)[0], sizes_of(X)), good)
 
     def heat(self, X: Any) -> np.ndarray:
         """The share (pictures, k) of each point's heat at the pixel where it was found; near 0 if the net is lost."""

@@ -208,6 +208,20 @@ def of_segmenter(estimator: Any) -> tuple[Answer, Json]:
     return answer, {"type": "object", "properties": {"mask": mask, "classes": {"type": "array", "items": part}}}
 
 
+def of_keypoint_finder(estimator: Any) -> tuple[Answer, Json]:
+    """Where each keypoint of a picture is, in its own pixels, and how much of its heat lies there."""
+
+    def answer(X: Any) -> list[Json]:
+        places, heat = plain(estimator.predict(X)), plain(estimator.heat(X))
+        return [
+            {"points": [{"x": x, "y": y, "heat": h} for (x, y), h in zip(points, own, strict=True)]}
+            for points, own in zip(places, heat, strict=True)
+        ]
+
+    one = {"type": "object", "properties": {name: {"type": "number"} for name in ("x", "y", "heat")}}
+    return answer, {"type": "object", "properties": {"points": {"type": "array", "items": one}}}
+
+
 def of_generator(estimator: Any) -> tuple[Answer, Json]:
     """Rows drawn anew: pictures as PNG, others as they are."""
 

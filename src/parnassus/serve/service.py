@@ -157,6 +157,7 @@ BY_TASK: dict[str, Callable[[Any], tuple[answers.Answer, Json]]] = {
     "embedder": answers.of_embedder,
     "detector": answers.of_detector,
     "segmenter": answers.of_segmenter,
+    "keypoint_finder": answers.of_keypoint_finder,
     "translator": lambda e: answers.of_writer(e.translate),
     "speech_recognizer": lambda e: answers.of_writer(e.transcribe),
     "image_captioner": lambda e: answers.of_writer(e.predict),
