@@ -13,10 +13,9 @@ from . import Size, Table, recipe
 
 HEROES = {"prince": "he", "king": "he", "hunter": "he", "princess": "she", "queen": "she", "fairy": "she"}
 KINDS = ["sweet", "young", "proud", "poor", "brave"]
-PLACES = ("an old tower", "a dark wood", "a castle by the sea", "the house of a spinner")
-HEARD = ("a voice at the window", "the song of a bird", "a knock at the door")
-TIMES = ("every night", "one morning", "at the end of that time", "a hundred years later")
-DEEDS = ("fell asleep by the fire", "found a golden key", "went out to see the world", "opened the last of the doors")
+PLACES = ("a tower", "a dark wood", "a castle", "the house of a spinner")
+HEARD = ("a voice", "the song of a bird", "a knock at the door")
+TIMES = ("every night", "one morning", "at last", "a hundred years later")
 
 
 def tales(n: int, *, seed: int) -> list[str]:
@@ -24,9 +23,9 @@ def tales(n: int, *, seed: int) -> list[str]:
     rng, found = np.random.default_rng(seed), []
     for _ in range(n):
         hero = str(rng.choice(list(HEROES)))
-        kind, place, heard, when, deed = (str(rng.choice(v)) for v in (KINDS, PLACES, HEARD, TIMES, DEEDS))
+        kind, place, heard, when = (str(rng.choice(v)) for v in (KINDS, PLACES, HEARD, TIMES))
         first = f"there was once a {kind} {hero} in {place} ."
-        found.append(f"{first} {when} {HEROES[hero]} heard {heard} and {deed} .")
+        found.append(f"{first} {when} {HEROES[hero]} heard {heard} .")
     return found
 
 
@@ -39,8 +38,12 @@ def agrees(tale: str) -> bool:
 
 TELLERS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {  # model, in full, tiny
     "counts of three words": ("ngram", {"order": 3}, {"order": 3}),
-    "LSTM, to the right": ("lstm", {"hidden": 100}, {"hidden": 8}),
-    "the book's, both ways": ("story", {}, {"width": 8, "hidden": 8, "upper": 8, "dense": 8}),
+    "LSTM, to the right": ("lstm", {"hidden": 64}, {"hidden": 8}),
+    "the book's, both ways": (
+        "story",
+        {"width": 48, "hidden": 64, "upper": 48, "dense": 48},
+        {"width": 8, "hidden": 8, "upper": 8, "dense": 8},
+    ),
 }
 
 
@@ -53,34 +56,35 @@ TELLERS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {  # model, in 
 def a_tale_told_on(size: Size) -> Table:
     """Tales told on by counts, by an LSTM and by the book's net: perplexity of a word, and he or she in its place."""
     tiny = size == "tiny"
-    train, test = tales(40 if tiny else 600, seed=0), tales(20 if tiny else 200, seed=1)
-    epochs = 1 if tiny else 12
+    train, test = tales(40 if tiny else 400, seed=0), tales(20 if tiny else 200, seed=1)
+    epochs = 1 if tiny else 40
     starts = [f"there was once a {kind} {hero}" for kind, hero in product(KINDS, HEROES)][: 4 if tiny else None]
     rows: list[tuple[Any, ...]] = []
     written = {}
     for name, (model, options, small) in TELLERS.items():
         started = time.perf_counter()
         settings: dict[str, Any] = {} if model == "ngram" else {
-            "epochs": epochs, "lr": 3e-3, "batch_size": 32, "clip_norm": 1.0,
+            "epochs": epochs, "lr": 5e-3, "batch_size": 32, "clip_norm": 1.0,
             "schedule": registry.schedule("cosine", warmup=0.05),
         }  # fmt: skip
         net = registry.model(model, **(small if tiny else options))
-        lm = LanguageModel(net, unit="words", context=16, progress=False, **settings).fit(train)
+        lm = LanguageModel(net, unit="words", context=12, progress=False, **settings).fit(train)
         seconds = time.perf_counter() - started
-        told = lm.generate(starts, n_tokens=24, temperature=1.0, seed=0)
-        written[name] = lm.generate("there was once a sweet prince", n_tokens=24, temperature=0.0)
+        told = lm.generate(starts, n_tokens=16, temperature=1.0, seed=0)
+        written[name] = lm.generate("there was once a sweet prince", n_tokens=16, temperature=0.0)
         rows.append((name, lm.perplexity(train[: len(test)]), lm.perplexity(test),
                      float(np.mean([agrees(tale) for tale in told])), seconds))  # fmt: skip
-    drawn = np.log([len(part) for part in (HEROES, KINDS, PLACES, HEARD, TIMES, DEEDS)]).sum()
+    drawn = np.log([len(part) for part in (HEROES, KINDS, PLACES, HEARD, TIMES)]).sum()
     least = np.exp(drawn / np.mean([len(tale.split()) + 1 for tale in test]))
     notes = [
-        f"{len(train)} tales made by rule. Six things are drawn in each, so that nobody can have a perplexity below "
+        f"{len(train)} tales made by rule. Five things are drawn in each, so that nobody can have a perplexity below "
         f"{least:.2f}. The fourth column is the share of drawn tales in which the hero of the "
-        "first sentence is he or she in the second, as is due; between them stand six or more words, and counts of "
-        "three words cannot see so far.",
+        "first sentence is he or she in the second, as is due; between them stand six to eleven words, and counts of "
+        "three words cannot see so far. Scores are of windows of twelve words, of which some lack the hero.",
         *(f"By {name}: {text!r}" for name, text in written.items()),
-        "The book's net reads Sleeping Beauty line by line, fills beginnings with zeros that it reads as words, and "
+        "The book's net, of 150 and 100 cells where this has 64 and 48, reads Sleeping Beauty line by line, fills "
+        "beginnings with zeros that it reads as words, and "
         "reports no score; 'both ways' is within what was said so far, as otherwise it would read what it is to say.",
     ]
     columns = ("teller", "perplexity, training", "perplexity, unseen", "he or she as due", "seconds")
-    return Table("A tale told on", columns, rows, notes, {"epochs": epochs, "context": 16, "seed": 0})
+    return Table("A tale told on", columns, rows, notes, {"epochs": epochs, "context": 12, "seed": 0})
