@@ -21,7 +21,7 @@ def plans(size: Size, data: BookSet | None) -> dict[str, dict[str, Any]]:
     """Trainings by name: the book's, cut short twice and whole, and with a rate or a momentum that it warns of."""
     full = 1 if size == "tiny" else 60 if data is None else 12
     stages = [1] if size == "tiny" else [max(full // 60, 1), full // 5, full]
-    found: dict[str, dict[str, Any]] = {f"the book's, {n} epochs": {"epochs": n} for n in stages}
+    found: dict[str, dict[str, Any]] = {f"the book's, epochs: {n}": {"epochs": n} for n in stages}
     if size == "tiny":
         return found
     found["rate .001 for .0002"] = {"epochs": full, "lr": 1e-3}
