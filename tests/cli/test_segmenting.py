@@ -9,8 +9,8 @@ from PIL import Image
 
 import parnassus as pn
 from parnassus.cli import main
-from parnassus.cli.segmenting import drawn
-from parnassus.data.mask_files import open_masked
+from parnassus.data.mask_files import held_out, open_masked
+from parnassus.errors import DataError
 
 
 def scene(i, size=16):
@@ -121,10 +121,12 @@ def test_a_path_to_test_on_and_one_to_watch(scenes, capsys):
 def test_no_class_is_in_the_test_part_alone():
     held = [np.array([0, 1])] * 8 + [np.array([0, 5]), np.array([0, 7])]
     for seed in range(20):
-        train, test = drawn(held, 0.4, seed=seed)
+        train, test = held_out(held, 0.4, seed=seed)
         assert sorted([*train, *test]) == list(range(10))
         assert {8, 9} <= set(train.tolist())
         assert len(test)
+    with pytest.raises(DataError, match="none can be held out"):
+        held_out([np.array([0]), np.array([1])], 0.5, seed=0)
 
 
 def broken(scenes, how):

@@ -183,3 +183,15 @@ def test_a_report_has_maps_numbers_by_class_with_intervals_and_the_worst_picture
 def test_a_report_of_what_is_not_fitted_is_refused_as_such(kind, tmp_path):
     with pytest.raises(NotFittedError, match="call fit first"):
         kind().report(tmp_path / "page.html")
+
+
+def test_no_class_is_held_out_alone():
+    X, y = disks(20)
+    rare = np.where(y == 7, 0, y)
+    rare[4] = y[4]
+    rare[4, :3, :3] = 9  # of one picture
+    for seed in range(6):
+        net = pn.Segmenter(pn.model("u_net", widths=(4, 8)), epochs=1, seed=seed).fit(X, rare, validation=0.5)
+        assert 9 in net.classes_
+        assert not any((one == 9).any() for one in net.held_.y)
+    assert len(pn.Segmenter(pn.model("u_net", widths=(4, 8)), epochs=1, patience=2).fit(X, y).held_) == 2

@@ -23,7 +23,7 @@ def divided_pictures(
     examples: "Examples", other: "Examples | None", part: float | str, *, seed: int
 ) -> tuple["Examples", "Examples | None"]:
     """Examples to learn from and to test on: no class is in the test part alone; every mask is looked at first."""
-    from ..data.mask_files import classes_in
+    from ..data.mask_files import classes_in, held_out
 
     held = classes_in(examples.X, examples.y)
     if other is not None:
@@ -38,37 +38,8 @@ def divided_pictures(
         return examples, other
     if isinstance(part, str) or part == 0:
         return examples, None
-    train, test = drawn(held, part, seed=seed)
+    train, test = held_out(held, part, seed=seed)
     return examples.take(train), examples.take(test)
-
-
-def drawn(held: Sequence["np.ndarray"], share: float, *, seed: int) -> tuple["np.ndarray", "np.ndarray"]:
-    """(train, test) rows of pictures whose masks hold these classes, at random.
-
-    A picture with a class that no training picture has goes over to these.
-
-    >>> import numpy as np
-    >>> train, test = drawn([np.array([0, 1])] * 3 + [np.array([0, 7])], 0.5, seed=0)
-    >>> 3 in train, sorted([*train.tolist(), *test.tolist()])
-    (True, [0, 1, 2, 3])
-    """
-    import numpy as np
-
-    from ..data.split import random_split
-
-    train, test = (part.tolist() for part in random_split(len(held), share, seed=seed))
-    seen = {int(k) for row in train for k in held[row]}
-    for row in list(test):
-        if {int(k) for k in held[row]} - seen:
-            test.remove(row)
-            train.append(row)
-            seen |= {int(k) for k in held[row]}
-    if not test:
-        raise SettingError(
-            f"each of the {len(held)} pictures has a class that no other has, so that none can be kept for the test; "
-            "give more pictures, a path to test on, or --test 0"
-        )
-    return np.array(train, dtype=np.int64), np.array(test, dtype=np.int64)
 
 
 # --- maps -----------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from .answers import shown
 from .detection import sizes_of
 from .masks import LOSSLESS, opened
 from .sources import Source, fingerprint, open_arrays, open_list, pictures_in
+from .split import random_split
 
 PICTURE_FOLDERS, MASK_FOLDERS = ("images", "pictures"), ("masks", "labels")
 FORMS = (
@@ -105,3 +106,27 @@ def classes_in(pictures: Any, masks: Any) -> list[np.ndarray]:
     """The class numbers of each mask, sorted; a mask that does not fit its picture is refused by its name."""
     sizes = sizes_of(pictures)
     return [np.unique(opened(one, i, size)) for i, (one, size) in enumerate(zip(masks, sizes, strict=True))]
+
+
+def held_out(classes: Sequence[np.ndarray], share: float, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(train, held) rows of pictures whose masks hold these classes, at random, as `random_split` draws them.
+
+    A held picture with a class that no training picture has goes over to these.
+
+    >>> train, held = held_out([np.array([0, 1])] * 3 + [np.array([0, 7])], 0.5, seed=0)
+    >>> 3 in train, sorted([*train.tolist(), *held.tolist()])
+    (True, [0, 1, 2, 3])
+    """
+    train, held = (part.tolist() for part in random_split(len(classes), share, seed=seed))
+    seen = {int(k) for row in train for k in classes[row]}
+    for row in list(held):
+        if {int(k) for k in classes[row]} - seen:
+            held.remove(row)
+            train.append(row)
+            seen |= {int(k) for k in classes[row]}
+    if not held:
+        raise DataError(
+            f"each of the {len(classes)} pictures has a class that no other has, so that none can be held out; give "
+            "more pictures, or others to judge by"
+        )
+    return np.array(train, dtype=np.int64), np.array(held, dtype=np.int64)

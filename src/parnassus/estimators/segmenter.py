@@ -9,7 +9,7 @@ import numpy as np
 from ..data.codec import Codec
 from ..data.detection import named, sizes_of
 from ..data.image import Image, is_stack, stacked
-from ..data.mask_files import holds_masks, open_masked
+from ..data.mask_files import held_out, holds_masks, open_masked
 from ..data.masks import MaskTargets, masks_of
 from ..data.moved_boxes import refuse_unfollowed
 from ..data.sources import Columns, pictures_in
@@ -63,7 +63,8 @@ class Segmenter(Estimator):
         y : whole class numbers (n, height, width), a list of such maps or of paths of PNG files, or the path of a
             folder with a mask for each picture, in the order of their names.
         target : not used.
-        validation : a fraction to hold out, or (X, y); watched by `patience`.
+        validation : a fraction to hold out, none with a class that no other picture has; or (X, y); watched by
+            `patience`.
         sample_weight : how much each picture counts (pictures,).
 
         Raises
@@ -80,6 +81,11 @@ class Segmenter(Estimator):
             )
         if isinstance(validation, tuple) or holds_masks(validation):
             held = self._examples(*(validation if isinstance(validation, tuple) else (validation,)))
+            validation = (held.X, held.y, held.weight)
+        share = 0.1 if validation is None and self.patience else validation
+        if isinstance(share, float) and 0 < share < 1:
+            kept, held_rows = held_out([np.unique(one) for one in examples.y], share, seed=self.seed)
+            held, examples = examples.take(held_rows), examples.take(kept)
             validation = (held.X, held.y, held.weight)
         return self._train(self._ready(examples, MaskTargets(self.ignored), validation, None))
 
