@@ -98,7 +98,7 @@ def letters_by_attention(size: Size) -> Table:
 @cache
 def small_gpt(tiny: bool) -> tuple[LanguageModel, list[str], list[str]]:
     """A GPT of bytes that read Python's help pages, what it read, and paragraphs that it did not."""
-    train, test = help_pages(3_000 if tiny else 150_000)
+    train, test = help_pages(3_000 if tiny else 100_000)
     net = registry.model(
         "gpt", **({"width": 12, "n_layers": 1, "n_heads": 2} if tiny else {"width": 96, "n_layers": 3, "n_heads": 4})
     )

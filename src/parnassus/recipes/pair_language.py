@@ -110,7 +110,7 @@ SAID: tuple[tuple[bool, int, int, float | str], ...] = (  # reversed, nets, beam
 def sources_turned_round(size: Size, data: BookSet | None = None) -> Table:
     """LSTM nets with nothing but a state between them, their sources forward and reversed, alone and together: BLEU."""
     tiny = size == "tiny"
-    n, n_test, epochs, hidden = (40, 10, 1, 8) if tiny else (3000, 300, 10, 96)
+    n, n_test, epochs, hidden = (40, 10, 1, 8) if tiny else (2000, 300, 8, 96)
     train, test, name = pairs_for(data, n, n_test)
     teams: dict[bool, list[Translator]] = {}
     for reverse, n_nets in ((False, 1 if tiny else 3), (True, 2 if tiny else 5)):
@@ -159,7 +159,7 @@ READERS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {  # model, in 
 def translation_by_length(size: Size, data: BookSet | None = None) -> Table:
     """Translators with and without attention, and a Transformer: BLEU by the length of the source."""
     tiny = size == "tiny"
-    n, n_test, epochs = (40, 12, 1) if tiny else (3000, 400, 10)
+    n, n_test, epochs = (40, 12, 1) if tiny else (2000, 400, 10)
     train, test, name = pairs_for(data, n, n_test, most=5)
     made, told, seconds = {}, {}, {}
     for label, (model, options, small) in READERS.items():
