@@ -222,3 +222,100 @@ def test_a_mobilenet_with_torchvisions_names_is_read_and_ours_still_is(tmp_path)
         hub.write(tmp_path / "ours", {"model_type": "mobilenet"}, ours.state_dict())
         again = hub.load(tmp_path / "ours" / "model.safetensors", pn.model("mobilenet_v2", width=0.5), **facts)
         assert torch.equal(again(x), ours(x))
+
+
+def efficientnet_twin(x, *, n_outputs):
+    """EfficientNet-B0 by torchvision's names at half width, which draws its weights as it goes: (logits, weights)."""
+    held = {}
+
+    def step(h, name, n_out, *, kernel=1, stride=1, groups=1):
+        made = {f"{name}.0.weight": torch.zeros(n_out, h.shape[1] // groups, kernel, kernel)}
+        held.update(drawn(made | norm_of(f"{name}.1", n_out)))
+        h = F.conv2d(h, held[f"{name}.0.weight"], stride=stride, padding=kernel // 2, groups=groups)
+        return normed(h, held, f"{name}.1")
+
+    def gated(h, name, n_thin):
+        for layer, (n_in, n_out) in {"fc1": (h.shape[1], n_thin), "fc2": (n_thin, h.shape[1])}.items():
+            made = {
+                f"{name}.{layer}.weight": torch.zeros(n_out, n_in, 1, 1),
+                f"{name}.{layer}.bias": torch.zeros(n_out),
+            }
+            held.update(drawn(made))
+        thin = F.silu(F.conv2d(h.mean((2, 3), keepdim=True), held[f"{name}.fc1.weight"], held[f"{name}.fc1.bias"]))
+        return h * F.conv2d(thin, held[f"{name}.fc2.weight"], held[f"{name}.fc2.bias"]).sigmoid()
+
+    stages = ((1, 3, 1, 8, 1), (6, 3, 2, 16, 2), (6, 5, 2, 24, 2), (6, 3, 2, 40, 3), (6, 5, 1, 56, 3), (6, 5, 2, 96, 4),
+              (6, 3, 1, 160, 1))  # fmt: skip
+    h = F.silu(step(x, "features.0", 16, kernel=3, stride=2))
+    for s, (expansion, kernel, stride, n_out, n_blocks) in enumerate(stages, 1):
+        for b in range(n_blocks):
+            name, inner, k = f"features.{s}.{b}.block", h, 0
+            if expansion > 1:
+                inner, k = F.silu(step(h, f"{name}.0", expansion * h.shape[1])), 1
+            wide = {"kernel": kernel, "stride": stride if not b else 1, "groups": inner.shape[1]}
+            inner = F.silu(step(inner, f"{name}.{k}", inner.shape[1], **wide))
+            inner = step(gated(inner, f"{name}.{k + 1}", h.shape[1] // 4), f"{name}.{k + 2}", n_out)
+            h = h + inner if b else inner
+    h = F.silu(step(h, "features.8", 640)).mean((2, 3))
+    held |= drawn({"classifier.1.weight": torch.zeros(n_outputs, 640), "classifier.1.bias": torch.zeros(n_outputs)})
+    return F.linear(h, held["classifier.1.weight"], held["classifier.1.bias"]), held
+
+
+def test_an_efficientnet_with_torchvisions_names_is_read(tmp_path):
+    x = torch.randn(2, 3, 64, 64)
+    due, held = efficientnet_twin(x, n_outputs=5)
+    save_file(held, tmp_path / "net.safetensors")
+    facts = {"in_channels": 3, "image_size": (64, 64), "n_outputs": 5}
+    ours = hub.load(tmp_path / "net.safetensors", pn.model("efficientnet_b0", width=0.5), **facts)
+    with torch.no_grad():
+        near(ours(x), due)
+    with pytest.raises(pn.DataError, match="do not fit"):  # whose norms have another eps
+        hub.load(tmp_path / "net.safetensors", pn.model("efficientnet_b5", width=0.5), **facts)
+
+
+def plain_twin(x, steps, places, *, head, n_outputs):
+    """A stack by torchvision's names: (channels, kernel, stride, padding) or (kernel, stride) of a pool, then three
+    dense layers whose places are named.
+    """
+    held, h = {}, x
+    for i, step in steps:
+        if len(step) == 2:
+            h = F.max_pool2d(h, *step)
+            continue
+        n_out, kernel, stride, padding = step
+        made = {
+            f"features.{i}.weight": torch.zeros(n_out, h.shape[1], kernel, kernel),
+            f"features.{i}.bias": torch.zeros(n_out),
+        }
+        held |= drawn(made)
+        h = F.relu(F.conv2d(h, *made.values(), stride=stride, padding=padding))
+    side, names = places
+    h = F.adaptive_avg_pool2d(h, side).flatten(1)
+    for k, (name, n_out) in enumerate(zip(names, (head, head, n_outputs), strict=True)):
+        made = drawn(
+            {f"classifier.{name}.weight": torch.zeros(n_out, h.shape[1]), f"classifier.{name}.bias": torch.zeros(n_out)}
+        )
+        held |= made
+        h = F.linear(h, *made.values())
+        h = F.relu(h) if k < 2 else h
+    return h, held
+
+
+VGG11 = ((0, (8, 3, 1, 1)), (2, (2, 2)), (3, (16, 3, 1, 1)), (5, (2, 2)), (6, (32, 3, 1, 1)), (8, (32, 3, 1, 1)),
+         (10, (2, 2)), (11, (64, 3, 1, 1)), (13, (64, 3, 1, 1)), (15, (2, 2)), (16, (64, 3, 1, 1)), (18, (64, 3, 1, 1)),
+         (20, (2, 2)))  # fmt: skip
+ALEXNET = ((0, (8, 11, 4, 2)), (2, (3, 2)), (3, (24, 5, 1, 2)), (5, (3, 2)), (6, (48, 3, 1, 1)), (8, (32, 3, 1, 1)),
+           (10, (32, 3, 1, 1)), (12, (3, 2)))  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "steps", "places", "size"), [
+    ("vgg11", VGG11, (7, (0, 3, 6)), 64), ("alexnet", ALEXNET, (6, (1, 4, 6)), 96),
+])  # fmt: skip
+def test_vgg_and_alexnet_have_torchvisions_names(name, steps, places, size, tmp_path):
+    x = torch.randn(2, 3, size, size)
+    due, held = plain_twin(x, steps, places, head=12, n_outputs=5)
+    save_file(held, tmp_path / "net.safetensors")
+    facts = {"in_channels": 3, "image_size": (size, size), "n_outputs": 5}
+    ours = hub.load(tmp_path / "net.safetensors", pn.model(name, width=0.125, head=12), **facts)
+    with torch.no_grad():
+        near(ours(x), due)

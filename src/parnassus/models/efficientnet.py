@@ -19,6 +19,19 @@ SCALES = ((1.0, 1.0, 0.2), (1.0, 1.1, 0.2), (1.1, 1.2, 0.3), (1.2, 1.4, 0.3), (1
           (1.8, 2.6, 0.5), (2.0, 3.1, 0.5))  # fmt: skip
 
 
+def _keys(depth: float) -> list[tuple[str, str]]:
+    """torchvision's names: blocks are counted by stage there, and through all stages here."""
+    table, i = [("features.0.*", "features.0.*")], 1
+    for stage, (*_, n) in enumerate(STAGES, 1):
+        for block in range(math.ceil(depth * n)):
+            table.append((f"features.{stage}.{block}.block.*", f"features.{i}.body.*"))
+            i += 1
+    return [*table, (f"features.{len(STAGES) + 1}.*", f"features.{i}.*"), ("classifier.1.*", "head.2.*")]
+
+
+KEYS = {f"efficientnet_b{i}": (_keys(SCALES[i][1]),) for i in range(5)}  # from B5 on eps is another there
+
+
 class MBConv(nn.Module):
     """1 x 1 out, k x k on each channel, gates read off a quarter of the incoming channels, 1 x 1 back; plus x.
 
