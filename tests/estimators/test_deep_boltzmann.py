@@ -6,6 +6,7 @@ import torch
 
 import parnassus as pn
 from parnassus.errors import DataError, SettingError
+from parnassus.functional.energy import hidden_probability
 from parnassus.functional.energy.boltzmann import all_states
 from parnassus.objectives.deep_boltzmann import DeepBoltzmann
 from parnassus.objectives.energy import Restricted
@@ -60,7 +61,7 @@ def test_a_pair_of_layers_is_a_restricted_machine_whose_inputs_count_double(draw
     gap = one.pair_gap(0, {"x": rows})
     by_w, by_c = torch.autograd.grad(gap, (one.w[0], one.b[1]))
     torch.manual_seed(0)
-    twin.slopes(rows, twin.again(rows, 1))
+    twin.slopes(rows, twin.again(rows, 1), hidden_probability(rows, twin.machine))
     torch.testing.assert_close(by_w, twin.w.grad)
     torch.testing.assert_close(by_c, twin.c.grad)
 

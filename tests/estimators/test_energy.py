@@ -11,7 +11,13 @@ from sklearn.pipeline import make_pipeline
 
 import parnassus as pn
 from parnassus.errors import DataError, SettingError
-from parnassus.functional.energy import Machine, contrastive_slopes, exact_log_partition, free_energy
+from parnassus.functional.energy import (
+    Machine,
+    contrastive_slopes,
+    exact_log_partition,
+    free_energy,
+    hidden_probability,
+)
 from parnassus.objectives.energy import BeliefNet, ContrastiveDivergence, Restricted
 
 
@@ -37,7 +43,7 @@ def test_slopes_without_autograd_are_the_equations(draws, gaussian, weighted):
     v, again = torch.rand(8, 5).double(), torch.rand(6, 5).double()
     weight = torch.rand(8).double() if weighted else None
     for _ in range(2):  # the second time in room that is there
-        net.slopes(v, again, weight)
+        net.slopes(v, again, hidden_probability(v, net.machine), weight)
     expected = contrastive_slopes(v, again, net.machine, weight=weight)
     for parameter, slope in zip((net.w, net.b, net.c), expected, strict=True):
         torch.testing.assert_close(parameter.grad, slope, rtol=1e-10, atol=1e-12)

@@ -120,3 +120,38 @@ def test_options_that_cannot_be_are_refused(draws):
     net = pn.Regressor(Split(), inference=pn.inference("vi", draw="flipout"), epochs=1)
     with pytest.raises(SettingError, match="does not reach 'other'"):
         net.fit(np.eye(3), np.arange(3.0))
+
+
+@pytest.mark.parametrize(
+    ("answers", "options"),
+    [("labels", {}), ("binary", {}), ("multilabel", {}), ("numbers", {}), ("numbers", {"noise": 0.4})],
+)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_slopes_in_closed_form_are_autograds(draws, answers, options, weighted):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 3)).astype(np.float32)
+    y = {"labels": rng.integers(0, 3, 40), "binary": rng.integers(0, 2, 40),
+         "multilabel": rng.integers(0, 2, (40, 3)), "numbers": rng.normal(size=(40, 2))}[answers]  # fmt: skip
+    task = pn.Regressor if answers == "numbers" else pn.Classifier
+    engine = pn.inference("vi", first_std=0.3, kl_weight=2.0, prior_std=0.7, **options)
+    fitted = task(pn.model("mlp", hidden=(6, 5)), inference=engine, epochs=1, seed=0).fit(X, y)
+    made = fitted.objective_.double()
+    rows = fitted.codec_.prepare(fitted.codec_.encode(X).take(torch.arange(40)), fitted.view_)
+    truth = fitted.target_.encode(y).take(torch.arange(40))["y"]
+    batch = {"x": rows["x"].double(), "y": truth.double() if truth.is_floating_point() else truth}
+    if weighted:
+        batch["weight"] = torch.from_numpy(rng.random(40))
+    (phase,) = made.phases()
+    assert phase.gradient is not None
+    torch.manual_seed(3)
+    wanted = made.bound(batch)
+    slopes = torch.autograd.grad(wanted, made.moved())
+    before = [p.detach().clone() for p in made.moved()]
+    for p in made.moved():
+        p.grad = torch.full_like(p, torch.nan)
+    torch.manual_seed(3)
+    found = phase.gradient(batch)
+    torch.testing.assert_close(found, wanted.detach())
+    for p, slope, kept in zip(made.moved(), slopes, before, strict=True):
+        torch.testing.assert_close(p.grad, slope, rtol=1e-9, atol=1e-12)
+        assert torch.equal(p.detach(), kept)

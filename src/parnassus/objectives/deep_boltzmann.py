@@ -19,9 +19,9 @@ from ..functional.energy.deep import (
     mean_field_bound,
     pull,
 )
-from ..train.phase import Batch, Objective, Phase
+from ..train.phase import Batch, Objective, Phase, gradient_of
 from .autoencoder import mean_over
-from .energy import check_units, drawn, gradient_of
+from .energy import check_units, drawn
 
 WRITTEN_OUT = 12  # units of odd layers up to which densities are exact
 GREEDY = {"name": "sgd", "lr": 0.05, "momentum": 0.5}

@@ -22,7 +22,7 @@ from ..functional.energy import (
 )
 from ..functional.losses import IGNORED
 from ..registry import loss
-from ..train.phase import Batch, Objective, Phase
+from ..train.phase import Batch, Objective, Phase, gradient_of
 
 WRITTEN_OUT = 16  # units of the smaller layer up to which the partition function is exact
 CD = {"name": "sgd", "lr": 0.05, "momentum": 0.5}
@@ -43,21 +43,27 @@ class Restricted(nn.Module):
         """The machine as equations take it, without gradients."""
         return Machine(self.w.detach(), self.b.detach(), self.c.detach(), self.gaussian)
 
-    def again(self, v: Tensor, n_steps: int) -> Tensor:
-        """Where chains from the rows v are after so many rounds of both layers; the last visible units are drawn."""
+    def again(self, v: Tensor, n_steps: int, hidden: Tensor | None = None) -> Tensor:
+        """Where chains from the rows v are after so many rounds of both layers; the last visible units are drawn.
+
+        `hidden` are the hidden probabilities of v, where they are known.
+        """
         machine = self.machine
         for _ in range(n_steps):
-            h = drawn(hidden_probability(v, machine))
+            h = drawn(hidden_probability(v, machine) if hidden is None else hidden)
+            hidden = None
             mean = visible_mean(h, machine)
             v = mean + torch.randn_like(mean) if self.gaussian else drawn(mean)
         return v
 
     @torch.no_grad()
-    def slopes(self, v: Tensor, again: Tensor, weight: Tensor | None = None) -> None:
-        """Overwrite the gradients with those of the mean of F(v) - F(again); equal to `contrastive_slopes`."""
+    def slopes(self, v: Tensor, again: Tensor, h: Tensor, weight: Tensor | None = None) -> None:
+        """Overwrite the gradients with those of the mean of F(v) - F(again); equal to `contrastive_slopes`.
+
+        h are the hidden probabilities of v, and are used up.
+        """
         n, m = len(v), len(again)
-        h, h_again, seen = self._kept(n, m)
-        torch.addmm(self.c, v, self.w, out=h).sigmoid_()
+        h_again, seen = self._kept(n, m)
         torch.addmm(self.c, again, self.w, out=h_again).sigmoid_()
         share = None if weight is None else (weight / weight.sum())[:, None]
         if share is not None:
@@ -71,11 +77,9 @@ class Restricted(nn.Module):
         torch.sub(again.sum(0) / m, mine.sum(0), alpha=counted, out=b)
 
     def _kept(self, n: int, m: int) -> list[Tensor]:
-        """Room for both layers of n and m rows, taken once for each size."""
-        if n not in self._room or len(self._room[n][1]) != m:
-            k = self.w.shape[1]
-            made = [self.w.new_empty(n, k), self.w.new_empty(m, k), self.w.new_empty(n, self.w.shape[0])]
-            self._room[n] = made
+        """Room for the hidden units of m rows and the visible ones of n, taken once for each size."""
+        if n not in self._room or len(self._room[n][0]) != m:
+            self._room[n] = [self.w.new_empty(m, self.w.shape[1]), self.w.new_empty(n, self.w.shape[0])]
         return self._room[n]
 
     def __getstate__(self) -> dict:
@@ -90,13 +94,6 @@ def drawn(p: Tensor) -> Tensor:
 def meant(each: Tensor, weight: Tensor | None) -> Tensor:
     """The (weighted) mean of a number a row."""
     return each.mean() if weight is None else (each * weight).sum() / weight.sum()
-
-
-def gradient_of(parameter: nn.Parameter) -> Tensor:
-    """The room for a gradient, which is written into and never replaced: it may be a view of a larger one."""
-    if parameter.grad is None:
-        parameter.grad = torch.zeros_like(parameter)
-    return parameter.grad
 
 
 class ContrastiveDivergence(Objective):
@@ -167,14 +164,15 @@ class ContrastiveDivergence(Objective):
         """The same gradient without autograd; the loss is the error of one reconstruction."""
         v = self._rows(batch)
         with torch.no_grad():
-            again = self._chain_end(v)
-            self.net.slopes(v, again, batch.get("weight"))
-            return (v - again).square().mean() if len(again) == len(v) else self._error(v, batch.get("weight"))
+            h = hidden_probability(v, self.net.machine)
+            again = self._chain_end(v, h)
+            self.net.slopes(v, again, h, batch.get("weight"))
+            return F.mse_loss(again, v) if len(again) == len(v) else self._error(v, batch.get("weight"))
 
-    def _chain_end(self, v: Tensor) -> Tensor:
+    def _chain_end(self, v: Tensor, h: Tensor | None = None) -> Tensor:
         with torch.no_grad():
             if not len(self.chains):
-                return self.net.again(v, self.n_steps)
+                return self.net.again(v, self.n_steps, h)
             self.chains.copy_(self.net.again(self.chains, self.n_steps))
             return self.chains
 
@@ -324,9 +322,10 @@ class BeliefNet(Objective):
         net = self.machines[depth]
         with torch.no_grad():
             v = self.features(batch["x"], depth)
-            again = net.again(v, self.n_steps)
-            net.slopes(v, again, batch.get("weight"))
-            return (v - again).square().mean()
+            h = hidden_probability(v, net.machine)
+            again = net.again(v, self.n_steps, h)
+            net.slopes(v, again, h, batch.get("weight"))
+            return F.mse_loss(again, v)
 
     def phases(self) -> Sequence[Phase]:
         each = self.pretraining / len(self.stack)

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +13,9 @@ from torch.nn import functional as F
 from ..errors import SettingError, did_you_mean
 from ..functional.bayes import kl_of_normals, scale_mixture_log_prior
 from ..functional.probability import LOG_2PI
+from ..layers.dense import DenseBackprop, dense_backprop
 from ..registry import inference
-from ..train.phase import Batch, Phase
+from ..train.phase import Batch, Phase, gradient_of
 from .posterior import Posterior
 from .supervised import Supervised
 
@@ -128,7 +130,47 @@ class MeanField(Posterior):
             )
 
     def phases(self) -> Sequence[Phase]:
-        return [Phase("fit", self.bound, self.moved())]
+        plain = self.draw == "shared" and self.narrow[0] is None
+        backprop = dense_backprop(self.model) if plain else None
+        gradient = None if backprop is None else partial(self.closed_form, backprop)
+        return [Phase("fit", self.bound, self.moved(), gradient=gradient)]
+
+    @torch.no_grad()
+    def closed_form(self, backprop: DenseBackprop, batch: Batch) -> Tensor:
+        """`bound`; overwrites every gradient. Equal to autograd to rounding, and draws what it draws.
+
+        With w = mu + s noise, s = softplus(rho) and c = kl_weight / n:
+        d/dmu = dnll/dw + c mu / prior^2, d/drho = (dnll/dw noise + c (s / prior^2 - 1 / s)) sigmoid(rho).
+        """
+        means, kept = list(self.model.parameters()), [mu.clone() for mu in self.model.parameters()]
+        spreads = self.spreads()
+        noises = [torch.randn_like(s) for s in spreads]
+        for mu, s, noise in zip(means, spreads, noises, strict=True):
+            mu.addcmul_(s, noise)
+        nll, slope = self._nll_slope(backprop.forward(batch["x"]), batch)
+        backprop.backward(slope)
+        share, variance = self.kl_weight / max(self.n_training, 1), self.prior_std**2
+        for mu, before, rho, s, noise in zip(means, kept, self.rho, spreads, noises, strict=True):
+            mu.copy_(before)
+            by_spread = noise.mul_(gradient_of(mu)).add_(s, alpha=share / variance).sub_(s.reciprocal(), alpha=share)
+            torch.mul(by_spread, rho.sigmoid(), out=gradient_of(rho))
+            gradient_of(mu).add_(mu, alpha=share / variance)
+        return nll + share * self.kl()
+
+    def _nll_slope(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """`nll`, and its slope by the outputs; that by the noise's logarithm is put where it belongs."""
+        y, weight = batch["y"], batch.get("weight")
+        if self.kind != "numbers":
+            loss, slope = self.loss.slope(outputs, y, weight)
+            n = y.shape[1] if self.kind == "multilabel" else 1
+            return loss * n, slope * n
+        precision = (-2 * self.log_noise).exp()
+        shares = torch.full_like(outputs[:, :1], 1 / len(y)) if weight is None else (weight / weight.sum())[:, None]
+        slope = (outputs - y) * (shares * precision)
+        if self.learns_noise:
+            squares = (slope * (outputs - y)).sum()
+            gradient_of(cast(nn.Parameter, self.log_noise)).copy_(y[0].numel() - squares)
+        return self.nll(outputs, batch, self.log_noise), slope
 
     def draws(self, batch: Batch) -> Tensor:
         found, spreads = [], self.spreads()

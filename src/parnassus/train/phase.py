@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 Batch = dict[str, Tensor]
@@ -86,3 +87,10 @@ class Objective(nn.Module):
     def evaluate(self, batch: Batch) -> dict[str, Tensor]:
         """Means over the batch, by name; `loss` is what early stopping watches unless told otherwise."""
         return {"loss": self.phases()[0].loss(batch)}
+
+
+def gradient_of(parameter: nn.Parameter) -> Tensor:
+    """The room for a gradient, which is written into and never replaced: it may be a view of a larger one."""
+    if parameter.grad is None:
+        parameter.grad = torch.zeros_like(parameter)
+    return parameter.grad
