@@ -1,8 +1,9 @@
-"""IndRNN all steps at once beside the loop over time, nn.LSTM beside it, and growth with the length.
+"""IndRNN and LSTM all steps at once beside loops over time and torch.nn.LSTM, and growth with the length.
 
-One layer of 128 units, forward and backward, batch 16, 512 steps. The compiled scan, its torch twin (no loop over time)
-and the loop under autograd have the same weights. The second part gives seconds by length, up to 16,384: doubling the
-length should not do much more than double them. (S4, Mamba and the like: bench_mamba.py.)
+IndRNN: one layer of 128 units, forward and backward, batch 16, 512 steps; the compiled scan, its torch twin (no loop
+over time) and the loop under autograd have the same weights. LSTM: its kernel beside torch's layer and the loop. The
+last part gives IndRNN's seconds by length, up to 16,384: doubling the length should not do much more than double them.
+(S4, Mamba and the like: bench_mamba.py.)
 Run: python benchmarks/bench_recurrent.py [--threads 2] [--tiny].
 """
 
@@ -26,6 +27,20 @@ if TINY:
     sys.argv.remove("--tiny")
 UNITS, LENGTH, BATCH = (16, 32, 2) if TINY else (128, 512, 16)
 LENGTHS = (64, 128) if TINY else (2048, 4096, 8192, 16_384)
+
+
+class TorchLSTM(LSTM):
+    """torch.nn.LSTM."""
+
+    def run(self, x: Tensor, state: tuple[Tensor, ...] | None = None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        h, _ = self.inner(x)
+        return h, (h[:, -1],)
+
+
+class LoopedLSTM(LSTM):
+    """The loop over time, under autograd."""
+
+    run = Cell.run
 
 
 class Looped(IndRNN):
@@ -59,7 +74,17 @@ def cells(n_inputs: int) -> dict[str, Cell]:
     for name, kind in (("parnassus twin", Scanned), ("loop over time", Looped)):
         made[name] = kind(n_inputs, UNITS, span=64)
         made[name].load_state_dict(made["parnassus"].state_dict())
-    return made | {"torch.nn.LSTM": LSTM(n_inputs, UNITS)}
+    return made | {"torch.nn.LSTM": TorchLSTM(n_inputs, UNITS)}
+
+
+def lstm(args) -> None:
+    """An LSTM on windows of several columns, whose last state is looked at, as a forecaster's is."""
+    for batch, time_, n_inputs, units in ((2, 8, 2, 4),) if TINY else ((64, 100, 8, 128), (64, 48, 1, 64)):
+        x, works = torch.randn(batch, time_, n_inputs), {}
+        for name, kind in (("parnassus", LSTM), ("torch.nn.LSTM", TorchLSTM), ("loop over time", LoopedLSTM)):
+            works[name] = step(kind(n_inputs, units), x)
+        words = f"LSTM of {units}, {batch} x {time_} x {n_inputs}, forward and backward"
+        compare(words, works, ours="parnassus", args=args)
 
 
 def recurrence_alone(args) -> None:
@@ -99,6 +124,7 @@ def main() -> None:
     works = {name: step(cell, x) for name, cell in made.items()}
     compare(f"IndRNN, {BATCH} x {LENGTH} x {UNITS}, forward and backward", works, ours="parnassus", args=args)
     recurrence_alone(args)
+    lstm(args)
     print(json.dumps({"kernel": kernels.status()["indrnn"].partition(":")[0]}))
     growth(args.threads, args.repeats)
 
