@@ -306,7 +306,7 @@ def test_verify_says_what_was_measured_and_fails_where_it_differs(capsys, monkey
 
 
 @pytest.mark.parametrize(("task", "name"), [
-    ("language-model", "pn.LanguageModel"), ("keypoint-finder", "pn.KeypointFinder"),
+    ("language-model", "pn.LanguageModel"),
     ("embedder", "pn.Embedder"), ("tagger", "pn.Tagger"), ("contact-predictor", "pn.ContactPredictor"),
 ])  # fmt: skip
 def test_tasks_that_are_learned_from_python_say_so(capsys, task, name):

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from ..estimators.intake import Examples
 
 
+DRAWN = ("segmenter", "keypoint_finder")  # tasks whose answers are places in pictures
+
+
 def opened(
     path: str,
     *,
@@ -23,10 +26,10 @@ def opened(
 ) -> "Examples":
     """The examples at a path; `target` and `drop` name columns, and `texts` says that the one left holds texts.
 
-    Tasks whose answers are no labels (segmenter) read the same paths as something else.
+    Tasks whose answers are drawn into pictures read paths in their own way.
     """
-    if task == "segmenter":
-        return _masked(path, target or drop)
+    if task in DRAWN:
+        return _drawn(path, task, target or drop)
     from ..estimators.intake import examples_of
 
     examples = examples_of(
@@ -39,13 +42,16 @@ def opened(
     return examples
 
 
-def _masked(path: str, columns: Any) -> "Examples":
-    from ..data.mask_files import open_masked
+def _drawn(path: str, task: str, columns: Any) -> "Examples":
     from ..estimators.intake import Examples
 
     if columns:
-        raise SettingError("pictures with masks have no columns; leave --target and --drop out")
-    source = open_masked(path)
+        raise SettingError(f"the answers of a {task.replace('_', ' ')} are no column; leave --target and --drop out")
+    if task == "segmenter":
+        from ..data.mask_files import open_masked as open_drawn
+    else:
+        from ..data.keypoint_files import open_keypoints as open_drawn
+    source = open_drawn(path)
     return Examples(source.X, source.y, source=source)
 
 
@@ -106,6 +112,8 @@ def write_rows(examples: "Examples", folder: Path) -> Path | None:
     import numpy as np
 
     X, y = examples.X, examples.y
+    if isinstance(y, list) and y and hasattr(y[0], "points"):
+        return _write_points(X, y, folder)
     if hasattr(X, "to_csv") and examples.target is not None:
         path = folder / "test.csv"
         names = [examples.target] if isinstance(examples.target, str) else list(examples.target)
@@ -132,3 +140,15 @@ def write_rows(examples: "Examples", folder: Path) -> Path | None:
         np.savez(path, **arrays)
         return path
     return None
+
+
+def _write_points(X: Any, y: list[Any], folder: Path) -> Path:
+    """A file of pictures and their keypoints: a table of paths, or NPZ of pictures in memory."""
+    import numpy as np
+
+    if isinstance(X, np.ndarray):
+        np.savez(folder / "test.npz", X=X, y=np.stack([one.points for one in y]))
+        return folder / "test.npz"
+    from ..data.keypoint_files import write_keypoints
+
+    return write_keypoints(folder / "test.csv", X, y)

@@ -239,7 +239,6 @@ FROM_PYTHON = {  # whose data are no examples that could be read and split as ro
     "image_translator": "pictures are translated from Python so far: pn.ImageTranslator takes two folders in fit",
     "tagger": "tags are learned from Python so far: pn.Tagger takes rows of tokens and of tags in fit",
     "contact_predictor": "contacts are learned from Python so far: pn.ContactPredictor takes structures in fit",
-    "keypoint_finder": "keypoints are learned from Python so far: pn.KeypointFinder takes arrays (n, k, 2) in fit",
 }
 
 # --- the command ----------------------------------------------------------------------------------

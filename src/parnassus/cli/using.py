@@ -57,9 +57,9 @@ def evaluate(model: str, data: str, *, target: "Columns | None", report: Path | 
 def examples_in(estimator: "Estimator", configuration: dict[str, Any], data: str, target: "Columns | None") -> Any:
     """Rows with answers: the column trained on, unless another is named; columns left out then are left out here."""
     from ..estimators.intake import as_learned
-    from .inputs import opened
+    from .inputs import DRAWN, opened
 
-    if estimator.task == "segmenter":
+    if estimator.task in DRAWN:
         return opened(data, target=target, task=estimator.task)
     learned, drop = estimator.target_name_, tuple(configuration.get("drop", ()))
     suffixes = (".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson")

@@ -11,6 +11,7 @@ from torch import nn
 from ..data.codec import Codec
 from ..data.detection import named, sizes_of
 from ..data.image import Image, is_stack, stacked
+from ..data.keypoint_files import names_keypoints, open_keypoints
 from ..data.keypoints import PointTargets, keypoints_of
 from ..data.moved_boxes import refuse_unfollowed
 from ..data.rows import batches as batches_of
@@ -63,7 +64,8 @@ class KeypointFinder(Estimator):
 
         Parameters
         ----------
-        X : an array or list of pictures, paths, or the path of a folder of pictures.
+        X : an array or list of pictures, paths, or the path of a folder of pictures; or without y the path of a table
+            (CSV) with a column `image` of paths and, for each point, two such as nose_x and nose_y.
         y : (n, k, 2), x before y in pixels of each picture, NaN where a point is not there; (n, k, 3) with COCO's
             visibility; or a list of one such a picture.
         target : not used.
@@ -78,16 +80,19 @@ class KeypointFinder(Estimator):
             raise SettingError("KeypointFinder takes a model's name or pn.model(...), such as 'heat_unet'; no module")
         if target is not None:
             raise SettingError(f"target={target!r}: keypoints are no column; give them as y")
-        if y is None:
-            raise DataError("there are no keypoints; give y, (n, k, 2), x before y")
         examples = self._examples(X, y, sample_weight)
+        if examples.y is None:
+            raise DataError("there are no keypoints; give y, (n, k, 2), x before y, or as X a table with both")
         if isinstance(validation, tuple):
             held = self._examples(*validation)
             validation = (held.X, held.y, held.weight)
         return self._train(self._ready(examples, PointTargets(), validation, None))
 
     def _examples(self, X: Any, y: Any = None, sample_weight: Any = None) -> Examples:
-        """Pictures, and their keypoints as `Points` where y is given."""
+        """Pictures, and their keypoints as `Points` where y is given or comes with them."""
+        if y is None and names_keypoints(X):
+            source = open_keypoints(X)
+            X, y = source.X, source.y
         if isinstance(X, str | Path) and Path(X).is_dir():
             X = [str(path) for path in pictures_in(Path(X))]
         if not count_rows(X):
@@ -178,7 +183,7 @@ class KeypointFinder(Estimator):
         n_bootstrap: int = 500,
     ) -> Evaluation:
         """PCK at three reaches and the mean distance with intervals over pictures, beside the mean place of each."""
-        if y is None or target is not None:
+        if target is not None:
             raise SettingError("give the keypoints as y")
         examples = self._judged(X, y, sample_weight)
         return evaluate_keypoints(
@@ -192,8 +197,10 @@ class KeypointFinder(Estimator):
 
     def _judged(self, X: Any, y: Any, sample_weight: Any = None) -> Examples:
         """Pictures with as many keypoints as were learned."""
-        examples = self._examples(X, y, sample_weight)
-        fitted(self).target_.encode(examples.y)  # refuses another number of points
+        examples = fitted(self)._examples(X, y, sample_weight)
+        if examples.y is None:
+            raise SettingError("give the keypoints as y")
+        self.target_.encode(examples.y)  # refuses another number of points
         if all(np.isnan(one.points).all() for one in examples.y):
             raise DataError("no picture has a keypoint, so that nothing can be judged; give some that have")
         return examples
@@ -227,8 +234,6 @@ class KeypointFinder(Estimator):
         """
         from .reporting import report_on
 
-        if X is not None and y is None:
-            raise SettingError("give the keypoints as y")
         given = self._judged(X, y) if X is not None else None
         return report_on(fitted(self), path, given, answers=False, **words)
 
