@@ -103,7 +103,7 @@ def small_gpt(tiny: bool) -> tuple[LanguageModel, list[str], list[str]]:
         "gpt", **({"width": 12, "n_layers": 1, "n_heads": 2} if tiny else {"width": 96, "n_layers": 3, "n_heads": 4})
     )
     made = LanguageModel(
-        net, unit="bytes", context=96, epochs=1 if tiny else 12, lr=3e-3, batch_size=16, clip_norm=1.0, progress=False,
+        net, unit="bytes", context=96, epochs=1 if tiny else 24, lr=3e-3, batch_size=16, clip_norm=1.0, progress=False,
         schedule=registry.schedule("cosine", warmup=0.1),
     ).fit(train)  # fmt: skip
     return made, train, test
