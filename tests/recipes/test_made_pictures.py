@@ -104,7 +104,7 @@ def test_a_caption_says_what_is_drawn():
     for picture, text in zip(pictures.astype(float), texts.tolist(), strict=True):
         _, colour, *_, place = text.split()
         inked = picture.max(2) - picture.min(2) > 60
-        assert (np.argwhere(inked)[:, 1].mean() > 16) == (place == "right")
+        assert (np.argwhere(inked)[:, 1].mean() > 7.5) == (place == "right")
         assert picture[inked].mean(0).argmax() == int(np.argmax(COLOURS[colour]))
 
 

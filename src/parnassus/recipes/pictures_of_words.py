@@ -14,7 +14,7 @@ from ..insight.plots import image_grid
 from . import Size, Table, recipe
 from .made_pictures import Judge, digits_in_parts, unwarned
 
-SIDE = 32
+SIDE = 16
 COLOURS = {"red": (220, 50, 40), "green": (50, 180, 70), "blue": (60, 90, 220)}
 SHAPES, PLACES = ("disc", "square"), ("left", "right")
 WORDS = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
@@ -28,14 +28,14 @@ def captions() -> list[str]:
 
 
 def captioned(n: int, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """n pictures (n, 32, 32, 3) uint8 of a shape on a dark ground, and their captions."""
+    """n pictures (n, 16, 16, 3) uint8 of a shape on a dark ground, and their captions."""
     rng, texts = np.random.default_rng(seed), np.array(captions())
     down, across = np.mgrid[:SIDE, :SIDE]
     chosen, pictures = rng.permutation(np.resize(texts, n)), []
     for text in chosen:
         _, colour, shape, *_, place = str(text).split()
-        radius, tone = rng.uniform(4.5, 7), rng.uniform(0.8, 1.1)
-        middle = rng.uniform(11, 21), rng.uniform(8, 11) + (13 if place == "right" else 0)
+        radius, tone = rng.uniform(2.8, 3.8), rng.uniform(0.8, 1.1)
+        middle = rng.uniform(4, 11), rng.uniform(3.5, 5) + (7 if place == "right" else 0)
         far = np.abs(np.stack([down - middle[0], across - middle[1]]))
         inside = (np.hypot(*far) if shape == "disc" else far.max(0) * np.sqrt(4 / np.pi)) < radius
         ground = rng.uniform(20, 70) + rng.normal(0, 4, (SIDE, SIDE, 1))
@@ -53,19 +53,19 @@ def captioned(n: int, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def shapes_from_captions(size: Size) -> Table:
     """Coloured shapes drawn from captions, in one stage and by StackGAN in two, by a judge of the captions."""
     tiny = size == "tiny"
-    n, epochs = (60, 2) if tiny else (960, 40)
+    n, epochs = (60, 2) if tiny else (960, 120)
     X, y = captioned(n, seed=0)
-    judge = Judge(*captioned(60 if tiny else 600, seed=1), epochs=1 if tiny else 15)
+    judge = Judge(*captioned(60 if tiny else 600, seed=1), epochs=1 if tiny else 30)
     real, texts = captioned(48 if tiny else 480, seed=2)
     asked = np.resize(np.array(captions()), len(real))
     rows: Rows = [("real pictures", judge.agrees(real, texts), judge.score(real), "", "", "")]
-    width, tiles = 4 if tiny else 16, [*real[[int(np.flatnonzero(texts == t)[0]) for t in captions()]]]
+    width, tiles = 4 if tiny else 24, [*real[[int(np.flatnonzero(texts == t)[0]) for t in captions()]]]
     plans = {"one stage: DCGAN told the caption": registry.model("dcgan", width=width),
              "two stages: StackGAN": registry.model("stackgan", width=width)}  # fmt: skip
     for name, net in plans.items():
         started = time.perf_counter()
         with unwarned():
-            made = Generator(net, epochs=epochs, batch_size=32, seed=0, progress=False).fit(X, y)
+            made = Generator(net, epochs=epochs, batch_size=32, lr=5e-4, seed=0, progress=False).fit(X, y)
         seconds = time.perf_counter() - started
         pictures = np.asarray(made.sample(len(asked), condition=asked, seed=1))
         rows.append((name, judge.agrees(pictures, asked), judge.score(pictures), judge.apart(real, pictures),
@@ -73,9 +73,10 @@ def shapes_from_captions(size: Size) -> Table:
         tiles += [*pictures[: len(captions())]]
     notes = [
         f"{n} pictures of {SIDE} x {SIDE} pixels made here; StackGAN draws at {SIDE // 2} x {SIDE // 2} in the first "
-        f"half of its {epochs} epochs and doubles that in the second, both critics seeing wrong captions too. A "
-        f"caption is one of {len(captions())} and is told as such: no net here reads its words, and none can draw a "
-        "new one.",
+        f"half of its {epochs} epochs and doubles that in the second, both critics seeing wrong captions too; the rate "
+        "is .0005 for .0002, and stays. "
+        f"A caption is one of {len(captions())} and is told as such: no net here reads its words, and none can draw "
+        "a new one.",
         "As asked is the share in which the judge, a classifier of other real pictures by caption, sees the caption; "
         f"the score is of its classes, from 1 to {len(captions())}, on {len(asked)} pictures; the distance is "
         "Frechet's, squared, of its features. The book's scores are of birds by an Inception net, 30,000 pictures: "
@@ -102,8 +103,8 @@ def shapes_from_captions(size: Size) -> Table:
 def digits_from_words(size: Size, data: BookSet | None = None) -> Table:
     """Digits drawn from texts such as "the digit seven" by a small latent diffusion, by how strongly it is guided."""
     tiny = size == "tiny"
-    epochs = 1 if tiny else 80 if data is None else 16
-    parts = digits_in_parts(data, size)
+    epochs = 1 if tiny else 60 if data is None else 8
+    parts = digits_in_parts(data, size, side=8)
     judge = Judge(*parts.judging, epochs=2 if tiny else 60)
     real, labels = parts.held
     small = {"coder": (4, 8), "channels": (8,), "width": 8, "n_layers": 1, "n_steps": 20, "n_sampled": 2}
@@ -124,11 +125,12 @@ def digits_from_words(size: Size, data: BookSet | None = None) -> Table:
                      judge.apart(real, pictures), seconds))  # fmt: skip
         tiles += [*pictures[:n]]
         titles += [f"guidance {strength:g}", *[""] * (n - 1)]
+    maps = " x ".join(map(str, made.objective_.latent_shape[::-1]))  # type: ignore[arg-type, union-attr, index]
     weights = {part: sum(p.numel() for p in getattr(made.objective_, part).parameters()) for part in ("coder", "net")}
     notes = [
         f"{parts.name}: {len(parts.X)} with texts of three words. The three parts are those of Stable Diffusion, "
         f"small: {weights['coder']:,} weights of the autoencoder, {weights['net']:,} of the U-Net and its text tower "
-        "together, all taught here, for 84, 860 and 123 million taught elsewhere; maps of 8 x 8 x 4 for 64 x 64 x 4.",
+        f"together, all taught here, for 84, 860 and 123 million taught elsewhere; maps of {maps} for 64 x 64 x 4.",
         "Guidance is how far a step leans from the answer without a text towards the answer with it. The book's "
         "example does not name it; its software has 7.5. As asked is the share that the judge sees as the digit of the "
         f"text; the score is of its ten classes on {len(asked)} digits; the distance is Frechet's, squared, of its "

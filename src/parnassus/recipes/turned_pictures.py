@@ -166,6 +166,8 @@ def temple_and_flower(size: Size) -> Table:
         f"single pictures. The judge, a net that knows the squares of both photos, calls {right:.2f} of new ones so.",
         "Taken for the other is the judge's share; recoloured is no net: each colour is moved and stretched to the "
         "mean and deviation that it has in the other photo. Changes are mean differences of a pixel, from 0 to 1.",
+        "A share says which photo the judge is reminded of, and it goes by colour: look at the picture, where temples "
+        "become the flower's dark ground and none a petal, and there and back much is lost.",
         "The book shows paintings, seasons, animals and photos, without a number.",
     ]
     tiles = [p for k in ("A", "B") for row in (new[k], turned[k]) for p in row[:8]]
