@@ -43,7 +43,44 @@ pages.write_books(here / "books" / "generated")
 gallery_pages.write_pages()
 pages.write_experiments(here / "reproduced" / "generated" / "books")
 
+trees = {}
+
 
 def setup(app):
-    """Read docstrings, which are plain text with a few habits, as what they mean."""
+    """Read docstrings, which are plain text with a few habits, as what they mean; make the side's tree once."""
     app.connect("autodoc-process-docstring", docstrings.process)
+    app.connect("html-page-context", share_tree, priority=400)  # before the theme asks for the tree
+    app.connect("env-check-consistency", find_by_last_name)
+
+
+def find_by_last_name(app, env):
+    """Names that nothing here has, such as Tensor in ten thousand signatures, are not looked for among all the others.
+
+    Sphinx goes through every object for each of them, which was most of the time that a build took.
+    """
+    domain = env.domains["py"]
+    known, plain = {name.rpartition(".")[2] for name in domain.objects}, domain.find_obj
+
+    def find_obj(env, modname, classname, name, *how):
+        return plain(env, modname, classname, name, *how) if name.rpartition(".")[2].rstrip("()") in known else []
+
+    domain.find_obj = find_obj
+
+
+def share_tree(app, pagename, templatename, context, doctree):
+    """Pages that stand in no table of contents show the same tree in every folder; made anew for each it takes minutes.
+
+    Modules, their sources and the experiments are such pages: a thousand of them.
+    """
+    listed = {name for names in app.env.toctree_includes.values() for name in names}
+    if "toctree" not in context or pagename in listed or pagename == "index":
+        return
+    folder, own = pagename.rpartition("/")[0], context["toctree"]
+
+    def tree(**how):
+        place = (folder, *sorted(how.items()))
+        if place not in trees:
+            trees[place] = own(**how)
+        return trees[place]
+
+    context["toctree"] = tree
