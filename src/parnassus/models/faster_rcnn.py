@@ -59,45 +59,49 @@ class Parts:
     width: int
 
 
-def parts_of(
-    name: str,
-    *,
-    in_channels: int,
-    image_size: tuple[int, int],
-    n_outputs: int,
-    backbone: str,
-    widths: tuple[int, ...],
-    hidden: int,
-    anchor_scale: float,
-    n_anchors: int,
-    n_regions: int,
-) -> Parts:
+@dataclass(frozen=True)
+class Asked:
+    """The facts and options that both builders share; see `faster_rcnn`."""
+
+    in_channels: int
+    image_size: tuple[int, int]
+    n_outputs: int
+    backbone: str
+    widths: tuple[int, ...]
+    hidden: int
+    anchor_scale: float
+    n_anchors: int
+    n_regions: int
+
+
+def parts_of(name: str, asked: Asked) -> Parts:
     """Maps, the proposal net, the head of regions, and anchors for pictures of this size."""
+    hidden, anchor_scale, n_anchors, n_regions = asked.hidden, asked.anchor_scale, asked.n_anchors, asked.n_regions
     if hidden < 1 or anchor_scale <= 0 or n_anchors < 2 or n_regions < 4:
         raise SettingError(
             f"model {name!r}: hidden is at least 1, anchor_scale above 0, n_anchors at least 2 and n_regions at "
             f"least 4; got {hidden}, {anchor_scale}, {n_anchors}, {n_regions}"
         )
-    check_image_size(name, image_size, 16 if backbone == "small" else 64)
+    check_image_size(name, asked.image_size, 16 if asked.backbone == "small" else 64)
     on = stand(
         name,
-        backbone=backbone,
-        in_channels=in_channels,
-        image_size=image_size,
-        widths=widths,
+        backbone=asked.backbone,
+        in_channels=asked.in_channels,
+        image_size=asked.image_size,
+        widths=asked.widths,
         first=1,
         pooled=True,
     )
     anchors, strides = [], []
-    for grid, stride in grids_and_strides(on.maps, in_channels, image_size):
+    for grid, stride in grids_and_strides(on.maps, asked.in_channels, asked.image_size):
         side = math.sqrt(stride[0] * stride[1])
         anchors.append(anchors_on_grid(grid, anchor_sizes([anchor_scale * side], RATIOS), stride=stride))
         strides.append(side)
     looked_at = strides if on.small else strides[:-1]  # the pooled map proposes only
     maps = on.maps.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    proposer, head = Proposer(on.width, len(RATIOS)), RegionHead(on.width, hidden, n_outputs)
+    proposer, head = Proposer(on.width, len(RATIOS)), RegionHead(on.width, hidden, asked.n_outputs)
     counts = {"n_anchors": n_anchors, "n_regions": n_regions}
-    return Parts((maps, proposer, head, anchors, looked_at, image_size), counts, on.width)
+    return Parts((maps, proposer, head, anchors, looked_at, asked.image_size), counts, on.width)
 
 
 @model.register("detector")
@@ -122,16 +126,6 @@ def faster_rcnn(
 
     Source: Ren et al. 2015; Lin et al. 2017 (feature pyramid networks).
     """
-    made = parts_of(
-        "faster_rcnn",
-        in_channels=in_channels,
-        image_size=image_size,
-        n_outputs=n_outputs,
-        backbone=backbone,
-        widths=widths,
-        hidden=hidden,
-        anchor_scale=anchor_scale,
-        n_anchors=n_anchors,
-        n_regions=n_regions,
-    )
+    asked = Asked(in_channels, image_size, n_outputs, backbone, widths, hidden, anchor_scale, n_anchors, n_regions)
+    made = parts_of("faster_rcnn", asked)
     return FasterRCNN(*made.given, **made.settings)
