@@ -60,7 +60,7 @@ class Parts:
 
 
 @dataclass(frozen=True)
-class Asked:
+class RegionOptions:
     """The facts and options that both builders share; see `faster_rcnn`."""
 
     in_channels: int
@@ -74,7 +74,7 @@ class Asked:
     n_regions: int
 
 
-def parts_of(name: str, asked: Asked) -> Parts:
+def parts_of(name: str, asked: RegionOptions) -> Parts:
     """Maps, the proposal net, the head of regions, and anchors for pictures of this size."""
     hidden, anchor_scale, n_anchors, n_regions = asked.hidden, asked.anchor_scale, asked.n_anchors, asked.n_regions
     if hidden < 1 or anchor_scale <= 0 or n_anchors < 2 or n_regions < 4:
@@ -126,6 +126,8 @@ def faster_rcnn(
 
     Source: Ren et al. 2015; Lin et al. 2017 (feature pyramid networks).
     """
-    asked = Asked(in_channels, image_size, n_outputs, backbone, widths, hidden, anchor_scale, n_anchors, n_regions)
+    asked = RegionOptions(
+        in_channels, image_size, n_outputs, backbone, widths, hidden, anchor_scale, n_anchors, n_regions
+    )
     made = parts_of("faster_rcnn", asked)
     return FasterRCNN(*made.given, **made.settings)

@@ -9,7 +9,7 @@ from ..errors import SettingError
 from ..layers.vision import started
 from ..objectives.instance_masks import MaskRCNN
 from ..registry import model
-from .faster_rcnn import Asked, parts_of
+from .faster_rcnn import RegionOptions, parts_of
 
 
 class MaskHead(nn.Module):
@@ -61,6 +61,8 @@ def mask_rcnn(
     """
     if not mask_widths or min(mask_widths) < 1:
         raise SettingError(f"model 'mask_rcnn': mask_widths holds at least one width of at least 1; got {mask_widths}")
-    asked = Asked(in_channels, image_size, n_outputs, backbone, widths, hidden, anchor_scale, n_anchors, n_regions)
+    asked = RegionOptions(
+        in_channels, image_size, n_outputs, backbone, widths, hidden, anchor_scale, n_anchors, n_regions
+    )
     made = parts_of("mask_rcnn", asked)
     return MaskRCNN(*made.given, mask_head=MaskHead(made.width, mask_widths, n_outputs), **made.settings)
