@@ -48,7 +48,10 @@ def test_a_table_is_trained_on_judged_and_predicted(kites, tmp_path, capsys):
     again = json.loads(capsys.readouterr().out)
     assert again["metrics"] == json.loads((tmp_path / "run" / "evaluation.json").read_text())["metrics"]
     assert main(["report", "run", "kites.csv", "-o", "page.html"]) == 0
-    assert "rings around the true ones" in (tmp_path / "page.html").read_text()
+    page = (tmp_path / "page.html").read_text()
+    assert "rings around the true ones" in page
+    assert all(name in page for name in NAMES)
+    assert "tail_x" in (tmp_path / "run" / "test.csv").read_text()
 
 
 def test_arrays_serve_as_well(kites, tmp_path):
@@ -69,7 +72,9 @@ def test_the_estimator_reads_the_same_table(kites):
         pn.KeypointFinder(**small).fit(pictures, points),
     )
     np.testing.assert_allclose(from_file.predict("kites.csv"), from_arrays.predict(pictures), atol=1e-6)
-    assert from_file.evaluate("kites.csv", n_bootstrap=0).n_rows == 12
+    told = from_file.evaluate("kites.csv", n_bootstrap=0)
+    assert told.n_rows == 12
+    assert [row["name"] for row in told.by_class] == list(NAMES)
 
 
 @pytest.mark.parametrize(("change", "words"), [

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,8 @@ def open_keypoints(path: str | os.PathLike) -> Source:
     if strange:
         raise DataError(f"{path}: the columns {shown(strange)} hold other things than numbers; mend the cells")
     places = frame[columns].to_numpy(np.float64).reshape(len(frame), len(names), 2)
-    return Source(pictures, keypoints_of(places, pictures), str(path), "keypoints", names, fingerprint(path))
+    points = [replace(one, names=tuple(names)) for one in keypoints_of(places, pictures)]
+    return Source(pictures, points, str(path), "keypoints", names, fingerprint(path))
 
 
 def names_of_points(columns: Sequence[str], path: Any) -> list[str]:
@@ -83,7 +85,7 @@ def write_keypoints(path: Path, pictures: Sequence[Any], points: Sequence[Points
 
     table: dict[str, Any] = {"image": [str(Path(p).resolve()) for p in pictures]}
     places = np.stack([one.points for one in points])
-    for i in range(places.shape[1]):
-        table |= {f"{i}_x": places[:, i, 0], f"{i}_y": places[:, i, 1]}
+    for i, name in enumerate(points[0].names or map(str, range(places.shape[1]))):
+        table |= {f"{name}_x": places[:, i, 0], f"{name}_y": places[:, i, 1]}
     pd.DataFrame(table).to_csv(path, index=False)
     return path

@@ -18,10 +18,11 @@ from .targets import Target
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """The keypoints (k, 2) of one picture, x before y, NaN where one is not there; and its (height, width)."""
+    """The keypoints (k, 2) of one picture, x before y, NaN where one is not there; its (height, width); their names."""
 
     points: np.ndarray
     size: tuple[int, int]
+    names: tuple[str, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Points):
@@ -50,6 +51,7 @@ def keypoints_of(given: Any, pictures: Any) -> list[Points]:
 
 
 def _one(given: Any, size: tuple[int, int], where: str) -> Points:
+    names = given.names if isinstance(given, Points) else ()
     given = given.points if isinstance(given, Points) else given
     try:
         array = np.array(given.numpy(force=True) if isinstance(given, Tensor) else given, dtype=np.float64)
@@ -69,19 +71,21 @@ def _one(given: Any, size: tuple[int, int], where: str) -> Points:
             f"{where}: keypoint {i}, ({points[i, 0]:g}, {points[i, 1]:g}), lies outside its picture of width {width} "
             f"and height {height}; mend it, or give NaN where a point is not to be seen"
         )
-    return Points(np.clip(points, 0, (width, height)), size)
+    return Points(np.clip(points, 0, (width, height)), size, names)
 
 
 class PointTargets(Target):
     """The keypoints of each picture; y (batch, k, 3) holds x and y in pixels of the frame, and 1 where one is there.
 
-    Attributes: `n_points`; `mean_points` (k, 2), the mean places in shares of a picture; `frame`; `resize`.
+    Attributes: `n_points`; `names`, of points that have some; `mean_points` (k, 2), the mean places in shares of a picture;
+    `frame`; `resize`.
     """
 
     kind = "points"
     loss_name = ""  # nets of keypoints bring their own
 
     n_points: int
+    names: tuple[str, ...] = ()
     mean_points: np.ndarray
     frame: tuple[int, int] | None = None
     resize: str = "pad"
@@ -99,6 +103,7 @@ class PointTargets(Target):
                 "where it is, or leave it out of all"
             )
         self.n_points, self.mean_points = shares.shape[1], np.nanmean(shares, axis=0)
+        self.names = raw[0].names
         shape = getattr(inputs, "shape", None)
         self.frame = None if shape is None else (int(shape[1]), int(shape[2]))
         self.resize = "pad" if inputs is None else str(inputs.options.get("resize", "pad"))
@@ -133,6 +138,7 @@ class PointTargets(Target):
     def state(self) -> State:
         return {
             "n_points": self.n_points,
+            "names": list(self.names),
             "mean_points": packed(self.mean_points.tolist()),
             "frame": self.frame and list(self.frame),
             "resize": self.resize,
@@ -142,5 +148,6 @@ class PointTargets(Target):
     def from_state(cls, state: State) -> Self:
         target = cls()
         target.n_points, target.mean_points = state["n_points"], np.array(unpacked(state["mean_points"]))
+        target.names = tuple(state["names"])
         target.frame, target.resize = state["frame"] and tuple(state["frame"]), state["resize"]
         return target

@@ -190,6 +190,7 @@ class KeypointFinder(Estimator):
             examples.y,
             self.predict(examples.X),
             mean_points=self.target_.mean_points,
+            names=self.target_.names,
             sample_weight=examples.weight,
             seed=self.seed,
             n_bootstrap=n_bootstrap,

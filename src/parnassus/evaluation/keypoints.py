@@ -20,6 +20,7 @@ def evaluate_keypoints(
     found: np.ndarray,
     *,
     mean_points: np.ndarray,
+    names: Sequence[str] = (),
     sample_weight: ArrayLike | None = None,
     seed: int = 0,
     n_bootstrap: int = 500,
@@ -50,7 +51,9 @@ def evaluate_keypoints(
     for i in range(points.shape[1]):
         own = {name: (over[:, i], under[:, i]) for name, (over, under) in parts.items()}
         row = {name: float(weight @ a / (weight @ b)) for name, (a, b) in own.items() if weight @ b}
-        by_class.append({"name": f"keypoint {i}", **row, "points": float(weight @ parts["pck_10"][1][:, i])})
+        by_class.append(
+            {"name": names[i] if names else f"keypoint {i}", **row, "points": float(weight @ parts["pck_10"][1][:, i])}
+        )
     task: Any = "keypoints"
     return Evaluation(
         task, metrics, len(true), "the mean place of each keypoint", by_class=by_class, confidence=confidence,
