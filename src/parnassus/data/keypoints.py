@@ -77,8 +77,8 @@ def _one(given: Any, size: tuple[int, int], where: str) -> Points:
 class PointTargets(Target):
     """The keypoints of each picture; y (batch, k, 3) holds x and y in pixels of the frame, and 1 where one is there.
 
-    Attributes: `n_points`; `names`, of points that have some; `mean_points` (k, 2), the mean places in shares of a picture;
-    `frame`; `resize`.
+    Attributes: `n_points`; `names`, of points that have some; `mean_points` (k, 2), the mean places in shares of a
+    picture; `frame`; `resize`.
     """
 
     kind = "points"
