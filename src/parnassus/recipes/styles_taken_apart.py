@@ -90,7 +90,7 @@ def styles_taken_apart(size: Size, data: BookSet | None = None) -> Table:
     best = min((row for row in rows if row[1]), key=lambda row: row[2])[0]
     notes = [
         f"Nearest to real digits after {epochs} epochs: {best}. The book's nets saw millions of faces; what styles, "
-        "noise and mixing give them late, nets that learn this briefly cannot show, and each part makes learning slower.",
+        "noise and mixing give them late, nets that learn this briefly cannot show; each part makes learning slower.",
         f"{parts.name}: {len(parts.X)} for the nets, others for the judge. The distance is Frechet's, squared, of the "
         f"judge's features of {len(real)} real and as many made digits: it is no FID, which is of an Inception net and "
         "50,000 pictures. Each net learned once: of rows that lie near each other nothing is to be read.",
