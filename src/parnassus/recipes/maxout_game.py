@@ -153,7 +153,7 @@ def digits_asked_for(size: Size, data: BookSet | None = None) -> Table:
 
 def with_dropout(made: Generator, asked: np.ndarray) -> np.ndarray:
     """Digits of these classes by a generator that leaves units out, as it does while it learns."""
-    maker = made.objective_.generator.train()  # type: ignore[operator, union-attr]
+    maker = made.objective_.generator.train()  # type: ignore[union-attr]
     with torch.inference_mode(), kept_random(torch.device("cpu"), 1, "dropout"):
         x = maker(torch.rand(len(asked), 100), nn.functional.one_hot(torch.from_numpy(asked), 10).float())
     maker.eval()

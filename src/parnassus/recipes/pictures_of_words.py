@@ -125,7 +125,7 @@ def digits_from_words(size: Size, data: BookSet | None = None) -> Table:
                      judge.apart(real, pictures), seconds))  # fmt: skip
         tiles += [*pictures[:n]]
         titles += [f"guidance {strength:g}", *[""] * (n - 1)]
-    maps = " x ".join(map(str, made.objective_.latent_shape[::-1]))  # type: ignore[arg-type, union-attr, index]
+    maps = " x ".join(map(str, made.objective_.latent_shape[::-1]))  # type: ignore[index]
     weights = {part: sum(p.numel() for p in getattr(made.objective_, part).parameters()) for part in ("coder", "net")}
     notes = [
         f"{parts.name}: {len(parts.X)} with texts of three words. The three parts are those of Stable Diffusion, "
