@@ -41,7 +41,7 @@ class Labelled(NamedTuple):
 
 def labelled(data: BookSet | None, size: Size) -> Labelled:
     """CIFAR-10's pictures where they are on disk, else scikit-learn's digits at 16 x 16."""
-    n, n_test = (80, 40) if size == "tiny" else (1400, 397) if data is None else (5000, 2000)
+    n, n_test = (40, 20) if size == "tiny" else (1400, 397) if data is None else (5000, 2000)
     if data is None:
         found = digits_of(None, n_train=n, n_test=n_test)
         pictures = wider(found.X, 16), wider(found.X_test, 16)
@@ -85,13 +85,13 @@ def patch_features(train: np.ndarray, *others: np.ndarray, n_means: int, seed: i
 
 
 def taught_net(found: Labelled, rows: np.ndarray, size: Size) -> Classifier:
-    """The critic's layers under ten outputs, taught on these rows."""
+    """The critic's layers under an output a class, taught on these rows."""
     shape, n_channels = found.X.shape[1:3], 1 if found.X.ndim == 3 else 3
     with kept_random(torch.device("cpu"), 0, "taught"):
         critic = dcgan_critic(n_channels, shape, 4 if size == "tiny" else 32, nn.BatchNorm2d)
         body = [*list(critic)[:-1], nn.Flatten()]
         n = nn.Sequential(*body).eval()(torch.zeros(1, n_channels, *shape)).shape[1]
-        net = nn.Sequential(*body, nn.Linear(n, 10))
+        net = nn.Sequential(*body, nn.Linear(n, len(np.unique(found.y[rows]))))
     epochs = 1 if size == "tiny" else 60 if len(rows) < 200 else 15
     return Classifier(net, epochs=epochs, batch_size=20, lr=1e-3, progress=False).fit(found.X[rows], found.y[rows])
 
