@@ -31,6 +31,7 @@ mathjax_path = "mathjax-is-not-loaded.js"  # equations are code blocks; no page 
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "show-inheritance": True, "ignore-module-all": True}
 autodoc_typehints = "signature"
+autodoc_use_type_comments = False  # there are none, and looking for them parses every source once more
 python_use_unqualified_type_names = True
 toc_object_entries = False  # every page copies the whole tree: with each function in it a build takes minutes
 python_maximum_signature_line_length = 88
