@@ -76,8 +76,8 @@ def letters_by_attention(size: Size) -> Table:
         loss = float(np.log(lm.perplexity(test)))
         said = [lm.generate("the ", n_tokens=200, temperature=0.7, seed=seed) for seed in range(1 if tiny else 4)]
         written[name] = said[0]
-        weights = sum(p.numel() for p in lm.objective_.parameters())
-        rows.append((name, weights, context, float(np.log(lm.perplexity(train[: len(test)]))), loss,
+        weights, seen = sum(p.numel() for p in lm.objective_.parameters()), options.get("order", context + 1) - 1
+        rows.append((name, weights, seen, float(np.log(lm.perplexity(train[: len(test)]))), loss,
                      lm.bits_per_character(test), real_words(" ".join(said), train)))  # fmt: skip
     notes = [
         f"{sum(map(len, train)):,} letters of scikit-learn's descriptions to learn from, {sum(map(len, test)):,} new; "
@@ -87,7 +87,7 @@ def letters_by_attention(size: Size) -> Table:
         "is told nothing of their order; its second has six layers of 384, a context of 256 and 5,000 steps.",
         *(f"By {name}: {text[:150]!r}" for name, text in list(written.items())[1:]),
     ]
-    columns = ("model", "weights", "context", "loss, training", "loss, unseen", "bits a letter", "real words")
+    columns = ("model", "weights", "letters before", "loss, training", "loss, unseen", "bits a letter", "real words")
     settings = {"letters": sum(map(len, train)), "seed": 0}
     return Table("Letters by attention", columns, rows, notes, settings)
 
