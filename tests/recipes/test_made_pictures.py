@@ -9,7 +9,7 @@ from parnassus.recipes.convolutional_games import on_the_way
 from parnassus.recipes.critic_features import patch_features, patches_of
 from parnassus.recipes.made_pictures import Judge, unwarned, wider
 from parnassus.recipes.maxout_game import ToldCritic, ToldGenerator, maxout_game, spread
-from parnassus.recipes.pictures_of_words import COLOURS, captioned, captions
+from parnassus.recipes.pictures_of_words import COLOURS, captioned, captions, right_words
 from parnassus.recipes.styles_taken_apart import games
 from parnassus.recipes.tags_drawn import TAGS, Tagged, judged, tagged
 from parnassus.recipes.turned_pictures import patches, recoloured, scenes
@@ -130,3 +130,9 @@ def test_a_game_without_noise_never_learns_any():
         noises = [p for n, p in made.objective_.generator.named_parameters() if n.endswith("noise")]
         moved[name] = bool(noises) and any(bool(p.abs().sum() > 0) for p in noises)
     assert list(moved.values()) == [False, False, True, True]
+
+
+def test_words_of_a_caption_are_counted_one_by_one():
+    said = np.array(["a red disc on the left", "a red square on the right"])
+    asked = np.array(["a red disc on the right", "a blue square on the right"])
+    assert right_words(said, asked) == "colour 50 %, shape 100 %, place 50 %"

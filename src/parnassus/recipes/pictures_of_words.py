@@ -19,6 +19,7 @@ COLOURS = {"red": (220, 50, 40), "green": (50, 180, 70), "blue": (60, 90, 220)}
 SHAPES, PLACES = ("disc", "square"), ("left", "right")
 WORDS = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
 BOOK = {"one stage: DCGAN told the caption": "2.88 (GAN-INT-CLS)", "two stages: StackGAN": "3.70"}
+WHERE = {"colour": 1, "shape": 2, "place": -1}  # in a caption
 Rows = list[tuple[Any, ...]]
 
 
@@ -44,6 +45,13 @@ def captioned(n: int, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(pictures), chosen
 
 
+def right_words(said: np.ndarray, asked: np.ndarray) -> str:
+    """How many pictures have the colour, the shape and the place that were asked for, in percent, as words."""
+    pairs = [(str(a).split(), str(b).split()) for a, b in zip(said, asked, strict=True)]
+    shares = {what: 100 * float(np.mean([a[i] == b[i] for a, b in pairs])) for what, i in WHERE.items()}
+    return ", ".join(f"{what} {share:.0f} %" for what, share in shares.items())
+
+
 @recipe(
     "shapes-from-captions",
     source="Martinez-Ramon 8.9.1, table 8.3",
@@ -62,6 +70,7 @@ def shapes_from_captions(size: Size) -> Table:
     width, tiles = 4 if tiny else 24, [*real[[int(np.flatnonzero(texts == t)[0]) for t in captions()]]]
     plans = {"one stage: DCGAN told the caption": registry.model("dcgan", width=width),
              "two stages: StackGAN": registry.model("stackgan", width=width)}  # fmt: skip
+    parts: dict[str, str] = {}
     for name, net in plans.items():
         started = time.perf_counter()
         with unwarned():
@@ -70,6 +79,7 @@ def shapes_from_captions(size: Size) -> Table:
         pictures = np.asarray(made.sample(len(asked), condition=asked, seed=1))
         rows.append((name, judge.agrees(pictures, asked), judge.score(pictures), judge.apart(real, pictures),
                      BOOK[name], seconds))  # fmt: skip
+        parts[name] = right_words(judge.net.predict(pictures), asked)
         tiles += [*pictures[: len(captions())]]
     notes = [
         f"{n} pictures of {SIDE} x {SIDE} pixels made here; StackGAN draws at {SIDE // 2} x {SIDE // 2} in the first "
@@ -81,6 +91,7 @@ def shapes_from_captions(size: Size) -> Table:
         f"the score is of its classes, from 1 to {len(captions())}, on {len(asked)} pictures; the distance is "
         "Frechet's, squared, of its features. The book's scores are of birds by an Inception net, 30,000 pictures: "
         "they say nothing about ours, and the human ranks that it adds have nothing beside them.",
+        "The judge sees as asked: " + "; ".join(f"{name}, {share}" for name, share in parts.items()) + ".",
     ]
     titles = [t for name in ("real", *plans) for t in (name, *[""] * (len(captions()) - 1))]
     drawn = {"One picture of each caption: red, green, blue; disc, then square; left, then right.":
