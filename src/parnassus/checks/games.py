@@ -12,8 +12,9 @@ from ..functional.diffusion import process, samplers, schedules
 from ..functional.image_translation import cycle_consistency, patches
 from ..functional.metrics import generation, latent_space
 from ..layers.conditioning import ConditioningAugmentation
-from ..models.autoencoder import LSTMAutoencoder
+from ..models.autoencoder import ConvAutoencoder, DenseAutoencoder, LSTMAutoencoder
 from ..models.image_translation import SkipTranslator
+from ..objectives.autoencoder import Reconstruction
 from ..train.randomness import kept_random
 from . import check
 
@@ -257,3 +258,17 @@ def a_row_read_into_a_state_and_written_again() -> float:
         code = reader(x)[1][0][0]
         wanted = F.linear(writer(code[:, None].expand(-1, 6, -1))[0], net.head.weight, net.head.bias)
         return max(gap(net.encode(x), code), gap(net.decode(code, x), wanted))
+
+
+@check("conv-ae", "undercomplete-ae", oracle="(book)", tolerance=1e-6)
+def autoencoders_of_the_book() -> float:
+    """28,353 weights and a code of 1,568 numbers for 28 x 28 pixels; eq. 7.18 with its charges on weights and code."""
+    with kept_random(torch.device("cpu"), 0):
+        net = ConvAutoencoder(1, (28, 28), (32, 32))
+        charged = Reconstruction(DenseAutoencoder([4, 2]), weights_l1=0.3, code_l1=0.2).double()
+    x = drawn(5, 4)
+    h = charged.net.encode(x)
+    matrices = torch.cat([p.flatten() for p in charged.parameters() if p.ndim > 1])
+    wanted = F.mse_loss(charged.net.decode(h), x) + 0.3 * matrices.abs().mean() + 0.2 * h.abs().mean()
+    size = sum(p.numel() for p in net.parameters())
+    return max(float(abs(size - 28_353) + abs(net.n_code - 1568)), gap((charged.loss({"x": x}) - wanted).detach(), 0.0))
