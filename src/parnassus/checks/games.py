@@ -265,10 +265,11 @@ def autoencoders_of_the_book() -> float:
     """28,353 weights and a code of 1,568 numbers for 28 x 28 pixels; eq. 7.18 with its charges on weights and code."""
     with kept_random(torch.device("cpu"), 0):
         net = ConvAutoencoder(1, (28, 28), (32, 32))
-        charged = Reconstruction(DenseAutoencoder([4, 2]), weights_l1=0.3, code_l1=0.2).double()
+        dense = DenseAutoencoder([4, 2])
+    charged = Reconstruction(dense, weights_l1=0.3, code_l1=0.2).double()
     x = drawn(5, 4)
-    h = charged.net.encode(x)
+    h = dense.encode(x)
     matrices = torch.cat([p.flatten() for p in charged.parameters() if p.ndim > 1])
-    wanted = F.mse_loss(charged.net.decode(h), x) + 0.3 * matrices.abs().mean() + 0.2 * h.abs().mean()
+    wanted = F.mse_loss(dense.decode(h), x) + 0.3 * matrices.abs().mean() + 0.2 * h.abs().mean()
     size = sum(p.numel() for p in net.parameters())
     return max(float(abs(size - 28_353) + abs(net.n_code - 1568)), gap((charged.loss({"x": x}) - wanted).detach(), 0.0))
