@@ -10,42 +10,13 @@
 #include <cstring>
 #include <vector>
 
-// Products of matrices are added up in an order of their own anyway, and a fused multiply-add halves their time.
-#if defined(__clang__)
-#pragma clang fp contract(fast)
-#else
-#pragma GCC optimize("fp-contract=fast")
-#endif
+#include "wide.h"
 
 using torch::stable::Tensor;
 
-#ifdef __AVX512F__
-constexpr int kWide = 16, kTall = 12;  // floats of a register, rows whose sums fit into registers
-#else
-constexpr int kWide = 8, kTall = 6;
-#endif
-constexpr int kPanel = 2 * kWide;  // columns of a tile
-typedef float Wide __attribute__((vector_size(kWide * sizeof(float))));
+constexpr int kTall = kWide > 8 ? 12 : 6;  // rows whose sums fit into registers
+constexpr int kPanel = 2 * kWide;          // columns of a tile
 typedef int32_t Whole __attribute__((vector_size(kWide * sizeof(int32_t))));
-
-// n: how many there are; a copy of a size that the compiler knows is one instruction.
-static inline Wide load(const float* at, int64_t n = kWide) {
-  Wide held{};
-  if (n >= kWide) {
-    std::memcpy(&held, at, sizeof(held));
-  } else {
-    std::memcpy(&held, at, n * sizeof(float));
-  }
-  return held;
-}
-
-static inline void store(float* at, Wide held, int64_t n = kWide) {
-  if (n >= kWide) {
-    std::memcpy(at, &held, sizeof(held));
-  } else {
-    std::memcpy(at, &held, n * sizeof(float));
-  }
-}
 
 // --- exp and what is made of it: what is no number stays none -----------------------------------------------------
 

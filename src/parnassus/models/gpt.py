@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import DataError, SettingError
+from ..functional.few_rows import affine
 from ..layers.attention import KeyValueCache
 from ..layers.embedding import looked_up
 from ..layers.positions import LearnedPositions, Positions, inside, positions
@@ -210,7 +211,8 @@ class GPT(nn.Module):
         h = h + self.place.weight[at if reading.starts is None else at - reading.starts]
         for weights, cache in zip(reading.weights, reading.caches, strict=True):
             h = _stepped(h, weights, cache, first.feed_forward.activation, self.eps)
-        return self.logits(self.blocks.last(h))
+        h = self.blocks.last(h)
+        return affine(h, self.tokens.weight) if self.head is None else self.head(h)
 
     def _gathered(self, layers: list[EncoderLayer]) -> list[list[Tensor]] | None:
         """What `_stepped` multiplies by, layer by layer; None where it would compute another net than this."""
@@ -240,12 +242,12 @@ def _stepped(
     norm1, shift1, qkv, qkv_bias, out, out_bias, norm2, shift2, inner, inner_bias, outer, outer_bias = weights
     n, width = h.shape
     size = cache.k.shape[3]
-    q, k, v = F.linear(F.layer_norm(h, (width,), norm1, shift1, eps), qkv, qkv_bias).view(n, 3, -1, 1, size).unbind(1)
+    q, k, v = affine(F.layer_norm(h, (width,), norm1, shift1, eps), qkv, qkv_bias).view(n, 3, -1, 1, size).unbind(1)
     keys, values = cache.extend(k, v)
     z = F.scaled_dot_product_attention(q, keys, values, cache.mask(1)).view(n, width)
-    h = h + F.linear(z, out, out_bias)
-    inside = activation(F.linear(F.layer_norm(h, (width,), norm2, shift2, eps), inner, inner_bias))
-    return h + F.linear(inside, outer, outer_bias)
+    h = h + affine(z, out, out_bias)
+    inside = activation(affine(F.layer_norm(h, (width,), norm2, shift2, eps), inner, inner_bias))
+    return h + affine(inside, outer, outer_bias)
 
 
 def _place(kind: str, width: int, context: int) -> Positions:
