@@ -21,6 +21,7 @@ from typing import Any
 HERE = Path(__file__).parent
 RESULTS, PAGE = HERE / "results", HERE.parent / "docs" / "benchmarks.md"
 NAMES = sorted(p.stem.removeprefix("bench_") for p in HERE.glob("bench_*.py"))
+ACRONYMS = {"cnn", "ctc", "gpt", "hmm", "mlp", "nms", "rbm"}
 INTRO = """# Benchmarks
 
 What ours costs beside other packages and beside loops written by hand: `make bench` runs the files of `benchmarks/`,
@@ -93,7 +94,8 @@ def section(path: Path) -> str:
     head, *lines = path.read_text(encoding="utf-8").splitlines()
     words = (HERE / f"bench_{path.stem}.py").read_text(encoding="utf-8").partition('"""')[2].partition("\n")[0]
     made = ", ".join(f"{k} {v}" for k, v in json.loads(head).items() if v != "")
-    return "\n\n".join([f"## {path.stem.replace('_', ' ').capitalize()}", words, *parts(lines), f"({made})"])
+    title = path.stem.upper() if path.stem in ACRONYMS else path.stem.replace("_", " ").capitalize()
+    return "\n\n".join([f"## {title}", words, *parts(lines), f"({made})"])
 
 
 def parts(lines: list[str]) -> list[str]:

@@ -26,7 +26,7 @@ from parnassus.registry import REGISTRIES
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 GENERATED = {"_build", "generated"}
-WRITTEN_BY_MACHINE = {"log.md", "proofs.md"}
+WRITTEN_BY_MACHINE = {"log.md", "benchmarks.md"}
 PAGES = [
     ROOT / "README.md",
     *sorted(p for p in DOCS.rglob("*.md")
