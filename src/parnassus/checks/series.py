@@ -144,6 +144,6 @@ def the_past_beside_the_present() -> float:
     wanted = pd.concat([series.shift(k) for k in (1, 7)], axis=1)[7:].to_numpy()
     worst = max(worst, float(np.abs(F.lagged(y, [1, 7])[0] - wanted).max()))
     days = pd.date_range("2023-12-20", periods=60)
-    shares = days.weekday.to_numpy() / 7, (days.dayofyear.to_numpy() - 1) / np.where(days.is_leap_year, 366, 365)
+    shares = days.day_of_week.to_numpy() / 7, (days.day_of_year.to_numpy() - 1) / np.where(days.is_leap_year, 366, 365)
     circles = np.stack([f(2 * np.pi * s) for s in shares for f in (np.sin, np.cos)], 1)
     return max(worst, float(np.abs(calendar_features(days, ("weekday", "year")) - circles).max()))
