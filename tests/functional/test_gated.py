@@ -2,10 +2,12 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+import parnassus as pn
 from parnassus import kernels
 from parnassus.functional.gated import lstm_is_compiled, lstm_states
 from parnassus.functional.recurrence import lstm_step
@@ -93,6 +95,41 @@ def test_what_is_no_number_stays_none_in_its_row():
     assert bool(states[1, 2:].isnan().all())
     assert bool(last[1].isnan().all())
     assert not bool(states[[0, 2, 3]].isnan().any())
+
+
+def test_slopes_of_slopes_are_those_of_the_equations():
+    leaves = given(3, 4, 5)
+    doubles = [leaf.detach().double().requires_grad_() for leaf in leaves]
+    ours, theirs = (
+        torch.autograd.grad(
+            sum(s.square().sum() for s in torch.autograd.grad(run(*of)[0].square().sum(), of, create_graph=True)), of
+        )
+        for run, of in ((lstm_states, leaves), (by_steps, doubles))
+    )
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one.double(), other, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("size", [1e-3, 30.0])
+def test_slopes_of_gates_that_hardly_open_or_are_shut_are_right(size):
+    leaves = given(5, 20, 6, size)
+    doubles = [leaf.detach().double().requires_grad_() for leaf in leaves]
+    ours, theirs = (
+        torch.autograd.grad(run(*of)[0].square().sum(), of) for run, of in ((lstm_states, leaves), (by_steps, doubles))
+    )
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one.double(), other, rtol=1e-4, atol=1e-4 * float(other.abs().max()))
+
+
+@pytest.mark.parametrize("optimizer", ["gauss_newton", "hessian_free"])
+def test_a_second_order_step_is_the_one_without_the_kernel(optimizer, monkeypatch):
+    rng = np.random.default_rng(0)
+    X, y, found = [rng.normal(size=(6, 2)) for _ in range(24)], np.arange(24) % 2, []
+    for setting in ("on", "off"):
+        monkeypatch.setenv("PARNASSUS_KERNELS", setting)
+        net = pn.Classifier(pn.model("lstm", hidden=3), optimizer=optimizer, epochs=1, batch_size=24).fit(X, y)
+        found.append(net.predict_proba(X))
+    assert np.abs(found[0] - found[1]).max() < 1e-3
 
 
 def test_slopes_are_the_same_a_second_time():

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from .. import kernels
+from .recurrence import lstm_gates
 
 
 def lstm_is_compiled(x: Tensor) -> bool:
@@ -25,30 +26,48 @@ def lstm_states(
 
     x (batch, time, n_inputs); h and c (batch, n_units) before the first step; weights as in `lstm_step`.
     """
-    states, last = CompiledLSTM.apply(x.transpose(0, 1), h, c, w_x, w_h, b_x, b_h)
+    given = (x.transpose(0, 1).contiguous(), h.contiguous(), c.contiguous())
+    states, last = CompiledLSTM.apply(*given, w_x, w_h, b_x, b_h)
     return states.transpose(0, 1), last
 
 
+def _stepwise(
+    x: Tensor, h: Tensor, c: Tensor, w_x: Tensor, w_h: Tensor, b_x: Tensor, b_h: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The twin, time first: all h and the last c, one step after the other."""
+    shown = []
+    for z in linear(x, w_x, b_x + b_h):
+        h, c = lstm_gates(z + linear(h, w_h), c)
+        shown.append(h)
+    return torch.stack(shown), c
+
+
 class CompiledLSTM(torch.autograd.Function):
-    """The steps by kernels/lstm.cpp, time first; the slopes of all weights as one product over all steps."""
+    """The steps by kernels/lstm.cpp, time first; the slopes of all weights as one product over all steps.
+
+    Slopes of slopes (second-order optimizers, penalties on gradients) go through the twin.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, h: Tensor, c: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, *given: Tensor) -> tuple[Tensor, Tensor]:
         operators = kernels.load("lstm")
         assert operators is not None
-        w_x, w_h, b_x, b_h = (w.detach() for w in weights)
-        x, begin, cell = x.contiguous(), h.contiguous(), c.contiguous()
+        x, begin, cell, w_x, w_h, b_x, b_h = (t.detach() for t in given)
         gates = linear(x, w_x, b_x + b_h)
         states = x.new_empty(*x.shape[:2], w_h.shape[1])
         cells = torch.empty_like(states)
         operators.forward(gates, w_h.T.contiguous(), begin, cell, states, cells)
-        ctx.save_for_backward(x, begin, cell, *weights[:2], gates, states, cells)
+        ctx.save_for_backward(*given, gates, states, cells)
         return states, cells[-1].clone()
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, of_h: Tensor, of_last: Tensor) -> tuple[Tensor | None, ...]:
-        x, begin, cell, w_x, w_h, gates, states, cells = ctx.saved_tensors
+        *given, gates, states, cells = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            asked = [t for t, needed in zip(given, ctx.needs_input_grad, strict=True) if needed]
+            found = iter(torch.autograd.grad(_stepwise(*given), asked, (of_h, of_last), create_graph=True))
+            return tuple(next(found) if needed else None for needed in ctx.needs_input_grad)
+        x, begin, cell, w_x, w_h, *_ = given
         operators = kernels.load("lstm")
         assert operators is not None
         of_z, of_begin, of_cell = torch.empty_like(gates), torch.zeros_like(begin), of_last.clone()
