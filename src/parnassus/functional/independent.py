@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .. import kernels
+from .once import once
 from .statespace.scan import linear_scan
 from .threads import n_threads
 
@@ -93,7 +94,7 @@ class CompiledScan(torch.autograd.Function):
         return h
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @once
     def backward(ctx: Any, of_h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         u, begin, h = ctx.saved_tensors
         operators = kernels.load("indrnn")
@@ -117,7 +118,7 @@ class IndependentScan(torch.autograd.Function):
         return h
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @once
     def backward(ctx: Any, of_h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         u, begin, h = ctx.saved_tensors
         awake = (~(h <= 0)).to(h.dtype)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ..once import once
 from .discretization import bilinear
 from .hippo import legs
 
@@ -82,7 +83,7 @@ class Fractions(torch.autograd.Function):
         return torch.cat([v @ matrix for _, matrix in _pieces(w, top, bottom)], -1)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @once
     def backward(ctx: Any, of_out: Tensor) -> tuple[Tensor | None, ...]:
         v, w, top, bottom = ctx.saved_tensors
         of_v, of_w = torch.zeros_like(v), torch.zeros_like(w)

@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..once import once
+
 
 def stepwise(a: Tensor, b: Tensor, h: Tensor | None = None) -> Tensor:
     """h_t = a_t h_(t-1) + b_t for a and b (batch, time, ...), one step after the other: the slow twin."""
@@ -73,7 +75,7 @@ class LinearScan(torch.autograd.Function):
         return h
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @once
     def backward(ctx: Any, of_h: Tensor) -> tuple[Tensor, Tensor]:
         a, h = ctx.saved_tensors
         ahead = torch.cat([a[:, 1:], torch.zeros_like(a[:, :1])], 1).conj()

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ... import kernels
 from ...errors import DataError
+from ..once import once
 from ..threads import n_threads
 from .scan import stepwise
 
@@ -124,7 +125,7 @@ class CompiledScan(torch.autograd.Function):
         return y, kept[:, -1].mT.clone()
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @once
     def backward(ctx: Any, of_y: Tensor, of_last: Tensor) -> tuple[Tensor, ...]:
         u, delta, a, b, c, kept = ctx.saved_tensors
         operators = kernels.load("scan")
@@ -168,7 +169,7 @@ class ChunkedScan(torch.autograd.Function):
         return y, h
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @once
     def backward(ctx: Any, of_y: Tensor, of_last: Tensor) -> tuple[Tensor, ...]:
         u, delta, a, b, c, *kept = ctx.saved_tensors
         of_u, of_delta, of_b, of_c = (torch.empty_like(x) for x in (u, delta, b, c))
