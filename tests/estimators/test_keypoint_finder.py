@@ -140,6 +140,7 @@ def test_numbers_of_a_known_answer():
     (lambda X, y: (X, y + 40), "picture 0: keypoint 0, .* lies outside its picture"),
     (lambda X, y: (X, np.where(y == y[3, 1], np.inf, y)), "picture 3: keypoint 1, .* lies outside"),
     (lambda X, y: (X, np.where(np.arange(4)[:, None] == 2, np.nan, y)), "keypoint 2 is there in none of the 8"),
+    (lambda X, y: (X, np.dstack([y, np.full((8, 4, 1), 7)])), "visibility 7"),
     (lambda X, y: (X[:0], y[:0]), "no pictures"),
     (lambda X, y: (X, 3), "keypoints for a int in place and 8"),
 ])  # fmt: skip

@@ -61,7 +61,14 @@ def _one(given: Any, size: tuple[int, int], where: str) -> Points:
         raise DataError(f"{where}: its keypoints have shape {array.shape}; give (k, 2), x before y, or (k, 3) of COCO")
     points = array[:, :2]
     if array.shape[1] == 3:
-        points[array[:, 2] <= 0] = np.nan
+        unknown = ~np.isin(array[:, 2], (0, 1, 2))
+        if unknown.any():
+            i = int(unknown.argmax())
+            raise DataError(
+                f"{where}: keypoint {i} has the visibility {array[i, 2]:g}; COCO's are 0 (not there), 1 (hidden) and 2 "
+                "(seen); leave the column out if it is something else"
+            )
+        points[array[:, 2] == 0] = np.nan
     points[np.isnan(points).any(1)] = np.nan
     height, width = size
     wrong = np.isinf(points).any(1) | (points < -SLACK).any(1) | (points > (width + SLACK, height + SLACK)).any(1)

@@ -12,7 +12,7 @@ Backward = Callable[..., Any]
 
 
 def once(backward: Backward) -> Backward:
-    """A backward pass that refuses where slopes of its slopes are asked for: they would be taken for 0, without a word."""
+    """A backward pass that refuses where slopes of its slopes are asked for, which would be taken for 0 unsaid."""
 
     @functools.wraps(backward)
     def checked(ctx: Any, *slopes: Any) -> Any:
