@@ -31,10 +31,8 @@ if TYPE_CHECKING:
 PASSED = 1024  # rows that a pass over the training rows takes at a time
 
 
-def codec_of(estimator: "Estimator", X: Any) -> Codec:
-    """An unfitted codec: the one given, or the one that X calls for."""
-    if estimator.codec is not None:
-        return copy.deepcopy(estimator.codec)
+def codec_called_for(estimator: "Estimator", X: Any) -> Codec:
+    """The unfitted codec that X calls for."""
     if reads_pieces(estimator):
         return Pieces()
     codec = codec_for(X)

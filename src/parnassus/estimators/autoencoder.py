@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.codec import form_of
+from ..data.codec import Codec, form_of
 from ..data.holed import HoledTable
 from ..data.image import Image
 from ..data.sources import Columns
@@ -20,7 +20,6 @@ from ..objectives.vae import Variational
 from ..train.phase import Batch
 from ..train.randomness import kept_random, seed_device, seed_of
 from .assembly import device_under
-from .base import Estimator
 from .intake import Examples
 from .protocol import fitted
 from .unsupervised import Unsupervised
@@ -59,15 +58,12 @@ class Autoencoder(Unsupervised):
             raise SettingError(f"quantile is a share of the training rows in (0, 1]; got {self.quantile!r}")
         if len(train) < 2:
             raise DataError("an autoencoder learns how rows differ, and there is one row; give 2 or more")
-        given = self.codec
-        if given is None and form_of(train.X) == "table":
-            self.codec = HoledTable()
-        try:
-            Estimator._fit_codecs(self, train, target)
-        finally:
-            self.codec = given
+        super()._fit_codecs(train, target)
         if isinstance(self.codec_, Image):
             self.codec_.mean, self.codec_.std = torch.zeros(1, 1, 1), torch.full((1, 1, 1), 255.0)
+
+    def own_codec(self, X: Any) -> Codec | None:
+        return HoledTable() if self.codec is None and form_of(X) == "table" else self.codec
 
     # --- codes ------------------------------------------------------------------------------------
 

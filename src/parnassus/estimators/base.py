@@ -259,6 +259,10 @@ class Estimator(Settings):
         self.target_ = target.fit(train.y, self.codec_) if target is not None else None
         name_features(self)
 
+    def own_codec(self, X: Any) -> Codec | None:
+        """The unfitted codec: the one given, or the task's own for rows like X; None takes what X calls for."""
+        return self.codec
+
     def _build(self, device: torch.device) -> None:
         """The objective with fresh weights, on the device."""
         self.view_, make, self.facts_ = choose(self, self.view)

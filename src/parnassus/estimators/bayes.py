@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from ..data.codec import codec_for
+from ..data.codec import Codec, codec_for
 from ..data.table import Table
 from .classifier import Classifier
-from .intake import Examples
 
 
 class NaiveBayes(Classifier):
@@ -16,14 +15,9 @@ class NaiveBayes(Classifier):
 
     default_models = {"table": "gaussian_nb", "image": "gaussian_nb", "text": "multinomial_nb"}
 
-    def _fit_codecs(self, train: Examples, target: Any) -> None:
-        given = self.codec
-        chosen = codec_for(train.X) if given is None else given
-        self.codec = chosen.in_own_units() if isinstance(chosen, Table) else chosen
-        try:
-            super()._fit_codecs(train, target)
-        finally:
-            self.codec = given
+    def own_codec(self, X: Any) -> Codec:
+        chosen = codec_for(X) if self.codec is None else self.codec
+        return chosen.in_own_units() if isinstance(chosen, Table) else chosen
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

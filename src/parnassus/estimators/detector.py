@@ -15,7 +15,7 @@ from torch import nn
 from ..data.annotations import annotated
 from ..data.codec import Codec, codec_for
 from ..data.detection import BAD_BOXES, Boxes, BoxTargets, all_checked, sizes_of
-from ..data.image import Image, is_stack, stacked
+from ..data.image import Image
 from ..data.moved_boxes import refuse_unfollowed
 from ..data.rows import batches as batches_of
 from ..data.sources import Columns
@@ -27,7 +27,8 @@ from ..train.timetable import cuts_of
 from .assembly import device_under, prepare
 from .base import Estimator
 from .detecting import TOGETHER, check_masks_are_met, common_size, judged, worst_pictures
-from .intake import Examples, count_rows, examples_of, take_rows
+from .intake import Examples, examples_of, take_rows
+from .pictures import pictures_given
 from .protocol import fitted
 from .training import threads_for
 from .using import spread, unusable
@@ -105,11 +106,7 @@ class Detector(Estimator):
     def _examples(self, X: Any, y: Any, sample_weight: Any = None, *, boxes: bool = True) -> Examples:
         """Pictures and their checked boxes; without `boxes` the pictures alone."""
         X, y = annotated(X, y)
-        n = count_rows(X)
-        if not n:
-            raise DataError("X holds no pictures; give at least one")
-        if is_stack(X):
-            stacked(X)  # refuses what is no stack of pictures
+        X = pictures_given(X)
         if not boxes:
             return Examples(X)
         if y is None:
@@ -117,15 +114,7 @@ class Detector(Estimator):
         found = examples_of(X, all_checked(y, X, bad=self.bad_boxes), sample_weight=sample_weight, memory=self.memory)
         return Examples(found.X, found.y, found.weight)
 
-    def _fit_codecs(self, train: Examples, target: Any) -> None:
-        given = self.codec
-        self.codec = self._codec_for(train.X)
-        try:
-            super()._fit_codecs(train, target)
-        finally:
-            self.codec = given
-
-    def _codec_for(self, X: Any) -> Codec:
+    def own_codec(self, X: Any) -> Codec:
         codec = self.codec
         if codec is None:
             if codec_for(X).kind != "image":

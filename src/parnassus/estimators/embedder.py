@@ -111,16 +111,12 @@ class Embedder(Estimator):
         self.documents_, self._placed = texts, None
         return self
 
-    def _fit_codecs(self, train: Examples, target: Any) -> None:
-        given = self.codec
-        if given is None:
-            self.codec = Corpus(lower=self.lower, min_count=self.min_count, max_words=self.max_words, clean=self.clean)
-        elif not isinstance(given, Corpus):
-            raise SettingError(f"codec of an Embedder is a Corpus; got {given!r}")
-        try:
-            super()._fit_codecs(train, target)
-        finally:
-            self.codec = given
+    def own_codec(self, X: Any) -> Corpus:
+        if self.codec is None:
+            return Corpus(lower=self.lower, min_count=self.min_count, max_words=self.max_words, clean=self.clean)
+        if not isinstance(self.codec, Corpus):
+            raise SettingError(f"codec of an Embedder is a Corpus; got {self.codec!r}")
+        return self.codec
 
     def objective_around(self, made: Any) -> WordVectors:
         """The objective, told of the vocabulary."""

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from ..data.codec import codec_for
+from ..data.codec import Codec, codec_for
 from ..data.table import Table
 from .classifier import Classifier
 from .density import Density
-from .intake import Examples
 
 
 class RBM(Density):
@@ -33,14 +32,9 @@ class DBN(Classifier):
 
     default_models = {"table": "dbn", "text": "dbn", "image": "dbn"}
 
-    def _fit_codecs(self, train: Examples, target: Any) -> None:
-        given = self.codec
-        chosen = codec_for(train.X) if given is None else given
-        self.codec = Table(scaling="minmax") if given is None and isinstance(chosen, Table) else chosen
-        try:
-            super()._fit_codecs(train, target)
-        finally:
-            self.codec = given
+    def own_codec(self, X: Any) -> Codec:
+        chosen = codec_for(X) if self.codec is None else self.codec
+        return Table(scaling="minmax") if self.codec is None and isinstance(chosen, Table) else chosen
 
 
 RBM.task, DBN.task = Density.task, Classifier.task

@@ -1,7 +1,6 @@
 """Pictures in, keypoints out: where the named points of the one subject of each picture are."""
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -10,12 +9,12 @@ from torch import nn
 
 from ..data.codec import Codec
 from ..data.detection import named, sizes_of
-from ..data.image import Image, is_stack, stacked
+from ..data.image import Image, is_stack
 from ..data.keypoint_files import names_keypoints, open_keypoints
 from ..data.keypoints import PointTargets, keypoints_of
 from ..data.moved_boxes import refuse_unfollowed
 from ..data.rows import batches as batches_of
-from ..data.sources import Columns, pictures_in
+from ..data.sources import Columns
 from ..errors import DataError, SettingError
 from ..evaluation.keypoints import evaluate_keypoints
 from ..evaluation.result import Evaluation
@@ -25,7 +24,8 @@ from ..train.timetable import cuts_of
 from .assembly import device_under, prepare
 from .base import Estimator
 from .detecting import TOGETHER, common_size
-from .intake import Examples, count_rows, examples_of
+from .intake import Examples, examples_of
+from .pictures import pictures_given
 from .protocol import fitted
 from .training import threads_for
 from .using import spread, usable
@@ -93,26 +93,13 @@ class KeypointFinder(Estimator):
         if y is None and names_keypoints(X):
             source = open_keypoints(X)
             X, y = source.X, source.y
-        if isinstance(X, str | Path) and Path(X).is_dir():
-            X = [str(path) for path in pictures_in(Path(X))]
-        if not count_rows(X):
-            raise DataError("X holds no pictures; give at least one")
-        if is_stack(X):
-            stacked(X)  # refuses what is no stack of pictures
+        X = pictures_given(X)
         if y is None:
             return Examples(X)
         found = examples_of(X, keypoints_of(y, X), sample_weight=sample_weight, memory=self.memory)
         return Examples(found.X, found.y, found.weight)
 
-    def _fit_codecs(self, train: Examples, target: Any) -> None:
-        given = self.codec
-        self.codec = self._codec_for(train.X)
-        try:
-            super()._fit_codecs(train, target)
-        finally:
-            self.codec = given
-
-    def _codec_for(self, X: Any) -> Codec:
+    def own_codec(self, X: Any) -> Codec:
         codec = Image(size=common_size(X, LARGEST), resize="pad") if self.codec is None else self.codec
         if not isinstance(codec, Image):
             raise SettingError(f"KeypointFinder takes codec=pn.Image(...); got {codec!r}")

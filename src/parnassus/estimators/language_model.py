@@ -98,17 +98,13 @@ class LanguageModel(Estimator):
     def _texts(self, X: Any, target: Columns | None = None) -> list[str]:
         return texts_of(X, target)
 
-    def _fit_codecs(self, train: Examples, target: Any) -> None:
-        given = self.codec
+    def own_codec(self, X: Any) -> Codec:
         due = HiddenPieces if reads_pieces(self) else TokenStream
-        if given is None:
-            self.codec = codec_of_gaps(self) if due is HiddenPieces else self._stream()
-        elif not isinstance(given, due):
-            raise SettingError(f"codec of a LanguageModel of this kind is a {due.__name__}; got {given!r}")
-        try:
-            super()._fit_codecs(train, target)
-        finally:
-            self.codec = given
+        if self.codec is None:
+            return codec_of_gaps(self) if due is HiddenPieces else self._stream()
+        if not isinstance(self.codec, due):
+            raise SettingError(f"codec of a LanguageModel of this kind is a {due.__name__}; got {self.codec!r}")
+        return self.codec
 
     def _stream(self) -> Codec:
         given = self.model.name if isinstance(self.model, Spec) else self.model

@@ -1,24 +1,24 @@
 """Pictures in, maps of classes out: what every pixel is of."""
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from ..data.codec import Codec
 from ..data.detection import named, sizes_of
-from ..data.image import Image, is_stack, stacked
+from ..data.image import Image, is_stack
 from ..data.mask_files import held_out, holds_masks, open_masked
 from ..data.masks import MaskTargets, masks_of
 from ..data.moved_boxes import refuse_unfollowed
-from ..data.sources import Columns, pictures_in
+from ..data.sources import Columns
 from ..errors import DataError, SettingError
 from ..evaluation.result import Evaluation
 from ..evaluation.segmentation import evaluate_segmentation
 from .base import Estimator
 from .detecting import common_size
-from .intake import Examples, count_rows, examples_of
+from .intake import Examples, examples_of
+from .pictures import pictures_given
 from .protocol import fitted
 from .using import outputs_of
 
@@ -94,26 +94,13 @@ class Segmenter(Estimator):
         if y is None and holds_masks(X):
             source = open_masked(X)
             X, y = source.X, source.y
-        if isinstance(X, str | Path) and Path(X).is_dir():
-            X = [str(path) for path in pictures_in(Path(X))]
-        if not count_rows(X):
-            raise DataError("X holds no pictures; give at least one")
-        if is_stack(X):
-            stacked(X)  # refuses what is no stack of pictures
+        X = pictures_given(X)
         if y is None:
             return Examples(X)
         found = examples_of(X, masks_of(y, sizes_of(X)), sample_weight=sample_weight, memory=self.memory)
         return Examples(found.X, found.y, found.weight)
 
-    def _fit_codecs(self, train: Examples, target: Any) -> None:
-        given = self.codec
-        self.codec = self._codec_for(train.X)
-        try:
-            super()._fit_codecs(train, target)
-        finally:
-            self.codec = given
-
-    def _codec_for(self, X: Any) -> Codec:
+    def own_codec(self, X: Any) -> Codec:
         codec = self.codec
         if codec is None:
             codec = Image(size=common_size(X, LARGEST), resize="stretch")

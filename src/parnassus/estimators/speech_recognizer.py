@@ -148,16 +148,9 @@ class SpeechRecognizer(Estimator):
         found = examples_of(X, list(listed(y)), sample_weight=sample_weight, memory=self.memory)
         return Examples(found.X, found.y, found.weight, None, name)
 
-    def _fit_codecs(self, train: Examples, target: Any) -> None:
-        given = self.codec
-        if given is None:
-            self.codec = self._codec_for(train.X)
-        try:
-            super()._fit_codecs(train, target)
-        finally:
-            self.codec = given
-
-    def _codec_for(self, X: Any) -> Codec:
+    def own_codec(self, X: Any) -> Codec:
+        if self.codec is not None:
+            return self.codec
         codec = codec_for(X)
         if codec.kind not in ("speech", "sequences"):
             raise DataError(

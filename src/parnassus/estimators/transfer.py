@@ -22,7 +22,7 @@ from ..objectives.supervised import Supervised
 from ..objectives.transfer import Frozen, Transferred, frozen_by, rates_by_layer, stages_of
 from ..registry import Spec
 from ..train.phase import Objective
-from .assembly import codec_of, model_of, reads_pieces
+from .assembly import codec_called_for, model_of, reads_pieces
 from .intake import Examples
 from .regularization import first_weights, named
 from .training import plan_of
@@ -137,18 +137,20 @@ def is_folder(start: Any) -> bool:
 
 def learned_codec(estimator: "Estimator", X: Any) -> Codec:
     """The codec fitted to X; that of a start is taken as it is, since its weights were learned behind it."""
-    start = getattr(estimator, "start", None)
-    if start is not None and estimator.codec is None and is_folder(start) and reads_pieces(estimator):
+    own, start = estimator.own_codec(X), getattr(estimator, "start", None)
+    if own is not None:
+        return copy.deepcopy(own).fit(X)
+    if start is not None and is_folder(start) and reads_pieces(estimator):
         return Pieces.read(start).fit(X)
-    if start is not None and estimator.codec is None:
+    if start is not None:
         origin = origin_of(start)
         if origin.words_alone:
             corpus = origin.estimator.codec_
-            own = {name: corpus.options[name] for name in ("lower", "clean", "language")}
-            return Text(**own).fit(X, tokenizer=copy.deepcopy(corpus.tokenizer))
+            kept = {name: corpus.options[name] for name in ("lower", "clean", "language")}
+            return Text(**kept).fit(X, tokenizer=copy.deepcopy(corpus.tokenizer))
         if origin.estimator is not None:
             return known_codec(origin.estimator.codec_, X)
-    return codec_of(estimator, X).fit(X)
+    return codec_called_for(estimator, X).fit(X)
 
 
 def known_codec(codec: Codec, X: Any) -> Codec:

@@ -66,14 +66,9 @@ class Unsupervised(Estimator):
         plain = validation is None or isinstance(validation, int | float | str | tuple) or hasattr(validation, "suffix")
         return validation if plain else (validation, None)
 
-    def _fit_codecs(self, train: Examples, target: Any) -> None:
-        given = self.codec
-        chosen = self._codec_for(train.X) if given is None else given
-        self.codec = chosen.in_own_units() if isinstance(chosen, Table) else chosen
-        try:
-            super()._fit_codecs(train, target)
-        finally:
-            self.codec = given
+    def own_codec(self, X: Any) -> Codec | None:
+        chosen = self._codec_for(X) if self.codec is None else self.codec
+        return chosen.in_own_units() if isinstance(chosen, Table) else chosen
 
     def _codec_for(self, X: Any) -> Codec:
         """The codec for raw rows where the user gave none."""
