@@ -28,6 +28,32 @@ def sinusoidal(n: int, width: int, *, base: float = 10_000.0, start: int = 0) ->
     return table.to(torch.get_default_dtype())
 
 
+def sinusoidal_grid(n_rows: int, n_columns: int, width: int, *, base: float = 10_000.0) -> Tensor:
+    """Places of a grid in reading order, (n_rows n_columns, width): the column in the first half, the row in the other.
+
+        of a place p, with d = width / 2:  sin(p base^(-2i / d)), i = 0 ... d / 2 - 1, then the cosines of the same
+
+    Raises
+    ------
+    SettingError : `width` is no multiple of 4.
+
+    Source: Vaswani et al. 2017 in two directions; Peebles and Xie 2023, section 3.2.
+
+    >>> sinusoidal_grid(1, 2, 4)[1].tolist()
+    [0.841470..., 0.540302..., 0.0, 1.0]
+    """
+    if width < 4 or width % 4:
+        raise SettingError(f"places of a grid are sines and cosines in two directions: width is 4 n; got {width}")
+    rate = base ** (-torch.arange(width // 4, dtype=torch.float64) / (width // 4))
+
+    def placed(n: int) -> Tensor:
+        angle = torch.arange(n, dtype=torch.float64)[:, None] * rate
+        return torch.cat([angle.sin(), angle.cos()], 1)
+
+    columns, rows = placed(n_columns).repeat(n_rows, 1), placed(n_rows).repeat_interleave(n_columns, 0)
+    return torch.cat([columns, rows], 1).to(torch.get_default_dtype())
+
+
 def integer(n: int) -> Tensor:
     """0, 1, ..., n - 1 as a column (n, 1): unbounded, so that long rows drown what they are added to.
 
