@@ -24,7 +24,7 @@ def test_an_end_stands_behind_each_source_and_none_in_targets():
     written = target.encode(TEXTS).take(torch.arange(3))
     assert written["y"].tolist() == [[3, 4, 0, 0], [2, 4, 5, 6], [6, 0, 0, 0]]
     assert (target.facts(), target.longest, target.decode([[3, 4, 7], [6]])) == (
-        {"target_vocab_size": 8}, 4, ["ein haus", "rot"],
+        {"target_vocab_size": 8, "start_id": 7, "end_id": 7}, 4, ["ein haus", "rot"],
     )  # fmt: skip
 
 

@@ -18,7 +18,12 @@ SMALL = {
     "maxout": ("rnnsearch", {"width": 6, "hidden": 5, "n_maxout": 4}),
     "bilstm": ("rnnsearch", {"width": 6, "hidden": 5, "cell": "lstm", "head": "linear", "n_layers": 2}),
     "transformer": ("transformer", {"width": 8, "n_heads": 2, "n_layers": 2, "dropout": 0.0}),
+    "t5": ("t5", {"width": 8, "n_heads": 2, "n_layers": 2, "dropout": 0.0}),
+    "gated t5": ("t5", {"width": 8, "n_heads": 3, "size": 4, "n_layers": 2, "dropout": 0.0, "gated": True,
+                        "activation": "gelu_tanh", "tied": False, "n_buckets": 4, "furthest": 3}),
 }
+FACTS = {"source_vocab_size": 9, "target_vocab_size": 7}
+ONE_TABLE = {"source_vocab_size": 9, "target_vocab_size": 9, "start_id": 6, "end_id": 6}
 every = pytest.mark.parametrize("name", SMALL)
 
 
@@ -26,7 +31,7 @@ def made(name, seed=0, **more):
     called, options = SMALL[name]
     with kept_random(torch.device("cpu"), seed):
         spec = pn.model(called, **options | more)
-        return spec.make(task="translator", source_vocab_size=9, target_vocab_size=7).double()
+        return spec.make(task="translator", **(ONE_TABLE if called == "t5" else FACTS)).double()
 
 
 def drawn():
@@ -106,7 +111,7 @@ def test_the_state_round_trips_and_options_that_mean_nothing_are_refused(name):
     other.load_state_dict(one.state_dict())
     assert torch.equal(one.outputs(batch), other.outputs(batch))
     wrong = [{"width": 0}, {"dropout": 1.0}, {"smoothing": 1.0}]
-    wrong += [] if name == "transformer" else [{"cell": "tanh"}, {"forcing": "none"}, {"decay": 0.0}]
+    wrong += [] if SMALL[name][0] in ("transformer", "t5") else [{"cell": "tanh"}, {"forcing": "none"}, {"decay": 0.0}]
     wrong += [{"head": "big"}] if SMALL[name][0] == "rnnsearch" else []
     for options in wrong:
         with pytest.raises(SettingError):

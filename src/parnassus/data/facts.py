@@ -13,6 +13,8 @@ FACTS = {
     "vocab_size": "x is (batch, time) of ids below vocab_size; lengths (batch,)",
     "source_vocab_size": "x is (batch, time) of ids below source_vocab_size; lengths (batch,)",
     "target_vocab_size": "outputs are (batch, time, target_vocab_size)",
+    "start_id": "the id that begins what is written",
+    "end_id": "the id that ends what is written",
     "pad_id": "the id that fills rows after their length",
     "max_length": "the longest row seen by fit",
     "n_segments": "segments is (batch, time) of kinds of text below n_segments, beside x and lengths",

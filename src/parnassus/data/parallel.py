@@ -1,6 +1,7 @@
 """Texts and what each is written as: the ids of sources, and those of what is to be written.
 
-Id 0 fills rows, id 1 is what is unknown, and the last id of each vocabulary ends a text (and begins what is written).
+Id 0 fills rows, id 1 is what is unknown, and the last id of each vocabulary ends a text (and begins what is written);
+but the unit "pieces" has ids of its own for all four, as T5 and Marian have.
 """
 
 import warnings
@@ -17,11 +18,13 @@ from ..errors import DataError, DataWarning, FileError, SettingError, did_you_me
 from .answers import is_gap, shown
 from .codec import Codec, State
 from .rows import Bucketed
+from .sentinels import SentinelPieces
 from .targets import Target
-from .tokenizers import CLOSED, PAD, SUBWORDS, UNITS, UNKNOWN, Tokenizer
+from .tokenizers import CLOSED, MANY_PIECES, PAD, SUBWORDS, UNITS, UNKNOWN, Tokenizer
 from .transcripts import Texts
 
-WRITTEN = tuple(unit for unit in UNITS if unit != "hashed")
+PIECES = "pieces"
+WRITTEN = (*(unit for unit in UNITS if unit != "hashed"), PIECES)
 
 
 def texts_of(raw: Any, name: str) -> list[str]:
@@ -89,31 +92,54 @@ def checked_options(unit: str, max_words: int | None, min_count: int) -> None:
             raise SettingError(f"{name} is a whole number of at least 1; got {value!r}")
 
 
-def never_written(unit: str) -> list[int]:
-    """Ids that no text has: what fills rows, and the unknown where there is one."""
-    return [PAD] if unit in (*CLOSED, "byte_bpe") else [PAD, UNKNOWN]
-
-
 class _Vocabulary:
     """What both sides share: a tokenizer, ids end to end, and a warning of what fit did not see."""
 
     options: Any
-    tokenizer: Tokenizer
+    tokenizer: Tokenizer | SentinelPieces
     n_unknown: int = 0  # units of the last `encode` that fit did not see
 
     def _tokenizer(self) -> Tokenizer:
         own = self.options
         return Tokenizer(own["unit"], lower=own["lower"], size=own["max_words"], min_count=own["min_count"])
 
+    def _learned(self, texts: list[str]) -> Tokenizer | SentinelPieces:
+        own = self.options
+        if own["unit"] == PIECES:
+            return SentinelPieces.learned(texts, size=own["max_words"] or MANY_PIECES, lower=own["lower"])
+        return self._tokenizer().fit(texts)
+
     @property
     def end(self) -> int:
         """The id of the end of a text."""
-        return self.tokenizer.n_ids
+        known = self.tokenizer
+        return known.end if isinstance(known, SentinelPieces) else known.n_ids
+
+    @property
+    def start(self) -> int:
+        """The id that begins what is written."""
+        known = self.tokenizer
+        return known.start if isinstance(known, SentinelPieces) else known.n_ids
+
+    @property
+    def n_ids(self) -> int:
+        """How many ids there are, the end's among them."""
+        known = self.tokenizer
+        return known.vocab_size if isinstance(known, SentinelPieces) else known.n_ids + 1
+
+    @property
+    def never(self) -> list[int]:
+        """Ids that no text has: what fills rows, and the unknown where there is one."""
+        known = self.tokenizer
+        if isinstance(known, SentinelPieces):
+            return [known.pad, known.unknown, *range(known.n_ids, known.vocab_size)]
+        return [PAD] if self.options["unit"] in (*CLOSED, "byte_bpe") else [PAD, UNKNOWN]
 
     def _ids(self, texts: list[str], name: str) -> tuple[np.ndarray, np.ndarray]:
         """Ids of all texts end to end and the number of each; what is unknown is counted and warned of."""
         ids, lengths = self.tokenizer.ids(texts)
-        strange = ids == UNKNOWN if UNKNOWN in never_written(self.options["unit"]) else np.zeros(len(ids), dtype=bool)
+        unknown = next(iter(self.never[1:]), None)
+        strange = np.zeros(len(ids), dtype=bool) if unknown is None else ids == unknown
         self.n_unknown = int(strange.sum())
         if self.n_unknown:
             rows = np.unique(np.repeat(np.arange(len(lengths)), lengths)[strange])
@@ -126,10 +152,10 @@ class _Vocabulary:
         return ids.astype(np.int64), lengths
 
     def _named(self) -> str:
-        return "subwords" if self.options["unit"] in SUBWORDS else self.options["unit"]
+        return "subwords" if self.options["unit"] in (*SUBWORDS, PIECES) else self.options["unit"]
 
     def _which(self, texts: list[str]) -> str:
-        if self.options["unit"] in SUBWORDS:
+        if not isinstance(self.tokenizer, Tokenizer) or self.options["unit"] in SUBWORDS:
             return ""
         known = set(self.tokenizer.names)
         return f" ({shown(sorted({unit for row in self.tokenizer._split(texts) for unit in row} - known))})"
@@ -153,7 +179,8 @@ class _Vocabulary:
     def from_state(cls, state: State) -> Self:
         """The codec whose `state` this is."""
         codec = cls(**state["options"])
-        codec.tokenizer = codec._tokenizer().hold(state["words"])
+        pieces = state["options"]["unit"] == PIECES
+        codec.tokenizer = (SentinelPieces if pieces else codec._tokenizer()).hold(state["words"])
         for name in cls.kept:
             setattr(codec, name, state[name])
         return codec
@@ -164,7 +191,8 @@ class SourceTexts(_Vocabulary, Codec):
 
     Parameters
     ----------
-    unit : "words", "characters", "bytes", "bpe", "byte_bpe", "wordpiece" or "unigram"; see `Tokenizer`.
+    unit : "words", "characters", "bytes", "bpe", "byte_bpe", "wordpiece" or "unigram", see `Tokenizer`; or "pieces",
+        see `SentinelPieces`.
     lower : fold upper case into lower case.
     max_words : how many words or subwords are kept, the most frequent; None keeps all words, 4,000 subwords.
     min_count : what training holds less often is unknown.
@@ -191,12 +219,20 @@ class SourceTexts(_Vocabulary, Codec):
     def fit(self, raw: Any, besides: Sequence[str] = ()) -> Self:
         """Learn the vocabulary of texts, and of others that share it."""
         texts = texts_of(raw, "X")
-        self.tokenizer = self._tokenizer().fit([*texts, *besides])
+        if not hasattr(self, "tokenizer"):  # `of` others
+            self.tokenizer = self._learned([*texts, *besides])
         self.max_length = int(self.tokenizer.ids(texts)[1].max()) + 1
         return self
 
+    @classmethod
+    def of(cls, pieces: SentinelPieces) -> Self:
+        """The codec of subwords that were learned elsewhere; `fit` learns no others."""
+        codec = cls(unit=PIECES)
+        codec.tokenizer = pieces
+        return codec
+
     def views(self) -> dict[str, dict[str, Any]]:
-        return {"tokens": {"source_vocab_size": self.end + 1, "pad_id": PAD, "max_length": self.max_length}}
+        return {"tokens": {"source_vocab_size": self.n_ids, "pad_id": PAD, "max_length": self.max_length}}
 
     def encode(self, raw: Any) -> Bucketed:
         ids, lengths = self._ids(texts_of(raw, "X"), "sources")
@@ -243,13 +279,13 @@ class TargetTexts(_Vocabulary, Target):
                 raise SettingError("shared=True takes the vocabulary of the sources; give their fitted codec")
             self.tokenizer = inputs.tokenizer
         else:
-            self.tokenizer = self._tokenizer().fit(texts)
+            self.tokenizer = self._learned(texts)
         self.longest = int(self.tokenizer.ids(texts)[1].max())
         self.commonest = Counter(texts).most_common(1)[0][0]
         return self
 
     def facts(self) -> dict[str, Any]:
-        return {"target_vocab_size": self.end + 1}
+        return {"target_vocab_size": self.n_ids, "start_id": self.start, "end_id": self.end}
 
     def encode(self, raw: Any) -> Texts:
         ids, lengths = self._ids(texts_of(raw, "y"), "targets")

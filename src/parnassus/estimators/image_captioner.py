@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ..data.image import Image
-from ..data.parallel import TargetTexts, never_written, texts_of
+from ..data.parallel import TargetTexts, texts_of
 from ..data.sources import Columns
 from ..errors import DataError, SettingError
 from ..evaluation.result import Evaluation
@@ -125,7 +125,7 @@ class ImageCaptioner(Estimator):
         net: Any = objective.model
         decoding: dict[str, Any] = {
             "beam": max(beam, n_best or 1), "n_best": n_best or 1, "length_penalty": length_penalty,
-            "never": never_written(self.target_.options["unit"]),
+            "never": self.target_.never,
             "n_tokens": min(max_length or self.target_.longest + 10, net.context),
         }  # fmt: skip
         order = torch.arange(len(rows))

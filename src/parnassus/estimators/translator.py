@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from ..data.codec import Codec
-from ..data.parallel import SourceTexts, TargetTexts, never_written, one_column, pairs_of, texts_of
+from ..data.parallel import SourceTexts, TargetTexts, one_column, pairs_of, texts_of
 from ..data.sources import Columns
 from ..errors import DataError, SettingError, check_count, did_you_mean
 from ..evaluation.result import Evaluation
@@ -171,7 +171,7 @@ class Translator(Estimator):
         decoding: dict[str, Any] = {
             "beam": (width := max(beam, n_best or 1)), "length_penalty": length_penalty,
             "n_best": width if choose == "risk" else n_best or 1,
-            "never": never_written(self.target_.options["unit"]), "beside": others,
+            "never": self.target_.never, "beside": others,
             "n_tokens": max_length or max(2 * int(rows.lengths.max()), self.target_.longest) + 10,
         }  # fmt: skip
         found = self._asked(rows, lambda batch: objective.translate(batch, **decoding))

@@ -61,10 +61,11 @@ class MultiHeadAttention(nn.Module):
 
     Parameters
     ----------
-    width, n_heads : heads have width / n_heads each.
+    width, n_heads : heads have width / n_heads each, or `size` where it is given.
     n_groups : heads of keys and values, each shared by n_heads / n_groups heads of queries; None has one a head.
     context_width : of what is asked, where it is not `width`.
-    bias : of the projections in; `out` always has one.
+    bias : of the projections in. out_bias : of `out`.
+    scale : what products of queries and keys are multiplied by; None is 1 / sqrt(size).
     dropout : of the weights, in training.
     positions : None, "rotary", "alibi" (slopes fixed) or "relative" (a learned bias for each distance up to `reach`).
 
@@ -87,20 +88,24 @@ class MultiHeadAttention(nn.Module):
         dropout: float = 0.0,
         positions: str | None = None,
         reach: int = 32,
+        size: int | None = None,
+        scale: float | None = None,
+        out_bias: bool = True,
     ) -> None:
         super().__init__()
         n_groups = n_heads if n_groups is None else n_groups
-        _check(width, n_heads, n_groups, dropout, positions)
-        self.n_heads, self.n_groups, self.size, self.dropout = n_heads, n_groups, width // n_heads, dropout
-        self.positions, self.reach = positions, reach
-        self.widths = width, n_groups * self.size, n_groups * self.size
+        inner = width if size is None else n_heads * size
+        _check(inner, n_heads, n_groups, dropout, positions)
+        self.n_heads, self.n_groups, self.size, self.dropout = n_heads, n_groups, inner // n_heads, dropout
+        self.positions, self.reach, self.scale = positions, reach, scale
+        self.widths = inner, n_groups * self.size, n_groups * self.size
         self.split = context_width not in (None, width)
         if self.split:
-            self.q = nn.Linear(width, width, bias=bias)
+            self.q = nn.Linear(width, inner, bias=bias)
             self.kv = nn.Linear(context_width or width, 2 * self.widths[1], bias=bias)
         else:
             self.qkv = nn.Linear(width, sum(self.widths), bias=bias)
-        self.out = nn.Linear(width, width)
+        self.out = nn.Linear(inner, width, bias=out_bias)
         if positions == "relative":
             self.by_distance = nn.Parameter(torch.zeros(n_heads, 2 * reach + 1))
         self.kept: list[Tensor] | None = None
@@ -122,6 +127,7 @@ class MultiHeadAttention(nn.Module):
         mask: Tensor | None = None,
         causal: bool = False,
         cache: KeyValueCache | None = None,
+        bias: Tensor | None = None,
     ) -> Tensor:
         """What the heads found, mixed.
 
@@ -130,6 +136,7 @@ class MultiHeadAttention(nn.Module):
         mask : True where one may look: (batch, m) for keys, or (batch, n, m), or (batch, heads, n, m).
         causal : whether a query sees keys up to its own place only.
         cache : what earlier calls have read, of which x is the continuation; causal by nature.
+        bias : added to the scores (heads, n, m), beside what positions add.
         """
         q, k, v = self.projected(x, context)
         start: int | Tensor = cache.length if cache is not None else 0
@@ -141,11 +148,26 @@ class MultiHeadAttention(nn.Module):
             first = not cache.length and cache.starts is None
             k, v = cache.extend(k, v)
             mask, causal = (None, q.shape[2] > 1) if first else (cache.mask(q.shape[2]), False)
-        return self.attended(q, k, v, mask=mask, causal=causal)
+        return self.attended(q, k, v, mask=mask, causal=causal, bias=bias)
 
-    def attended(self, q: Tensor, k: Tensor, v: Tensor, *, mask: Tensor | None, causal: bool) -> Tensor:
+    def heard(self, x: Tensor, memory: Tensor | tuple[Tensor, Tensor], *, mask: Tensor | None = None) -> Tensor:
+        """What x finds in a memory (batch, m, context_width), or in the keys and values that `answered` made of it.
+
+        With keys and values x may be one step of several beams a sentence, (sentences x beams, 1, width).
+        """
+        if isinstance(memory, Tensor):
+            return self(x, memory, mask=mask)
+        k, v = memory
+        beams = x.reshape(len(k), -1, x.shape[2])  # a sentence's beams are so many queries of one row
+        q = self._heads(self.asked(beams))
+        return self.attended(q, k, v, mask=mask, causal=False).view(x.shape)
+
+    def attended(
+        self, q: Tensor, k: Tensor, v: Tensor, *, mask: Tensor | None, causal: bool, bias: Tensor | None = None
+    ) -> Tensor:
         """Heads (batch, heads, time, size) to (batch, n, width), `out` included."""
-        bias = self._bias(q, k)
+        own = self._bias(q, k)
+        bias = own if bias is None else bias if own is None else bias + own
         if mask is not None and mask.ndim < 4:
             mask = mask[:, None, None] if mask.ndim == 2 else mask[:, None]
         if self.kept is not None:
@@ -157,7 +179,7 @@ class MultiHeadAttention(nn.Module):
             mask = bias if mask is None else bias.masked_fill(~mask, -math.inf)
         share = self.dropout if self.training else 0.0
         grouped = self.n_groups != self.n_heads
-        z = F.scaled_dot_product_attention(q, k, v, mask, share, is_causal=causal, enable_gqa=grouped)
+        z = F.scaled_dot_product_attention(q, k, v, mask, share, is_causal=causal, enable_gqa=grouped, scale=self.scale)
         return self.out(z.transpose(1, 2).flatten(2))
 
     def projected(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
@@ -208,7 +230,7 @@ class MultiHeadAttention(nn.Module):
         if causal:
             below = causal_mask(q.shape[2], k.shape[2], device=q.device)
             mask = below if mask is None else mask & below
-        return scaled_dot_product(q, k, k, mask=mask, bias=bias).weights
+        return scaled_dot_product(q, k, k, mask=mask, bias=bias, scale=self.scale).weights
 
     def extra_repr(self) -> str:
         groups = f", n_groups={self.n_groups}" if self.n_groups != self.n_heads else ""

@@ -50,20 +50,27 @@ def dropped(rate: float) -> nn.Module:
 class FeedForward(nn.Module):
     """W_2 g(W_1 x + b_1) + b_2 at every place alike: (batch, time, width) kept, `hidden` wide between.
 
+    With `gated`, what is between is g(W_1 x + b_1) times V x + c (Shazeer 2020); without `bias`, no b is.
+
     Systems: position-wise-ffn
     Source: Vaswani et al. 2017; Hifny 11.3.1, Baker 6.4, Martinez-Ramon 6.3 (eq. 6.26 prints W_2 twice), Keras course
     6.5.5.
     """
 
-    def __init__(self, width: int, hidden: int, *, activation: str = "relu", dropout: float = 0.0) -> None:
+    def __init__(
+        self, width: int, hidden: int, *, activation: str = "relu", dropout: float = 0.0, gated: bool = False,
+        bias: bool = True,
+    ) -> None:  # fmt: skip
         super().__init__()
         if hidden < 1:
             raise SettingError(f"a feed-forward layer has at least one unit; got {hidden}")
-        self.inner, self.outer = nn.Linear(width, hidden), nn.Linear(hidden, width)
+        self.inner, self.outer = nn.Linear(width, hidden, bias=bias), nn.Linear(hidden, width, bias=bias)
+        self.gate = nn.Linear(width, hidden, bias=bias) if gated else None
         self.kind, self.activation, self.dropout = activation, activation_of(activation), dropped(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.outer(self.dropout(self.activation(self.inner(x))))
+        h = self.activation(self.inner(x))
+        return self.outer(self.dropout(h if self.gate is None else h * self.gate(x)))
 
 
 class EncoderLayer(nn.Module):
@@ -174,7 +181,7 @@ class DecoderLayer(nn.Module):
         """
 
         def heard(h: Tensor) -> Tensor:
-            return self._heard(h, memory, memory_mask)
+            return self.cross.heard(h, memory, mask=memory_mask)
 
         if self.norm == "pre":
             y = y + self.dropout(self.attention(self.norm1(y), causal=True, cache=cache))
@@ -183,14 +190,6 @@ class DecoderLayer(nn.Module):
         y = self.norm1(y + self.dropout(self.attention(y, causal=True, cache=cache)))
         y = self.norm2(y + self.dropout(heard(y)))
         return self.norm3(y + self.dropout(self.feed_forward(y)))
-
-    def _heard(self, h: Tensor, memory: Tensor | tuple[Tensor, Tensor], mask: Tensor | None) -> Tensor:
-        if isinstance(memory, Tensor):
-            return self.cross(h, memory, mask=mask)
-        k, v = memory
-        beams = h.reshape(len(k), -1, h.shape[2])  # a sentence's beams are so many queries of one row
-        q = self.cross._heads(self.cross.asked(beams))
-        return self.cross.attended(q, k, v, mask=mask, causal=False).view(h.shape)
 
 
 class Encoder(nn.Module):

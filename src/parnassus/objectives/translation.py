@@ -41,7 +41,7 @@ class Translation(Objective):
     Parameters
     ----------
     net : see `Net`; forcings other than "teacher" ask for one that runs step by step (`steps`).
-    n_ids : of targets; the last ends a text, and begins it.
+    n_ids : of targets; the last ends a text, and begins it, unless `end` and `start` are others.
     smoothing : the share of each target's weight that is spread over all ids, in training alone.
     forcing : what a net is given in training in place of what it wrote: the truth ("teacher"), what it writes ("free"),
         or the truth with a probability that falls by a published law ("linear", "exponential", "inverse_sigmoid").
@@ -57,8 +57,9 @@ class Translation(Objective):
     gone: Tensor
 
     def __init__(
-        self, net: nn.Module, n_ids: int, *, smoothing: float = 0.0, forcing: str = "teacher", decay: float = 1000.0
-    ) -> None:
+        self, net: nn.Module, n_ids: int, *, smoothing: float = 0.0, forcing: str = "teacher", decay: float = 1000.0,
+        start: int | None = None, end: int | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         if forcing not in get_args(Forcing):
             raise SettingError(f"forcing={forcing!r}; {did_you_mean(forcing, get_args(Forcing))}")
@@ -66,7 +67,8 @@ class Translation(Objective):
             raise SettingError(f"forcing={forcing!r} is for recurrent nets; this one is given the truth ('teacher')")
         if not 0 <= smoothing < 1 or decay < 1:
             raise SettingError(f"smoothing is in [0, 1) and decay at least 1; got {smoothing} and {decay}")
-        self.model, self.end = net, n_ids - 1
+        self.model, self.end = net, n_ids - 1 if end is None else end
+        self.start = self.end if start is None else start
         self.smoothing, self.forcing, self.decay = smoothing, forcing, decay
         self.register_buffer("gone", torch.zeros((), dtype=torch.int64))  # steps of training
 
@@ -85,7 +87,7 @@ class Translation(Objective):
 
     def given(self, batch: Batch) -> Tensor:
         """What stands before each id of the target: (batch, longest + 1)."""
-        return F.pad(batch["y"], (1, 0), value=self.end)
+        return F.pad(batch["y"], (1, 0), value=self.start)
 
     def due(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The ids to write, an end behind each row, and which of them count: (batch, longest + 1) both."""
@@ -119,7 +121,7 @@ class Translation(Objective):
         """Scores and states of a run that is given the truth with probability p, else an id drawn from its scores."""
         net: Any = self.model
         y, _ = self.due(batch)
-        first = torch.full_like(y[:, 0], self.end)
+        first = torch.full_like(y[:, 0], self.start)
 
         def fed(output: tuple[Tensor, Tensor]) -> Tensor:
             return torch.multinomial(output[0].detach().softmax(-1), 1)[:, 0]
@@ -186,7 +188,8 @@ class Translation(Objective):
         """
         if beam < 1 or not 1 <= n_best <= beam:
             raise SettingError(f"beam is at least 1 and n_best from 1 to the beam; got {beam} and {n_best}")
-        writer = Written([self.net, *(other.net for other in beside)], batch, self.end, n_tokens, never)
+        nets = [self.net, *(other.net for other in beside)]
+        writer = Written(nets, batch, n_tokens, never, start=self.start, end=self.end)
         if beam > 1:
             return beam_search(
                 writer.first, writer, beam=beam, n_tokens=n_tokens, end=self.end, length_penalty=length_penalty,
@@ -199,11 +202,13 @@ class Translation(Objective):
 class Written:
     """Nets that have read a batch and write it together: `first` and `step` give scores, of several nets ln p."""
 
-    def __init__(self, nets: Sequence[Net], batch: Batch, end: int, n_steps: int, never: Sequence[int]) -> None:
+    def __init__(
+        self, nets: Sequence[Net], batch: Batch, n_steps: int, never: Sequence[int], *, start: int, end: int
+    ) -> None:
         self.nets, self.end, self.never = nets, end, list(never)
         x, lengths = batch["x"], batch.get("lengths")
         self.under = [net.begin(*net.encode(x, lengths), n_steps=n_steps) for net in nets]
-        self.first = self._asked(torch.full((len(x),), end, device=x.device))
+        self.first = self._asked(torch.full((len(x),), start, device=x.device))
         self.last: Tensor | None = self.first  # the newest scores, while rows stay in their places
         self.taken: list[Tensor] = []  # ln p of the ids that were taken
 
