@@ -14,9 +14,9 @@ from ..evaluation.result import Evaluation, Metric
 from ..functional.metrics.generation import squared_mmd
 from ..models.gan import critic_features
 from ..objectives.generating import Generating
-from ..train.randomness import kept_random
-from .assembly import device_under
+from ..train.trainer import Trainer
 from .base import Estimator
+from .drawing import STAGED, check_stages, conditions_shown, drawn, figures_of, stage
 from .intake import Examples, examples_of
 from .protocol import fitted
 from .training import threads_for
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COMPARED = 2_000  # rows that a sample is compared with
-DRAWN = 256  # rows drawn at once
 
 
 class Generator(Unsupervised):
@@ -36,6 +35,8 @@ class Generator(Unsupervised):
     Parameters
     ----------
     condition : what y says of a row: its "class", or a "text" of words (for "latent_diffusion").
+    pictures_every : epochs from one grid of pictures to the next, drawn from the same noises by the net as it is then,
+        or by its average: into the folder `out`, as pictures/epoch_0001.png and so on, and into its TensorBoard events.
     **training : the settings that all estimators share; see `Estimator`.
 
     Pictures run from -1 to 1 while learning and come back as bytes; columns of a table are standardised unless a
@@ -44,9 +45,13 @@ class Generator(Unsupervised):
 
     default_models = {"table": "ddpm", "image": "ddpm", "text": "ddpm", "sequences": "ddpm"}
 
-    def __init__(self, model: Any = None, *, condition: str = "class", **training: Any) -> None:
+    _shown: torch.Tensor | None  # what the pictures of a grid drawn while learning are asked to be of
+
+    def __init__(
+        self, model: Any = None, *, condition: str = "class", pictures_every: int | None = None, **training: Any
+    ) -> None:
         super().__init__(model, **training)
-        self.condition = condition
+        self.condition, self.pictures_every = condition, pictures_every
 
     def fit(
         self, X: Any, y: Any = None, *, target: Columns | None = None, validation: Any = None, sample_weight: Any = None
@@ -65,6 +70,7 @@ class Generator(Unsupervised):
         ------
         DataError : the data break a contract; the message names the row, column or file and the remedy.
         """
+        check_stages(self)
         examples = examples_of(X, y, target=target, sample_weight=sample_weight, memory=self.memory)
         if self.condition not in ("class", "text"):
             raise SettingError(f"condition={self.condition!r}; {did_you_mean(str(self.condition), ('class', 'text'))}")
@@ -83,7 +89,30 @@ class Generator(Unsupervised):
                 f"model {self.model!r} takes no {'texts' if self.condition == 'text' else 'classes'}; leave y out, or "
                 f"choose {'latent_diffusion' if self.condition == 'text' else 'ddpm, gan or dcgan'}"
             )
+        if self.pictures_every is not None:
+            self._stage(examples.y)
         return self._train(self._started(ready))
+
+    def _stage(self, y: Any) -> None:
+        """Note what the pictures drawn while learning are to be of."""
+        if not isinstance(self.codec_, Image):
+            del self.objective_
+            raise SettingError("pictures_every draws pictures, and these rows are none; leave it out")
+        self._shown = self._classes_of(conditions_shown(self, y), STAGED)
+
+    def stage(self, trainer: Trainer) -> np.ndarray | None:
+        """The grid of pictures that is due at the end of an epoch, bytes, or None where none is."""
+        done, every = len(trainer.history), self.pictures_every
+        ended = trainer.step >= trainer.steps or trainer.stopped
+        return stage(self, trainer, self._shown) if every is not None and (ended or done % every == 0) else None
+
+    def figures(self, examples: Examples) -> dict[str, str]:
+        """What a report shows beside the numbers: the grids drawn while learning, pictures as training changes them."""
+        return figures_of(self, examples)
+
+    def worst(self, examples: Examples, n: int) -> list[Any]:
+        """The rows answered worst, for a report: a generator answers none."""
+        return []
 
     def _fit_codecs(self, train: Examples, target: Any) -> None:
         Estimator._fit_codecs(self, train, target)
@@ -123,17 +152,9 @@ class Generator(Unsupervised):
         made = fitted(self).objective_
         assert isinstance(made, Generating)
         made.eval()
-        device = device_under(made)
         ids = self._classes_of(condition, int(n))
-        own = self.seed if seed is None else seed
-        generator = torch.Generator().manual_seed(own)
-        parts = []
-        with torch.inference_mode(), threads_for(made, EVALUATED), kept_random(device, own, "draw"):
-            for start in range(0, n, DRAWN):
-                size = min(DRAWN, int(n) - start)
-                part = None if ids is None else ids[start : start + size].to(device)
-                parts.append(made.drawn(size, part, generator).cpu())
-        return torch.cat(parts)
+        with torch.inference_mode(), threads_for(made, EVALUATED):
+            return drawn(made, int(n), ids, self.seed if seed is None else seed)
 
     def sample(self, n: int = 1, *, condition: Any = None, seed: int | None = None) -> Any:
         """Rows drawn anew, in the user's terms: pictures as bytes, tables in their units.

@@ -82,6 +82,11 @@ def more_figures(estimator: "Estimator", examples: Examples) -> dict[str, str]:
     own = getattr(estimator, "figures", None)  # of tasks whose answers are drawn, such as boxes
     if own is not None:
         return own(examples)
+    return changed_pictures(estimator, examples)
+
+
+def changed_pictures(estimator: "Estimator", examples: Examples) -> dict[str, str]:
+    """Title -> SVG of pictures as training changes them, where it does."""
     if not isinstance(estimator.codec_, Image) or estimator.codec_.augmentation is None:
         return {}
     from ..insight.pictures import augmented_pictures

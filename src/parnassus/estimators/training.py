@@ -272,7 +272,7 @@ def record_of(estimator: "Estimator", identity: dict[str, Any]) -> Record:
         records = [Progress(always=estimator.progress is True)]
     if estimator.out is not None and checkpoint is not None:
         folder = Path(estimator.out)
-        records += [Alone(folder), Log(folder), checkpoint]
+        records += [Alone(folder), Log(folder, getattr(estimator, "stage", None)), checkpoint]
     return Several(*records, *LISTENERS.get())
 
 

@@ -26,6 +26,40 @@ def plot_grid(pictures: np.ndarray, *, n_columns: int = 8, label: str = "picture
     return figure
 
 
+def tiled(pictures: np.ndarray, *, n_columns: int, gap: int = 1, least: int = 32) -> np.ndarray:
+    """Pictures (n, height, width[, channels]) of bytes as one, row by row, black between and in places left over.
+
+    Pixels are repeated until pictures are about `least` a side.
+
+    >>> tiled(np.full((3, 2, 2), 9, dtype=np.uint8), n_columns=2, least=2)[:, :3].tolist()
+    [[9, 9, 0], [9, 9, 0], [0, 0, 0], [9, 9, 0], [9, 9, 0]]
+    """
+    scale = max(1, least // max(pictures.shape[1:3]))
+    large = pictures.repeat(scale, 1).repeat(scale, 2)
+    (n, height, width), n_rows = large.shape[:3], -(-len(large) // n_columns)
+    page = np.zeros((n_rows * (height + gap) - gap, n_columns * (width + gap) - gap, *large.shape[3:]), np.uint8)
+    for i in range(n):
+        top, left = i // n_columns * (height + gap), i % n_columns * (width + gap)
+        page[top : top + height, left : left + width] = large[i]
+    return page
+
+
+@styled
+def plot_stages(pages: dict[int, np.ndarray]) -> "Figure":
+    """Pages (height, width[, channels]) side by side, each under the epoch after which it was drawn.
+
+    >>> plot_stages({2: np.zeros((4, 4), dtype=np.uint8)}).axes[0].get_title("left")
+    'epoch 2'
+    """
+    label = "pictures drawn from the same noises while the net learned"
+    figure, axes = canvas(1, len(pages), width=2.0 * len(pages), height=2.2, label=label)
+    for ax, (epoch, page) in zip(axes, pages.items(), strict=True):
+        ax.set_axis_off()
+        ax.set_title(f"epoch {epoch}")
+        ax.imshow(page, cmap="gray", vmin=0, vmax=255)
+    return figure
+
+
 def plot_pairs(before: np.ndarray, after: np.ndarray) -> "Figure":
     """Pictures above, what became of them below.
 

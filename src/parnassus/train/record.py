@@ -4,7 +4,7 @@ import csv
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -122,11 +122,17 @@ class Progress(Record):
             print(f"epoch {number}/{epochs}  {shown(summary)}", file=sys.stderr)
 
 
-class Log(Record):
-    """Writes `log.csv` and TensorBoard events into a run's folder, a row an epoch; a resumed run goes on."""
+PICTURES = "pictures"  # where a run's folder holds what was drawn while it trained, epoch_0001.png and on
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+
+class Log(Record):
+    """Writes `log.csv` and TensorBoard events into a run's folder, a row an epoch; a resumed run goes on.
+
+    `stage` draws, of a trainer at an epoch's end, a picture (height, width[, 3]) of bytes that is written too, or None.
+    """
+
+    def __init__(self, folder: Path, stage: Callable[["Trainer"], Any] | None = None) -> None:
+        self.folder, self.stage = folder, stage
         self._events: Any = None
         self._start = time.perf_counter()
 
@@ -141,6 +147,9 @@ class Log(Record):
                 f"{self.folder}: no folder can be made here ({error.strerror}); give another out"
             ) from error
         self._write(trainer.history)
+        for epoch, path in pictures_in(self.folder).items():
+            if epoch > len(trainer.history):  # of a run that stood here before, or of what is done again
+                path.unlink()
         self._events = SummaryWriter(str(self.folder / "events"), purge_step=len(trainer.history))
         try:
             yield
@@ -157,6 +166,24 @@ class Log(Record):
         self._write(trainer.history)
         for name, value in summary.items():
             self._events.add_scalar(name, value, len(trainer.history))
+        picture = self.stage(trainer) if self.stage is not None else None
+        if picture is not None:
+            self._show(picture, len(trainer.history))
+
+    def _show(self, picture: Any, epoch: int) -> None:
+        """A picture as a file of the folder and as an event."""
+        from PIL import Image
+
+        path = self.folder / PICTURES / f"epoch_{epoch:04d}.png"
+        part = path.with_suffix(".part")
+        try:
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(picture).save(part, "PNG")
+            os.replace(part, path)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise FileError(f"{path}: cannot be written: {error.strerror or error}") from error
+        self._events.add_image(PICTURES, picture, epoch, dataformats="HWC" if picture.ndim == 3 else "HW")
 
     def _write(self, history: list[dict[str, float]]) -> None:
         names = list(dict.fromkeys(k for summary in history for k in summary))
@@ -170,6 +197,12 @@ class Log(Record):
         except OSError as error:
             part.unlink(missing_ok=True)
             raise FileError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def pictures_in(folder: Path) -> dict[int, Path]:
+    """The pictures that a run's folder holds, by epoch, in order."""
+    found = ((path.stem.removeprefix("epoch_"), path) for path in (folder / PICTURES).glob("epoch_*.png"))
+    return dict(sorted((int(number), path) for number, path in found if number.isdecimal()))
 
 
 LISTENERS: ContextVar[tuple[Record, ...]] = ContextVar("listeners", default=())
