@@ -3,7 +3,7 @@
 A file of a model family may define `KEYS`: for a model's name, tables of pairs (theirs, ours), one table for each
 foreign way to name its weights (see `layouts`). `OPTIONS` may say, for a model's name, which key of a foreign
 configuration is which option here, and `ASSUMED` which values of other keys are the only ones that the model here
-computes. Nets with heads (BERT, GPT-2, ViT, ResNet, ...) register a `Layout` instead, which is read and written.
+computes. Nets with heads (BERT, GPT-2, T5, ViT, ResNet, ...) register a `Layout` instead, which is read and written.
 """
 
 import json
@@ -113,6 +113,7 @@ def load(
         raise SettingError(f"{folder} holds weights alone: name the model, such as pn.model('resnet18'), and its facts")
     layout = _layouts().get(str(config.get("model_type"))) if spec is None else None
     if layout is not None:
+        config, tensors = (config, tensors) if layout.seen is None else layout.seen(config, tensors)
         return _headed(Path(folder), layout, config, tensors, head, facts)
     if head is not None:
         raise SettingError(f"head={head!r}: the layouts with heads are {', '.join(sorted(LAYOUTS))}; leave it out")
@@ -137,14 +138,16 @@ def spec_of(folder: str | os.PathLike) -> Spec | None:
     layout = _layouts().get(str(config.get("model_type")))
     if layout is None or layout.options is None:
         return None
+    if layout.seen is not None:
+        config, _ = layout.seen(*read(folder))
     return model(layout.model_type, **layout.options(config))
 
 
 def save_pretrained(module: Any, folder: str | os.PathLike) -> None:
     """Write a net of a known layout as a folder that `load`, and transformers' from_pretrained, can read.
 
-    BERT, DistilBERT, GPT-2, ViT, ResNet, ConvNeXt, BiT, MobileNet and EfficientNet have one. Of a fitted estimator the
-    net is written, and the tokenizer.json of its subwords where it has them.
+    BERT, DistilBERT, GPT-2, T5, Marian, ViT, ResNet, ConvNeXt, BiT, MobileNet and EfficientNet have one. Of a fitted
+    estimator the net is written, and the tokenizer.json of its subwords where it has them.
     """
     tokenizer = getattr(getattr(module, "codec_", None), "tokenizer", None)
     if hasattr(module, "objective_"):
@@ -156,7 +159,9 @@ def save_pretrained(module: Any, folder: str | os.PathLike) -> None:
         raise SettingError(f"a {type(module).__name__} has no foreign layout here ({names} have); keep it by pn's save")
     head = layout.head_of(module)
     table, config = layout.table(module, head), layout.config_of(module)
-    theirs = translate(parted(module.state_dict(), table), table, to="theirs")
+    own = module.state_dict()
+    once = {n: t for i, (n, t) in enumerate(own.items()) if not any(_same(t, o) for o in list(own.values())[:i])}
+    theirs = translate(parted(once, table), table, to="theirs")
     config["architectures"] = [next(name for name, ours in layout.heads.items() if ours == head)]
     if head == "none":
         theirs = {name.removeprefix(layout.prefix): tensor for name, tensor in theirs.items()}
@@ -213,6 +218,8 @@ def _headed(
     own, table = module.state_dict(), layout.table(module, head)
     named, spare = layout.sorted_out(tensors, module, head)
     ours = whole(translate(named, table))
+    tied = {n: o for n in own.keys() - ours.keys() for o in ours.keys() & own.keys() if _same(own[n], own[o])}
+    ours |= {name: ours[other] for name, other in tied.items()}
     new = sorted(name for name in own.keys() - ours.keys() if name.startswith(layout.headed))
     anew = new if head != layout.heads.get(theirs) else []
     translate(ours, [(name, name) for name in {*own, *ours}], expected=own.keys() - set(anew))

@@ -1,10 +1,15 @@
 """The encoder that answers once, and the encoder-decoder: sizes, steps, and tasks learned."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import parnassus as pn
+from parnassus.layers.positions import positions
+from parnassus.models.marian import Marian
 from parnassus.models.transformer import Transformer
 
 pytestmark = pytest.mark.usefixtures("draws")
@@ -110,6 +115,28 @@ def test_a_row_without_steps_is_answered_with_a_number(pooling):
     y.sum().backward()
     assert y.isfinite().all()
     assert x.grad.isfinite().all()
+
+
+def test_marian_s_places_are_sines_and_then_cosines():
+    place = positions("halves", 5)
+    found = place(torch.zeros(1, 70, 5))[0]
+    for p in (0, 1, 69):
+        turns = [p / 10_000 ** (2 * i / 5) for i in range(3)]
+        wanted = [*map(math.sin, turns), *map(math.cos, turns[:2])]
+        torch.testing.assert_close(found[p], torch.tensor(wanted), rtol=0, atol=1e-5)
+
+
+def test_marian_is_the_transformer_with_an_offset_and_without_last_norms():
+    sizes = {"width": 8, "n_heads": 2, "n_layers": 2, "hidden": 12, "dropout": 0.0}
+    net = Marian(9, start=0, end=1, **sizes).eval()
+    nn.init.normal_(net.offset)
+    peer = Transformer(9, 9, norm="post", final_norm=False, activation="silu", positions="halves", tied="all", **sizes)
+    peer.load_state_dict({n: t for n, t in net.state_dict().items() if n != "offset"})
+    x, given = torch.tensor([[3, 4, 1]]), torch.tensor([[0, 5]])
+    torch.testing.assert_close(net(x, given), peer.eval()(x, given) + net.offset)
+    plain = Marian(9, start=0, end=1, scaled=False, **sizes).eval()
+    plain.load_state_dict(net.state_dict())
+    assert float((plain(x, given) - net(x, given)).detach().abs().max()) > 0.1
 
 
 def test_it_needs_positions_to_tell_orders_apart():

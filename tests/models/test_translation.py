@@ -21,9 +21,11 @@ SMALL = {
     "t5": ("t5", {"width": 8, "n_heads": 2, "n_layers": 2, "dropout": 0.0}),
     "gated t5": ("t5", {"width": 8, "n_heads": 3, "size": 4, "n_layers": 2, "dropout": 0.0, "gated": True,
                         "activation": "gelu_tanh", "tied": False, "n_buckets": 4, "furthest": 3}),
+    "marian": ("marian", {"width": 8, "n_heads": 2, "n_layers": 2, "dropout": 0.0}),
 }
 FACTS = {"source_vocab_size": 9, "target_vocab_size": 7}
 ONE_TABLE = {"source_vocab_size": 9, "target_vocab_size": 9, "start_id": 6, "end_id": 6}
+WRITERS = ("t5", "marian")
 every = pytest.mark.parametrize("name", SMALL)
 
 
@@ -31,7 +33,7 @@ def made(name, seed=0, **more):
     called, options = SMALL[name]
     with kept_random(torch.device("cpu"), seed):
         spec = pn.model(called, **options | more)
-        return spec.make(task="translator", **(ONE_TABLE if called == "t5" else FACTS)).double()
+        return spec.make(task="translator", **(ONE_TABLE if called in WRITERS else FACTS)).double()
 
 
 def drawn():
@@ -111,7 +113,8 @@ def test_the_state_round_trips_and_options_that_mean_nothing_are_refused(name):
     other.load_state_dict(one.state_dict())
     assert torch.equal(one.outputs(batch), other.outputs(batch))
     wrong = [{"width": 0}, {"dropout": 1.0}, {"smoothing": 1.0}]
-    wrong += [] if SMALL[name][0] in ("transformer", "t5") else [{"cell": "tanh"}, {"forcing": "none"}, {"decay": 0.0}]
+    attends = SMALL[name][0] in ("transformer", *WRITERS)
+    wrong += [] if attends else [{"cell": "tanh"}, {"forcing": "none"}, {"decay": 0.0}]
     wrong += [{"head": "big"}] if SMALL[name][0] == "rnnsearch" else []
     for options in wrong:
         with pytest.raises(SettingError):

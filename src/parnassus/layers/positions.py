@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..errors import DataError, SettingError, did_you_mean
 from ..functional.positions import binary, integer, sinusoidal
 
-POSITIONS = ("sinusoidal", "learned", "integer", "binary", "rotary", "alibi", "relative", "none")
+POSITIONS = ("sinusoidal", "halves", "learned", "integer", "binary", "rotary", "alibi", "relative", "none")
 INSIDE = ("rotary", "alibi", "relative")  # those that live in attention itself
 
 
@@ -44,7 +44,7 @@ class LearnedPositions(nn.Module):
 class FixedPositions(nn.Module):
     """x (batch, time, width) plus sines and cosines, or plus bits or integers in its first columns. Nothing is learned.
 
-    The table grows with the longest row seen. Integers are divided by nothing: they are here as a contrast.
+    "halves" has all sines before all cosines, as Marian has them. The table grows with the longest row seen. Integers are divided by nothing: they are here as a contrast.
     """
 
     table: Tensor
@@ -57,6 +57,9 @@ class FixedPositions(nn.Module):
     def _table(self, n: int) -> Tensor:
         if self.kind == "sinusoidal":
             return sinusoidal(n, self.width)
+        if self.kind == "halves":
+            table = sinusoidal(n, self.width)
+            return torch.cat([table[:, ::2], table[:, 1::2]], 1)
         codes = binary(n) if self.kind == "binary" else integer(n)
         if codes.shape[1] > self.width:
             raise SettingError(f"{n} positions need {codes.shape[1]} bits, and the width is {self.width}; widen it")
@@ -94,7 +97,7 @@ def positions(kind: str, width: int, *, context: int = 512) -> Positions:
 
     Parameters
     ----------
-    kind : "sinusoidal", "learned" (of at most `context` positions), "integer", "binary", "rotary", "alibi", "relative"
+    kind : "sinusoidal", "halves", "learned" (of at most `context` positions), "integer", "binary", "rotary", "alibi", "relative"
         or "none".
     """
     if kind not in POSITIONS:

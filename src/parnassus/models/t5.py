@@ -235,9 +235,10 @@ def t5_net(n_sources: int, n_targets: int, settings: dict[str, Any]) -> T5:
 @model.register("translator")
 def t5(
     *, source_vocab_size: int, target_vocab_size: int, start_id: int, end_id: int, width: int = 128,
-    n_layers: int = 2, n_heads: int = 4, size: int | None = None, feed_forward: int | None = None,
-    activation: str = "relu", gated: bool = False, tied: bool = True, n_buckets: int = 32, furthest: int = 128,
-    dropout: float = 0.1, smoothing: float = 0.0,
+    n_layers: int = 2, n_decoder_layers: int | None = None, n_heads: int = 4, size: int | None = None,
+    feed_forward: int | None = None, activation: str = "relu", gated: bool = False, tied: bool = True,
+    scaled: bool | None = None, n_buckets: int = 32, furthest: int = 128, dropout: float = 0.1, eps: float = 1e-6,
+    smoothing: float = 0.0,
 ) -> Translation:  # fmt: skip
     """T5, small unless told otherwise; it asks for `shared=True`. Version 1.1 is gated, of "gelu_tanh", and not tied.
 
@@ -246,8 +247,8 @@ def t5(
     Source: Raffel et al. 2020.
     """
     net = t5_net(source_vocab_size, target_vocab_size, {
-        "width": width, "n_layers": n_layers, "n_heads": n_heads, "size": size, "feed_forward": feed_forward,
-        "activation": activation, "gated": gated, "tied": tied, "n_buckets": n_buckets, "furthest": furthest,
-        "dropout": dropout, "start": start_id, "end": end_id,
+        "width": width, "n_layers": n_layers, "n_decoder_layers": n_decoder_layers, "n_heads": n_heads, "size": size,
+        "feed_forward": feed_forward, "activation": activation, "gated": gated, "tied": tied, "scaled": scaled,
+        "n_buckets": n_buckets, "furthest": furthest, "dropout": dropout, "eps": eps, "start": start_id, "end": end_id,
     })  # fmt: skip
     return Translation(net, target_vocab_size, smoothing=smoothing, start=start_id, end=end_id)

@@ -173,7 +173,7 @@ class Transformer(nn.Module):
             raise SettingError("norms before the sub-layers leave the end without one: set final_norm=True")
         settings = {"hidden": hidden, "norm": norm, "activation": activation, "dropout": dropout}
         settings |= {"attention_dropout": attention_dropout, "positions": inside(positions)}
-        self.width = width
+        self.width, self.scale = width, math.sqrt(width)
         self.encoder = Encoder(
             [EncoderLayer(width, n_heads, **settings) for _ in range(n_layers)],  # type: ignore[arg-type]
             nn.LayerNorm(width) if final_norm else None,
@@ -200,12 +200,12 @@ class Transformer(nn.Module):
     def encode(self, source: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """The memory (batch, n, width), and who may be looked at in it."""
         mask = None if lengths is None else padding_mask(lengths, source.shape[1])
-        h = self.dropout(self.source_place(looked_up(self.sources, source) * math.sqrt(self.width)))
+        h = self.dropout(self.source_place(looked_up(self.sources, source) * self.scale))
         return self.encoder(h, mask=mask), mask
 
     def decode(self, target: Tensor, memory: Tensor, mask: Tensor | None = None) -> Tensor:
         """Logits (batch, m, n_targets) of what follows each id of the target."""
-        h = self.dropout(self.target_place(looked_up(self.targets, target) * math.sqrt(self.width)))
+        h = self.dropout(self.target_place(looked_up(self.targets, target) * self.scale))
         return self.head(self.decoder(h, memory, memory_mask=mask))
 
     def begin(self, memory: Tensor, mask: Tensor | None = None, *, n_steps: int, n_beams: int = 1) -> Writing:
@@ -218,6 +218,6 @@ class Transformer(nn.Module):
     def step(self, ids: Tensor, writing: Writing) -> Tensor:
         """Logits (rows, n_targets) of what follows the newest ids (rows,)."""
         at = writing.caches[0].length
-        h = self.target_place(self.targets(ids)[:, None] * math.sqrt(self.width), at)
+        h = self.target_place(self.targets(ids)[:, None] * self.scale, at)
         h = self.decoder(self.dropout(h), writing.memory, memory_mask=writing.memory_mask, caches=writing.caches)
         return self.head(h[:, 0])
