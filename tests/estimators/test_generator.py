@@ -104,6 +104,16 @@ def test_a_table_with_categories_comes_back_as_a_frame():
     assert set(drawn["c"].dropna()) <= {"u", "v"}
 
 
+def test_columns_are_learned_at_one_scale_and_come_back_in_their_own_units():
+    rows = np.random.default_rng(0).normal(size=(200, 2)) * (0.01, 500) + (3, 1e4)
+    made = pn.Generator("flow_matching", epochs=40, lr=0.003, progress=False).fit(rows)
+    learned = made.codec_.prepare(made._rows(rows).take(torch.arange(200)), "vector")["x"]
+    torch.testing.assert_close(learned.std(0), torch.ones(2), rtol=0.01, atol=0)
+    drawn = made.sample(500, seed=0)
+    np.testing.assert_allclose(drawn.std(0), rows.std(0), rtol=0.3)
+    assert (np.abs(drawn.mean(0) - rows.mean(0)) < 0.3 * rows.std(0)).all()
+
+
 @pytest.mark.parametrize(("call", "error", "words"), [
     (lambda g: g.sample(3), pn.SettingError, "condition"),
     (lambda g: g.sample(3, condition=7), pn.DataError, "7"),

@@ -1,6 +1,6 @@
 """Rows drawn by a generator, while it learns and afterwards."""
 
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from ..data.image import Image
-from ..errors import SettingError
+from ..errors import DataError, SettingError
+from ..functional.metrics.latent_space import Path, between
 from ..objectives.generating import Generating
 from ..train.randomness import kept_random
 from ..train.record import pictures_in
@@ -20,19 +21,89 @@ if TYPE_CHECKING:
     from .generator import Generator
 
 AT_ONCE = 256  # rows
+OPPOSITE = 1e-6  # length of the sum of two directions below which no great circle is the one through both
 STAGED, STAGED_COLUMNS = 16, 4  # pictures of a grid that is drawn while a net learns
 SHOWN = 6  # such grids in a report
 
 
-def drawn(made: Generating, n: int, condition: Tensor | None, seed: int) -> Tensor:
-    """Rows (n, ...) as the model has them, on the CPU, a function of the seed."""
+def drawn(made: Generating, n: int, condition: Tensor | None, seed: int, noise: Tensor | None = None) -> Tensor:
+    """Rows (n, ...) as the model has them, on the CPU: of these noises, or of those that belong to the seed."""
     device, generator, parts = device_under(made), torch.Generator().manual_seed(seed), []
     with kept_random(device, seed, "draw"):
         for start in range(0, n, AT_ONCE):
-            size = min(AT_ONCE, n - start)
-            part = None if condition is None else condition[start : start + size].to(device)
-            parts.append(made.drawn(size, part, generator).cpu())
+            here = slice(start, min(start + AT_ONCE, n))
+            told = None if condition is None else condition[here].to(device)
+            if noise is None:
+                parts.append(made.drawn(here.stop - start, told, generator).cpu())
+            else:
+                parts.append(made.rows_of(noise[here], told).cpu())
     return torch.cat(parts)
+
+
+# --- noises -------------------------------------------------------------------------------------------
+
+
+def noise_shape_of(estimator: "Generator") -> tuple[int, ...]:
+    """The shape of a row's noise, where noise decides the row."""
+    made = estimator.objective_
+    shape = made.noise_shape if isinstance(made, Generating) else None
+    if shape is None:
+        raise SettingError(
+            f"{estimator.model_name} draws on its way from noise to a row, so that no noise is a row's own; take "
+            "'gan', 'dcgan', 'flow_matching', or 'ddpm' with sampler='ddim'"
+        )
+    return shape
+
+
+def first_noises(shape: tuple[int, ...], n: int, seed: int) -> Tensor:
+    """The noises (n, *shape) that n rows of this seed begin as."""
+    generator = torch.Generator().manual_seed(seed)
+    sizes = [min(AT_ONCE, n - start) for start in range(0, n, AT_ONCE)]
+    return torch.cat([torch.randn(size, *shape, generator=generator) for size in sizes])
+
+
+def noises_given(estimator: "Generator", given: Any, *, name: str = "noise", one: bool = False) -> Tensor:
+    """Noises of a user as (n, *shape) float32; with `one`, a single noise may come without its first axis."""
+    shape = noise_shape_of(estimator)
+    try:
+        values = np.asarray(given, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"{name} is an array of numbers, such as noises(4) gives; got {type(given).__name__}"
+        ) from error
+    if one and values.shape == shape:
+        values = values[None]
+    if values.shape[1:] != shape or not len(values) or (one and len(values) > 1):
+        wanted = f"one noise of shape {shape}" if one else f"noises of shape (n, {', '.join(map(str, shape))})"
+        raise DataError(f"{name} is {wanted}, such as noises(4) gives; got shape {values.shape}")
+    if not np.isfinite(values).all():
+        row = int(np.argwhere(~np.isfinite(values))[0][0])
+        raise DataError(f"{name} {row} holds a number that is not finite; give normal noises, such as noises(4)")
+    return torch.from_numpy(values)
+
+
+def way(a: Tensor, b: Tensor, n_steps: int, path: Path) -> Tensor:
+    """Noises (n_steps, ...) from a to b (1, ...), ends included, evenly on a straight line or round the origin.
+
+    Round the origin the direction goes along the great circle, and the length from that of a evenly to that of b:
+    normal noises of many numbers lie near a sphere, and a straight way leaves it.
+
+    Source: White 2016, section 2.1.
+
+    >>> way(torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 2.0]]), 3, "spherical")[1].tolist()
+    [1.414213..., 1.414213...]
+    """
+    first, last, t = a.flatten(1).double(), b.flatten(1).double(), torch.linspace(0, 1, n_steps, dtype=torch.float64)
+    if path == "spherical":
+        lengths = first.norm(), last.norm()
+        if not min(lengths) or float((first / lengths[0] + last / lengths[1]).norm()) < OPPOSITE:
+            raise DataError("a spherical way goes between two directions, and one noise is 0 or the noises are "
+                            "opposite; give others, or path='straight'")  # fmt: skip
+        found = between(first, last, t, path) * (lengths[0] + t * (lengths[1] - lengths[0]))[:, None]
+    else:
+        found = between(first, last, t, path)
+    found[0], found[-1] = first[0], last[0]
+    return found.to(a.dtype).unflatten(1, a.shape[1:])
 
 
 # --- while it learns ----------------------------------------------------------------------------------
@@ -82,7 +153,7 @@ def stage(estimator: "Generator", trainer: Trainer, condition: Tensor | None) ->
 
 def stages_of(estimator: "Generator") -> dict[str, str]:
     """Title -> SVG of the grids that the run's folder holds, in a row: the first, the last and some between."""
-    found = {} if estimator.out is None or estimator.pictures_every is None else pictures_in(Path(estimator.out))
+    found = {} if estimator.out is None or estimator.pictures_every is None else pictures_in(FilePath(estimator.out))
     if not found:
         return {}
     from PIL import Image as Pictures

@@ -1,10 +1,11 @@
 """New rows like those seen: pictures and tables, of a class if wanted."""
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 import numpy as np
 import torch
 
+from ..data.codec import Codec
 from ..data.image import Image
 from ..data.sources import Columns
 from ..data.targets import Labels
@@ -12,11 +13,22 @@ from ..data.transcripts import Transcripts
 from ..errors import DataError, SettingError, did_you_mean
 from ..evaluation.result import Evaluation, Metric
 from ..functional.metrics.generation import squared_mmd
+from ..functional.metrics.latent_space import Path
 from ..models.gan import critic_features
 from ..objectives.generating import Generating
 from ..train.trainer import Trainer
-from .base import Estimator
-from .drawing import STAGED, check_stages, conditions_shown, drawn, figures_of, stage
+from .drawing import (
+    STAGED,
+    check_stages,
+    conditions_shown,
+    drawn,
+    figures_of,
+    first_noises,
+    noise_shape_of,
+    noises_given,
+    stage,
+    way,
+)
 from .intake import Examples, examples_of
 from .protocol import fitted
 from .training import threads_for
@@ -115,9 +127,12 @@ class Generator(Unsupervised):
         return []
 
     def _fit_codecs(self, train: Examples, target: Any) -> None:
-        Estimator._fit_codecs(self, train, target)
+        super()._fit_codecs(train, target)
         if isinstance(self.codec_, Image):
             self.codec_.mean, self.codec_.std = torch.full((1, 1, 1), 127.5), torch.full((1, 1, 1), 127.5)
+
+    def own_codec(self, X: Any) -> Codec | None:
+        return self.codec
 
     @property
     def classes_(self) -> np.ndarray | None:
@@ -145,7 +160,7 @@ class Generator(Unsupervised):
             raise DataError(f"condition {unknown[0]!r} is no class that fit saw: {self.target_.classes.tolist()[:8]}")
         return torch.from_numpy(self.target_.indices(asked)).long()
 
-    def _drawn(self, n: int, condition: Any, seed: int | None) -> torch.Tensor:
+    def _drawn(self, n: int, condition: Any, seed: int | None, noise: torch.Tensor | None = None) -> torch.Tensor:
         """Rows as the model has them."""
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
             raise SettingError(f"sample draws 1 row or more; got n={n!r}")
@@ -154,19 +169,77 @@ class Generator(Unsupervised):
         made.eval()
         ids = self._classes_of(condition, int(n))
         with torch.inference_mode(), threads_for(made, EVALUATED):
-            return drawn(made, int(n), ids, self.seed if seed is None else seed)
+            return drawn(made, int(n), ids, self.seed if seed is None else seed, noise)
 
-    def sample(self, n: int = 1, *, condition: Any = None, seed: int | None = None) -> Any:
+    def sample(self, n: int = 1, *, condition: Any = None, seed: int | None = None, noise: Any = None) -> Any:
         """Rows drawn anew, in the user's terms: pictures as bytes, tables in their units.
 
         Parameters
         ----------
         condition : a class or text, or one for each row, where fit was told such.
         seed : None takes the estimator's own; equal seeds give equal rows.
+        noise : the noises that rows come of, one a row, as `noises` gives them; then n is their number.
+
+        Raises
+        ------
+        SettingError : n is no number of rows; a noise for a model that draws on its way, such as "gsn".
+        DataError : a condition that fit did not see; noises of another shape, or that are not finite.
         """
-        x = self._drawn(n, condition, seed)
+        if noise is not None:
+            fitted(self)
+            noise = noises_given(self, noise)
+            if n not in (1, len(noise)):
+                raise SettingError(
+                    f"sample(noise=...) draws a row of each noise: {len(noise)}; got n={n}: leave it out"
+                )
+            n = len(noise)
+        x = self._drawn(n, condition, seed, noise)
         decode = getattr(self.codec_, "decode", None)
         return x.numpy() if decode is None else decode(x)
+
+    def noises(self, n: int = 1, *, seed: int | None = None) -> np.ndarray:
+        """The noises (n, ...) that `sample(n, seed=seed)` makes rows of, for `sample(noise=...)` and `interpolate`.
+
+        Models have them whose rows are decided by one: GANs ("info_gan" and "stackgan" apart), "flow_matching", and
+        diffusions with sampler "ddim" or "plms". A "stylegan" adds noise to pixels beside, which is the seed's.
+        """
+        shape = noise_shape_of(fitted(self))
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+            raise SettingError(f"noises draws 1 noise or more; got n={n!r}")
+        return first_noises(shape, int(n), self.seed if seed is None else seed).numpy()
+
+    def interpolate(
+        self,
+        a: Any,
+        b: Any,
+        *,
+        n_steps: int = 8,
+        path: Path = "spherical",
+        condition: Any = None,
+        seed: int | None = None,
+    ) -> Any:
+        """Rows on the way from noise a to noise b, ends included, in the user's terms.
+
+        Parameters
+        ----------
+        a, b : noises, such as two of `noises(2)`.
+        path : "spherical" goes round the origin, where normal noises lie; "straight" through what lies between.
+        condition : a class or text, or one a step.
+
+        Raises
+        ------
+        SettingError : fewer than 2 steps, another path, a model whose rows have no noise of their own.
+        DataError : noises of another shape; opposite ones, between which no way round the origin is the shortest.
+
+        Source: White 2016.
+        """
+        fitted(self)
+        if isinstance(n_steps, bool) or not isinstance(n_steps, int | np.integer) or n_steps < 2:
+            raise SettingError(f"interpolate takes 2 steps or more, the ends among them; got n_steps={n_steps!r}")
+        if path not in get_args(Path):
+            raise SettingError(f"path={path!r}; {did_you_mean(str(path), get_args(Path))}")
+        first, last = noises_given(self, a, name="a", one=True), noises_given(self, b, name="b", one=True)
+        return self.sample(noise=way(first, last, int(n_steps), path), condition=condition, seed=seed)
 
     # --- how good ---------------------------------------------------------------------------------
 

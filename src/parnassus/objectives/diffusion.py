@@ -128,15 +128,26 @@ class Diffusion(Generating):
         return guided(without, self.net(x_t, t, condition), guidance)
 
     def drawn(self, n: int, condition: Tensor | None, generator: torch.Generator) -> Tensor:
-        return self.denoised((n, *self.shape), condition, generator)
+        return self.rows_of(torch.randn((n, *self.start_shape), generator=generator), condition, generator)
+
+    @property
+    def start_shape(self) -> tuple[int, ...]:
+        """The shape of the noise that a row begins as."""
+        return self.shape
+
+    @property
+    def noise_shape(self) -> tuple[int, ...] | None:
+        return None if self.sampler == "ddpm" else self.start_shape
+
+    def rows_of(self, noise: Tensor, condition: Tensor | None, generator: torch.Generator | None = None) -> Tensor:
+        return self.denoised(noise.to(self.low), condition, generator)
 
     def within(self, clean: Tensor) -> Tensor:
         """What is thought to be the clean row, in the range that rows have."""
         return clean.clamp(self.low, self.high)
 
-    def denoised(self, shape: tuple[int, ...], condition: Tensor | None, generator: torch.Generator) -> Tensor:
-        """Noise of this shape, taken away step by step."""
-        start = torch.randn(shape, generator=generator).to(self.low.device)
+    def denoised(self, start: Tensor, condition: Tensor | None, generator: torch.Generator | None) -> Tensor:
+        """Noise, taken away step by step."""
 
         def denoise(x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
             said = self.said(x, t, condition, self.guidance)

@@ -57,7 +57,14 @@ class FlowMatching(Conditioned):
         return mean_over((said - velocity).square().flatten(1).mean(1), batch)
 
     def drawn(self, n: int, condition: Tensor | None, generator: torch.Generator) -> Tensor:
-        noise = torch.randn(n, *self.shape, generator=generator).to(next(self.net.parameters()).device)
+        return self.rows_of(torch.randn(n, *self.shape, generator=generator), condition)
+
+    @property
+    def noise_shape(self) -> tuple[int, ...] | None:
+        return self.shape
+
+    def rows_of(self, noise: Tensor, condition: Tensor | None, generator: torch.Generator | None = None) -> Tensor:
+        start = noise.to(next(self.net.parameters()))
         return carried(
-            lambda x, t: self.said(x, TIMES * t, condition), noise, n_steps=self.n_sampled, solver=self.solver
+            lambda x, t: self.said(x, TIMES * t, condition), start, n_steps=self.n_sampled, solver=self.solver
         )

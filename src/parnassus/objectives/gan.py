@@ -120,9 +120,14 @@ class Adversarial(Generating):
         return generator_loss(self.game, self.critic(self.seen(self.made(len(x), x, condition)), condition))
 
     def drawn(self, n: int, condition: Tensor | None, generator: torch.Generator) -> Tensor:
-        z = torch.randn(n, self.n_noise, generator=generator)
-        z = z.to(next(self.generator.parameters()))
-        return self.generator(z, self.told(condition))
+        return self.rows_of(torch.randn(n, self.n_noise, generator=generator), condition)
+
+    @property
+    def noise_shape(self) -> tuple[int, ...] | None:
+        return (self.n_noise,)
+
+    def rows_of(self, noise: Tensor, condition: Tensor | None, generator: torch.Generator | None = None) -> Tensor:
+        return self.generator(noise.to(next(self.generator.parameters())), self.told(condition))
 
     def evaluate(self, batch: Batch) -> dict[str, Tensor]:
         critic = self.criticise(batch)

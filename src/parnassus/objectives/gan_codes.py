@@ -113,6 +113,10 @@ class InformationGAN(Adversarial):
         informed = information_bound(read, kinds) - 0.5 * (guessed - numbers).square().sum(1).mean()
         return generator_loss(self.game, judged) - self.informing * informed
 
+    @property
+    def noise_shape(self) -> tuple[int, ...] | None:
+        return None  # a row is of a code too: see `drawn_of`
+
     def drawn(self, n: int, condition: Tensor | None, generator: torch.Generator) -> Tensor:
         kinds = torch.randint(self.n_kinds, (n,), generator=generator)
         return self.drawn_of(kinds, 2 * torch.rand(n, self.n_numbers, generator=generator) - 1, generator)

@@ -15,6 +15,15 @@ class Generating(Objective):
         super().__init__()
         self.shape, self.n_classes = shape, n_classes
 
+    @property
+    def noise_shape(self) -> tuple[int, ...] | None:
+        """The shape of a row's noise where noise and condition decide the row; None where more is drawn on the way."""
+        return None
+
+    def rows_of(self, noise: Tensor, condition: Tensor | None, generator: torch.Generator | None = None) -> Tensor:
+        """Rows (n, *shape) out of normal noises (n, *noise_shape); a generator serves those that draw on the way."""
+        raise NotImplementedError
+
     def drawn(self, n: int, condition: Tensor | None, generator: torch.Generator) -> Tensor:
         """Rows (n, *shape), one a class of `condition` (n,) where classes are known."""
         raise NotImplementedError

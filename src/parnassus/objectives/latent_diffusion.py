@@ -108,11 +108,15 @@ class LatentDiffusion(Diffusion):
     def within(self, clean: Tensor) -> Tensor:
         return clean
 
-    def drawn(self, n: int, condition: Tensor | None, generator: torch.Generator) -> Tensor:
+    @property
+    def start_shape(self) -> tuple[int, ...]:
+        return self.latent_shape
+
+    def rows_of(self, noise: Tensor, condition: Tensor | None, generator: torch.Generator | None = None) -> Tensor:
         if condition is None:
-            condition = torch.zeros(n, 0, dtype=torch.long, device=self.low.device)
+            condition = torch.zeros(len(noise), 0, dtype=torch.long, device=self.low.device)
         ids = self.ids(condition if condition.ndim == 2 else condition[:, None] + 1)
-        z = self.denoised((n, *self.latent_shape), ids, generator)
+        z = self.denoised(noise.to(self.low), ids, generator)
         return self.coder.decode(z / self.scale.clamp(min=1e-6)).clamp(self.low, self.high)  # type: ignore[operator]
 
     def evaluate(self, batch: Batch) -> dict[str, Tensor]:
