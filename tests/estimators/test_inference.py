@@ -8,6 +8,7 @@ from sklearn.base import clone
 import parnassus as pn
 from parnassus.errors import SettingError
 from parnassus.functional.bayes import linear_posterior
+from parnassus.objectives.inference import side_by_side
 from parnassus.objectives.posterior import pooled
 
 ENGINES = ["map", "vi", "mc_dropout", "laplace", "hmc", "nuts", "mh", "ensemble", "swag", "sgld", "sghmc"]
@@ -173,3 +174,35 @@ def test_one_set_of_weights_is_said_to_know_no_uncertainty():
         plain.uncertainty(X)
     with pytest.raises(SettingError, match="partial_fit"):
         pn.Regressor(net(), inference="vi").partial_fit(X, y)
+
+
+@pytest.mark.parametrize("name", ["lstm", "s4"])
+def test_weights_of_nets_that_cannot_be_mapped_are_drawn_one_by_one(name):
+    """torch has no program for several LSTMs at once; S4's complex numbers may lie at an odd place of the vector."""
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(n, 1)) for n in rng.integers(3, 6, 30)]
+    y = np.array([2 * row[-1, 0] for row in X])
+    model = pn.model(name, hidden=4, **{} if name == "lstm" else {"n_layers": 1, "n_state": 3})
+    short = pn.inference("hmc", n_draws=8, n_warmup=10, n_chains=2)
+    fitted = pn.Regressor(model, inference=short, epochs=20, lr=0.05).fit(X, y)
+    assert fitted.objective_.kept.std(0).min() > 0
+    low, high = fitted.predict_interval(X).T
+    assert (np.isfinite(low) & (low < high)).all()
+
+
+def test_points_side_by_side_have_the_density_of_each():
+    points = torch.linspace(-1, 1, 12, dtype=torch.float64).reshape(3, 4).requires_grad_()
+    for density in (lambda p: -p.square().sum() + p.prod(), lambda p: refusing(p).sum()):
+        together = side_by_side(density, points[0])(points)
+        each = torch.stack([density(point) for point in points])
+        torch.testing.assert_close(together, each)
+        slopes = [torch.autograd.grad(found.sum(), points)[0] for found in (together, each)]
+        torch.testing.assert_close(*slopes)
+    with pytest.raises(RuntimeError, match="size"):
+        side_by_side(lambda p: (p @ torch.ones(5, dtype=p.dtype)), points[0])(points)
+
+
+def refusing(point):
+    """An LSTM, which torch cannot map, of weights that are all one point's first."""
+    zero, w_in, w_own = torch.zeros(1, 1, 1, dtype=point.dtype), point[:1].expand(4, 1), point[1:2].expand(4, 1)
+    return torch.lstm(zero + 1, (zero, zero), [w_in, w_own, point, point], True, 1, 0.0, False, False, True)[0]

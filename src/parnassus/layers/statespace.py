@@ -77,8 +77,8 @@ def as_pairs(z: Tensor) -> nn.Parameter:
 
 
 def as_complex(pairs: Tensor) -> Tensor:
-    """What `as_pairs` holds."""
-    return torch.view_as_complex(pairs)
+    """What `as_pairs` holds; a view would need an even place, which a part of a longer vector may not have."""
+    return torch.complex(*pairs.unbind(-1))
 
 
 def spectrum_of(name: str, n: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -204,17 +205,25 @@ class Sampled(Kept):
         batch, n = whole_batch(batches)
         self.eval()
 
-        def density(points: Tensor) -> Tensor:
-            return torch.func.vmap(lambda theta: self.log_density(theta, batch, n))(points.float()).double()
-
+        density = side_by_side(lambda theta: self.log_density(theta, batch, n), self.start().float())
         options: dict[str, Any] = SHORT_PATHS[self.called]
         thin = 5 if self.called == "mh" else 1
         found = sample(
-            density, self.start(), method=self.called, n_draws=self.per_chain, n_warmup=self.n_warmup,
-            n_chains=self.n_chains, n_thin=thin, jitter=0.01, seed=self.seed, **options,
+            lambda points: density(points.float()).double(), self.start(), method=self.called, n_draws=self.per_chain,
+            n_warmup=self.n_warmup, n_chains=self.n_chains, n_thin=thin, jitter=0.01, seed=self.seed, **options,
         )  # fmt: skip
         self.keep(torch.from_numpy(found["theta"]).float())
         self.chains = found
+
+
+def side_by_side(density: Callable[[Tensor], Tensor], start: Tensor) -> Callable[[Tensor], Tensor]:
+    """The density of many points (points, n) as one program; one by one where a layer has none, as torch's LSTM."""
+    mapped = torch.func.vmap(density)
+    try:
+        mapped(start[None])
+    except RuntimeError:  # what is wrong with the net itself is raised again by the loop
+        return lambda points: torch.stack([density(point) for point in points])
+    return mapped
 
 
 @inference.register("classifier", "regressor", name="map")
