@@ -19,6 +19,7 @@ FROZEN = {
     "choose_sequence_model", "choose_forecaster", "panel_sequences", "sample", "fit_variational",
     "Table", "Image", "HMM", "Forecaster", "LanguageModel", "Text", "Pieces", "Sequences", "Speech", "SpeechRecognizer",
     "Embedder", "ImageCaptioner", "Translator", "Tagger", "ImageTranslator",
+    "QuestionAnswerer",
     "ContactPredictor",
     "Video", "Detector", "Segmenter", "KeypointFinder", "Boxes",
     "Conformal", "model", "optimizer", "schedule", "loss", "initializer", "regularizer", "inference",

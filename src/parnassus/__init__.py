@@ -34,6 +34,7 @@ _PUBLIC = {
     "Translator": "estimators.translator",
     "ImageCaptioner": "estimators.image_captioner",
     "Tagger": "estimators.tagger",
+    "QuestionAnswerer": "estimators.question_answerer",
     "ContactPredictor": "estimators.contact_predictor",
     "Bagging": "ensembles.bagging",
     "Voting": "ensembles.voting",

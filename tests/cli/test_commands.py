@@ -74,6 +74,10 @@ SURFACE = {
     | {f"model.{name}" for name in ("width", "n-blocks", "cycle", "identity", "game", "n-past")}
     | {"schedule.hold"},
     "train keypoint-finder --model heat_unet": WITHOUT_MODEL | {"model.widths", "model.norm", "model.sigma"},
+    "train question-answerer --model bert": WITHOUT_MODEL
+    | {"longest", "null-threshold", "start"}
+    | {f"model.{n}" for n in ("width", "n-layers", "n-heads", "hidden", "context", "activation", "eps")}
+    | {"model.dropout", "model.attention-dropout"},
     "train segmenter --model u_net": WITHOUT_MODEL | {"ignored", "model.widths", "model.norm"},
     "train forecaster --model gru": WITHOUT_MODEL
     | {"horizon", "history", "season", "strategy", "distribution", "quantiles", "scaling", "transform", "calendar"}

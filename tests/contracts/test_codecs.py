@@ -160,6 +160,7 @@ TARGETS = {
 STREAMED = {"token_stream", "next_token", "corpus", "word_rows"}
 STREAMED |= {"pieces", "hidden_pieces", "tokens", "tags", "picture_target"}  # each tested beside its estimator
 STREAMED |= {"residues", "contacts"}
+STREAMED |= {"passages", "spans"}  # tests/data/test_passages.py
 inputs = pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
 targets = pytest.mark.parametrize("sample", TARGETS.values(), ids=TARGETS)
 both = pytest.mark.parametrize("sample", [*SAMPLES.values(), *TARGETS.values()], ids=[*SAMPLES, *TARGETS])

@@ -36,6 +36,7 @@ METAVARS = {"int": "INT", "float": "NUM", "str": "TEXT"}
 DATA = "a CSV or Parquet file, or a folder with a folder of pictures for each class"
 DATA_OF = {
     "keypoint_finder": "a CSV with a column image and, for each point, two such as nose_x and nose_y; or .npz",
+    "question_answerer": "SQuAD's JSON; or a CSV with the columns question, context, answer and answer_start",
     "detector": "a COCO file (.json) of boxes in pictures",
     "segmenter": "a folder that holds the folders images and masks, of files of the same names",
 }

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..estimators.intake import Examples
 
 
-DRAWN = ("segmenter", "keypoint_finder")  # tasks whose answers are places in pictures
+DRAWN = ("segmenter", "keypoint_finder", "question_answerer")  # tasks whose answers are places, in pictures or texts
 
 
 def opened(
@@ -26,7 +26,7 @@ def opened(
 ) -> "Examples":
     """The examples at a path; `target` and `drop` name columns, and `texts` says that the one left holds texts.
 
-    Tasks whose answers are drawn into pictures read paths in their own way.
+    Tasks whose answers are places in pictures, or in texts, read paths in their own way.
     """
     if task in DRAWN:
         return _drawn(path, task, target or drop)
@@ -49,6 +49,8 @@ def _drawn(path: str, task: str, columns: Any) -> "Examples":
         raise SettingError(f"the answers of a {task.replace('_', ' ')} are no column; leave --target and --drop out")
     if task == "segmenter":
         from ..data.mask_files import open_masked as open_drawn
+    elif task == "question_answerer":
+        from ..data.questions import open_questions as open_drawn
     else:
         from ..data.keypoint_files import open_keypoints as open_drawn
     source = open_drawn(path)
@@ -114,6 +116,10 @@ def write_rows(examples: "Examples", folder: Path) -> Path | None:
     X, y = examples.X, examples.y
     if isinstance(y, list) and y and hasattr(y[0], "points"):
         return _write_points(X, y, folder)
+    if getattr(X, "form", None) == "questions":
+        from ..data.questions import write_questions
+
+        return write_questions(folder / "test.json", X, y)
     if hasattr(X, "to_csv") and examples.target is not None:
         path = folder / "test.csv"
         names = [examples.target] if isinstance(examples.target, str) else list(examples.target)

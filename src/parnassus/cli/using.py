@@ -205,6 +205,11 @@ def _inputs(
         return _files(data, on_error, "picture" if kind == "image" else "sound")
     if len(data) > 1:
         raise SettingError(f"one file of rows at a time; got {len(data)}: {' '.join(data[:5])}")
+    if kind == "passages":
+        from ..data.questions import open_questions
+
+        X = open_questions(data[0]).X
+        return "question", [question for question, _ in X], X
     return _rows(estimator, configuration, data[0])
 
 

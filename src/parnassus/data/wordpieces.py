@@ -74,6 +74,11 @@ class WordPieces:
         """The ids of each text, without [CLS] and [SEP]."""
         return [one.ids for one in self._held.encode_batch([sound(t) for t in texts], add_special_tokens=False)]
 
+    def placed(self, texts: list[str]) -> tuple[list[list[int]], list[list[tuple[int, int]]]]:
+        """The ids of each text, and the first character of each id and the one behind its last."""
+        found = self._held.encode_batch([sound(t) for t in texts], add_special_tokens=False)
+        return [one.ids for one in found], [one.offsets for one in found]
+
     def words(self, rows: list[list[str]]) -> tuple[list[list[int]], list[list[int]]]:
         """The ids of rows of words, and the place of the word that each belongs to."""
         found = self._held.encode_batch([[sound(w) for w in row] for row in rows], is_pretokenized=True,

@@ -53,7 +53,8 @@ def started_anew(estimator: "Estimator") -> dict[str, Any]:
     """Settings of where the weights came from, which the file does not need any more: it holds the weights."""
     if getattr(estimator, "start", None) is None and getattr(estimator, "teacher", None) is None:
         return {}
-    idle = {"start": None, "freeze": (), "unfreeze": None} if estimator.start is not None else {}
+    unset = {"start": None, "freeze": (), "unfreeze": None} if estimator.start is not None else {}
+    idle = {name: value for name, value in unset.items() if hasattr(estimator, name)}
     return idle | ({"teacher": None} if hasattr(estimator, "teacher") else {}) | {"model": model_of(estimator)}
 
 

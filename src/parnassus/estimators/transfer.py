@@ -2,6 +2,7 @@
 
 import copy
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -16,8 +17,9 @@ from ..data.codec import Codec
 from ..data.pieces import Pieces
 from ..data.rows import Dense, Joined, Rows
 from ..data.text import Text
-from ..errors import DataError, SettingError
+from ..errors import DataError, DataWarning, SettingError
 from ..layouts import few
+from ..objectives.question_answering import SpanAnswering
 from ..objectives.supervised import Supervised
 from ..objectives.transfer import Frozen, Transferred, frozen_by, rates_by_layer, stages_of
 from ..registry import Spec
@@ -177,6 +179,9 @@ def begun(estimator: "Estimator", objective: Objective) -> Objective:
     vars(estimator).pop("start_", None)
     if not asked:
         return objective
+    if isinstance(objective, SpanAnswering) and asked.keys() == {"start"}:
+        span_weights(estimator.start, objective.model)
+        return objective
     if type(objective) is not Supervised:
         why = "inference" if estimator.inference is not None else "an objective of its own"
         raise SettingError(f"{few(asked)}: {named(estimator)} learns by {why}; transfer is for nets taught by a loss")
@@ -201,6 +206,33 @@ def begun(estimator: "Estimator", objective: Objective) -> Objective:
         temperature=getattr(estimator, "temperature", 1.0),
         share=getattr(estimator, "teacher_share", 0.0),
     )
+
+
+def span_weights(start: Any, net: nn.Module) -> None:
+    """Put the start's weights into a net; a head that it has not stays as it was drawn, with a warning.
+
+    Raises
+    ------
+    SettingError : weights of the body are absent, or of another shape.
+    """
+    own = net.state_dict()
+    if is_folder(start):
+        from .. import hub
+
+        told, theirs = os.fspath(start), dict(hub.load(start, head="span").state_dict())
+    else:
+        origin = origin_of(start)
+        same = getattr(origin.estimator, "task", None) == "question_answerer"
+        told = origin.told
+        theirs = {n: tensor for n, tensor in origin.weights.items() if same or not n.startswith("out.")}
+    new = [n for n in own if n.startswith("out.") and (n not in theirs or theirs[n].shape != own[n].shape)]
+    odd = [n for n in own if n not in new and (n not in theirs or theirs[n].shape != own[n].shape)]
+    if odd:
+        raise SettingError(f"start: {few(odd)} of this net are absent in {told}, or of another shape there")
+    if new:
+        warnings.warn(f"start: {told} answers no questions yet; {few(new)} start anew", DataWarning, stacklevel=2)
+    with torch.no_grad():
+        net.load_state_dict({n: own[n] if n in new else theirs[n] for n in own})
 
 
 def _refuse_frozen(estimator: "Estimator", model: nn.Module, frozen: Frozen, new: Frozen) -> None:

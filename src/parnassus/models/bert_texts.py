@@ -8,6 +8,7 @@ from torch import nn
 
 from ..errors import SettingError
 from ..objectives.masked_language import MaskedLanguage
+from ..objectives.question_answering import SpanAnswering
 from ..registry import model
 from .bert import BERT, BERTWithHead
 
@@ -83,6 +84,37 @@ def distilbert(
     own |= {"activation": activation, "eps": eps}
     body = _body("distilbert", "relu", max_length, context, own)
     return _drawn(WithoutSegments(body, "sequence", n_outputs=n_outputs, dropout=dropout))
+
+
+@model.register("question_answerer", name="bert")
+def bert_of_spans(
+    *, vocab_size: int, max_length: int, n_segments: int, width: int = 128, n_layers: int = 2, n_heads: int = 2,
+    hidden: int | None = None, context: int | None = None, dropout: float = 0.1, attention_dropout: float = 0.1,
+    activation: str = "gelu", eps: float = 1e-12,
+) -> SpanAnswering:  # fmt: skip
+    """BERT and two numbers a token, of the start and of the end of an answer; `start=` a folder gives it weights.
+
+    Systems: bert-span-head
+    Source: Devlin et al. 2019, sections 4.2 and 4.3.
+    """
+    own: dict[str, Any] = {"vocab_size": vocab_size, "width": width, "n_layers": n_layers, "n_heads": n_heads}
+    own |= {"hidden": hidden, "dropout": dropout, "attention_dropout": attention_dropout}
+    own |= {"activation": activation, "eps": eps}
+    return SpanAnswering(_drawn(BERTWithHead(_body("bert", "none", max_length, context, own), "span", dropout=dropout)))
+
+
+@model.register("question_answerer", name="distilbert")
+def distilbert_of_spans(
+    *, vocab_size: int, max_length: int, n_segments: int, width: int = 128, n_layers: int = 2, n_heads: int = 2,
+    hidden: int | None = None, context: int | None = None, dropout: float = 0.1, attention_dropout: float = 0.1,
+    activation: str = "gelu", eps: float = 1e-12,
+) -> SpanAnswering:  # fmt: skip
+    """DistilBERT and two numbers a token: BERT without segments, where [SEP] alone parts question and context."""
+    own: dict[str, Any] = {"vocab_size": vocab_size, "width": width, "n_layers": n_layers, "n_heads": n_heads}
+    own |= {"hidden": hidden, "dropout": dropout, "attention_dropout": attention_dropout}
+    own |= {"activation": activation, "eps": eps}
+    body = _body("distilbert", "none", max_length, context, own)
+    return SpanAnswering(_drawn(WithoutSegments(body, "span", dropout=dropout)))
 
 
 @model.register("language_model", name="bert")

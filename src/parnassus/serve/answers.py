@@ -166,6 +166,17 @@ def of_density(estimator: Any) -> tuple[Answer, Json]:
     return answer, {"type": "object", "properties": {"log_density": {"type": "number"}}}
 
 
+def of_question_answerer(estimator: Any) -> tuple[Answer, Json]:
+    """The best answers to each question, where they begin in its context, and how probable they are."""
+
+    def answer(asked: Any) -> list[Json]:
+        return [{"answers": [plain(one._asdict()) for one in found]} for found in estimator.n_best(asked, n=3)]
+
+    kinds = {"text": "string", "start": "integer", "probability": "number", "score": "number"}
+    one = {"type": "object", "properties": {name: {"type": kind} for name, kind in kinds.items()}}
+    return answer, {"type": "object", "properties": {"answers": {"type": "array", "items": one}}}
+
+
 # --- pictures -------------------------------------------------------------------------------------
 
 

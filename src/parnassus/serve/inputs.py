@@ -1,5 +1,6 @@
 """What a model takes, as a client sends it: rows, texts, tokens, sequences and series as JSON, the rest as files."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -133,6 +134,36 @@ def read_text(item: Any, where: str) -> str:
     except UnicodeEncodeError:
         raise invalid(f"{where} holds half a character (a lone surrogate); send whole characters", where) from None
     return item
+
+
+class Question(Input):
+    """A question and the text that answers it."""
+
+    kind = "question"
+    schema = {
+        "type": "object",
+        "properties": {"question": {"type": "string"}, "context": {"type": "string"}},
+        "required": ["question", "context"],
+        "additionalProperties": False,
+    }
+
+    def __init__(self, example: str = "an example") -> None:
+        self._example = {"question": example, "context": example}
+
+    def read(self, item: Any, where: str) -> dict[str, str]:
+        names = list(self.schema["properties"])
+        if not isinstance(item, dict) or sorted(item) != sorted(names):
+            raise invalid(f"{where} is {told(item)}; an object with question and context is due", where, names)
+        for name in names:
+            if not read_text(item[name], f"{where}.{name}").strip():
+                raise invalid(f"{where}.{name} holds no word", where)
+        return item
+
+    def example(self) -> dict[str, str]:
+        return self._example
+
+    def told(self) -> Json:
+        return super().told() | {"example": json.dumps(self._example)}
 
 
 class Tokens(Input):
@@ -272,6 +303,8 @@ def input_of(codec: Any, limits: Any) -> Input:
         return Steps(codec)
     if kind == "tokens":
         return Tokens()
+    if kind == "passages":
+        return Question(word_of(codec))
     if codec.form == "strings" or kind in ("source_texts", "corpus", "pieces", "text", "token_stream"):
         return Text(word_of(codec))
     raise SettingError(

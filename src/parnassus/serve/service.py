@@ -158,6 +158,7 @@ BY_TASK: dict[str, Callable[[Any], tuple[answers.Answer, Json]]] = {
     "detector": answers.of_detector,
     "segmenter": answers.of_segmenter,
     "keypoint_finder": answers.of_keypoint_finder,
+    "question_answerer": answers.of_question_answerer,
     "translator": lambda e: answers.of_writer(e.translate),
     "speech_recognizer": lambda e: answers.of_writer(e.transcribe),
     "image_captioner": lambda e: answers.of_writer(e.predict),
