@@ -159,6 +159,7 @@ TARGETS = {
 # texts laid end to end without padding: tests/data/test_corpus.py; vectors from elsewhere: tests/data/test_word_rows.py
 STREAMED = {"token_stream", "next_token", "corpus", "word_rows"}
 STREAMED |= {"pieces", "hidden_pieces", "tokens", "tags", "picture_target"}  # each tested beside its estimator
+STREAMED |= {"broken_spans"}  # tests/data/test_broken_spans.py
 STREAMED |= {"residues", "contacts"}
 STREAMED |= {"passages", "spans"}  # tests/data/test_passages.py
 inputs = pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)

@@ -159,7 +159,7 @@ def test_subwords_begin_with_their_names_and_end_with_their_sentinels():
 
 def test_both_sides_may_take_subwords_that_were_learned_elsewhere():
     pieces = SentinelPieces.learned([a for a, _ in PAIRS], size=120, lower=False)
-    codec = SourceTexts.of(pieces).fit(["one two", "c"])
+    codec = SourceTexts.of(pieces).measured(["one two", "c"])
     target = TargetTexts(unit="pieces", shared=True).fit(["two one"], codec)
     assert target.facts() == {"target_vocab_size": pieces.n_ids, "start_id": 0, "end_id": 1}
     assert codec.views()["tokens"]["source_vocab_size"] == pieces.n_ids

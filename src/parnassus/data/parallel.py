@@ -219,14 +219,17 @@ class SourceTexts(_Vocabulary, Codec):
     def fit(self, raw: Any, besides: Sequence[str] = ()) -> Self:
         """Learn the vocabulary of texts, and of others that share it."""
         texts = texts_of(raw, "X")
-        if not hasattr(self, "tokenizer"):  # `of` others
-            self.tokenizer = self._learned([*texts, *besides])
+        self.tokenizer = self._learned([*texts, *besides])
+        return self.measured(texts)
+
+    def measured(self, texts: list[str]) -> Self:
+        """The same vocabulary, for texts of these lengths."""
         self.max_length = int(self.tokenizer.ids(texts)[1].max()) + 1
         return self
 
     @classmethod
     def of(cls, pieces: SentinelPieces) -> Self:
-        """The codec of subwords that were learned elsewhere; `fit` learns no others."""
+        """The codec of subwords that were learned elsewhere, to be `measured`."""
         codec = cls(unit=PIECES)
         codec.tokenizer = pieces
         return codec
@@ -280,6 +283,10 @@ class TargetTexts(_Vocabulary, Target):
             self.tokenizer = inputs.tokenizer
         else:
             self.tokenizer = self._learned(texts)
+        return self.measured(texts)
+
+    def measured(self, texts: list[str]) -> Self:
+        """The same vocabulary, for texts of these lengths."""
         self.longest = int(self.tokenizer.ids(texts)[1].max())
         self.commonest = Counter(texts).most_common(1)[0][0]
         return self

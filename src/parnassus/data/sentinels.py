@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..errors import DataError, FileError, SettingError
 from .packing import packed, unpacked
+from .tokenizers import settled
 from .wordpieces import sound
 
 NAMES = ("<pad>", "</s>", "<unk>")
@@ -64,6 +65,7 @@ class SentinelPieces:
             vocab_size=room, special_tokens=list(NAMES), unk_token=NAMES[2], show_progress=False
         )
         made.train_from_iterator([sound(text) for text in texts], trainer)
+        settled(made, list(NAMES))
         made.add_special_tokens([f"<extra_id_{i}>" for i in reversed(range(n_sentinels))])
         made.post_processor = processors.TemplateProcessing(
             single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", made.token_to_id("</s>"))]

@@ -1,5 +1,6 @@
 """Tokenizers: texts to ids and back, learned from training texts; subwords by the Rust package `tokenizers`."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -157,7 +158,7 @@ class Tokenizer:
         else:
             made.pre_tokenizer, made.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
         made.train_from_iterator(texts, trainer)
-        return made
+        return settled(made, specials) if self.unit == "unigram" else made
 
     @property
     def n_ids(self) -> int:
@@ -215,6 +216,21 @@ class Tokenizer:
             learned = sorted(known, key=known.__getitem__)[2:]
         self.names = learned
         return self._indexed()
+
+
+def settled(made: Any, specials: list[str]) -> Any:
+    """A unigram tokenizer whose entries stand by score and then by name, behind the special ones.
+
+    The Rust trainer leaves entries of one score in another order each time, and scores differ in their last digit.
+    """
+    from tokenizers import models
+
+    scores = {name: round(score, 9) for name, score in json.loads(made.to_str())["model"]["vocab"]}
+    order = sorted(scores.keys() - set(specials), key=lambda name: (-scores[name], name))
+    entries = [*((name, 0.0) for name in specials), *((name, scores[name]) for name in order)]
+    unknown = next(i for i, name in enumerate(specials) if name.startswith("<unk"))
+    made.model = models.Unigram(entries, unknown, False)
+    return made
 
 
 def _wordpiece(texts: list[str], size: int, min_count: int) -> Any:

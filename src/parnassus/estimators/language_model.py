@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from ..data.codec import Codec
-from ..data.hidden_pieces import HiddenPieces
 from ..data.sources import Columns
 from ..data.text import strings
 from ..data.token_stream import NextToken, TokenStream
@@ -17,14 +16,13 @@ from ..errors import DataError, SettingError
 from ..evaluation.language import bits, evaluate_language, perplexity
 from ..evaluation.result import Evaluation
 from ..objectives.language import START, NGramCounting
-from ..objectives.masked_language import MaskedLanguage
 from ..registry import Spec
 from ..train.randomness import kept_random
-from .assembly import device_under, reads_pieces
+from .assembly import device_under
 from .base import Estimator
 from .generation import Manner, net_scores, write
 from .intake import Examples
-from .masked import codec_of_gaps, fill, gap_log_probs, refuse_writing
+from .masked import BOTH_WAYS, codec_of_gaps, fill, gap_log_probs, kind_of_gaps, refuse_writing
 from .protocol import fitted
 from .texts import texts_of
 from .training import threads_for
@@ -52,7 +50,7 @@ class LanguageModel(Estimator):
 
     default_models = {"token_stream": "gpt"}
 
-    codec_: Any  # a TokenStream, or HiddenPieces
+    codec_: Any  # a TokenStream, HiddenPieces or BrokenSpans
     target_: NextToken | None
 
     def __init__(
@@ -91,7 +89,7 @@ class LanguageModel(Estimator):
         texts = self._texts(X, target)
         if validation is not None and not isinstance(validation, int | float):
             validation = (self._texts(validation, target), None)
-        goal = None if reads_pieces(self) else NextToken()
+        goal = NextToken() if kind_of_gaps(self) is None else None
         ready = self._ready(Examples(texts, target=target), goal, validation, None)
         return self._train(ready)
 
@@ -99,9 +97,9 @@ class LanguageModel(Estimator):
         return texts_of(X, target)
 
     def own_codec(self, X: Any) -> Codec:
-        due = HiddenPieces if reads_pieces(self) else TokenStream
+        due = kind_of_gaps(self) or TokenStream
         if self.codec is None:
-            return codec_of_gaps(self) if due is HiddenPieces else self._stream()
+            return self._stream() if due is TokenStream else codec_of_gaps(self)
         if not isinstance(self.codec, due):
             raise SettingError(f"codec of a LanguageModel of this kind is a {due.__name__}; got {self.codec!r}")
         return self.codec
@@ -120,11 +118,11 @@ class LanguageModel(Estimator):
 
         A net reads a text in windows of `context`, each `stride` (half the context unless told otherwise) further than
         the one before, and each token is scored once, by the first window that holds it. So a token has at least
-        context - stride tokens before it, or all there are. N-gram models see the whole text. Of "bert" it is ln p of
-        each subword given all others, without the end: compare such numbers with each other alone.
+        context - stride tokens before it, or all there are. N-gram models see the whole text. Of "bert" and "t5" it is
+        ln p of each subword given all others, without the end: compare such numbers with each other alone.
         """
         objective, codec = fitted(self).objective_, self.codec_
-        if isinstance(objective, MaskedLanguage):
+        if isinstance(objective, BOTH_WAYS):
             return gap_log_probs(self, self._texts(X))
         stride = max(codec.context // 2, 1) if stride is None else stride
         if not 1 <= stride <= codec.context:
@@ -251,7 +249,7 @@ class LanguageModel(Estimator):
         return found[0] if isinstance(prompt, str) else found
 
     def fill(self, text: str, *, n: int = 5) -> list[tuple[str, float]]:
-        """The n likeliest subwords for the one [MASK] of a text, with probabilities; for models that read both ways."""
+        """The n likeliest subwords ("bert") or spans ("t5") for the one [MASK] of a text, with their probabilities."""
         return fill(self, text, n)
 
     def _prompted(self, prompts: list[str], long_prompt: str) -> list[list[int]]:

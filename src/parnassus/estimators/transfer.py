@@ -22,12 +22,14 @@ from ..layouts import few
 from ..objectives.question_answering import SpanAnswering
 from ..objectives.supervised import Supervised
 from ..objectives.transfer import Frozen, Transferred, frozen_by, rates_by_layer, stages_of
+from ..objectives.translation import Translation
 from ..registry import Spec
 from ..train.phase import Objective
 from .assembly import codec_called_for, model_of, reads_pieces
 from .intake import Examples
 from .regularization import first_weights, named
 from .training import plan_of
+from .written_start import begun_texts
 
 if TYPE_CHECKING:
     from .base import Estimator
@@ -182,6 +184,8 @@ def begun(estimator: "Estimator", objective: Objective) -> Objective:
     if isinstance(objective, SpanAnswering) and asked.keys() == {"start"}:
         span_weights(estimator.start, objective.model)
         return objective
+    if isinstance(objective, Translation) and asked.keys() == {"start"}:
+        return begun_texts(estimator, objective)
     if type(objective) is not Supervised:
         why = "inference" if estimator.inference is not None else "an objective of its own"
         raise SettingError(f"{few(asked)}: {named(estimator)} learns by {why}; transfer is for nets taught by a loss")

@@ -19,6 +19,7 @@ from ..data.sources import Columns
 from ..errors import DataError, SettingError, check_count, did_you_mean
 from ..evaluation.result import Evaluation
 from ..evaluation.translation import check_metric, evaluate_translation, score_of_texts
+from ..functional.decoding import Normalization, length_divisor
 from ..functional.metrics.translation import sentence_bleu
 from ..functional.reranking import minimum_risk
 from ..insight.word_alignment import WordAlignment
@@ -32,6 +33,7 @@ from .intake import Examples, examples_of, inputs_of, weights_of
 from .protocol import fitted
 from .training import threads_for
 from .using import spread, usable
+from .written_start import texts_from
 
 TOGETHER = 64  # texts that are translated at a time
 CHOICES = ("likeliest", "risk")
@@ -42,12 +44,15 @@ class Translator(Estimator):
 
     Parameters
     ----------
-    unit : what texts are cut into: "words", "characters", "bytes", "bpe", "byte_bpe", "wordpiece" or "unigram".
+    unit : what texts are cut into: "words", "characters", "bytes", "bpe", "byte_bpe", "wordpiece", "unigram" or
+        "pieces" (T5's subwords, with sentinels).
     target_unit : of what is written, where it is another.
     lower : fold upper case into lower case.
     max_words : how many words or subwords of each side are kept; None keeps all words, 4,000 subwords.
     min_count : what training holds less often is unknown; it is read as such, and never written.
     shared : one vocabulary for both sides.
+    start : learned weights to go on from, with their vocabulary: a fitted Translator, a LanguageModel of "t5", the path
+        of one, or a folder of T5 or Marian that `pn.hub` reads, with its tokenizer.json.
     **training : the settings that all estimators share; see `Estimator`.
 
     Attributes: `history_`, `codec_` (of sources), `target_`.
@@ -68,11 +73,12 @@ class Translator(Estimator):
         max_words: int | None = None,
         min_count: int = 1,
         shared: bool = False,
+        start: Any = None,
         **training: Any,
     ) -> None:
         super().__init__(model, **training)
         self.unit, self.target_unit, self.lower = unit, target_unit, lower
-        self.max_words, self.min_count, self.shared = max_words, min_count, shared
+        self.max_words, self.min_count, self.shared, self.start = max_words, min_count, shared, start
 
     def fit(
         self, X: Any, y: Any = None, *, target: Columns | None = None, validation: Any = None, sample_weight: Any = None
@@ -127,6 +133,9 @@ class Translator(Estimator):
     def _fit_codecs(self, train: Examples, target: Any) -> None:
         if self.codec is not None and not isinstance(self.codec, SourceTexts):
             raise SettingError(f"codec of a Translator is a SourceTexts; got {self.codec!r}")
+        if self.start is not None:
+            self.codec_, self.target_ = texts_from(self.start, train.X, texts_of(train.y, "y"))
+            return
         made: Codec | None = self.codec
         codec = SourceTexts(unit=self.unit, lower=self.lower, max_words=self.max_words, min_count=self.min_count)
         codec = SourceTexts(**made.options) if isinstance(made, SourceTexts) else codec
@@ -146,6 +155,8 @@ class Translator(Estimator):
         choose: str = "likeliest",
         beside: Sequence["Translator"] = (),
         on_error: str = "raise",
+        normalization: Normalization = "length",
+        coverage_penalty: float = 0.0,
     ) -> list[Any]:
         """What each text is written as: a text a row, or with `n_best` a list of (text, score) a row, best first.
 
@@ -153,12 +164,17 @@ class Translator(Estimator):
         ----------
         beam : beginnings that are followed side by side; 1 takes the likeliest unit each time.
         length_penalty : scores are ln p / length^length_penalty, the end counted: 0 is the sum, 1 the mean.
+        normalization : "length", or "gnmt": ln p / ((5 + length) / 6)^length_penalty.
+        coverage_penalty : for models with attention, what a beam's texts lose for sources not looked at: they gain
+            coverage_penalty * sum_i ln min(sum_j p_ij, 1), p_ij the weight of source i for unit j (Wu et al. 2016).
         max_length : units after which a text is broken off; None takes twice the longest source, and 10 more.
         choose : "likeliest", or "risk": of a beam's texts the one of most expected chrF, which is then the score.
         beside : other fitted translators of the same vocabularies, whose probabilities are averaged with this one's.
         on_error : "raise", or "skip" texts that cannot be read, for which None comes back.
         """
         check_search(beam=beam, n_best=n_best, max_length=max_length, length_penalty=length_penalty)
+        if choose == "risk" and coverage_penalty:
+            raise SettingError("choose='risk' goes by ln p alone; give coverage_penalty=0, or choose='likeliest'")
         if choose not in CHOICES:
             raise SettingError(f"choose={choose!r}; {did_you_mean(choose, CHOICES)}")
         objective = self._objective()
@@ -172,12 +188,13 @@ class Translator(Estimator):
             "beam": (width := max(beam, n_best or 1)), "length_penalty": length_penalty,
             "n_best": width if choose == "risk" else n_best or 1,
             "never": self.target_.never, "beside": others,
+            "normalization": normalization, "coverage_penalty": coverage_penalty,
             "n_tokens": max_length or max(2 * int(rows.lengths.max()), self.target_.longest) + 10,
         }  # fmt: skip
         found = self._asked(rows, lambda batch: objective.translate(batch, **decoding))
         named = [[(self.target_.text(ids), score) for ids, score in row] for row in found]
         if choose == "risk":
-            sums = [[score * len(ids) ** length_penalty for ids, score in row] for row in found]
+            sums = [[s * length_divisor(len(ids), length_penalty, normalization) for ids, s in row] for row in found]
             named = [
                 minimum_risk([text for text, _ in row], log_p)[: n_best or 1]
                 for row, log_p in zip(named, sums, strict=True)

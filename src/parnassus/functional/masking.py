@@ -1,4 +1,4 @@
-"""What BERT is pre-trained on: ids hidden by chance, and pairs of sentences that follow each other or do not."""
+"""What BERT and T5 are pre-trained on: ids and spans hidden by chance, and sentences that follow each other or not."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -94,3 +94,61 @@ def pair_ids(
     if second is not None:
         ids, segments = [*ids, *second, sep_id], segments + [1] * (len(second) + 1)
     return ids, segments
+
+
+def noise_spans(
+    n: int, *, generator: torch.Generator | None = None, rate: float = 0.15, mean: float = 3.0, most: int | None = None
+) -> Tensor:
+    """True for what is hidden of n places, (n,): spans of `mean` places on average, `rate` of all together.
+
+    How many places and how many spans is fixed, both rounded: 15 of 100 places in 5 spans, `most` at most. Of the ways
+    to lay them out, with something between any two, each is equally likely; one place of n is hidden at least, and one
+    is kept where n is above 1. `generator` None draws as the process does.
+
+    Source: Raffel et al. 2020, section 3.3.4. The published program begins each row with a place that is kept and ends
+    it with one that is hidden; here both may be either.
+    """
+    if not 0 < rate < 1 or not mean >= 1 or n < 1:
+        raise SettingError(f"rate is in (0, 1), the mean at least 1, and n too; got {rate}, {mean} and {n}")
+    n_hidden = max(1, min(round(n * rate), n - 1))
+    n_spans = max(1, min(round(n_hidden / mean), n_hidden, n - n_hidden + 1, n if most is None else most))
+    spans = _parts(n_hidden, n_spans, generator)
+    gaps = _parts(n - n_hidden + 2, n_spans + 1, generator)  # the first and the last may be empty: one less each
+    gaps[0] -= 1
+    gaps[-1] -= 1
+    lengths = torch.stack([gaps[:-1], spans], 1).flatten()
+    hidden = torch.arange(2 * n_spans) % 2 == 1
+    return torch.cat([hidden.repeat_interleave(lengths), torch.zeros(int(gaps[-1]), dtype=torch.bool)])
+
+
+def _parts(total: int, k: int, generator: torch.Generator | None) -> Tensor:
+    """k positive whole numbers of this sum, every way equally likely."""
+    cuts = torch.randperm(total - 1, generator=generator)[: k - 1].sort().values + 1
+    return torch.diff(torch.cat([torch.tensor([0]), cuts, torch.tensor([total])]))
+
+
+def broken(ids: Sequence[int], hidden: Sequence[bool], sentinels: Sequence[int]) -> tuple[list[int], list[int]]:
+    """What is left of a row, a sentinel in place of each span; and the spans, each behind its sentinel, then one more.
+
+    "Thank you for inviting me to your party last week" without "for inviting" and "last":
+
+    >>> broken([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], [False, False, True, True, *[False] * 4, True, False], [99, 98, 97])
+    ([1, 2, 99, 5, 6, 7, 8, 98, 10], [99, 3, 4, 98, 9, 97])
+
+    Source: Raffel et al. 2020, figure 2.
+    """
+    left: list[int] = []
+    spans: list[int] = []
+    n, before = 0, False
+    for i, gone in zip(ids, hidden, strict=True):
+        if gone and not before:
+            if n + 1 >= len(sentinels):
+                raise SettingError(
+                    f"a row has {n + 1} spans or more, and there are {len(sentinels)} sentinels; hide less"
+                )
+            left.append(sentinels[n])
+            spans.append(sentinels[n])
+            n += 1
+        (spans if gone else left).append(i)
+        before = gone
+    return left, [*spans, sentinels[n]]

@@ -44,7 +44,8 @@ class LearnedPositions(nn.Module):
 class FixedPositions(nn.Module):
     """x (batch, time, width) plus sines and cosines, or plus bits or integers in its first columns. Nothing is learned.
 
-    "halves" has all sines before all cosines, as Marian has them. The table grows with the longest row seen. Integers are divided by nothing: they are here as a contrast.
+    "halves" has all sines before all cosines, as Marian has them. The table grows with the longest row seen. Integers
+    are divided by nothing: they are here as a contrast.
     """
 
     table: Tensor
@@ -97,8 +98,8 @@ def positions(kind: str, width: int, *, context: int = 512) -> Positions:
 
     Parameters
     ----------
-    kind : "sinusoidal", "halves", "learned" (of at most `context` positions), "integer", "binary", "rotary", "alibi", "relative"
-        or "none".
+    kind : "sinusoidal", "halves", "learned" (of at most `context` positions), "integer", "binary", "rotary", "alibi",
+        "relative" or "none".
     """
     if kind not in POSITIONS:
         raise SettingError(f"positions={kind!r}; {did_you_mean(kind, POSITIONS)}")

@@ -252,3 +252,22 @@ def t5(
         "n_buckets": n_buckets, "furthest": furthest, "dropout": dropout, "eps": eps, "start": start_id, "end": end_id,
     })  # fmt: skip
     return Translation(net, target_vocab_size, smoothing=smoothing, start=start_id, end=end_id)
+
+
+@model.register("language_model", name="t5")
+def t5_of_spans(
+    *, source_vocab_size: int, target_vocab_size: int, start_id: int, end_id: int, width: int = 128,
+    n_layers: int = 2, n_decoder_layers: int | None = None, n_heads: int = 4, size: int | None = None,
+    feed_forward: int | None = None, activation: str = "relu", gated: bool = False, tied: bool = True,
+    scaled: bool | None = None, n_buckets: int = 32, furthest: int = 128, dropout: float = 0.1, eps: float = 1e-6,
+) -> Translation:  # fmt: skip
+    """T5 that learns to write what was left out of texts; `pn.Translator(start=...)` goes on from it.
+
+    Source: Raffel et al. 2020.
+    """
+    net = t5_net(source_vocab_size, target_vocab_size, {
+        "width": width, "n_layers": n_layers, "n_decoder_layers": n_decoder_layers, "n_heads": n_heads, "size": size,
+        "feed_forward": feed_forward, "activation": activation, "gated": gated, "tied": tied, "scaled": scaled,
+        "n_buckets": n_buckets, "furthest": furthest, "dropout": dropout, "eps": eps, "start": start_id, "end": end_id,
+    })  # fmt: skip
+    return Translation(net, target_vocab_size, start=start_id, end=end_id)
