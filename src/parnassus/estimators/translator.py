@@ -33,7 +33,7 @@ from .intake import Examples, examples_of, inputs_of, weights_of
 from .protocol import fitted
 from .training import threads_for
 from .using import spread, usable
-from .written_start import texts_from
+from .written_start import of_folder, texts_from
 
 TOGETHER = 64  # texts that are translated at a time
 CHOICES = ("likeliest", "risk")
@@ -141,6 +141,11 @@ class Translator(Estimator):
         codec = SourceTexts(**made.options) if isinstance(made, SourceTexts) else codec
         self.codec_ = codec.fit(train.X, besides=texts_of(train.y, "y") if self.shared else ())
         self.target_ = target.fit(train.y, self.codec_)
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Self:
+        """A Translator that answers as the folder's T5 or Marian does, by its tokenizer.json; `start=` learns on."""
+        return of_folder(cls, folder)
 
     # --- use --------------------------------------------------------------------------------------
 

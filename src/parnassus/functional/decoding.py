@@ -6,13 +6,14 @@ prompts.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 import torch
 from torch import Tensor
 
-from ..errors import SettingError
+from ..errors import SettingError, did_you_mean
 
+Normalization = Literal["length", "gnmt"]
 Logits = Tensor
 NEVER = -float("inf")
 
@@ -25,6 +26,40 @@ class Follower(Protocol):
 
     def select(self, rows: Tensor) -> None:
         """Keep these rows, in this order; a row may be kept more than once."""
+
+
+class Attentive(Follower, Protocol):
+    """A follower that knows where it looked."""
+
+    def covered(self) -> Tensor:
+        """`coverage` of what each row has looked at so far (rows,), for what `step` told last included."""
+
+
+def length_divisor(length: int, penalty: float, normalization: Normalization = "length") -> float:
+    """What ln p of a text is divided by: "length" is length^penalty, "gnmt" is ((5 + length) / 6)^penalty.
+
+    Source: Wu et al. 2016, eq. 14.
+
+    >>> length_divisor(7, 1.0), length_divisor(7, 1.0, "gnmt"), length_divisor(7, 0.0)
+    (7.0, 2.0, 1.0)
+    """
+    if normalization not in get_args(Normalization):
+        raise SettingError(f"normalization={normalization!r}; {did_you_mean(normalization, get_args(Normalization))}")
+    return float(length if normalization == "length" else (5 + length) / 6) ** penalty
+
+
+def coverage(looked: Tensor, heard: Tensor) -> Tensor:
+    """sum_i ln min(sum_j p_ij, 1) over the heard sources i, at most 0: how much of a source was looked at.
+
+    looked (..., n): the weights that each source had, summed over all steps j; heard (..., n): which sources there are.
+
+    Source: Wu et al. 2016, eq. 14.
+
+    >>> float(coverage(torch.tensor([[1.5, 0.5, 0.0]]), torch.tensor([[True, True, False]])).exp())
+    0.5
+    """
+    each = looked.clamp(min=torch.finfo(looked.dtype).tiny, max=1.0).log()
+    return torch.where(heard, each, 0.0).sum(-1)
 
 
 def temperature(logits: Logits, t: float) -> Logits:
@@ -155,26 +190,37 @@ def beam_search(
     end: int | None = None,
     length_penalty: float = 1.0,
     n_best: int = 1,
+    normalization: Normalization = "length",
+    coverage_penalty: float = 0.0,
 ) -> list[list[tuple[list[int], float]]]:
     """For each row the n best continuations with their scores, best first; `end` is the last id of those that ended.
 
     Each step keeps the `beam` likeliest beginnings of a row that have not ended, of all that one more id makes. Those
     among the first `beam` that end go into a pool of `beam`, scored ln p / length^length_penalty (0 is the sum, 1 the
-    mean; an end counts). The search is over when no beginning could still beat the worst of the pool, or at n_tokens,
-    where what has not ended is scored alike.
+    mean; an end counts), or as `normalization` has it. Where the follower is `Attentive`, coverage_penalty times its
+    `coverage` is added: sources that no step looked at cost. The search is over when no beginning could still beat the
+    worst of the pool, or at n_tokens, where what has not ended is scored alike.
 
     Systems: beam-search
     Source: Hifny eq. 11.22 (the sum); Martinez-Ramon 6.5.1 (A6.27). Its 5.7.6 keeps k ids at every node, a
-    tree of k^t paths and no beam: `tree_search`.
+    tree of k^t paths and no beam: `tree_search`. Wu et al. 2016, eq. 14 ("gnmt", coverage).
     """
     if not 1 <= n_best <= beam:
         raise SettingError(f"beam is at least 1 and at least n_best; got {beam} and {n_best}")
     n, n_ids = first.shape
-    search = _Search(n, beam, n_tokens, length_penalty, end, first)
+    if coverage_penalty and not hasattr(follower, "covered"):
+        raise SettingError("a coverage penalty is for models that look at their source by attention; leave it at 0")
+    if not coverage_penalty >= 0:
+        raise SettingError(f"coverage_penalty is at least 0; got {coverage_penalty}")
+    divisors = [length_divisor(k, length_penalty, normalization) for k in range(1, n_tokens + 1)]
+    search = _Search(n, beam, n_tokens, divisors, end, first)
     logits = first.repeat_interleave(beam, 0)
     for i in range(n_tokens):
         if i:
             logits = follower.step(search.ids[:, :, i - 1].flatten())
+        if coverage_penalty:
+            covered: Tensor = follower.covered()  # type: ignore[attr-defined]
+            search.unseen = coverage_penalty * covered.view(n, -1).expand(n, beam).to(first.dtype)
         rows = search.extend(logits.log_softmax(-1).view(n, beam, n_ids), i)
         if search.over(i):
             break
@@ -185,8 +231,11 @@ def beam_search(
 class _Search:
     """Beginnings (rows, beam, n_tokens) with their ln p, and the pool of what has ended."""
 
-    def __init__(self, n: int, beam: int, n_tokens: int, length_penalty: float, end: int | None, like: Tensor) -> None:
-        self.n, self.beam, self.n_tokens, self.penalty, self.end = n, beam, n_tokens, length_penalty, end
+    def __init__(
+        self, n: int, beam: int, n_tokens: int, divisors: Sequence[float], end: int | None, like: Tensor
+    ) -> None:
+        self.n, self.beam, self.n_tokens, self.divisors, self.end = n, beam, n_tokens, divisors, end
+        self.unseen: Tensor | None = None  # what each beginning loses for sources that it never looked at
         self.ids = torch.zeros(n, beam, n_tokens, dtype=torch.long, device=like.device)
         self.log_p = torch.full((n, beam), NEVER, dtype=like.dtype, device=like.device)
         self.log_p[:, 0] = 0.0  # the first beginnings are all alike, and one of each is enough
@@ -204,7 +253,10 @@ class _Search:
         ended = torch.full_like(ids, i == self.n_tokens - 1, dtype=torch.bool)
         if self.end is not None:
             ended = ended | (ids == self.end)
-        self._settle(torch.where(ended, score, NEVER)[:, : self.beam], spelled[:, : self.beam], i + 1)
+        final = score / self.divisors[i]
+        if self.unseen is not None:
+            final = final + self.unseen.gather(1, source)
+        self._settle(torch.where(ended, final, NEVER)[:, : self.beam], spelled[:, : self.beam], i + 1)
         alive = torch.where(ended, NEVER, score)
         self.log_p, kept = alive.topk(min(self.beam, alive.shape[1]), 1)
         if kept.shape[1] < self.beam:  # a vocabulary so small that there are fewer beginnings
@@ -216,15 +268,15 @@ class _Search:
         return (source.gather(1, kept) + first).flatten()
 
     def _settle(self, score: Tensor, spelled: Tensor, length: int) -> None:
-        scores = torch.cat([self.pooled, score / length**self.penalty], 1)
+        scores = torch.cat([self.pooled, score], 1)
         self.pooled, kept = scores.topk(self.beam, 1)
         self.pool = torch.cat([self.pool, spelled], 1).gather(1, kept[..., None].expand(-1, -1, self.n_tokens))
         self.lengths = torch.cat([self.lengths, torch.full_like(score, length, dtype=torch.long)], 1).gather(1, kept)
 
     def over(self, i: int) -> bool:
         """Whether nothing that has not ended could still enter the pool."""
-        longest = self.n_tokens if self.penalty > 0 else i + 1
-        return bool((self.log_p[:, 0] / longest**self.penalty <= self.pooled[:, -1]).all())
+        largest = max(self.divisors[i], self.divisors[-1])  # they rise or fall; what is not covered only costs
+        return bool((self.log_p[:, 0] / largest <= self.pooled[:, -1]).all())
 
     def best(self, n_best: int) -> list[list[tuple[list[int], float]]]:
         """The pool's first, without those that nothing stands for."""

@@ -55,7 +55,7 @@ def scored_spans(
 
     starts, ends, inside (windows, time); offsets (windows, time, 2) in characters; see `token_places`.
 
-    Source: Devlin et al. 2019, section 4.2; overlapping windows as in its appendix-less code: the best of all.
+    Source: Devlin et al. 2019, section 4.2, which leaves open what several windows say of one span.
     """
     if longest < 1:
         raise SettingError(f"longest is at least one token; got {longest}")

@@ -1,7 +1,8 @@
 """Objectives of nets that read a row and write another: cross-entropy by what the net is given, and an adversary."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, Protocol, cast, get_args
 
 import torch
@@ -12,7 +13,8 @@ from ..data.tokenizers import PAD
 from ..errors import SettingError, did_you_mean
 from ..functional import unrolling
 from ..functional.adversarial import critic_loss, generator_loss
-from ..functional.decoding import beam_search, greedy_search
+from ..functional.decoding import Normalization, beam_search, coverage, greedy_search, length_divisor
+from ..layers.attention import kept_weights
 from ..layers.cells import GRU
 from ..layers.recurrent import Recurrent, mask_of
 from ..train.phase import Batch, Objective, Phase
@@ -177,11 +179,14 @@ class Translation(Objective):
         length_penalty: float = 1.0,
         never: Sequence[int] = (PAD,),
         beside: Sequence["Translation"] = (),
+        normalization: Normalization = "length",
+        coverage_penalty: float = 0.0,
     ) -> list[NBest]:
         """For each row the n best targets with ln p / length^length_penalty, best first; the end counts.
 
-        A beam of 1 takes the likeliest id each time. `beside` are objectives of the same ids, whose probabilities are
-        averaged with these.
+        `normalization` and `coverage_penalty` are those of `beam_search`; the weights are those of this net's last
+        attention to the source, a mean over heads, and of several nets those of the first. A beam of 1 takes the
+        likeliest id each time. `beside` are objectives of the same ids, whose probabilities are averaged with these.
 
         Systems: deep-lstm-seq2seq, transformer-nmt
         Source: Sutskever et al. 2014 (ensembles); Martinez-Ramon 5.7.6.
@@ -189,14 +194,26 @@ class Translation(Objective):
         if beam < 1 or not 1 <= n_best <= beam:
             raise SettingError(f"beam is at least 1 and n_best from 1 to the beam; got {beam} and {n_best}")
         nets = [self.net, *(other.net for other in beside)]
+        if coverage_penalty:
+            if beam == 1:
+                raise SettingError("a coverage penalty chooses among the texts of a beam; give a beam of 2 or more")
+            with looked_at(self.model) as newest:
+                return self._searched(
+                    Seeing(nets, batch, n_tokens, never, start=self.start, end=self.end, newest=newest),
+                    beam=beam, n_tokens=n_tokens, length_penalty=length_penalty, n_best=n_best,
+                    normalization=normalization, coverage_penalty=coverage_penalty,
+                )  # fmt: skip
         writer = Written(nets, batch, n_tokens, never, start=self.start, end=self.end)
         if beam > 1:
-            return beam_search(
-                writer.first, writer, beam=beam, n_tokens=n_tokens, end=self.end, length_penalty=length_penalty,
-                n_best=n_best,
+            return self._searched(
+                writer, beam=beam, n_tokens=n_tokens, length_penalty=length_penalty, n_best=n_best,
+                normalization=normalization,
             )  # fmt: skip
         ids = greedy_search(writer.first, writer, n_tokens=n_tokens, end=self.end)
-        return [[best] for best in writer.scored(ids, length_penalty)]
+        return [[best] for best in writer.scored(ids, lambda n: length_divisor(n, length_penalty, normalization))]
+
+    def _searched(self, writer: "Written", **settings: Any) -> list[NBest]:
+        return beam_search(writer.first, writer, end=self.end, **settings)
 
 
 class Written:
@@ -235,15 +252,69 @@ class Written:
         for writing in self.under:
             writing.select(rows)
 
-    def scored(self, ids: Tensor, length_penalty: float) -> list[tuple[list[int], float]]:
+    def scored(self, ids: Tensor, divisor: Callable[[int], float]) -> list[tuple[list[int], float]]:
         """Greedy rows up to their ends, with their scores."""
         assert self.last is not None
         log_p = torch.stack([*self.taken, gained(self.last, ids[:, -1])], 1).cpu()
         found = []
         for row, each in zip(ids.tolist(), log_p, strict=True):
             n = row.index(self.end) + 1 if self.end in row else len(row)
-            found.append((row[:n], float(each[:n].sum()) / n**length_penalty))
+            found.append((row[:n], float(each[:n].sum()) / divisor(n)))
         return found
+
+
+class Seeing(Written):
+    """The same, which knows what the first net looked at; `newest` gives its weights (rows, n) of the newest step."""
+
+    def __init__(self, *given: Any, newest: Callable[[], Tensor], **named: Any) -> None:
+        super().__init__(*given, **named)
+        batch, self.newest = given[1], newest
+        x, lengths = batch["x"], batch.get("lengths")
+        ends = torch.full((len(x),), x.shape[1], device=x.device) if lengths is None else lengths
+        self.heard = torch.arange(x.shape[1], device=x.device) < ends[:, None]
+        self.looked = newest()
+
+    def step(self, ids: Tensor) -> Tensor:
+        found = super().step(ids)
+        self.looked = self.looked + self.newest()
+        return found
+
+    def select(self, rows: Tensor) -> None:
+        super().select(rows)
+        self.looked, self.heard = self.looked[rows], self.heard[rows]
+
+    def covered(self) -> Tensor:
+        """`coverage` of each row (rows,), the newest step's weights included."""
+        return coverage(self.looked, self.heard)
+
+
+@contextmanager
+def looked_at(net: Any) -> Iterator[Callable[[], Tensor]]:
+    """A function that gives the weights (rows, n) by which `net` looked at its source in its newest step.
+
+    Raises
+    ------
+    SettingError : the net has no attention to its source.
+    """
+    if hasattr(net, "kept"):
+        net.kept = []
+        try:
+            yield lambda: net.kept.pop()
+        finally:
+            net.kept = None
+        return
+    with kept_weights(net) as kept:
+        crossed = [name for name in kept if name.endswith("cross")]
+        if not crossed:
+            raise SettingError("this model has no attention to its source; 'rnnsearch' and 'transformer' have")
+
+        def newest() -> Tensor:
+            found = kept[crossed[-1]].pop().mean(1).flatten(0, 1)
+            for held in kept.values():
+                held.clear()
+            return found
+
+        yield newest
 
 
 def gained(scores: Tensor, ids: Tensor) -> Tensor:
