@@ -125,6 +125,23 @@ def test_starts_that_do_not_fit_are_refused(lm, tmp_path):
         learned(unit="words")
 
 
+def test_a_folder_answers_without_learning(lm, tmp_path):
+    pn.hub.save_pretrained(lm, tmp_path / "a")
+    tr = pn.Translator.read(tmp_path / "a")
+    x = torch.tensor([[*tr.codec_.tokenizer.rows(["anna sees"])[0], 1]])
+    batch = {"x": x, "lengths": torch.tensor([x.shape[1]])}
+    with torch.no_grad():
+        ids = lm.objective_.translate(batch, n_tokens=9, never=(0, 2))[0][0][0]
+    assert tr.translate(["anna sees"], max_length=9) == [tr.target_.text(ids)]
+    (tmp_path / "a" / "tokenizer.json").unlink()
+    with pytest.raises(pn.FileError, match=r"tokenizer\.json"):
+        pn.Translator.read(tmp_path / "a")
+    bert = pn.LanguageModel(pn.model("bert", width=8, n_layers=1), epochs=1, progress=False).fit(TEXTS)
+    pn.hub.save_pretrained(bert, tmp_path / "b")
+    with pytest.raises(pn.SettingError, match="BERTWithHead, which writes no texts"):
+        pn.Translator.read(tmp_path / "b")
+
+
 # --- Folders --------------------------------------------------------------------------------------------------------
 
 
@@ -165,6 +182,12 @@ def test_a_folder_s_words_and_texts_are_transformers_own(peer, tmp_path):
                           length_penalty=1.0, bad_words_ids=[[0], [2], *unnamed], renormalize_logits=True)  # fmt: skip
     texts = tokenizer.batch_decode(wanted, skip_special_tokens=True)
     assert tr.translate([a for a, _ in PAIRS], beam=4, max_length=10) == texts
+    ready = pn.Translator.read(tmp_path)
+    assert ready.translate([a for a, _ in PAIRS], beam=4, max_length=10) == texts
+    ready.save(tmp_path / "ready.parnassus")
+    again = pn.load(tmp_path / "ready.parnassus")
+    assert again.translate([a for a, _ in PAIRS], beam=4, max_length=10) == texts
+    assert ready.evaluate(PAIRS)["bleu"].value == again.score(PAIRS)
 
 
 def test_what_is_written_back_is_read_by_transformers_with_its_words(peer, lm, tmp_path):
