@@ -35,7 +35,7 @@ def searching(sizes: tuple[int, int, int, int], args: argparse.Namespace, *, n: 
         print("transformers is not installed: nothing to compare beam search with")
         return
     peer = marian(*sizes, n_places=max(n_new, 30) + 4)
-    objective = of_marian(peer, *sizes)
+    objective = of_marian(peer)
     lengths = torch.randint(10, 31, (n,))
     x = torch.randint(2, n_ids - 1, (n, int(lengths.max())))
     inside = torch.arange(x.shape[1]) < lengths[:, None]

@@ -1,16 +1,17 @@
 """Translation against sacrebleu, torch and transformers: scores of texts, logits, and the beam."""
 
 import math
+import tempfile
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from .. import hub
 from ..functional.metrics.translation import bleu, chrf
 from ..functional.recurrence import elman_step
 from ..functional.rtrl import rtrl
 from ..imports import imported
-from ..models.transformer import Transformer
 from ..models.translation import RNNSearch, Seq2Seq
 from ..objectives.translation import Translation
 from ..train.randomness import kept_random
@@ -63,7 +64,7 @@ def beams_against_transformers() -> float:
     """Hypotheses and scores of six sentences under a Marian net's weights, beam 4; different ids count infinite."""
     with kept_random(torch.device("cpu"), 0):
         peer = marian(*SIZES, n_places=40)
-        objective = of_marian(peer, *SIZES)
+        objective = of_marian(peer)
         x, lengths = torch.randint(2, SIZES[0] - 1, (6, 9)), torch.tensor([9, 8, 5, 3, 9, 1])
     inside = torch.arange(9) < lengths[:, None]
     x = torch.where(inside, x, 0)
@@ -99,45 +100,12 @@ def marian(n_ids: int, width: int, n_layers: int, n_heads: int, n_places: int) -
     return net
 
 
-def of_marian(peer: Any, n_ids: int, width: int, n_layers: int, n_heads: int) -> Translation:
-    """Our net with a Marian net's weights; its table of sinusoids, whose columns stand in another order, is copied."""
-    net = Transformer(
-        n_ids, n_ids, width=width, n_heads=n_heads, n_layers=n_layers, hidden=4 * width, dropout=0.0, tied="all",
-        final_norm=False, positions="learned", context=peer.config.max_position_embeddings,
-    ).eval()  # fmt: skip
-    with torch.no_grad():
-        net.targets.weight.copy_(peer.model.shared.weight)
-        for place, part in ((net.source_place, peer.model.encoder), (net.target_place, peer.model.decoder)):
-            place.weight.copy_(part.embed_positions.weight)  # type: ignore[operator]
-        for one, other in zip(net.encoder.layers, peer.model.encoder.layers, strict=True):
-            _layer(one, other)
-            _dense(one.norm1, other.self_attn_layer_norm)
-            _dense(one.norm2, other.final_layer_norm)
-        for one, other in zip(net.decoder.layers, peer.model.decoder.layers, strict=True):
-            _layer(one, other)
-            _attention(one.cross, other.encoder_attn)
-            _dense(one.norm1, other.self_attn_layer_norm)
-            _dense(one.norm2, other.encoder_attn_layer_norm)
-            _dense(one.norm3, other.final_layer_norm)
-    return Translation(net, n_ids).eval()
-
-
-def _layer(one: Any, other: Any) -> None:
-    _attention(one.attention, other.self_attn)
-    _dense(one.feed_forward.inner, other.fc1)
-    _dense(one.feed_forward.outer, other.fc2)
-
-
-def _attention(one: Any, other: Any) -> None:
-    parts = (other.q_proj, other.k_proj, other.v_proj)
-    one.qkv.weight.copy_(torch.cat([p.weight for p in parts]))
-    one.qkv.bias.copy_(torch.cat([p.bias for p in parts]))
-    _dense(one.out, other.out_proj)
-
-
-def _dense(one: Any, other: Any) -> None:
-    one.weight.copy_(other.weight)
-    one.bias.copy_(other.bias)
+def of_marian(peer: Any) -> Translation:
+    """Our net with a Marian net's weights, read from the folder that it writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        peer.save_pretrained(folder)
+        net: Any = hub.load(folder)
+    return Translation(net, net.n_ids, start=net.start, end=net.end).eval()
 
 
 def generated(peer: Any, x: Tensor, inside: Tensor, *, beam: int, n_new: int) -> Any:
