@@ -8,9 +8,9 @@ import pytest
 ROOT = Path(__file__).parents[1] / "src" / "parnassus"
 FLOORS = [
     {"errors", "version"},
-    {"registry", "kernels", "byhand", "systems", "memory", "imports", "layouts"},
+    {"registry", "kernels", "byhand", "systems", "memory", "imports", "layouts", "store"},
     {"functional"},
-    {"layers", "data", "train", "store", "sampling"},
+    {"layers", "data", "train", "sampling"},
     {"objectives"},
     {"models", "hub"},
     {"insight", "evaluation"},
@@ -20,7 +20,7 @@ FLOORS = [
     {"cli"},
 ]
 FLOOR = {package: height for height, packages in enumerate(FLOORS) for package in packages}
-SIDEWAYS = {("train", "data"), ("store", "data")}  # the two that may look at a neighbour
+SIDEWAYS = {("train", "data")}  # the one that may look at a neighbour
 ROOF = {"__init__", "__main__"}  # of the package itself: they name what is below them
 HEAVY = {"matplotlib", "pandas", "jinja2", "rich", "pyarrow", "polars", "tensorboardX", "cyclopts", "pydantic", "scipy"}
 

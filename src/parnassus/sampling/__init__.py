@@ -15,7 +15,7 @@ from .minimum import Minimum, minimize
 from .networks import BayesianNetwork
 from .pareto import pareto_shape, pareto_smoothed
 from .processes import SparseProcess
-from .run import sample
+from .run import resume, sample
 from .variational import Variational, fit_variational
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "minimize",
     "pareto_shape",
     "pareto_smoothed",
+    "resume",
     "sample",
     "simulation_ranks",
     "split_rhat",

@@ -1,14 +1,19 @@
 """What a sampler drew: draws by parameter, what each says, and whether the chains can be believed."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
+import torch
 
+from .. import store
+from ..errors import FileError
 from . import diagnostics
 
 AGREE, FEW = 1.01, 100  # R-hat above which chains disagree, and effective draws a chain needs
+EACH = ("log_p", "acceptance", "energy", "divergent", "n_steps")  # what is known of each draw
 COLUMNS = ("mean", "sd", "5%", "95%", "mcse", "bulk ess", "tail ess", "R-hat")
 
 
@@ -23,6 +28,7 @@ class Chains:
         its energy, whether its path left the surface, and how many gradients it took.
     settings : what warm-up learned, such as the step.
     method, seed : as asked.
+    state : what `resume` goes on from; empty where points moved together and ended.
     """
 
     draws: dict[str, np.ndarray]
@@ -113,6 +119,31 @@ class Chains:
         lines += [f"! {problem}" for problem in self.problems]
         return "\n".join(lines)
 
+    def joined(self, later: "Chains") -> "Chains":
+        """These draws and those that went on from them, chain by chain."""
+        draws = {name: np.concatenate([values, later.draws[name]], 1) for name, values in self.draws.items()}
+        both: dict[str, Any] = {n: np.concatenate([getattr(self, n), getattr(later, n)], 1) for n in EACH}
+        return replace(later, draws=draws, **both)
+
+    def save(self, path: str | os.PathLike) -> Self:
+        """Write one file, from which `Chains.load` and `resume` go on; functions among the options are left out."""
+        told = {k: v for k, v in self.state.get("options", {}).items() if not _is_code(v)}
+        state = {**self.state, "options": {k: _held(v) for k, v in told.items()}} if self.state else {}
+        arrays = {name: torch.from_numpy(getattr(self, name)) for name in EACH}
+        facts = {name: getattr(self, name) for name in ("settings", "method", "seed", "n_warmup")}
+        draws = [[name, torch.from_numpy(values)] for name, values in self.draws.items()]  # in the order of the start
+        store.save(path, {"chains": {"draws": draws, "state": state, **arrays, **facts}})
+        return self
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Self:
+        """What `save` wrote."""
+        tree = store.load(path).get("chains")
+        if tree is None:
+            raise FileError(f"{path} holds no chains; a model is read by pn.load")
+        draws = {name: values.numpy() for name, values in tree.pop("draws")}
+        return cls(draws=draws, **{name: v.numpy() if name in EACH else v for name, v in tree.items()})
+
     def expectation(self, function: Callable[[dict[str, np.ndarray]], Any]) -> tuple[np.ndarray, np.ndarray]:
         """The mean over all draws of a function of one draw (a dict of arrays), and its standard deviation."""
         values = np.array([
@@ -121,6 +152,17 @@ class Chains:
             for i in range(self.log_p.shape[1])
         ])  # fmt: skip
         return values.mean(0), values.std(0)
+
+
+def _is_code(value: Any) -> bool:
+    return callable(value) or (isinstance(value, Mapping) and any(callable(v) for v in value.values()))
+
+
+def _held(value: Any) -> Any:
+    """An option as a file holds it: arrays as tensors."""
+    if isinstance(value, Mapping):
+        return {name: _held(v) for name, v in value.items()}
+    return torch.as_tensor(value) if isinstance(value, np.ndarray) else value
 
 
 def _summary(values: np.ndarray) -> dict[str, float]:

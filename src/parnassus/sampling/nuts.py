@@ -4,8 +4,10 @@ Each chain grows a tree of its own; all that wait for a gradient at the same tim
 the density.
 """
 
-from collections.abc import Generator
+import json
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -64,6 +66,13 @@ class NoUTurn(Scaled):
             raise SettingError(f"max_depth is at least 1; got {max_depth}")
         self.max_depth = max_depth
         self.rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+
+    def state(self) -> dict[str, Any]:
+        return super().state() | {"rng": json.dumps(self.rng.bit_generator.state)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        super().restore(state)
+        self.rng.bit_generator.state = json.loads(state["rng"])
 
     def move(self, state: State) -> tuple[State, Info]:
         assert state.slope is not None

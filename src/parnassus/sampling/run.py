@@ -1,12 +1,13 @@
-"""`pn.sample`: chains of draws from any log density."""
+"""`pn.sample`: chains of draws from any log density, which may go on later."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..errors import DataError, SettingError, did_you_mean
+from ..errors import DataError, SettingError, check_count, did_you_mean
 from .adaptation import windows
 from .chains import Chains
 from .density import Density
@@ -83,6 +84,55 @@ def sample(
     )
 
 
+def resume(
+    log_density: Callable[[Any], Tensor],
+    chains: Chains,
+    n_draws: int = 1000,
+    *,
+    gradient: Callable[[Tensor], Any] | None = None,
+    **options: Any,
+) -> Chains:
+    """Go on where chains ended, without another warm-up: all draws, the new behind the old, as if from one longer call.
+
+    Parameters
+    ----------
+    log_density, gradient : as `sample` was given them; that they are the same is looked at where the chains stand.
+    chains : what `sample` gave, or `Chains.load`.
+    n_draws : how many more a chain; thinned as before.
+    **options : those of the method that a file cannot hold, such as `conditionals`; the others are known.
+
+    Raises
+    ------
+    DataError : the density differs from that of the chains at their ends.
+    """
+    check_count("n_draws", n_draws)
+    if chains.method not in METHODS:
+        raise SettingError(f"{chains.method!r} moves points together and ends; only chains go on: {', '.join(METHODS)}")
+    last = {name: values[0, -1] for name, values in chains.draws.items()}
+    held = copy.deepcopy(chains.state)
+    density = Density(log_density, last if held["named"] else last["theta"], gradient=gradient)
+    transition = made(chains.method, density, torch.Generator(), held["options"] | options)
+    transition.restore(held["transition"])
+    state = State(**held["ends"])
+    found = density.value(state.points)
+    if not torch.allclose(found, state.log_p, rtol=1e-6, atol=1e-6):
+        raise DataError(
+            f"the log density is {found.tolist()[:4]} where the chains ended, and was {state.log_p.tolist()[:4]}; give "
+            "the density that they were drawn from"
+        )
+    facts = {"method": chains.method, "seed": chains.seed, "n_warmup": chains.n_warmup}
+    return chains.joined(_drawn(transition, state, n_draws, held["n_thin"], held["options"] | options, facts))
+
+
+def made(method: str, density: Density, generator: torch.Generator, options: dict[str, Any]) -> Any:
+    """The transition or particles of a method with its options; those that it does not know are refused."""
+    kind: Any = METHODS.get(method) or PARTICLES[method]
+    try:
+        return kind(density, generator, **options)
+    except TypeError as error:
+        raise SettingError(f"method {method!r}: {str(error).split('__init__() ')[-1]}") from None
+
+
 def sample_density(
     density: Density,
     *,
@@ -97,22 +147,18 @@ def sample_density(
 ) -> Chains:
     """`sample` for a density that knows its parameters already."""
     generator = torch.Generator().manual_seed(seed)
-    kind: Any = METHODS.get(method) or PARTICLES[method]
-    try:
-        transition = kind(density, generator, **options)
-    except TypeError as error:
-        raise SettingError(f"method {method!r}: {str(error).split('__init__() ')[-1]}") from None
+    transition = made(method, density, generator, options)
     facts: dict[str, Any] = {"method": method, "seed": seed, "n_warmup": n_warmup}
     if isinstance(transition, Particles):
         state, info = transition.run(n_chains, n_draws)
-        return _kept(density, state.points, state.log_p, info, transition.settings, facts)
+        return _kept(density, state.points, state.log_p, info, transition.settings, {}, facts)
     points = density.start + jitter * torch.randn(n_chains, density.size, generator=generator, dtype=torch.float64)
     if transition.needs_gradient:
         density.check_start(points)
     elif not bool(density.value(points).isfinite().all()):
         raise DataError("the log density is not finite at the start of a chain; start where it is")
     state = _warmed(transition, transition.begin(points), n_warmup)
-    return _drawn(transition, state, n_draws, n_thin, facts)
+    return _drawn(transition, state, n_draws, n_thin, options, facts)
 
 
 def _warmed(transition: Transition, state: State, n_warmup: int) -> State:
@@ -130,7 +176,9 @@ def _warmed(transition: Transition, state: State, n_warmup: int) -> State:
     return state
 
 
-def _drawn(transition: Transition, state: State, n_draws: int, n_thin: int, facts: dict[str, Any]) -> Chains:
+def _drawn(
+    transition: Transition, state: State, n_draws: int, n_thin: int, options: dict[str, Any], facts: dict[str, Any]
+) -> Chains:
     points, infos, logs = [], [], []
     for i in range(n_draws * n_thin):
         state, info = transition.move(state)
@@ -144,11 +192,19 @@ def _drawn(transition: Transition, state: State, n_draws: int, n_thin: int, fact
 
     info = Info(column("acceptance"), column("energy"), column("divergent"), column("n_steps"))
     whole = torch.stack(points, 1)
-    return _kept(transition.density, whole, torch.stack(logs, 1), info, transition.settings(), facts)
+    ends = {"named": transition.density.named, "n_thin": n_thin, "options": dict(options), "ends": dict(vars(state))}
+    ends["transition"] = copy.deepcopy(transition.state())
+    return _kept(transition.density, whole, torch.stack(logs, 1), info, transition.settings(), ends, facts)
 
 
 def _kept(
-    density: Density, points: Tensor, log_p: Tensor, info: Info, settings: dict[str, float], facts: dict[str, Any]
+    density: Density,
+    points: Tensor,
+    log_p: Tensor,
+    info: Info,
+    settings: dict[str, float],
+    state: dict[str, Any],
+    facts: dict[str, Any],
 ) -> Chains:
     """Draws (chains, draws, d) and what is known of them, as the result."""
     return Chains(
@@ -159,9 +215,9 @@ def _kept(
         divergent=info.divergent.numpy(),
         n_steps=info.n_steps.numpy(),
         settings=settings,
-        state={"points": points[:, -1].numpy()},
+        state=state,
         **facts,
     )
 
 
-__all__ = ["METHODS", "PARTICLES", "Info", "sample", "sample_density"]
+__all__ = ["METHODS", "PARTICLES", "Info", "resume", "sample", "sample_density"]

@@ -58,6 +58,13 @@ class EllipticalSlice(Transition):
         moved = torch.ones(n, dtype=torch.float64)
         return State(new, log_p), Info(moved, -log_p, torch.zeros(n, dtype=torch.bool), steps)
 
+    def state(self) -> dict[str, Any]:
+        return super().state() | {"mean": self.normal_of.mean, "factor": self.normal_of.factor}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        super().restore(state)
+        self.normal_of.mean, self.normal_of.factor = state["mean"], state["factor"]
+
     def _uniform(self, n: int) -> Tensor:
         return torch.rand(n, generator=self.generator, dtype=torch.float64)
 

@@ -1,7 +1,8 @@
 """Parallel tempering: each chain beside flatter copies of itself, which cross between modes and change places."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,6 +28,7 @@ class Tempering(Transition):
     """
 
     needs_gradient = True
+    learned = ("odd", "steps", "swapped", "tried")
 
     def __init__(
         self,
@@ -59,6 +61,13 @@ class Tempering(Transition):
         replicas = points[:, None].expand(-1, k, -1)
         self.replicas = self._with_gradient(replicas)
         return self._cold()
+
+    def state(self) -> dict[str, Any]:
+        return super().state() | {"replicas": vars(self.replicas)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        super().restore(state)
+        self.replicas = State(**state["replicas"])
 
     def _with_gradient(self, points: Tensor) -> State:
         n, k, d = points.shape

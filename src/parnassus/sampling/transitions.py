@@ -5,7 +5,9 @@ A transition moves all chains at once: `begin(points) -> State`, `move(state) ->
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -47,6 +49,7 @@ class Transition:
     """A way of moving; the base of all."""
 
     needs_gradient = False
+    learned: ClassVar[tuple[str, ...]] = ()  # attributes that warm-up or moves change
 
     def __init__(self, density: Density, generator: torch.Generator) -> None:
         self.density, self.generator = density, generator
@@ -77,6 +80,16 @@ class Transition:
         """What was learned, for the result."""
         return {}
 
+    def state(self) -> dict[str, Any]:
+        """What another transition with the same options needs to go on as this one would: tensors and numbers."""
+        return {name: getattr(self, name) for name in self.learned} | {"generator": self.generator.get_state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on where the transition with this `state` was."""
+        for name in self.learned:
+            setattr(self, name, state[name])
+        self.generator.set_state(state["generator"])
+
     def normal(self, like: Tensor) -> Tensor:
         """Standard normal numbers of a shape."""
         return torch.randn(like.shape, generator=self.generator, dtype=like.dtype)
@@ -96,6 +109,8 @@ class RandomWalk(Transition):
 
     Source: Martinez-Ramon 9.3.1, eq. 9.13 (F9-8 for its sign and scale); Haario et al. 2001 for adapting.
     """
+
+    learned = ("scale", "factor")
 
     def __init__(
         self, density: Density, generator: torch.Generator, *, scale: float | None = None, adapt: bool = True
@@ -180,6 +195,7 @@ class Scaled(Transition):
     """What Langevin and Hamiltonian moves share: a step that warm-up tunes, and a diagonal inverse mass."""
 
     needs_gradient = True
+    learned = ("step", "variance")
     target = 0.8
 
     def __init__(
