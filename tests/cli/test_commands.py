@@ -32,7 +32,7 @@ SURFACE = {
     | {"n-clusters", "n-init", *(f"model.{name}" for name in ("n-clusters", "n-init", "tol", "init", "centers"))},
     "train autoencoder --model linear_ae": WITHOUT_MODEL | {"quantile", "model.n-latent"},
     "train generator --model ddpm": WITHOUT_MODEL
-    | {"condition"}
+    | {"condition", "pictures-every"}
     | {f"model.{name}" for name in ("channels", "n-blocks", "dropout", "hidden", "schedule", "n-steps", "target")}
     | {f"model.{name}" for name in ("weighting", "drop", "sampler", "n-sampled", "guidance")},
     "train density --model gmm": WITHOUT_MODEL
@@ -54,7 +54,7 @@ SURFACE = {
     | {f"model.{name}" for name in ("width", "n-layers", "n-heads", "hidden", "dropout", "activation", "positions")}
     | {"model.tied", "model.bias"},
     "train translator --model rnnsearch": WITHOUT_MODEL
-    | {"unit", "target-unit", "lower", "max-words", "min-count", "shared"}
+    | {"unit", "target-unit", "lower", "max-words", "min-count", "shared", "start", "batch-tokens"}
     | {f"model.{name}" for name in ("cell", "width", "hidden", "n-layers", "head", "n-maxout", "dropout", "smoothing")}
     | {"model.forcing", "model.decay"},
     "train tagger --model bilstm_crf": WITHOUT_MODEL

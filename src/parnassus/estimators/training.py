@@ -99,6 +99,8 @@ def default_epochs(n_rows: int, batch_size: int) -> int:
 def plan_of(estimator: "Estimator", objective: Objective, n_rows: int) -> Plan:
     """The plan that an estimator's settings make for so many rows."""
     batch_size = default_batch_size(n_rows) if estimator.batch_size is None else plain(estimator.batch_size)
+    if getattr(estimator, "batch_tokens", None) is not None:
+        batch_size = 1  # a row is then a group of rows
     if isinstance(batch_size, dict):  # rows by the epoch from which on they are taken
         batch_size = tuple((plain(k), plain(v)) for k, v in sorted(batch_size.items()))
     elif isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:

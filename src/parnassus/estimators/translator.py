@@ -31,7 +31,8 @@ from .assembly import device_under, prepare, rows_of
 from .base import Estimator
 from .intake import Examples, examples_of, inputs_of, weights_of
 from .protocol import fitted
-from .training import threads_for
+from .token_batches import in_groups
+from .training import Ready, threads_for
 from .using import spread, usable
 from .written_start import of_folder, texts_from
 
@@ -53,6 +54,8 @@ class Translator(Estimator):
     shared : one vocabulary for both sides.
     start : learned weights to go on from, with their vocabulary: a fitted Translator, a LanguageModel of "t5", the path
         of one, or a folder of T5 or Marian that `pn.hub` reads, with its tokenizer.json.
+    batch_tokens : a step's pairs times the longest of their texts, ends counted, are at most this many, in place of
+        batch_size; pairs of like length meet.
     **training : the settings that all estimators share; see `Estimator`.
 
     Attributes: `history_`, `codec_` (of sources), `target_`.
@@ -74,11 +77,13 @@ class Translator(Estimator):
         min_count: int = 1,
         shared: bool = False,
         start: Any = None,
+        batch_tokens: int | None = None,
         **training: Any,
     ) -> None:
         super().__init__(model, **training)
         self.unit, self.target_unit, self.lower = unit, target_unit, lower
         self.max_words, self.min_count, self.shared, self.start = max_words, min_count, shared, start
+        self.batch_tokens = batch_tokens
 
     def fit(
         self, X: Any, y: Any = None, *, target: Columns | None = None, validation: Any = None, sample_weight: Any = None
@@ -147,6 +152,9 @@ class Translator(Estimator):
         """A Translator that answers as the folder's T5 or Marian does, by its tokenizer.json; `start=` learns on."""
         return of_folder(cls, folder)
 
+    def _ready(self, *given: Any) -> Ready:
+        return in_groups(self, super()._ready(*given))
+
     # --- use --------------------------------------------------------------------------------------
 
     def translate(
@@ -178,10 +186,7 @@ class Translator(Estimator):
         on_error : "raise", or "skip" texts that cannot be read, for which None comes back.
         """
         check_search(beam=beam, n_best=n_best, max_length=max_length, length_penalty=length_penalty)
-        if choose == "risk" and coverage_penalty:
-            raise SettingError("choose='risk' goes by ln p alone; give coverage_penalty=0, or choose='likeliest'")
-        if choose not in CHOICES:
-            raise SettingError(f"choose={choose!r}; {did_you_mean(choose, CHOICES)}")
+        check_choice(choose, coverage_penalty)
         objective = self._objective()
         others = [self._fellow(other) for other in ([beside] if isinstance(beside, Translator) else beside)]
         if isinstance(X, str) and not Path(X[:200]).suffix:
@@ -302,6 +307,14 @@ class Translator(Estimator):
         scores = np.array([sentence_bleu(a, b).score for a, b in zip(written, y, strict=True)])
         order = [int(i) for i in np.argsort(scores, kind="stable") if written[i] != y[i]][:n]
         return [(i, y[i], written[i], f"{scores[i]:.1f}", "BLEU", {"source": X[i][:200]}) for i in order]
+
+
+def check_choice(choose: str, coverage_penalty: float) -> None:
+    """Refuse ways to choose among a beam's texts that are unknown, or two at a time."""
+    if choose not in CHOICES:
+        raise SettingError(f"choose={choose!r}; {did_you_mean(choose, CHOICES)}")
+    if choose == "risk" and coverage_penalty:
+        raise SettingError("choose='risk' goes by ln p alone; give coverage_penalty=0, or choose='likeliest'")
 
 
 def check_search(*, length_penalty: Any, **counts: Any) -> None:
