@@ -15,6 +15,7 @@ import parnassus as pn
 from parnassus import store
 from parnassus.data.chunks import Chunks, Spilled
 from parnassus.data.codec import Codec, codec_kinds
+from parnassus.data.conditions import Conditions
 from parnassus.data.detection import Boxes, BoxTargets
 from parnassus.data.holed import HoledTable
 from parnassus.data.keypoints import Points, PointTargets
@@ -135,6 +136,7 @@ TARGETS = {
         lambda: Transcripts(units="words"), ["one two", "two"] * 12, ["six"], ("six", "two")
     ),
     "target texts": Sample(TargetTexts, ["one two", "two"] * 12, ["one", " "], ("row 1", "' '")),
+    "numbers told": Sample(Conditions, NUMBERS, NUMBERS[:, :2], ("2", "3"), NUMBERS, 1e-5),
     "counts": Sample(lambda: Numbers(link="log"), np.arange(N) % 7, [["x"]], ("numbers", "x")),
     "masks": Sample(
         MaskTargets, [np.full((4, 5), i % 3) for i in range(N)], [np.full((4, 5), 9)], ("mask 0", "[9]", "[0, 1, 2]")

@@ -125,14 +125,6 @@ def check_stages(estimator: "Generator") -> None:
         )
 
 
-def conditions_shown(estimator: "Generator", y: Any) -> Any:
-    """What the pictures of a grid are asked to be of: each class in turn, or the first texts."""
-    if estimator.target_ is None:
-        return None
-    known = estimator.classes_
-    return [(list(y) if known is None else known)[i % len(y if known is None else known)] for i in range(STAGED)]
-
-
 def stage(estimator: "Generator", trainer: Trainer, condition: Tensor | None) -> np.ndarray:
     """A grid of pictures that the net, or its average, draws in the midst of training, which notes nothing of it."""
     made = trainer.objective

@@ -9,7 +9,6 @@ from ..data.codec import Codec
 from ..data.image import Image
 from ..data.sources import Columns
 from ..data.targets import Labels
-from ..data.transcripts import Transcripts
 from ..errors import DataError, SettingError, did_you_mean
 from ..evaluation.result import Evaluation, Metric
 from ..functional.metrics.generation import squared_mmd
@@ -17,10 +16,10 @@ from ..functional.metrics.latent_space import Path
 from ..models.gan import critic_features
 from ..objectives.generating import Generating
 from ..train.trainer import Trainer
+from .conditions import asked_of, check_taken, conditions_shown, goal_of
 from .drawing import (
     STAGED,
     check_stages,
-    conditions_shown,
     drawn,
     figures_of,
     first_noises,
@@ -30,7 +29,7 @@ from .drawing import (
     way,
 )
 from .intake import Examples, examples_of
-from .protocol import fitted
+from .protocol import fitted, unfitted_on_error
 from .training import threads_for
 from .unsupervised import Unsupervised
 from .using import EVALUATED
@@ -46,7 +45,8 @@ class Generator(Unsupervised):
 
     Parameters
     ----------
-    condition : what y says of a row: its "class", or a "text" of words (for "latent_diffusion").
+    condition : what y says of a row: its "class", a "text" of words (for "latent_diffusion"), or "numbers", one or
+        many, which are standardised.
     pictures_every : epochs from one grid of pictures to the next, drawn from the same noises by the net as it is then,
         or by its average: into the folder `out`, as pictures/epoch_0001.png and so on, and into its TensorBoard events.
     **training : the settings that all estimators share; see `Estimator`.
@@ -73,8 +73,9 @@ class Generator(Unsupervised):
         Parameters
         ----------
         X : pictures, an array, a frame, or a path.
-        y : the condition: the class or text of each row, which `sample` may then ask for; None knows none.
-        target : the column of X that holds the condition, in place of y.
+        y : the condition: the class, text or numbers (rows,) or (rows, columns) of each row, which `sample` may then
+            ask for; None knows none.
+        target : the column of X, or columns, that hold the condition, in place of y.
         validation : a fraction to hold out, or (X, y) of other rows.
         sample_weight : how much each row counts (rows,).
 
@@ -84,33 +85,23 @@ class Generator(Unsupervised):
         """
         check_stages(self)
         examples = examples_of(X, y, target=target, sample_weight=sample_weight, memory=self.memory)
-        if self.condition not in ("class", "text"):
-            raise SettingError(f"condition={self.condition!r}; {did_you_mean(str(self.condition), ('class', 'text'))}")
-        if self.condition == "text" and examples.y is None:
-            raise SettingError("condition='text' learns what each picture shows; give the texts as y, or leave it out")
-        told: Any = Labels() if self.condition == "class" else Transcripts(units="words", lower=True)
-        goal = None if examples.y is None else told
+        goal = goal_of(self.condition, examples.y)
         held = self._held_out(validation) if goal is None else validation
         if len(examples) < 2:
             raise DataError("a generator learns how rows differ, and X holds one row; give 2 or more")
         ready = self._ready(examples, goal, held, None)
-        made = self.objective_
-        if goal is not None and not getattr(made, "n_classes", 0):
-            del self.objective_
-            raise SettingError(
-                f"model {self.model!r} takes no {'texts' if self.condition == 'text' else 'classes'}; leave y out, or "
-                f"choose {'latent_diffusion' if self.condition == 'text' else 'ddpm, gan or dcgan'}"
-            )
-        if self.pictures_every is not None:
+        with unfitted_on_error(self):
+            check_taken(self)
             self._stage(examples.y)
         return self._train(self._started(ready))
 
     def _stage(self, y: Any) -> None:
         """Note what the pictures drawn while learning are to be of."""
+        if self.pictures_every is None:
+            return
         if not isinstance(self.codec_, Image):
-            del self.objective_
             raise SettingError("pictures_every draws pictures, and these rows are none; leave it out")
-        self._shown = self._classes_of(conditions_shown(self, y), STAGED)
+        self._shown = asked_of(self, conditions_shown(self, y, STAGED), STAGED)
 
     def stage(self, trainer: Trainer) -> np.ndarray | None:
         """The grid of pictures that is due at the end of an epoch, bytes, or None where none is."""
@@ -139,27 +130,6 @@ class Generator(Unsupervised):
         """The classes that may be asked for, or None."""
         return self.target_.classes if isinstance(fitted(self).target_, Labels) else None
 
-    def _classes_of(self, condition: Any, n: int) -> torch.Tensor | None:
-        """What was asked for, as ids (n,), or ids of words (n, longest) filled up with 0."""
-        if self.target_ is None:
-            if condition is not None:
-                raise SettingError("this generator was told no classes; fit(X, y) with the class of each row")
-            return None
-        if condition is None:
-            words = isinstance(self.target_, Transcripts)
-            known = self.target_.known.names[1:] if words else self.target_.classes.tolist()
-            which = "what a text says, in words such as" if words else "a class: sample(n, condition=...), one of"
-            raise SettingError(f"this generator draws rows of {which} {', '.join(map(repr, known[:8]))}")
-        asked = np.asarray([condition] * n if np.ndim(condition) == 0 else condition)
-        if len(asked) != n:
-            raise SettingError(f"condition is one {self.condition}, or one for each of {n} rows; got {len(asked)}")
-        if isinstance(self.target_, Transcripts):
-            return self.target_.encode(asked.tolist()).take(torch.arange(n))["y"]
-        unknown = [c for c in asked.tolist() if c not in set(self.target_.classes.tolist())]
-        if unknown:
-            raise DataError(f"condition {unknown[0]!r} is no class that fit saw: {self.target_.classes.tolist()[:8]}")
-        return torch.from_numpy(self.target_.indices(asked)).long()
-
     def _drawn(self, n: int, condition: Any, seed: int | None, noise: torch.Tensor | None = None) -> torch.Tensor:
         """Rows as the model has them."""
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
@@ -167,16 +137,16 @@ class Generator(Unsupervised):
         made = fitted(self).objective_
         assert isinstance(made, Generating)
         made.eval()
-        ids = self._classes_of(condition, int(n))
+        told = asked_of(self, condition, int(n))
         with torch.inference_mode(), threads_for(made, EVALUATED):
-            return drawn(made, int(n), ids, self.seed if seed is None else seed, noise)
+            return drawn(made, int(n), told, self.seed if seed is None else seed, noise)
 
     def sample(self, n: int = 1, *, condition: Any = None, seed: int | None = None, noise: Any = None) -> Any:
         """Rows drawn anew, in the user's terms: pictures as bytes, tables in their units.
 
         Parameters
         ----------
-        condition : a class or text, or one for each row, where fit was told such.
+        condition : a class, a text, or numbers (columns,), or one for each row, where fit was told such.
         seed : None takes the estimator's own; equal seeds give equal rows.
         noise : the noises that rows come of, one a row, as `noises` gives them; then n is their number.
 
@@ -224,7 +194,7 @@ class Generator(Unsupervised):
         ----------
         a, b : noises, such as two of `noises(2)`.
         path : "spherical" goes round the origin, where normal noises lie; "straight" through what lies between.
-        condition : a class or text, or one a step.
+        condition : a class, a text or numbers, or one a step.
 
         Raises
         ------

@@ -1,7 +1,8 @@
-"""What a picture is of, drawn anew around its embedding, so that near descriptions fill the space between."""
+"""What rows are of, as vectors that a net is told."""
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ..functional.autoencoding import kl_to_standard
 
@@ -26,3 +27,17 @@ class ConditioningAugmentation(nn.Module):
         mean, log_variance = self.dense(psi).split(self.width, 1)
         drawn = mean + (0.5 * log_variance).exp() * torch.randn_like(mean) if self.training else mean
         return drawn, kl_to_standard(mean, log_variance)
+
+
+class NumbersTold(nn.Module):
+    """Numbers (n, n_told) -> vectors (n, width) by two dense layers, SiLU between; a NaN gets a vector of its own."""
+
+    def __init__(self, n_told: int, width: int) -> None:
+        super().__init__()
+        self.inner, self.outer = nn.Linear(n_told, width), nn.Linear(width, width)
+        self.nothing = nn.Parameter(torch.zeros(width))
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        hidden = numbers.isnan().any(1, keepdim=True)
+        told = self.outer(F.silu(self.inner(numbers.masked_fill(hidden, 0.0))))
+        return torch.where(hidden, self.nothing, told)

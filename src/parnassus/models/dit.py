@@ -60,6 +60,7 @@ class DiT(nn.Module):
     image_size : (height, width), multiples of `patch`, the side of a patch in pixels.
     width, n_layers, n_heads : of the encoder; `ratio` times the width is that of its feed-forward layers.
     n_classes : 0 knows none; class `n_classes` is that of no condition.
+    n_told : numbers (batch, n_told) told in place of classes; a row of NaN is told none.
     out_channels : None says as many as come in; the paper's nets say a variance too, and so twice as many.
 
     Places are fixed sines and cosines of column and row. The net begins by saying 0.
@@ -88,6 +89,7 @@ class DiT(nn.Module):
         n_heads: int = 6,
         ratio: int = 4,
         n_classes: int = 0,
+        n_told: int = 0,
         out_channels: int | None = None,
     ) -> None:
         super().__init__()
@@ -101,7 +103,7 @@ class DiT(nn.Module):
         self.patch, self.grid = patch, (image_size[0] // patch, image_size[1] // patch)
         self.register_buffer("place", sinusoidal_grid(*self.grid, width), persistent=False)
         self.patches = Patches(in_channels, width, patch)
-        self.step = StepEmbedding(N_WAVES, width, n_classes)
+        self.step = StepEmbedding(N_WAVES, width, n_classes, n_told)
         self.blocks = nn.ModuleList(DiTBlock(width, n_heads, ratio * width) for _ in range(n_layers))
         self.norm = nn.LayerNorm(width, eps=EPS, elementwise_affine=False)
         self.told = nn.Linear(width, 2 * width)
@@ -135,12 +137,12 @@ class DiT(nn.Module):
         return h.permute(0, 5, 1, 3, 2, 4).flatten(4).flatten(2, 3)
 
 
-def dit_of(in_channels: int, image_size: tuple[int, int], n_outputs: int, **options: Any) -> Diffusion:
+def dit_of(in_channels: int, image_size: tuple[int, int], n_outputs: int, n_told: int = 0, **options: Any) -> Diffusion:
     """A diffusion of pictures whose net is a transformer."""
     own = {name: options.pop(name) for name in ("width", "n_layers", "n_heads")}
-    k = classes_of(n_outputs)
-    net = DiT(in_channels=in_channels, image_size=image_size, patch=options.pop("patch_size"), n_classes=k, **own)
-    return Diffusion(net, (in_channels, *image_size), k, **options)
+    own |= {"n_classes": classes_of(n_outputs), "n_told": n_told}
+    net = DiT(in_channels=in_channels, image_size=image_size, patch=options.pop("patch_size"), **own)
+    return Diffusion(net, (in_channels, *image_size), own["n_classes"], n_told=n_told, **options)
 
 
 @model.register("generator")

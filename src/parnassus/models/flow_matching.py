@@ -8,18 +8,20 @@ from ..registry import model
 from .unet_diffusion import chosen, classes_of, picture_net, split_options, vector_net
 
 
-def of_pictures(in_channels: int, image_size: tuple[int, int], n_outputs: int, **options: Any) -> FlowMatching:
+def of_pictures(
+    in_channels: int, image_size: tuple[int, int], n_outputs: int, n_told: int = 0, **options: Any
+) -> FlowMatching:
     """Flow matching of pictures."""
     own, _, rest = split_options(options)
-    net = picture_net("flow_matching", in_channels, image_size, n_outputs, **own)
-    return FlowMatching(net, (in_channels, *image_size), classes_of(n_outputs), **rest)
+    net = picture_net("flow_matching", in_channels, image_size, n_outputs, **own, n_told=n_told)
+    return FlowMatching(net, (in_channels, *image_size), classes_of(n_outputs), n_told=n_told, **rest)
 
 
-def of_vectors(in_features: int, n_outputs: int, **options: Any) -> FlowMatching:
+def of_vectors(in_features: int, n_outputs: int, n_told: int = 0, **options: Any) -> FlowMatching:
     """Flow matching of vectors."""
     _, hidden, rest = split_options(options)
-    net = vector_net("flow_matching", in_features, n_outputs, hidden)
-    return FlowMatching(net, (in_features,), classes_of(n_outputs), **rest)
+    net = vector_net("flow_matching", in_features, n_outputs, hidden, n_told)
+    return FlowMatching(net, (in_features,), classes_of(n_outputs), n_told=n_told, **rest)
 
 
 @model.register("generator", name="flow_matching")

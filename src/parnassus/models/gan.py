@@ -127,18 +127,26 @@ def critic_features(critic: nn.Sequential, x: Tensor, *, grid: int = 4) -> Tenso
     return torch.cat(pooled, 1)
 
 
-def dense_game(in_features: int, n_outputs: int, hidden: tuple[int, ...], n_noise: int, **game: Any) -> Adversarial:
+def dense_game(
+    in_features: int, n_outputs: int, hidden: tuple[int, ...], n_noise: int, n_told: int = 0, **game: Any
+) -> Adversarial:
     """Dense layers against dense layers."""
     if any(not isinstance(n, int) or n < 1 for n in hidden):
         raise SettingError(f"a GAN's hidden are widths of at least 1; got {hidden}")
     k = classes_of(n_outputs)
-    maker = Told(MLP([n_noise + k, *hidden, in_features]), (in_features,))
-    critic = Told(MLP([in_features + k, *hidden, 1], activation="leaky_relu"), ())
-    return Adversarial(maker, critic, (in_features,), k, n_noise=n_noise, **game)
+    maker = Told(MLP([n_noise + k + n_told, *hidden, in_features]), (in_features,))
+    critic = Told(MLP([in_features + k + n_told, *hidden, 1], activation="leaky_relu"), ())
+    return Adversarial(maker, critic, (in_features,), k, n_told=n_told, n_noise=n_noise, **game)
 
 
 def picture_game(
-    in_channels: int, image_size: tuple[int, int], n_outputs: int, width: int, n_noise: int, **game: Any
+    in_channels: int,
+    image_size: tuple[int, int],
+    n_outputs: int,
+    width: int,
+    n_noise: int,
+    n_told: int = 0,
+    **game: Any,
 ) -> Adversarial:
     """DCGAN's generator against its critic."""
     if halvings(image_size)[0] < 1:
@@ -149,9 +157,9 @@ def picture_game(
         raise SettingError(f"model 'dcgan': width is at least 1; got {width}")
     k = classes_of(n_outputs)
     norm: Callable[[int], nn.Module] = nn.BatchNorm2d
-    critic = Told(dcgan_critic(in_channels + k, image_size, width, norm), ())
-    maker = DCGANGenerator(n_noise + k, in_channels, image_size, width)
-    return Adversarial(maker, critic, (in_channels, *image_size), k, n_noise=n_noise, **game)
+    critic = Told(dcgan_critic(in_channels + k + n_told, image_size, width, norm), ())
+    maker = DCGANGenerator(n_noise + k + n_told, in_channels, image_size, width)
+    return Adversarial(maker, critic, (in_channels, *image_size), k, n_told=n_told, n_noise=n_noise, **game)
 
 
 @model.register("generator")

@@ -11,6 +11,7 @@ from ..errors import DataError, SettingError
 from ..functional.diffusion.process import Target, step_embedding
 from ..functional.diffusion.samplers import Sampler
 from ..functional.diffusion.schedules import Kind
+from ..layers.conditioning import NumbersTold
 from ..objectives.diffusion import Diffusion, Weighting
 from ..registry import model
 
@@ -23,19 +24,22 @@ def normalised(n: int, eps: float = EPS) -> nn.GroupNorm:
 
 
 class StepEmbedding(nn.Module):
-    """The step of each row, and its class where there are some, as one vector (batch, width).
+    """The step of each row, and its class or numbers where there are some, as one vector (batch, width).
 
-    Class `n_classes` is that of no condition.
+    Class `n_classes` is that of no condition, and so are numbers that are NaN.
     """
 
-    def __init__(self, n_waves: int, width: int, n_classes: int = 0) -> None:
+    def __init__(self, n_waves: int, width: int, n_classes: int = 0, n_told: int = 0) -> None:
         super().__init__()
         self.n_waves, self.n_classes = n_waves, n_classes
         self.linear_1, self.linear_2 = nn.Linear(n_waves, width), nn.Linear(width, width)
         self.classes = nn.Embedding(n_classes + 1, width) if n_classes else None
+        self.numbers = NumbersTold(n_told, width) if n_told else None
 
     def forward(self, t: Tensor, condition: Tensor | None = None) -> Tensor:
         h = self.linear_2(F.silu(self.linear_1(step_embedding(t, self.n_waves).to(self.linear_1.weight.dtype))))
+        if self.numbers is not None:
+            return h + (self.numbers.nothing if condition is None else self.numbers(condition))
         if self.classes is None:
             return h
         return h + self.classes(torch.full_like(t, self.n_classes) if condition is None else condition)
@@ -149,12 +153,13 @@ class DiffusionUNet(nn.Module):
         attends: tuple[bool, ...],
         n_blocks: int = 2,
         n_classes: int = 0,
+        n_told: int = 0,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
         step, last = 4 * channels[0], len(channels) - 1
         self.conv_in = nn.Conv2d(in_channels, channels[0], 3, padding=1)
-        self.time_embedding = StepEmbedding(channels[0], step, n_classes)
+        self.time_embedding = StepEmbedding(channels[0], step, n_classes, n_told)
         self.down_blocks, self.up_blocks = nn.ModuleList(), nn.ModuleList()
         skips, width = [channels[0]], channels[0]
         for i, n in enumerate(channels):
@@ -207,10 +212,10 @@ class DiffusionMLP(nn.Module):
     Systems: time-conditioned-denoiser
     """
 
-    def __init__(self, n_features: int, hidden: tuple[int, ...], n_classes: int = 0) -> None:
+    def __init__(self, n_features: int, hidden: tuple[int, ...], n_classes: int = 0, n_told: int = 0) -> None:
         super().__init__()
         width = hidden[0]
-        self.time_embedding = StepEmbedding(64, width, n_classes)
+        self.time_embedding = StepEmbedding(64, width, n_classes, n_told)
         self.first = nn.Linear(n_features, width)
         self.layers = nn.ModuleList(nn.Linear(n_in, n) for n_in, n in zip(hidden, hidden, strict=True))
         self.last = nn.Linear(width, n_features)
@@ -228,7 +233,7 @@ def classes_of(n_outputs: int) -> int:
 
 
 def picture_net(name: str, in_channels: int, image_size: tuple[int, int], n_outputs: int, *, channels: tuple[int, ...],
-                n_blocks: int, dropout: float) -> DiffusionUNet:  # fmt: skip
+                n_blocks: int, dropout: float, n_told: int = 0) -> DiffusionUNet:  # fmt: skip
     """The U-Net of a model of pictures by this name."""
     if not channels or any(n < 2 or n % 2 for n in channels):
         raise SettingError(f"model {name!r}: channels are even widths, one a resolution; got {channels}")
@@ -237,14 +242,15 @@ def picture_net(name: str, in_channels: int, image_size: tuple[int, int], n_outp
             f"model {name!r} halves pictures {len(channels) - 1} times, and they are {image_size}; give fewer channels="
         )
     attends, k = tuple(i == len(channels) - 1 for i in range(len(channels))), classes_of(n_outputs)
-    return DiffusionUNet(in_channels, channels, attends=attends, n_blocks=n_blocks, n_classes=k, dropout=dropout)
+    told = {"n_classes": k, "n_told": n_told}
+    return DiffusionUNet(in_channels, channels, attends=attends, n_blocks=n_blocks, **told, dropout=dropout)
 
 
-def vector_net(name: str, in_features: int, n_outputs: int, hidden: tuple[int, ...]) -> DiffusionMLP:
+def vector_net(name: str, in_features: int, n_outputs: int, hidden: tuple[int, ...], n_told: int = 0) -> DiffusionMLP:
     """The dense layers of a model of vectors by this name."""
     if not hidden or any(n != hidden[0] or n < 1 for n in hidden):
         raise SettingError(f"model {name!r}: hidden are equal widths of at least 1, one a layer; got {hidden}")
-    return DiffusionMLP(in_features, hidden, classes_of(n_outputs))
+    return DiffusionMLP(in_features, hidden, classes_of(n_outputs), n_told)
 
 
 def split_options(options: dict[str, Any]) -> tuple[dict[str, Any], tuple[int, ...], dict[str, Any]]:
@@ -253,17 +259,20 @@ def split_options(options: dict[str, Any]) -> tuple[dict[str, Any], tuple[int, .
     return of_pictures, options.pop("hidden"), options
 
 
-def ddpm_of_pictures(in_channels: int, image_size: tuple[int, int], n_outputs: int, **options: Any) -> Diffusion:
+def ddpm_of_pictures(
+    in_channels: int, image_size: tuple[int, int], n_outputs: int, n_told: int = 0, **options: Any
+) -> Diffusion:
     """A diffusion of pictures."""
     own, _, rest = split_options(options)
-    net = picture_net("ddpm", in_channels, image_size, n_outputs, **own)
-    return Diffusion(net, (in_channels, *image_size), classes_of(n_outputs), **rest)
+    net = picture_net("ddpm", in_channels, image_size, n_outputs, **own, n_told=n_told)
+    return Diffusion(net, (in_channels, *image_size), classes_of(n_outputs), n_told=n_told, **rest)
 
 
-def ddpm_of_vectors(in_features: int, n_outputs: int, **options: Any) -> Diffusion:
+def ddpm_of_vectors(in_features: int, n_outputs: int, n_told: int = 0, **options: Any) -> Diffusion:
     """A diffusion of vectors."""
     _, hidden, rest = split_options(options)
-    return Diffusion(vector_net("ddpm", in_features, n_outputs, hidden), (in_features,), classes_of(n_outputs), **rest)
+    net = vector_net("ddpm", in_features, n_outputs, hidden, n_told)
+    return Diffusion(net, (in_features,), classes_of(n_outputs), n_told=n_told, **rest)
 
 
 @model.register("generator", name="ddpm")
@@ -370,11 +379,12 @@ def ddpm_vectors_by_class(
     return ddpm_of_vectors(in_features, n_outputs, **chosen(locals()))
 
 
-FACTS: tuple[Literal["in_channels", "image_size", "in_features", "n_outputs"], ...] = (
+FACTS: tuple[Literal["in_channels", "image_size", "in_features", "n_outputs", "n_told"], ...] = (
     "in_channels",
     "image_size",
     "in_features",
     "n_outputs",
+    "n_told",
 )
 
 

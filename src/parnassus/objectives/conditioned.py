@@ -9,32 +9,32 @@ from .generating import Generating
 
 
 class Conditioned(Generating):
-    """A net (x, t, classes or None) -> the shape of x, told the class of most rows.
+    """A net (x, t, classes, numbers or None) -> the shape of x, told the class or the numbers of most rows.
 
     Parameters
     ----------
-    drop : the share of rows that are not told their class.
+    drop : the share of rows that are not told theirs.
     guidance : how strongly samples lean on their condition; 1 is the net's own answer.
     """
 
     def __init__(
-        self, net: nn.Module, shape: tuple[int, ...], n_classes: int, *, drop: float, guidance: float, n_sampled: int
-    ) -> None:
-        super().__init__(shape, n_classes)
+        self, net: nn.Module, shape: tuple[int, ...], n_classes: int, *, drop: float, guidance: float, n_sampled: int,
+        n_told: int = 0,
+    ) -> None:  # fmt: skip
+        super().__init__(shape, n_classes, n_told)
         if not 0 <= drop < 1 or n_sampled < 1:
             raise SettingError(f"drop is a share in [0, 1), and n_sampled 1 or more; got {drop} and {n_sampled}")
         self.net, self.drop, self.guidance, self.n_sampled = net, drop, guidance, n_sampled
 
     def some_told(self, condition: Tensor | None) -> Tensor | None:
-        """The classes of a batch while it is learned from: a share of them are not told."""
+        """The conditions of a batch while it is learned from: a share of them are not told."""
         if condition is None:
             return None
-        hidden = torch.rand(len(condition), device=condition.device) < self.drop
-        return torch.where(hidden, self.n_classes, condition)
+        return self.untold(condition, torch.rand(len(condition), device=condition.device) < self.drop)
 
     def said(self, x: Tensor, t: Tensor, condition: Tensor | None) -> Tensor:
         """The net's answer, leaning on the condition as far as guidance says."""
         if condition is None or self.guidance == 1:
             return self.net(x, t, condition)
-        without = self.net(x, t, torch.full_like(condition, self.n_classes))
+        without = self.net(x, t, self.untold(condition))
         return guided(without, self.net(x, t, condition), self.guidance)

@@ -33,10 +33,10 @@ class Diffusion(Generating):
 
     Parameters
     ----------
-    net : (x_t, t, classes or None) -> the shape of x_t.
+    net : (x_t, t, classes, numbers or None) -> the shape of x_t.
     target : "noise", "clean" or "velocity".
     weighting : "simple" is w = 1; "bound" weighs the noise's error as eq. 8.35 does.
-    drop : the share of rows that are not told their class.
+    drop : the share of rows that are not told their class or numbers.
     sampler, n_sampled, guidance : how rows are drawn; see `functional.diffusion.samplers`.
 
     While rows are drawn, what is thought to be the clean row is held within the range of the training rows.
@@ -54,6 +54,7 @@ class Diffusion(Generating):
         shape: tuple[int, ...],
         n_classes: int = 0,
         *,
+        n_told: int = 0,
         schedule: Kind = "linear",
         n_steps: int = 1000,
         target: Target = "noise",
@@ -63,7 +64,7 @@ class Diffusion(Generating):
         n_sampled: int = 50,
         guidance: float = 1.0,
     ) -> None:
-        super().__init__(shape, n_classes)
+        super().__init__(shape, n_classes, n_told)
         for name, value, known in (("target", target, Target), ("weighting", weighting, Weighting),
                                    ("sampler", sampler, Sampler)):  # fmt: skip
             if value not in get_args(known):
@@ -114,11 +115,6 @@ class Diffusion(Generating):
     def clean(self, batch: Batch) -> Tensor:
         """The rows that noise is added to."""
         return batch["x"]
-
-    def untold(self, condition: Tensor, hidden: Tensor | None = None) -> Tensor:
-        """Conditions of which those `hidden` (n,) bool, or all, are not told."""
-        nothing = torch.full_like(condition, self.n_classes)
-        return nothing if hidden is None else torch.where(hidden, nothing, condition)
 
     def said(self, x_t: Tensor, t: Tensor, condition: Tensor | None, guidance: float) -> Tensor:
         """The net's answer, leaning on the condition as far as guidance says."""

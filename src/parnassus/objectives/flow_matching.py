@@ -35,12 +35,13 @@ class FlowMatching(Conditioned):
         shape: tuple[int, ...],
         n_classes: int = 0,
         *,
+        n_told: int = 0,
         drop: float = 0.1,
         solver: Solver = "midpoint",
         n_sampled: int = 25,
         guidance: float = 1.0,
     ) -> None:
-        super().__init__(net, shape, n_classes, drop=drop, guidance=guidance, n_sampled=n_sampled)
+        super().__init__(net, shape, n_classes, drop=drop, guidance=guidance, n_sampled=n_sampled, n_told=n_told)
         if solver not in get_args(Solver):
             raise SettingError(f"a flow's solver={solver!r}; {did_you_mean(str(solver), get_args(Solver))}")
         self.solver = solver

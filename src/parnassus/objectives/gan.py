@@ -24,7 +24,7 @@ class Adversarial(Generating):
 
     Parameters
     ----------
-    generator : (z, one-hot classes) -> rows; critic : (rows, one-hot classes) -> one number a row (n,).
+    generator : (z, one-hot classes or numbers) -> rows; critic : (rows, the same) -> one number a row (n,).
     n_noise : numbers in z ~ N(0, I).
     game : see `functional.adversarial`.
     n_critic : moves of the critic to one of the generator.
@@ -49,6 +49,7 @@ class Adversarial(Generating):
         shape: tuple[int, ...],
         n_classes: int,
         *,
+        n_told: int = 0,
         n_noise: int,
         game: Game = "nonsaturating",
         n_critic: int = 1,
@@ -60,7 +61,7 @@ class Adversarial(Generating):
         augment: str = "",
         optimizer: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__(shape, n_classes)
+        super().__init__(shape, n_classes, n_told)
         if n_critic < 1 or n_noise < 1 or not bound > 0 or not strength >= 0 or not 0 <= smooth < 1:
             raise SettingError(
                 "a GAN has n_critic and n_noise of at least 1, bound > 0, strength >= 0 and smooth in [0, 1); "
@@ -88,7 +89,9 @@ class Adversarial(Generating):
             parameter.clamp_(-self.bound, self.bound)
 
     def told(self, condition: Tensor | None) -> Tensor | None:
-        """Classes as unit vectors."""
+        """Classes as unit vectors; numbers as they are."""
+        if self.n_told:
+            return condition
         return None if condition is None else nn.functional.one_hot(condition, self.n_classes).to(torch.float32)
 
     def made(self, n: int, like: Tensor, condition: Tensor | None) -> Tensor:
@@ -138,7 +141,7 @@ class Adversarial(Generating):
         batch = next(iter(batches()))
         x = batch["x"][:N_LOOKED_AT]
         with torch.no_grad(), kept_random(x.device, "conclude"):
-            condition = None if not self.n_classes else self.condition_of(batch)
+            condition = self.condition_of(batch)
             condition = None if condition is None else condition[: len(x)]
             made = self.made(len(x), x, self.told(condition)).flatten(1)
         what = collapse(made, x.flatten(1))
