@@ -1,5 +1,6 @@
 """T5: published sizes, one layer written out, biases by distance, tables; and learning texts with its own subwords."""
 
+import json
 import math
 
 import pytest
@@ -155,6 +156,18 @@ def test_subwords_begin_with_their_names_and_end_with_their_sentinels():
     again = SentinelPieces.hold(pieces.held())
     assert again.rows(["b three"]) == pieces.rows(["b three"])
     assert again.vocab_size == pieces.vocab_size
+
+
+def test_words_that_come_often_are_pieces_with_ln_of_their_shares():
+    texts = ["red"] * 4 + ["blue"] * 2 + ["red"] * 2
+    pieces = SentinelPieces.learned(texts, size=140, lower=False)
+    assert [len(row) for row in pieces.rows(["red", "blue red"])] == [1, 2]
+    scores = dict(json.loads(pieces.written())["model"]["vocab"])
+    assert scores["\u2581red"] - scores["\u2581blue"] == pytest.approx(math.log(6 / 2))
+    assert pieces.text(pieces.rows(["bed rule"])[0]) == "bed rule"  # letters stay, and make other words
+    assert SentinelPieces.learned(texts, size=140, lower=False).written() == pieces.written()
+    folded = SentinelPieces.learned(["Red", "red"], size=140, lower=True)
+    assert folded.rows(["RED"]) == folded.rows(["red"])
 
 
 def test_both_sides_may_take_subwords_that_were_learned_elsewhere():

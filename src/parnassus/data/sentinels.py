@@ -1,7 +1,9 @@
 """Subwords as T5 has them: texts that end in </s>, and sentinels that stand for what was left out of a text."""
 
+import math
 import os
 import re
+from collections import Counter
 from itertools import chain
 from pathlib import Path
 from typing import Any, Self
@@ -11,12 +13,20 @@ from torch import Tensor
 
 from ..errors import DataError, FileError, SettingError
 from .packing import packed, unpacked
-from .tokenizers import settled
 from .wordpieces import sound
 
 NAMES = ("<pad>", "</s>", "<unk>")
 SENTINEL = re.compile(r"<extra_id_(\d+)>")
 MANY = 100  # sentinels of the published nets
+
+
+def weighed(made: Any, texts: list[str]) -> list[tuple[str, float]]:
+    """The entries of a tokenizer with ln of their shares in texts, likely ones first; letters are kept, seen or not."""
+    counts = Counter(name for one in made.encode_batch(texts) for name in one.tokens if name not in NAMES)
+    counts |= Counter({name: 1 for name in made.get_vocab() if len(name) == 1})
+    total = math.log(sum(counts.values()))
+    order = sorted(counts, key=lambda name: (-counts[name], name))
+    return [*((name, 0.0) for name in NAMES), *((name, math.log(counts[name]) - total) for name in order)]
 
 
 class SentinelPieces:
@@ -46,7 +56,11 @@ class SentinelPieces:
 
     @classmethod
     def learned(cls, texts: list[str], *, size: int, lower: bool, n_sentinels: int = MANY) -> Self:
-        """A vocabulary of `size` entries, sentinels and all, of texts: a unigram model, spaces marked in the pieces."""
+        """A vocabulary of `size` entries, sentinels and all, of texts: a unigram model, spaces marked in the pieces.
+
+        Its pieces are those that joined pairs make of the texts (BPE), with the logarithms of their shares for scores:
+        the package's own trainer takes no piece that stands in one word alone, and few texts then fall into letters.
+        """
         from tokenizers import Tokenizer as Rust
         from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
@@ -56,16 +70,14 @@ class SentinelPieces:
                 f"{size} entries leave no subword beside {n_sentinels} sentinels and {', '.join(NAMES)}; "
                 f"give max_words={size + 1000}"
             )
-        made = Rust(models.Unigram())
+        made = Rust(models.BPE(unk_token=NAMES[2]))
         made.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
         made.decoder = decoders.Metaspace()
         if lower:
             made.normalizer = normalizers.Lowercase()
-        trainer = trainers.UnigramTrainer(
-            vocab_size=room, special_tokens=list(NAMES), unk_token=NAMES[2], show_progress=False
-        )
+        trainer = trainers.BpeTrainer(vocab_size=room, special_tokens=list(NAMES), min_frequency=2, show_progress=False)
         made.train_from_iterator([sound(text) for text in texts], trainer)
-        settled(made, list(NAMES))
+        made.model = models.Unigram(weighed(made, [sound(text) for text in texts]), NAMES.index("<unk>"), False)
         made.add_special_tokens([f"<extra_id_{i}>" for i in reversed(range(n_sentinels))])
         made.post_processor = processors.TemplateProcessing(
             single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", made.token_to_id("</s>"))]
