@@ -36,7 +36,7 @@ MODELS = {
     *((name, task) for name in ("bert", "distilbert", "text_cnn") for task in ("classifier", "regressor")),
     *((name, "tagger") for name in ("bilstm", "bilstm_crf", "transformer")),
     ("bert", "language_model"), ("story", "language_model"), ("contact_transformer", "contact_predictor"),
-    *((name, "translator") for name in ("transformer", "rnnsearch", "seq2seq", "deep_lstm")),
+    *((name, "translator") for name in ("transformer", "rnnsearch", "seq2seq", "deep_lstm", "conv_s2s")),
     *(
         (name, task)
         for task in ("classifier", "regressor")

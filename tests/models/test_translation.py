@@ -1,6 +1,7 @@
 """Nets that read one row and write another: padding, steps, published sizes, torch's own with the same weights."""
 
 import math
+import random
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from torch import nn
 import parnassus as pn
 from parnassus.errors import SettingError
 from parnassus.functional.attention import additive_scores
+from parnassus.models.conv_translation import ConvSeq2Seq
 from parnassus.models.translation import RNNSearch, Seq2Seq, backwards
 from parnassus.train.randomness import kept_random
 
@@ -17,10 +19,24 @@ SMALL = {
     "gru": ("seq2seq", {"width": 6, "hidden": 5, "cell": "gru"}),
     "maxout": ("rnnsearch", {"width": 6, "hidden": 5, "n_maxout": 4}),
     "bilstm": ("rnnsearch", {"width": 6, "hidden": 5, "cell": "lstm", "head": "linear", "n_layers": 2}),
+    "conv": ("conv_s2s", {"width": 6, "hidden": 5, "n_layers": 3, "dropout": 0.0}),
     "transformer": ("transformer", {"width": 8, "n_heads": 2, "n_layers": 2, "dropout": 0.0}),
     "t5": ("t5", {"width": 8, "n_heads": 2, "n_layers": 2, "dropout": 0.0}),
-    "gated t5": ("t5", {"width": 8, "n_heads": 3, "size": 4, "n_layers": 2, "dropout": 0.0, "gated": True,
-                        "activation": "gelu_tanh", "tied": False, "n_buckets": 4, "furthest": 3}),
+    "gated t5": (
+        "t5",
+        {
+            "width": 8,
+            "n_heads": 3,
+            "size": 4,
+            "n_layers": 2,
+            "dropout": 0.0,
+            "gated": True,
+            "activation": "gelu_tanh",
+            "tied": False,
+            "n_buckets": 4,
+            "furthest": 3,
+        },
+    ),
     "marian": ("marian", {"width": 8, "n_heads": 2, "n_layers": 2, "dropout": 0.0}),
 }
 FACTS = {"source_vocab_size": 9, "target_vocab_size": 7}
@@ -113,7 +129,7 @@ def test_the_state_round_trips_and_options_that_mean_nothing_are_refused(name):
     other.load_state_dict(one.state_dict())
     assert torch.equal(one.outputs(batch), other.outputs(batch))
     wrong = [{"width": 0}, {"dropout": 1.0}, {"smoothing": 1.0}]
-    attends = SMALL[name][0] in ("transformer", *WRITERS)
+    attends = SMALL[name][0] in ("transformer", "conv_s2s", *WRITERS)
     wrong += [] if attends else [{"cell": "tanh"}, {"forcing": "none"}, {"decay": 0.0}]
     wrong += [{"head": "big"}] if SMALL[name][0] == "rnnsearch" else []
     for options in wrong:
@@ -200,3 +216,64 @@ def test_first_weights_of_the_deep_lstm_are_even_within_their_bounds(draws):
     values = torch.cat([p.detach().flatten() for p in net.parameters()])
     assert float(values.abs().max()) <= 0.08
     assert float(values.std()) == pytest.approx(0.16 / math.sqrt(12), rel=0.05)
+
+
+def test_convolutions_are_their_equations_in_a_loop(draws):
+    """Position by position, from the source's embeddings to the scores: Gehring et al. 2017, sections 3.1 to 3.5."""
+    net = ConvSeq2Seq(9, 7, width=4, hidden=5, n_layers=2, kernel=3, context=8, dropout=0.0).double()
+    source, given, half = [3, 4, 8], [6, 2, 3, 5], math.sqrt(0.5)
+    none = torch.zeros(5, dtype=torch.float64)
+
+    def gated(conv, near):
+        both = conv.bias + sum(conv.weight[:, :, k] @ near[k] for k in range(3))
+        return both[:5] * both[5:].sigmoid()
+
+    e = [net.sources.weight[i] + net.source_place.weight[t] for t, i in enumerate(source)]
+    h = [net.read(one) for one in e]
+    for layer in net.encoder:
+        wide = [none, *h, none]
+        h = [(h[t] + gated(layer.conv, wide[t : t + 3])) * half for t in range(3)]
+    z = [net.remember(one) for one in h]
+    g = [net.targets.weight[i] + net.target_place.weight[t] for t, i in enumerate(given)]
+    h = [net.write(one) for one in g]
+    for layer in net.decoder:
+        wide, after = [none, none, *h], []
+        for t in range(4):
+            v = gated(layer.conv.conv, wide[t : t + 3])
+            d = (layer.ask(v) + g[t]) * half
+            a = torch.stack([d @ key for key in z]).softmax(0)
+            c = sum(a[j] * (z[j] + e[j]) * half for j in range(3)) * 3 * math.sqrt(1 / 3)
+            after.append((h[t] + (v + layer.tell(c)) * half) * half)
+        h = after
+    due = torch.stack([net.head(net.out(one)) for one in h])
+    found = net(torch.tensor([source]), torch.tensor([given]), torch.tensor([3]))[0]
+    torch.testing.assert_close(found, due)
+
+
+def test_a_convolution_sees_nothing_behind_its_own_id(draws):
+    net = ConvSeq2Seq(9, 7, width=4, hidden=5, n_layers=3, kernel=3, context=8, dropout=0.0).double()
+    source, given = torch.tensor([[3, 4, 8]]), torch.tensor([[6, 2, 3, 5]])
+    for t in range(4):
+        other = given.clone()
+        other[0, t] = 1
+        changed = (net(source, given) - net(source, other)).abs().amax(-1)[0] > 1e-12
+        assert changed.tolist() == [False] * t + [True] * (4 - t)
+
+
+def test_a_kernel_of_convolutions_is_odd():
+    with pytest.raises(SettingError, match="kernel is odd"):
+        pn.model("conv_s2s", kernel=2).make(task="translator", **FACTS)
+
+
+def test_convolutions_turn_texts_round():
+    draw = random.Random(0)
+    X = ["".join(draw.choices("abcdef", k=draw.randint(2, 6))) for _ in range(900)]
+    y = [text[::-1] for text in X]
+    new = [text for text in ("".join(draw.choices("abcdef", k=5)) for _ in range(60)) if text not in X]
+    net = pn.model("conv_s2s", width=32, hidden=32, n_layers=2, dropout=0.0)
+    training = {"epochs": 8, "batch_size": 32, "lr": 5e-3, "schedule": "cosine", "clip_norm": 1.0, "progress": False}
+    learned = pn.Translator(net, unit="characters", **training).fit(X, y)
+    assert learned.score(new, [text[::-1] for text in new], metric="exact") > 0.9
+    (seen,) = learned.align(["abcde"])
+    assert seen.weights.shape == (5, 5)
+    assert seen.weights.argmax(1).tolist() == [4, 3, 2, 1, 0]

@@ -24,7 +24,6 @@ from ..functional.metrics.translation import sentence_bleu
 from ..functional.reranking import minimum_risk
 from ..insight.word_alignment import WordAlignment
 from ..layers.attention import kept_weights
-from ..models.translation import RNNSearch
 from ..objectives.translation import Translation
 from ..train.randomness import kept_random
 from .assembly import device_under, prepare, rows_of
@@ -342,7 +341,7 @@ def asked_in(estimator: Any, objective: Translation, rows: Any, order: torch.Ten
 def looks(objective: Translation, batch: dict[str, torch.Tensor]) -> list[np.ndarray]:
     """Weights (units written and the end, n) of each row of a batch, given its targets."""
     net: Any = objective.model
-    if isinstance(net, RNNSearch):
+    if hasattr(net, "kept"):
         net.kept = []
         try:
             objective.outputs(batch)
@@ -353,7 +352,7 @@ def looks(objective: Translation, batch: dict[str, torch.Tensor]) -> list[np.nda
         with kept_weights(net) as kept:
             crossed = [name for name in kept if name.endswith("cross")]
             if not crossed:
-                raise SettingError("this model has no attention to look at; 'rnnsearch' and 'transformer' have")
+                raise SettingError("this model has no attention; 'transformer', 'rnnsearch' and 'conv_s2s' have")
             objective.outputs(batch)
             weights = kept[crossed[-1]][0].mean(1)
     return list(weights.double().cpu().numpy())
