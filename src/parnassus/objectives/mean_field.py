@@ -1,4 +1,4 @@
-"""Bayes by backpropagation: `pn.inference("vi", draw="flipout", narrow_std=0.05)`."""
+"""Bayes by backpropagation: `pn.inference("vi", draw="flipout", narrow_std=0.05)`, or `covariance="full"`."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -16,9 +16,11 @@ from ..functional.probability import LOG_2PI
 from ..layers.dense import DenseBackprop, dense_backprop
 from ..registry import inference
 from ..train.phase import Batch, Phase, gradient_of
+from .full_covariance import FullCovariance, check_start
 from .posterior import Posterior
 from .supervised import Supervised
 
+COVARIANCES = ("diagonal", "full")
 DRAWS = ("shared", "flipout", "local")
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
@@ -44,8 +46,7 @@ class MeanField(Posterior):
         **common: Any,
     ) -> None:
         super().__init__(inner, **common)
-        if not first_std > 0 or not kl_weight >= 0:
-            raise SettingError(f"first_std is above 0 and kl_weight not negative; got {first_std} and {kl_weight}")
+        check_start(first_std, kl_weight)
         if draw not in DRAWS:
             raise SettingError(f"no draw {draw!r}; {did_you_mean(draw, DRAWS)}")
         if narrow_std is not None and not (0 < narrow_std <= self.prior_std and 0 < narrow_share < 1):
@@ -231,16 +232,25 @@ def mean_field_inference(
     draw: str = "shared",
     narrow_std: float | None = None,
     narrow_share: float = 0.5,
+    covariance: str = "diagonal",
 ) -> Posterior:
-    """Bayes by backpropagation: independent normal weights, by the evidence lower bound with one draw a step.
+    """Bayes by backpropagation: normal weights, by the evidence lower bound with one draw a step.
 
+    covariance : "diagonal", of independent weights, or "full", one of all weights of a small net.
     draw : "shared" (one draw for the batch), "flipout" or "local" (every row its own, for slopes of less variance).
     narrow_std, narrow_share : with a narrow_std the prior is a mixture of two widths, as Blundell et al. 2015 have it.
 
     Systems: bayes-by-backprop, bayesian-neural-network
     """
-    common = {"prior_std": prior_std, "noise": noise, "n_draws": n_draws, "seed": seed}
+    common: dict[str, Any] = {"prior_std": prior_std, "noise": noise, "n_draws": n_draws, "seed": seed}
+    common |= {"first_std": first_std, "kl_weight": kl_weight}
+    if covariance not in COVARIANCES:
+        raise SettingError(f"no covariance {covariance!r}; {did_you_mean(covariance, COVARIANCES)}")
+    if covariance == "full":
+        if draw != "shared" or narrow_std is not None:
+            raise SettingError("covariance='full' goes with draw='shared' and a normal prior: leave narrow_std out")
+        return FullCovariance(inner, **common)
     return MeanField(
-        inner, first_std=first_std, kl_weight=kl_weight, draw=draw, narrow_std=narrow_std, narrow_share=narrow_share,
+        inner, draw=draw, narrow_std=narrow_std, narrow_share=narrow_share,
         **common,
     )  # fmt: skip

@@ -69,6 +69,12 @@ class Posterior(Objective):
         """The net's parameters by name."""
         return dict(self.model.named_parameters())
 
+    def unflat(self, flat: Tensor) -> dict[str, Tensor]:
+        """Weights by name from one vector."""
+        weights = self.weights()
+        parts = flat.split([p.numel() for p in weights.values()])
+        return {name: part.view_as(p) for (name, p), part in zip(weights.items(), parts, strict=True)}
+
     # --- the density ------------------------------------------------------------------------------
 
     def nll(self, outputs: Tensor, batch: Batch, log_noise: Tensor) -> Tensor:
@@ -157,12 +163,6 @@ class Kept(Posterior):
         """The weights as one vector, the noise's logarithm behind them where it is learned."""
         start = torch.cat([p.detach().flatten() for p in self.weights().values()])
         return torch.cat((start, self.log_noise.detach()[None])) if self.learns_noise else start
-
-    def unflat(self, flat: Tensor) -> dict[str, Tensor]:
-        """Weights by name from one vector."""
-        weights = self.weights()
-        parts = flat.split([p.numel() for p in weights.values()])
-        return {name: part.view_as(p) for (name, p), part in zip(weights.items(), parts, strict=True)}
 
     def log_density(self, theta: Tensor, batch: Batch, n: float) -> Tensor:
         """The log posterior of weights and noise, where `batch` stands for n rows."""
