@@ -1,7 +1,10 @@
 """`tune` and `runs`: from words to a searched run, and runs side by side."""
 
 import json
+import re
 
+import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer
 
@@ -117,3 +120,24 @@ def test_a_bad_cell_is_named_by_its_row_in_the_file(table, tmp_path, capsys):
     (tmp_path / "holed.csv").write_text("\n".join(lines))
     assert run("tune", "classifier", tmp_path / "holed.csv", "--target", "target", "--out", tmp_path / "run") == 2
     assert "row 3, column 'mean radius'" in capsys.readouterr().err
+
+
+def test_a_forecaster_is_tuned_by_backtests_and_tested_on_steps_that_no_trial_saw(tmp_path, capsys):
+    step = np.arange(70)
+    sold = 20 + 0.3 * step + np.array([0, 3, 5, 1, 0, 9, 12])[step % 7]
+    day = pd.date_range("2024-01-01", periods=70).strftime("%Y-%m-%d")
+    pd.DataFrame({"day": day, "sold": sold}).to_csv(tmp_path / "sales.csv", index=False)
+    words = ["--target", "sold", "--model", "ridge", "--horizon", 7, "--space", "model.l2=0.01..1e4:log", "--trials", 3]
+    assert run("tune", "forecaster", tmp_path / "sales.csv", *words, "--folds", 2, "--out", tmp_path / "tuned") == 0
+    said = capsys.readouterr().out
+    assert "3 trials (3 complete) on 2 origins of a backtest" in said
+    assert "63 rows, 7 kept for the test" in said
+    made = pn.load(tmp_path / "tuned" / "model.parnassus")
+    best = min(float(line.split()[1]) for line in said.splitlines() if re.match(r"[012] ", line))
+    first = next(line.split() for line in said.splitlines() if re.match(r"[012] ", line))
+    assert float(first[1]) == best
+    assert made.model.options["l2"] == pytest.approx(float(first[-1]), rel=1e-3)
+    assert made.predict()["day"].iloc[0] == pd.Timestamp("2024-03-04")  # behind the rows that trials saw
+    assert len(pd.read_csv(tmp_path / "tuned" / "test.csv")) == 7
+    assert run("tune", "forecaster", tmp_path / "sales.csv", *words, "--folds", "0.25", "--out", tmp_path / "no") == 2
+    assert "number of origins" in capsys.readouterr().err

@@ -23,22 +23,35 @@ JUDGED = "steps that training has not seen"
 
 def train_forecaster(request: Request, console: Console, command: str) -> int:
     """Read, hold out the last steps, fit, test, report; the run folder holds all of it. Returns the exit code."""
-    from .work import say_evaluation, say_use, write_configuration
-
     data = request.words["data"][0]
     estimator = made(request)
     frame = frame_at(data, drop=request.own("drop"), memory=request.own("memory"))
-    train, test, given = divided(request, estimator, frame)
+    parts = divided(request, estimator, frame)
     run = _folder(request, estimator, data)
     run.make(resume=bool(request.own("resume")))
-    write_configuration(run, complete(request, estimator), command)
-    name = _model_of(estimator)
-    console.say(f"training {name} on {data}: {len(train):,} rows, {0 if test is None else len(test):,} kept to test")
+    name, n_test = _model_of(estimator), 0 if parts[1] is None else len(parts[1])
+    console.say(f"training {name} on {data}: {len(parts[0]):,} rows, {n_test:,} kept to test")
     estimator.set_params(
         out=os.fspath(run.folder),
         resume=bool(request.own("resume")),
         progress=request.own("progress") if request.own("progress") is not None or sys.stderr.isatty() else True,
     )
+    return learned(request, estimator, parts, run, console, command)
+
+
+def learned(
+    request: Request,
+    estimator: "Forecaster",
+    parts: tuple[Any, Any, str | None],
+    run: "Run",
+    console: Console,
+    command: str,
+) -> int:
+    """Fit on the first of `divided`'s parts, test on the second, report into the run. The exit code."""
+    from .work import say_evaluation, say_use, write_configuration
+
+    (train, test, given), data = parts, request.words["data"][0]
+    write_configuration(run, complete(request, estimator), command)
     part = request.own("validation")
     estimator.fit(train, target=request.own("target"), validation=None if part is None else _share(part))
     estimator.save(run.model)

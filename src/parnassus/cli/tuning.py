@@ -5,10 +5,11 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Group, Parameter
 
@@ -17,6 +18,10 @@ from . import settings
 from .settings import ROLES
 from .training import FROM_PYTHON, Request, complete, divided, estimator_for, examples_at, named_in
 from .values import number, value_of, whole
+
+if TYPE_CHECKING:
+    from .console import Console
+    from .runs import Run
 
 OWN_FLAGS: dict[str, tuple[Any, Any, str]] = {
     "space": (
@@ -27,7 +32,7 @@ OWN_FLAGS: dict[str, tuple[Any, Any, str]] = {
     "trials": (int | None, None, "how many settings to try; 30 without a budget"),
     "budget": (float | None, None, "seconds after which no trial begins"),
     "metric": (tuple[str, ...], (), "what is made better, latency and size among it; again for a second"),
-    "folds": (str, "0.25", "a share to judge trials on, or a count of folds"),
+    "folds": (str | None, None, "a share to judge trials on (0.25), or a count of folds; origins of a forecaster (3)"),
     "outer": (int | None, None, "outer folds, which judge the search on rows that it never sees"),
     "sampler": (str, "tpe", "tpe, random, nsga2, cmaes or process"),
     "pruner": (str, "median", "median, halving, hyperband or none"),
@@ -71,6 +76,20 @@ def own_parameters() -> list[inspect.Parameter]:
     return found
 
 
+@dataclass
+class Job:
+    """What is searched and what its best settings are then trained on: the estimator, the rows, and how a run is made.
+
+    `given` are X with y or target, as `pn.tune` takes them; `learn` trains, tests and reports, and gives the exit code.
+    """
+
+    estimator: Any
+    given: dict[str, Any]
+    n_rows: tuple[int, int]  # to train on, and kept for the test
+    learn: Callable[["Run", "Console", str], int]
+    refuse: Callable[[], Any]  # names bad cells by their rows in the file
+
+
 def tune(task: str, given: dict[str, Any], argv: Sequence[str]) -> int:
     """Search on the training rows, then train the best on them and test it on the others. The exit code."""
     from ..memory import keep_memory
@@ -79,53 +98,54 @@ def tune(task: str, given: dict[str, Any], argv: Sequence[str]) -> int:
 
     own = {k: given.pop(k, default) for k, (_, default, _) in OWN_FLAGS.items()}
     request = Request.of(task, given)
-    if task in FROM_PYTHON or task == "forecaster":
+    if task in FROM_PYTHON:
         raise SettingError(f"a {task.replace('_', ' ')} is tuned from Python so far: give it to pn.tune")
     if "data" not in request.words:
         raise SettingError(f"tune {task} needs data: parnassus tune {task} DATA, or `data` in a --config file")
     console = Console(json=bool(request.own("json")))
     keep_memory()
-    examples, estimator = _taken(request)
-    named = getattr(estimator.model, "name", estimator.model)
+    job = series_of(request) if task == "forecaster" else rows_of(request)
+    named = getattr(job.estimator.model, "name", job.estimator.model)
     space = space_in(own["space"], request, named) if own["space"] else None
     data = request.words["data"][0]
     run = Run(Path(request.own("out") or Path("runs") / f"{Path(data).stem or 'data'}-tuned"))
     run.claim(overwrite=own["overwrite"], resume=own["resume"])
     if own["overwrite"]:
         run["trials.log"].unlink(missing_ok=True)
-    train, test = divided(request, examples, texts=request.words.get("codec") == ["text"])
-    console.say(f"tuning on {Path(data).name}: {len(train):,} rows, {len(test) if test else 0:,} kept for the test")
-    found = searched(own, request, estimator, train, examples, run, space)
+    console.say(f"tuning on {Path(data).name}: {job.n_rows[0]:,} rows, {job.n_rows[1]:,} kept for the test")
+    found = searched(own, job, run, space, request.own("seed"))
     console.say(found.table())
     if found.interrupted and not found.complete:
         return 130
-    estimator.set_params(**found.best_params_, out=os.fspath(run.folder), progress=request.own("progress"))
-    code = _finish(request, estimator, (train, test, examples), run, console, "parnassus " + shlex.join(argv))
+    job.estimator.set_params(**found.best_params_, out=os.fspath(run.folder), progress=request.own("progress"))
+    if request.own("progress") is None:
+        job.estimator.set_params(progress=True if not sys.stderr.isatty() else None)
+    code = job.learn(run, console, "parnassus " + shlex.join(argv))
     found.plot().savefig(run["tuning.png"], dpi=150)
     console.say(f"  trials    {run['tuning.html']}")
     return code
 
 
-def searched(
-    own: dict[str, Any], request: Request, estimator: Any, train: Any, whole_data: Any, run: Any, space: Any
-) -> Any:
+def searched(own: dict[str, Any], job: Job, run: "Run", space: Any, seed: Any) -> Any:
     """The search on the training rows; bad cells are named by their rows in the file."""
     from ..tuning import tune as search
-    from .work import refuse_whole
 
     shared = {k: own[k] for k in ("trials", "budget", "outer", "sampler", "pruner", "storage", "resume")}
     shared |= {"metric": own["metric"] or None, "folds": folds_of(own["folds"]), "n_workers": own["workers"]}
-    out, seed = os.fspath(run.folder), request.own("seed")
+    out = os.fspath(run.folder)
     try:
-        return search(estimator, train.X, train.y, space=space, out=out, refit=False, seed=seed, **shared)
+        return search(job.estimator, **job.given, space=space, out=out, refit=False, seed=seed, **shared)
     except DataError:
-        refuse_whole(estimator, whole_data)
+        job.refuse()
         raise
 
 
-def _taken(request: Request) -> tuple[Any, Any]:
+def rows_of(request: Request) -> Job:
+    """Rows with their answers, some of them kept for the test."""
     from ..estimators.unsupervised import Unsupervised
     from .inputs import kind_of
+    from .training import check_part
+    from .work import refuse_whole, work
 
     codec = request.words.get("codec", [""])[0]
     data = request.words["data"][0]
@@ -133,34 +153,48 @@ def _taken(request: Request) -> tuple[Any, Any]:
     estimator = estimator_for(request, codec or kind_of(examples.X))
     if examples.y is None and not isinstance(estimator, Unsupervised):
         raise DataError(f"{data} holds no answers; name their column by --target")
-    return examples, estimator
+    train, test = divided(request, examples, texts=codec == "text")
+
+    def learn(run: "Run", console: "Console", command: str) -> int:
+        part = check_part(request.own("test"), "--test")
+        return work(
+            estimator,
+            train,
+            test,
+            run,
+            console,
+            whole=examples,
+            configuration=complete(request, estimator),
+            data=Path(data).name,
+            given_test=part if isinstance(part, str) else None,
+            command=command,
+        )
+
+    sizes = len(train), len(test) if test else 0
+    return Job(estimator, {"X": train.X, "y": train.y}, sizes, learn, lambda: refuse_whole(estimator, examples))
 
 
-def _finish(request: Request, estimator: Any, parts: tuple, run: Any, console: Any, command: str) -> int:
-    """Train the best settings as `train` would, so that the run is like any other."""
-    from .training import check_part
-    from .work import work
+def series_of(request: Request) -> Job:
+    """Series, whose last steps are kept for the test."""
+    from . import forecasting
 
-    train, test, examples = parts
-    if request.own("progress") is None:
-        estimator.set_params(progress=True if not sys.stderr.isatty() else None)
-    part = check_part(request.own("test"), "--test")
-    return work(
-        estimator,
-        train,
-        test,
-        run,
-        console,
-        whole=examples,
-        configuration=complete(request, estimator),
-        data=Path(request.words["data"][0]).name,
-        given_test=part if isinstance(part, str) else None,
-        command=command,
+    estimator = forecasting.made(request)
+    frame = forecasting.frame_at(
+        request.words["data"][0], drop=request.own("drop"), memory=request.own("memory")
     )
+    parts = forecasting.divided(request, estimator, frame)
+
+    def learn(run: "Run", console: "Console", command: str) -> int:
+        return forecasting.learned(request, estimator, parts, run, console, command)
+
+    sizes = len(parts[0]), 0 if parts[1] is None else len(parts[1])
+    return Job(estimator, {"X": parts[0], "target": request.own("target")}, sizes, learn, lambda: None)
 
 
-def folds_of(text: str) -> int | float:
-    """A count of folds, or a share."""
+def folds_of(text: str | None) -> int | float | None:
+    """A count of folds, or a share; None where the search has its own way."""
+    if text is None:
+        return None
     value = number(text)
     if value is None:
         raise SettingError(f"--folds is a share such as 0.25, or a count such as 5; got {text!r}")
