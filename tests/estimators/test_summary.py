@@ -70,3 +70,15 @@ def test_an_estimator_without_layers_is_refused():
     fitted = pn.Classifier("perceptron").fit([[0.0], [1.0]], [0, 1])
     with pytest.raises(SettingError, match="no stack of layers"):
         pn.summary(fitted)
+
+
+@pytest.mark.parametrize("name", ["seq2seq", "rnnsearch", "transformer", "t5", "marian"])
+def test_nets_that_write_texts_are_summed_up(name):
+    tr = pn.Translator(name, shared=True, epochs=1, progress=False).fit([("a b", "b a"), ("b c", "c b")])
+    assert pn.summary(tr).n_parameters == sum(p.numel() for p in tr.objective_.model.parameters())
+
+
+@pytest.mark.parametrize("name", ["bert", "t5"])
+def test_nets_that_fill_gaps_are_summed_up(name):
+    lm = pn.LanguageModel(name, max_words=140, context=8, epochs=1, progress=False).fit(["a b c d", "c d"] * 3)
+    assert pn.summary(lm).n_parameters == sum(p.numel() for p in lm.objective_.model.parameters())

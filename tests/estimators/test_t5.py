@@ -149,6 +149,7 @@ def test_a_folder_answers_without_learning(lm, tmp_path):
 def peer(draws):
     found = pytest.importorskip("transformers", reason="transformers is not installed: no peer for T5")
     found.logging.set_verbosity_error()
+    found.logging.disable_progress_bar()
     return found
 
 
@@ -216,3 +217,45 @@ def test_the_loss_of_broken_texts_is_theirs(peer, lm, tmp_path):
     with torch.no_grad():
         wanted = net(batch["x"], attention_mask=mask.long(), labels=y.masked_fill(~counted, -100)).loss
         torch.testing.assert_close(objective.mean_loss(batch), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_a_marian_folder_with_a_tokenizer_json_is_read_started_from_and_written(peer, tmp_path):
+    """Its </s> is id 0, <unk> 1 and <pad>, which begins what is written, the last."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+
+    words = [("</s>", 0.0), ("<unk>", -9.0)]
+    words += [(f"\u2581{w}", -3.0) for w in "anna boris clara sees finds a cat the sea two dogs".split()]  # noqa: SIM905
+    made = Tokenizer(models.Unigram([*words, ("<pad>", 0.0)], 1, False))
+    made.pre_tokenizer, made.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    made.add_special_tokens(["</s>", "<unk>", "<pad>"])
+    made.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 0)])
+    made.save(str(tmp_path / "tokenizer.json"))
+    pad = made.token_to_id("<pad>")
+    config = peer.MarianConfig(
+        vocab_size=pad + 1, d_model=16, encoder_layers=1, decoder_layers=2, encoder_attention_heads=4,
+        decoder_attention_heads=4, encoder_ffn_dim=24, decoder_ffn_dim=24, activation_function="swish",
+        scale_embedding=True, pad_token_id=pad, decoder_start_token_id=pad, eos_token_id=0, forced_eos_token_id=None,
+        bos_token_id=None, max_position_embeddings=64,
+    )  # fmt: skip
+    net = peer.MarianMTModel(config).eval()
+    for p in net.parameters():
+        if p.requires_grad:
+            torch.nn.init.normal_(p, std=0.7)
+    net.save_pretrained(tmp_path)
+    fast = peer.PreTrainedTokenizerFast(tokenizer_file=str(tmp_path / "tokenizer.json"), pad_token="<pad>")
+    sources = [a for a, _ in PAIRS]
+    given = fast(sources, return_tensors="pt", padding=True, return_token_type_ids=False)
+    wanted = net.generate(**given, max_new_tokens=8, num_beams=3, do_sample=False, early_stopping="never",
+                          length_penalty=1.0, bad_words_ids=[[pad], [1]], renormalize_logits=True)  # fmt: skip
+    texts = fast.batch_decode(wanted, skip_special_tokens=True)
+    assert len(set(texts)) > 1
+    ready = pn.Translator.read(tmp_path)
+    assert ready.translate(sources, beam=3, max_length=8) == texts
+    tuned = pn.Translator(start=tmp_path, epochs=40, **QUICK).fit(PAIRS)
+    before, after = (tr.log_prob(*zip(*PAIRS, strict=True)).mean() for tr in (ready, tuned))
+    assert after > before + 5
+    pn.hub.save_pretrained(tuned, tmp_path / "back")
+    back = peer.MarianMTModel.from_pretrained(tmp_path / "back").eval()
+    wanted = back.generate(**given, max_new_tokens=8, num_beams=3, do_sample=False, early_stopping="never",
+                           length_penalty=1.0, bad_words_ids=[[pad], [1]], renormalize_logits=True)  # fmt: skip
+    assert tuned.translate(sources, beam=3, max_length=8) == fast.batch_decode(wanted, skip_special_tokens=True)

@@ -46,10 +46,13 @@ def blank(facts: Mapping[str, Any]) -> dict[str, Tensor]:
     lengths = {"lengths": torch.tensor([STEPS])}
     if "image_size" in facts:
         return {"x": torch.zeros(1, facts["in_channels"], *facts["image_size"])}
+    ids = torch.zeros(1, STEPS, dtype=torch.int64)
+    if "source_vocab_size" in facts:
+        return {"x": ids, **lengths, "y": ids, "y_lengths": lengths["lengths"]}
     if "vocab_size" in facts:
-        return {"x": torch.zeros(1, STEPS, dtype=torch.int64), **lengths}
+        return {"x": ids, **lengths, **({"segments": ids} if "n_segments" in facts else {})}
     if "step_features" in facts:
         return {"x": torch.zeros(1, STEPS, facts["step_features"]), **lengths}
     row = {"x": torch.zeros(1, facts["in_features"])}
-    ids = facts.get("cardinalities")
-    return row | ({"columns": torch.zeros(1, len(ids), dtype=torch.int64)} if ids is not None else {})
+    sizes = facts.get("cardinalities")
+    return row | ({"columns": torch.zeros(1, len(sizes), dtype=torch.int64)} if sizes is not None else {})

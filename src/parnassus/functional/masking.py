@@ -114,17 +114,16 @@ def noise_spans(
     n_spans = max(1, min(round(n_hidden / mean), n_hidden, n - n_hidden + 1, n if most is None else most))
     spans = _parts(n_hidden, n_spans, generator)
     gaps = _parts(n - n_hidden + 2, n_spans + 1, generator)  # the first and the last may be empty: one less each
-    gaps[0] -= 1
-    gaps[-1] -= 1
-    lengths = torch.stack([gaps[:-1], spans], 1).flatten()
-    hidden = torch.arange(2 * n_spans) % 2 == 1
-    return torch.cat([hidden.repeat_interleave(lengths), torch.zeros(int(gaps[-1]), dtype=torch.bool)])
+    hidden = [False] * (gaps[0] - 1)
+    for span, gap in zip(spans, gaps[1:], strict=True):
+        hidden += [True] * span + [False] * gap
+    return torch.tensor(hidden[:-1])
 
 
-def _parts(total: int, k: int, generator: torch.Generator | None) -> Tensor:
+def _parts(total: int, k: int, generator: torch.Generator | None) -> list[int]:
     """k positive whole numbers of this sum, every way equally likely."""
-    cuts = torch.randperm(total - 1, generator=generator)[: k - 1].sort().values + 1
-    return torch.diff(torch.cat([torch.tensor([0]), cuts, torch.tensor([total])]))
+    cuts = sorted(torch.randperm(total - 1, generator=generator)[: k - 1].tolist())
+    return [after - before for before, after in pairwise([-1, *cuts, total - 1])]
 
 
 def broken(ids: Sequence[int], hidden: Sequence[bool], sentinels: Sequence[int]) -> tuple[list[int], list[int]]:
