@@ -1,4 +1,4 @@
-"""Rows of tokens, and a tag for each: BIO and IOBES looked over, and what does not match refused by row and token."""
+"""Rows of tokens, and a tag for each: BIO, IOBES and BILOU looked over, what does not match refused by its place."""
 
 import re
 from collections import Counter
@@ -18,12 +18,23 @@ from .rows import Batch, Bucketed, Ragged
 from .targets import Target
 from .tokenizers import PAD, UNKNOWN, words_of
 
-SCHEMES = ("auto", "bio", "iobes", "plain")
-BIO, IOBES = re.compile(r"O|[BI]-.+"), re.compile(r"O|[BIES]-.+")
-AFTER = {  # what may stand behind a part, where I and E go on with the same name
+SCHEMES = ("auto", "bio", "iobes", "bilou", "plain")
+FORMS = {"bio": re.compile(r"O|[BI]-.+"), "iobes": re.compile(r"O|[BIES]-.+"), "bilou": re.compile(r"O|[BILU]-.+")}
+BEGINS = {"bio": "B-", "iobes": "B- or S-", "bilou": "B- or U-"}
+AFTER = {  # what may stand behind a part, where I, E and L go on with the same name
     "bio": {"O": "OB", "B": "OBI", "I": "OBI"},
     "iobes": {"O": "OBS", "B": "IE", "I": "IE", "E": "OBS", "S": "OBS"},
+    "bilou": {"O": "OBU", "B": "IL", "I": "IL", "L": "OBU", "U": "OBU"},
 }
+
+
+def may_follow(before: str, tag: str, scheme: str) -> bool:
+    """Whether a tag may stand behind another; "O" stands before the first and behind the last.
+
+    >>> may_follow("B-A", "I-A", "bio"), may_follow("O", "I-A", "bio"), may_follow("B-A", "O", "bilou")
+    (True, False, False)
+    """
+    return tag[0] in AFTER[scheme][before[0]] and (tag[0] not in "IEL" or before[2:] == tag[2:])
 
 
 class TokenList(list):
@@ -166,8 +177,9 @@ class Tags(Target):
 
     Parameters
     ----------
-    scheme : "bio" (O, B-name, I-name), "iobes" (E ends and S is a single token), "plain" (any tags, such as parts of
-        speech), or "auto", which takes the first that all tags of training are written in.
+    scheme : "bio" (O, B-name, I-name), "iobes" (E ends and S is a single token), "bilou" (the same two are L and U),
+        "plain" (any tags, such as parts of speech), or "auto", which takes the first that all tags of training are
+        written in.
 
     Attributes: `names`, the tags, sorted; `commonest`; `scheme`.
     """
@@ -191,7 +203,7 @@ class Tags(Target):
     def fit(self, raw: Any, inputs: Codec | None = None) -> Self:
         counts = Counter(tag for row in raw for tag in row)
         asked = self.options["scheme"]
-        fits = [s for s, form in (("bio", BIO), ("iobes", IOBES)) if all(form.fullmatch(tag) for tag in counts)]
+        fits = [scheme for scheme, form in FORMS.items() if all(form.fullmatch(tag) for tag in counts)]
         entities = any(tag != "O" for tag in counts)
         self.scheme = asked if asked != "auto" else fits[0] if fits and entities else "plain"
         self.names, self.commonest = sorted(counts), counts.most_common(1)[0][0]
@@ -206,7 +218,7 @@ class Tags(Target):
         """Refuses tags that break the scheme, by row and token."""
         if self.scheme == "plain":
             return
-        form = BIO if self.scheme == "bio" else IOBES
+        form = FORMS[self.scheme]
         for i, row in enumerate(raw):
             for j, tag in enumerate(row):
                 if not form.fullmatch(tag):
@@ -217,17 +229,26 @@ class Tags(Target):
             self._check_order(i, list(row))
 
     def _check_order(self, i: int, row: list[str]) -> None:
-        after = AFTER[self.scheme]
         for j, (before, tag) in enumerate(zip(["O", *row], [*row, "O"], strict=True)):
-            goes_on = tag[0] in "IE"
-            if tag[0] not in after[before[0]] or (goes_on and before[2:] != tag[2:]):
+            if not may_follow(before, tag, self.scheme):
                 at = f"row {i}, token {j}: {tag!r} cannot stand" if j < len(row) else f"row {i} cannot end"
                 what = f"behind {before!r}" if j else "at the beginning"
-                first = "B-" if self.scheme == "bio" else "B- or S-"
                 raise DataError(
-                    f"{at} {what} in {self.scheme.upper()}; an entity begins with {first}"
+                    f"{at} {what} in {self.scheme.upper()}; an entity begins with {BEGINS[self.scheme]}"
                     ": mend the tag, or take scheme='plain' to learn tags as they are"
                 )
+
+    def rules(self) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Which tags may come first (K,), which may follow which (K, K), which may come last (K,); None of plain tags.
+
+        Source: Ratinov and Roth 2009 (BIO and BILOU).
+        """
+        if self.scheme == "plain":
+            return None
+        pairs = [[may_follow(a, b, self.scheme) for b in self.names] for a in self.names]
+        first = [may_follow("O", tag, self.scheme) for tag in self.names]
+        last = [may_follow(tag, "O", self.scheme) for tag in self.names]
+        return torch.tensor(first), torch.tensor(pairs), torch.tensor(last)
 
     def facts(self) -> dict[str, Any]:
         return {"n_outputs": len(self.names)}

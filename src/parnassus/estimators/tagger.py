@@ -11,11 +11,11 @@ import torch
 from ..data.codec import Codec
 from ..data.sources import Columns
 from ..data.tags import Tags, TokenList, Tokens, tag_rows, token_rows
-from ..errors import DataError, SettingError
+from ..errors import DataError, SettingError, did_you_mean
 from ..evaluation.result import Evaluation
 from ..evaluation.tagging import evaluate_tagging
 from ..functional.metrics.tagging import Entity, entities
-from ..objectives.tagging import TokenTagging
+from ..objectives.tagging import ChainTagging, TagRules, TokenTagging
 from ..train.randomness import kept_random
 from .assembly import device_under, prepare
 from .base import Estimator
@@ -23,6 +23,7 @@ from .intake import Examples, weights_of
 from .protocol import fitted
 from .training import threads_for
 
+CONSTRAINTS = ("decoding", "training", "none")
 TOGETHER = 256  # rows that are tagged at a time
 
 
@@ -32,7 +33,9 @@ class Tagger(Estimator):
     Parameters
     ----------
     model : "bilstm_crf", "bilstm" or "transformer", or a spec such as `pn.model("bilstm_crf", hidden=100)`.
-    scheme : how entities are written: "bio", "iobes", "plain" (tags that are no entities), or "auto".
+    scheme : how entities are written: "bio", "iobes", "bilou", "plain" (tags that are no entities), or "auto".
+    constraints : where steps that a scheme knows not, such as O to I-name, are impossible: "decoding" (no answer has
+        one), "training" too (of "bilstm_crf"; its chain then shares no probability with them), or "none".
     lower : fold upper case into lower case; the shape of a word is read besides.
     min_count : words seen less often are unknown.
     n_endings : letters of a word's ending that are read besides.
@@ -53,9 +56,11 @@ class Tagger(Estimator):
         lower: bool = True,
         min_count: int = 1,
         n_endings: int = 3,
+        constraints: str = "decoding",
         **training: Any,
     ) -> None:
         super().__init__(model, **training)
+        self.constraints = constraints
         self.scheme, self.lower, self.min_count, self.n_endings = scheme, lower, min_count, n_endings
 
     def fit(
@@ -77,6 +82,8 @@ class Tagger(Estimator):
         """
         if target is not None or sample_weight is not None:
             raise SettingError("a Tagger takes rows of tags as y, all alike: leave target and sample_weight out")
+        if self.constraints not in CONSTRAINTS:
+            raise SettingError(f"constraints={self.constraints!r}; {did_you_mean(self.constraints, CONSTRAINTS)}")
         if y is None:
             raise DataError("there are no tags; give y, a list of tags for each row of tokens")
         examples = self._examples(X, y)
@@ -98,6 +105,18 @@ class Tagger(Estimator):
         self.codec_ = Tokens(**(own if given is None else given.options)).fit(train.X)
         self.target_ = target.fit(train.y, self.codec_)
 
+    def _build(self, device: torch.device) -> None:
+        super()._build(device)
+        if self.constraints != "training":
+            return
+        if not isinstance(self.objective_, ChainTagging):
+            raise SettingError("constraints='training' is for chains, as 'bilstm_crf' learns them; take 'decoding'")
+        self.objective_.rules = self._rules()
+
+    def _rules(self) -> TagRules | None:
+        found = None if self.constraints == "none" else self.target_.rules()
+        return None if found is None else TagRules(*found)
+
     # --- use --------------------------------------------------------------------------------------
 
     @property
@@ -107,7 +126,7 @@ class Tagger(Estimator):
 
     @property
     def scheme_(self) -> str:
-        """How entities are written: "bio", "iobes" or "plain"."""
+        """How entities are written: "bio", "iobes", "bilou" or "plain"."""
         return fitted(self).target_.scheme
 
     def predict(self, X: Any) -> list[list[str]]:
@@ -120,7 +139,7 @@ class Tagger(Estimator):
         order = rows.lengths.argsort(stable=True)
         with torch.inference_mode(), threads_for(objective, TOGETHER), kept_random(device, self.seed, "use"):
             for index in order.split(TOGETHER):
-                said = objective.tags(prepare(self, device, rows.take(index)))
+                said = objective.tags(prepare(self, device, rows.take(index)), self._rules())
                 for i, row in zip(index.tolist(), said, strict=True):
                     found[i] = row
         return self.target_.decode(found)

@@ -1,6 +1,7 @@
 """A tag for every token: each by itself, or the likeliest chain of them."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,24 @@ from torch.nn import functional as F
 from ..functional import crf
 from ..functional.losses import IGNORED
 from ..train.phase import Batch, Objective, Phase
+
+FORBIDDEN = -1e4  # what an impossible step scores: e to it is 0, and where nothing is possible the least wrong is said
+
+
+class TagRules(NamedTuple):
+    """Which tags may come first (K,), which may follow which (K, K), and which may come last (K,): True is allowed."""
+
+    start: Tensor
+    transitions: Tensor
+    end: Tensor
+
+
+def ruled(chain: dict[str, Tensor], rules: TagRules | None) -> dict[str, Tensor]:
+    """The scores of a chain with FORBIDDEN where the rules allow nothing."""
+    if rules is None:
+        return chain
+    allowed = rules._asdict()
+    return {name: part.masked_fill(~allowed[name].to(part.device), FORBIDDEN) for name, part in chain.items()}
 
 
 class TokenTagging(Objective):
@@ -39,8 +58,14 @@ class TokenTagging(Objective):
         with torch.no_grad():
             return {"loss": self.mean_loss(batch)}
 
-    def tags(self, batch: Batch) -> list[list[int]]:
-        """The tags of each row."""
+    def tags(self, batch: Batch, rules: TagRules | None = None) -> list[list[int]]:
+        """The tags of each row; under rules, of those that they allow the ones of the largest product of p."""
+        if rules is not None:
+            scores = self.outputs(batch).log_softmax(-1)
+            n = scores.shape[-1]
+            chain = {"transitions": scores.new_zeros(n, n), "start": scores.new_zeros(n), "end": scores.new_zeros(n)}
+            paths, _ = crf.decode(scores, batch["lengths"], **ruled(chain, rules))
+            return [path.tolist() for path in paths]
         best, lengths = self.outputs(batch).argmax(-1), batch["lengths"].tolist()
         return [row[:n] for row, n in zip(best.tolist(), lengths, strict=True)]
 
@@ -48,10 +73,13 @@ class TokenTagging(Objective):
 class ChainTagging(TokenTagging):
     """-ln p of each row's whole chain of tags under a linear-chain CRF, a mean over tokens; Viterbi says the best.
 
-    The net's scores are emissions; transitions, starts and ends are learned beside it.
+    The net's scores are emissions; transitions, starts and ends are learned beside it. Under `rules` Z sums over those
+    chains alone that they allow, in training as in use.
 
     Source: Lafferty, McCallum and Pereira 2001; Huang, Xu and Yu 2015; Lample et al. 2016.
     """
+
+    rules: TagRules | None = None
 
     def __init__(self, model: nn.Module, n_tags: int) -> None:
         super().__init__(model)
@@ -62,9 +90,11 @@ class ChainTagging(TokenTagging):
         return {"transitions": self.transitions, "start": self.start, "end": self.end}
 
     def mean_loss(self, batch: Batch) -> Tensor:
-        found = crf.log_likelihood(self.outputs(batch), batch["y"].clamp(min=0), batch["lengths"], **self._chain())
+        chain = ruled(self._chain(), self.rules)
+        found = crf.log_likelihood(self.outputs(batch), batch["y"].clamp(min=0), batch["lengths"], **chain)
         return -found.sum() / batch["lengths"].sum()
 
-    def tags(self, batch: Batch) -> list[list[int]]:
-        paths, _ = crf.decode(self.outputs(batch), batch["lengths"], **self._chain())
+    def tags(self, batch: Batch, rules: TagRules | None = None) -> list[list[int]]:
+        chain = ruled(self._chain(), self.rules if rules is None else rules)
+        paths, _ = crf.decode(self.outputs(batch), batch["lengths"], **chain)
         return [path.tolist() for path in paths]

@@ -16,10 +16,10 @@ class Entity(NamedTuple):
 
 
 def entities(tags: Sequence[str]) -> list[Entity]:
-    """The entities of one row of BIO or IOBES tags, in order.
+    """The entities of one row of BIO, IOBES or BILOU tags, in order.
 
-    A run ends where a tag is O, begins another (B, S), is of another name, or stands behind an end (E, S); an I or E
-    without a beginning begins one, as the CoNLL script and seqeval have it.
+    A run ends where a tag is O, begins another (B, S, U), is of another name, or stands behind an end (E, S, L, U); an
+    I, E or L without a beginning begins one, as the CoNLL script and seqeval have it.
 
     >>> entities(["B-PER", "I-PER", "O", "B-LOC", "B-LOC", "I-PER"])
     [Entity(name='PER', start=0, end=2), Entity(name='LOC', start=3, end=4), Entity(name='LOC', start=4, end=5), \
@@ -30,8 +30,8 @@ Entity(name='PER', start=5, end=6)]
     for i, tag in enumerate([*tags, OUTSIDE]):
         part, _, name = tag.partition("-")
         opened = before != OUTSIDE
-        begins = part != OUTSIDE and (part in "BS" or before in "OES" or name != own)
-        if opened and (begins or part == OUTSIDE or before in "ES"):
+        begins = part != OUTSIDE and (part in "BSU" or before in "OESLU" or name != own)
+        if opened and (begins or part == OUTSIDE or before in "ESLU"):
             found.append(Entity(own, start, i))
         if begins:
             start, own = i, name
