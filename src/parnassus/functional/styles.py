@@ -1,4 +1,4 @@
-"""Styles: statistics of maps put in from outside, latents drawn towards their mean, two latents in one picture."""
+"""Styles: statistics of maps put in from outside or taken from them, latents drawn towards their mean, or crossed."""
 
 import torch
 from torch import Tensor
@@ -48,3 +48,28 @@ def crossed(first: Tensor, second: Tensor, at: Tensor, n_layers: int) -> Tensor:
     """
     later = torch.arange(n_layers, device=at.device)[None, :, None] >= at[:, None, None]
     return torch.where(later, second[:, None], first[:, None])
+
+
+def pixel_norm(x: Tensor, *, eps: float = 1e-8) -> Tensor:
+    """x (n, c, ...) divided by the root mean square of its c numbers, at each place alone.
+
+    Source: Karras et al. 2018, section 4.2.
+
+    >>> pixel_norm(torch.tensor([[3.0, 4.0]]), eps=0).tolist()
+    [[0.848528..., 1.131370...]]
+    """
+    return x * (x.square().mean(1, keepdim=True) + eps).rsqrt()
+
+
+def with_variety(x: Tensor, *, eps: float = 1e-8) -> Tensor:
+    """Maps x (n, c, h, w) and one more, (n, c + 1, h, w), that says how varied the batch is.
+
+    The deviation (over n, not n - 1) of each number over the batch, and of these the mean.
+
+    Source: Karras et al. 2018, section 3.
+
+    >>> with_variety(torch.tensor([[[[1.0]]], [[[5.0]]]]), eps=0).flatten().tolist()
+    [1.0, 2.0, 5.0, 2.0]
+    """
+    variety = (x.var(0, correction=0) + eps).sqrt().mean()
+    return torch.cat([x, variety.expand(len(x), 1, *x.shape[2:])], 1)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import DataError, SettingError
-from ..functional.styles import adaptive_instance_norm, crossed, truncated
+from ..functional.styles import adaptive_instance_norm, crossed, pixel_norm, truncated, with_variety
 from ..objectives.gan import Adversarial
 from ..registry import model
 from .gan import beside, halvings
@@ -62,7 +62,7 @@ class Mapping(nn.Module):
         self.layers = nn.ModuleList(EvenLinear(a, b, rate=0.01) for a, b in pairwise(sizes))
 
     def forward(self, z: Tensor) -> Tensor:
-        h = z * (z.square().mean(1, keepdim=True) + 1e-8).rsqrt()
+        h = pixel_norm(z)
         for layer in self.layers:
             h = F.leaky_relu(layer(h), 0.2)
         return h
@@ -165,8 +165,7 @@ class StyleCritic(nn.Module):
         h = F.leaky_relu(self.first(beside(x, condition)), 0.2)
         for layer in self.layers:
             h = F.avg_pool2d(F.leaky_relu(layer(h), 0.2), 2)
-        variety = (h.var(0, correction=0) + 1e-8).sqrt().mean().expand(len(h), 1, *h.shape[2:])
-        h = F.leaky_relu(self.varied(torch.cat([h, variety], 1)), 0.2)
+        h = F.leaky_relu(self.varied(with_variety(h)), 0.2)
         return self.told(F.leaky_relu(self.dense(h.flatten(1)), 0.2))[:, 0]
 
 

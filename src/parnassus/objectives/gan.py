@@ -30,7 +30,7 @@ class Adversarial(Generating):
     n_critic : moves of the critic to one of the generator.
     lipschitz : "clip" holds the critic's weights in [-bound, bound], "penalty" its slope near 1, `strength` times.
     smooth : taken from the label of real rows.
-    r1 : how much the critic's squared slope on real rows costs it.
+    r1 : how much the critic's squared slope on real rows costs it; drift : its squared answer to them.
     augment : changes of pictures that the critic sees, real and made; see `functional.augmentation.differentiable`.
     optimizer : of both players, unless the user's.
 
@@ -58,6 +58,7 @@ class Adversarial(Generating):
         strength: float = 10.0,
         smooth: float = 0.0,
         r1: float = 0.0,
+        drift: float = 0.0,
         augment: str = "",
         optimizer: dict[str, Any] | None = None,
     ) -> None:
@@ -67,11 +68,11 @@ class Adversarial(Generating):
                 "a GAN has n_critic and n_noise of at least 1, bound > 0, strength >= 0 and smooth in [0, 1); "
                 f"got {n_critic}, {n_noise}, {bound}, {strength}, {smooth}"
             )
-        if not r1 >= 0:
-            raise SettingError(f"r1 weighs a penalty, and is at least 0; got {r1}")
+        if not min(r1, drift) >= 0:
+            raise SettingError(f"r1 and drift weigh penalties, and are at least 0; got {r1} and {drift}")
         if augment:
             differentiable_changes(torch.zeros(1, 1, 2, 2)[:0], augment)  # which refuses what it does not know
-        self.r1, self.augment, self.second_order = r1, augment, lipschitz == "penalty" or r1 > 0
+        self.r1, self.drift, self.augment, self.second_order = r1, drift, augment, lipschitz == "penalty" or r1 > 0
         self.generator, self.critic, self.n_noise = generator, critic, n_noise
         self.game, self.n_critic, self.lipschitz = game, n_critic, lipschitz
         self.bound, self.strength, self.smooth, self.optimizer = bound, strength, smooth, dict(optimizer or {})
@@ -109,7 +110,10 @@ class Adversarial(Generating):
         with torch.no_grad():
             fake = self.made(len(x), x, condition)
         x, fake = self.seen(x), self.seen(fake)
-        loss = critic_loss(self.game, self.critic(x, condition), self.critic(fake, condition), smooth=self.smooth)
+        said = self.critic(x, condition)
+        loss = critic_loss(self.game, said, self.critic(fake, condition), smooth=self.smooth)
+        if self.drift:
+            loss = loss + self.drift * said.square().mean()
         if self.r1:
             loss = loss + self.r1 * zero_centred_penalty(lambda at: self.critic(at, condition), x)
         if self.lipschitz == "penalty":

@@ -59,6 +59,7 @@ class Objective(nn.Module):
     epochs: int | None = None  # how many are enough, where the rule ends by itself: one for the normal equation
     second_order = False  # whether losses hold gradients of the net, which are then differentiated once more
     n_training = 0  # rows of the training, told before it begins
+    progress = 0.0  # the share of the training that is done, told before each step
     finished = False  # whether the rule has come to its end (EM that no longer gains); read at each epoch's end
 
     @property

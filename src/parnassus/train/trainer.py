@@ -209,7 +209,7 @@ class Trainer:
     def train_step(self, window: list[Batch]) -> None:
         """Let every player that is due move once over one window, given as its cuts; losses stay on the device."""
         seed_device(self.device, step_seed(self.plan.seed, self.step))
-        progress = self.step / self.steps
+        self.objective.progress = progress = self.step / self.steps
         for regularizer in self.regularizers:
             regularizer.progress = progress
         sizes = self.timetable.cuts(self.step, self.plan.micro_batch_size) if self.shards.divided else []
