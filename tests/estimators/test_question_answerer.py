@@ -97,6 +97,31 @@ def test_a_long_context_is_read_in_windows(learned):
         )
 
 
+def test_of_windows_the_best_span_counts_and_the_least_score_of_none(learned):
+    X, _ = told_facts(2, n_facts=5, seed=3)  # longer than the rows that were learned
+    codec, objective = learned.codec_, learned.objective_
+    batch = codec.prepare(codec.encode(X).take(torch.arange(2)), "pieces")
+    with torch.no_grad():
+        scores = objective.outputs(batch).double()
+    at, sizes = 0, (batch["lengths"] > 0).sum(1).tolist()
+    assert min(sizes) > 1
+    for row, found in enumerate(learned.n_best(X, n=10_000)):
+        best, none = {}, math.inf
+        for window in range(sizes[row]):
+            own, place = scores[at], batch["offsets"][row, window].tolist()
+            none = min(none, float(own[0, 0] + own[0, 1]))
+            inside = batch["inside"][row, window].nonzero()[:, 0].tolist()
+            for k, i in enumerate(inside):
+                for j in inside[k : k + learned.longest]:
+                    span = X[row][1][place[i][0] : place[j][1]], place[i][0]
+                    best[span] = max(best.get(span, -math.inf), float(own[i, 0] + own[j, 1]))
+            at += 1
+        assert len(found) == len(best) + 1
+        for one in found:
+            due = best[one.text, one.start] if one.text else none
+            assert one.score == pytest.approx(due, abs=1e-4)
+
+
 def test_the_loss_is_the_mean_of_ln_p_over_windows(learned):
     codec, target, objective = Passages(max_length=14, stride=4), learned.target_, learned.objective_
     codec.tokenizer, codec.vocab_size, codec.max_length = learned.codec_.tokenizer, learned.codec_.vocab_size, 14

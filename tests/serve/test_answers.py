@@ -163,6 +163,26 @@ def test_a_frame_of_series_is_forecast_in_records():
     assert len(found["quantiles"]) == 3
 
 
+def test_a_question_is_answered_from_its_context():
+    X = [("Who came?", "Ann came to Rome."), ("Who left?", "Bo left."), ("Who slept?", "Cy slept in Oslo.")] * 4
+    model = pn.QuestionAnswerer(pn.model("bert", width=16), epochs=1, progress=False).fit(X, ["Ann", "Bo", "Cy"] * 4)
+    found = answers(model, [{"question": q, "context": c} for q, c in X[:3]])
+    for told, said in zip(found, model.n_best(X[:3], n=3), strict=True):
+        assert [one["text"] for one in told["answers"]] == [one.text for one in said]
+        assert [one["start"] for one in told["answers"]] == [one.start for one in said]
+        assert [one["probability"] for one in told["answers"]] == pytest.approx(
+            [one.probability for one in said], abs=1e-5
+        )
+    with asking(model) as client:
+        for asked in (
+            {"question": "Who?"},
+            {"question": "Who?", "context": " "},
+            "Who?",
+            {"question": 3, "context": "a"},
+        ):
+            assert client.post("/predict", json={"inputs": [asked]}).status_code == 422
+
+
 @pytest.mark.filterwarnings("ignore:the generator has collapsed")
 def test_boxes_masks_and_samples():
     big = np.random.default_rng(0).integers(0, 255, (6, 32, 32, 3), dtype=np.uint8)
