@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -106,3 +107,22 @@ def test_other_paths_are_refused(kites, tmp_path, path, words):
 def test_columns_are_no_answers_here(kites, capsys):
     assert main(["train", "keypoint-finder", "kites.csv", "--target", "nose_x"]) == 2
     assert "leave --target and --drop out" in capsys.readouterr().err
+
+
+def test_coco_s_subjects_are_learned_and_the_commands_that_are_said_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    pictures, points = kite_scenes(30, size=32, seed=0)
+    images, notes = [], []
+    for i, (picture, places) in enumerate(zip(pictures, points, strict=True)):
+        Image.fromarray(picture).save(f"{i}.png")
+        images.append({"id": i, "file_name": f"{i}.png"})
+        box = [*places.min(0).tolist(), *(places.max(0) - places.min(0)).tolist()]
+        seen = np.column_stack([places, np.full(4, 2)]).ravel().tolist()
+        notes.append({"id": i, "image_id": i, "category_id": 1, "bbox": box, "keypoints": seen})
+    category = {"id": 1, "name": "kite", "keypoints": ["nose", "left", "tail", "right"]}
+    Path("kites.json").write_text(json.dumps({"images": images, "annotations": notes, "categories": [category]}))
+    words = ["--model.widths", "4", "8", "--epochs", "1", "--out", "run"]
+    assert main(["train", "keypoint-finder", "kites.json", *words]) == 0
+    said = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line.startswith("  "))
+    for command in ("predict", "evaluate"):
+        assert main(shlex.split(said[command])[1:]) == 0

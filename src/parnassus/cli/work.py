@@ -210,7 +210,8 @@ def usage(estimator: "Estimator", run: Run, held: "str | Path | None", whole: "E
     if estimator.codec_.kind in ("text", "source_texts"):
         given = '--text "..."'
     elif estimator.codec_.kind in ("image", "speech") and isinstance(whole.X, list):
-        given = shlex.quote(str(whole.X[0]))
+        first = whole.X[0] if isinstance(whole.X[0], str | os.PathLike) else Path(held or "PICTURES").with_suffix("")
+        given = shlex.quote(str(first))  # what was cut out of its files lies in a folder beside its table
     else:
         given = rows
     return {"predict": f"{program()} predict {folder} {given}", "evaluate": f"{program()} evaluate {folder} {rows}"}

@@ -24,6 +24,18 @@ def read_coco(
     `masks` each box also has the mask of its segmentation, which "mask_rcnn" learns; a mask takes a byte a pixel.
     """
     path, pictures = Path(path).expanduser(), None if pictures is None else Path(pictures).expanduser()
+    tree, images, names = opened(path)
+    rows: dict[Any, list[tuple[list[float], str, bool, Any]]] = {key: [] for key in images}
+    for note in tree["annotations"]:
+        rows_of_image, row = _coco_row(path, note, rows, names)
+        rows_of_image.append(row)
+    files = [found_picture(name, folders_of(path, pictures), path) for name in images.values()]
+    found = [boxes_of_rows([one[:2] for one in r], crowd=[one[2] for one in r]) for r in rows.values()]
+    return files, _with_masks(files, found, [[one[3] for one in r] for r in rows.values()]) if masks else found
+
+
+def opened(path: Path) -> tuple[dict[str, Any], dict[Any, str], dict[Any, str]]:
+    """What a COCO file holds, with names of its pictures and of its categories by their ids."""
     try:
         tree = json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
@@ -39,15 +51,9 @@ def read_coco(
     for what, entries, by_id in (("image", tree["images"], images), ("category", tree["categories"], names)):
         if len(by_id) < len(entries):
             raise DataError(f"{path}: several entries share the id of one {what}; ids must differ")
-    rows: dict[Any, list[tuple[list[float], str, bool, Any]]] = {key: [] for key in images}
-    for note in tree["annotations"]:
-        rows_of_image, row = _coco_row(path, note, rows, names)
-        rows_of_image.append(row)
     if not images:
         raise DataError(f"{path} names no images; nothing can be learned from it")
-    files = [found_picture(name, _coco_folders(path, pictures), path) for name in images.values()]
-    found = [boxes_of_rows([one[:2] for one in r], crowd=[one[2] for one in r]) for r in rows.values()]
-    return files, _with_masks(files, found, [[one[3] for one in r] for r in rows.values()]) if masks else found
+    return tree, images, names
 
 
 def _with_masks(files: Sequence[Path], found: Sequence[Boxes], notes: Sequence[list[Any]]) -> list[Boxes]:
@@ -77,7 +83,8 @@ def _coco_row(path: Path, note: Any, rows: dict[Any, list], names: dict[Any, str
     return rows[image], ([x, y, x + w, y + h], names[category], bool(note.get("iscrowd", 0)), note)
 
 
-def _coco_folders(path: Path, pictures: Path | None) -> list[Path]:
+def folders_of(path: Path, pictures: Path | None) -> list[Path]:
+    """Where the pictures of a COCO file may lie."""
     if pictures is not None:
         return [pictures]
     parent = path.parent

@@ -10,14 +10,16 @@ import numpy as np
 
 from ..errors import DataError, FileError, did_you_mean
 from .answers import shown
+from .coco_keypoints import read_coco_keypoints
 from .keypoints import Points, keypoints_of
+from .pictures import open_picture
 from .sources import Source, fingerprint, open_arrays, open_table
 
 FORMS = (
     "a CSV with a column `image` of paths and, for each point, two such as nose_x and nose_y (empty where it is not to "
-    "be seen); or .npz with the arrays X and y, (n, k, 2)"
+    "be seen); COCO's .json, whose subjects are cut out; or .npz with the arrays X and y, (n, k, 2)"
 )
-SUFFIXES = (".csv", ".tsv", ".npz")
+SUFFIXES = (".csv", ".tsv", ".json", ".npz")
 
 
 def names_keypoints(path: Any) -> bool:
@@ -45,6 +47,9 @@ def open_keypoints(path: str | os.PathLike) -> Source:
         if source.y is None:
             raise DataError(f"{path} holds no keypoints; name their array y, (n, k, 2), x before y")
         return Source(source.X, keypoints_of(source.y, source.X), str(path), "keypoints", fingerprint=fingerprint(path))
+    if suffix == ".json":
+        cuts, points = read_coco_keypoints(path)
+        return Source(cuts, points, str(path), "keypoints", list(points[0].names), fingerprint(path))
     frame = open_table(path, "csv", None, memory=1 << 40).X
     names = names_of_points([str(c) for c in frame.columns], path)
     pictures = [path.parent / str(name) for name in frame["image"]]
@@ -80,12 +85,20 @@ def names_of_points(columns: Sequence[str], path: Any) -> list[str]:
 
 
 def write_keypoints(path: Path, pictures: Sequence[Any], points: Sequence[Points]) -> Path:
-    """A table that `open_keypoints` reads, of pictures that are files; returns its path."""
+    """A table that `open_keypoints` reads; returns its path. Pictures that are no files are written beside it."""
     import pandas as pd
 
-    table: dict[str, Any] = {"image": [str(Path(p).resolve()) for p in pictures]}
+    files = [p if isinstance(p, str | os.PathLike) else _as_file(p, i, path) for i, p in enumerate(pictures)]
+    table: dict[str, Any] = {"image": [str(Path(p).resolve()) for p in files]}
     places = np.stack([one.points for one in points])
     for i, name in enumerate(points[0].names or map(str, range(places.shape[1]))):
         table |= {f"{name}_x": places[:, i, 0], f"{name}_y": places[:, i, 1]}
     pd.DataFrame(table).to_csv(path, index=False)
     return path
+
+
+def _as_file(picture: Any, i: int, table: Path) -> Path:
+    folder = table.with_suffix("")
+    folder.mkdir(exist_ok=True)
+    open_picture(picture, f"picture {i}").save(folder / f"{i:06}.png")
+    return folder / f"{i:06}.png"

@@ -65,7 +65,8 @@ class KeypointFinder(Estimator):
         Parameters
         ----------
         X : an array or list of pictures, paths, or the path of a folder of pictures; or without y the path of a table
-            (CSV) with a column `image` of paths and, for each point, two such as nose_x and nose_y.
+            (CSV) with a column `image` of paths and, for each point, two such as nose_x and nose_y; or of a COCO file
+            (JSON), each of whose subjects is cut out by its box.
         y : (n, k, 2), x before y in pixels of each picture, NaN where a point is not there; (n, k, 3) with COCO's
             visibility; or a list of one such a picture.
         target : not used.
