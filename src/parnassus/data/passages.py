@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -60,30 +61,39 @@ class Passages(Pieces):
         """Rows of windows of (id, segment, first character, character behind the last), -1 outside the context."""
         questions = questions_of(raw)
         asked = self.tokenizer.rows([question for question, _ in questions])
-        contexts, offsets = self.tokenizer.placed([context for _, context in questions])
+        read = self._read({context for _, context in questions})
         values, lengths, counts = [], [], []
-        for i, (question, context, places) in enumerate(zip(asked, contexts, offsets, strict=True)):
+        for i, (question, context) in enumerate(zip(asked, (read[text] for _, text in questions), strict=True)):
             room = self.max_length - 3 - len(question)
             if room < 1:
                 raise DataError(
                     f"row {i}: the question has {len(question)} subwords and leaves no room for its context in rows of "
                     f"{self.max_length}; shorten it, or give codec=Passages(max_length=...)"
                 )
-            if not context:
+            if not len(context):
                 raise DataError(f"row {i}: the context holds no word, only signs that are left out; give another")
             bounds = window_bounds(len(context), room, self.options["stride"])
             for start, end in bounds:
-                values += self._framed(question, context[start:end], places[start:end])
+                values.append(self._framed(question, context[start:end]))
                 lengths.append(len(question) + end - start + 3)
             counts.append(len(bounds))
-        flat = torch.tensor(values, dtype=torch.int32)
+        flat = torch.from_numpy(np.concatenate(values))
         return WindowRows(Ragged(flat, torch.tensor(lengths)), torch.tensor(counts))
 
-    def _framed(self, question: list[int], part: list[int], places: list[tuple[int, int]]) -> list[list[int]]:
-        ids, segments = pair_ids(question, part, cls_id=self.tokenizer.cls, sep_id=self.tokenizer.sep)
-        outside = [(NOWHERE, NOWHERE)]
-        where = [*outside * (len(question) + 2), *places, *outside]
-        return [[i, segment, *place] for i, segment, place in zip(ids, segments, where, strict=True)]
+    def _read(self, contexts: set[str]) -> dict[str, np.ndarray]:
+        """The ids of each text beside their characters (subwords, 3): one that many questions are about is cut once."""
+        texts = sorted(contexts)
+        return {
+            text: np.column_stack([np.array(ids, np.int32), np.array(places, np.int32).reshape(-1, 2)])
+            for text, ids, places in zip(texts, *self.tokenizer.placed(texts), strict=True)
+        }
+
+    def _framed(self, question: list[int], part: np.ndarray) -> np.ndarray:
+        ids, segments = pair_ids(question, part[:, 0].tolist(), cls_id=self.tokenizer.cls, sep_id=self.tokenizer.sep)
+        found = np.full((len(ids), 4), NOWHERE, np.int32)
+        found[:, 0], found[:, 1] = ids, segments
+        found[len(question) + 2 : -1, 2:] = part[:, 1:]
+        return found
 
     def prepare(self, batch: Batch, view: str, *, training: bool = False) -> Batch:
         x = batch["x"].long()
