@@ -204,6 +204,18 @@ def test_boxes_masks_and_samples():
     assert (pixels_of(found[1]["picture"]) == generator.sample(2, condition="b", seed=5)[1]).all()
 
 
+def test_samples_of_numbers_that_are_asked_for():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 2)), rng.normal(size=(40, 3))
+    made = pn.Generator("flow_matching", condition="numbers", epochs=1, progress=False).fit(X, y)
+    found = answers(made, [{"n": 2, "condition": [0.5, 1.0, -1.0], "seed": 5}])[0]["samples"]
+    wanted = made.sample(2, condition=[0.5, 1.0, -1.0], seed=5)
+    np.testing.assert_allclose([list(row.values()) if isinstance(row, dict) else row for row in found], wanted)
+    with asking(made) as client:
+        for asked in ([0.5], "red", [0.5, None, 1.0], [0.5, 1.0, -1.0, 2.0]):
+            assert client.post("/predict", json={"inputs": [{"condition": asked}]}).status_code == 422
+
+
 def pixels_of(url):
     from PIL import Image
 

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from ..data.conditions import Conditions
 from ..errors import FileError, ParnassusError, SettingError
 from ..estimators.protocol import fitted
 from ..functional.threads import one_thread
@@ -116,6 +117,9 @@ def _generator(estimator: Any) -> tuple[Input, tuple[answers.Answer, Json]]:
     if classes is not None:
         known = answers.plain(classes)
         fields, usual = {"condition": chosen(known), **fields}, {"condition": known[0], **usual}
+    elif isinstance(estimator.target_, Conditions):
+        means = estimator.target_.mean.tolist()
+        fields, usual = {"condition": numbers(len(means)), **fields}, {"condition": means, **usual}
     elif estimator.target_ is not None:
         fields, usual = {"condition": TEXT, **fields}, {"condition": "", **usual}
     return Options("draw", fields, usual), answers.of_generator(estimator)
