@@ -172,3 +172,17 @@ def test_what_does_not_fit_is_refused(codec):
         SpanTargets().fit([[], []])
     with pytest.raises(SettingError, match="stride"):
         Passages(stride=0)
+
+
+@pytest.mark.parametrize("lower", [True, False])
+@pytest.mark.parametrize("answer", ["São Paulo", "東京", "Krako\u0301w", "naïve", "Ünder", "한국", "x²", "\U0001f642"])
+def test_answers_of_any_script_are_their_own_characters(answer, lower):
+    context = f"  In São Paulo, 東京 \u200band\tKrako\u0301w \U0001f642 a naïve Ünder of 한국 is x².\n{answer} again"
+    X, start = [("Which, naïve?", context)], context.index(answer)
+    y = [[Span(answer, start)]]
+    codec = Passages(lower=lower).fit(X)
+    batch = codec.encode(X).take(torch.arange(1)) | SpanTargets().fit(y).encode(y).take(torch.arange(1))
+    first, last = SpanTargets().cut(batch)["y"][0, 0].tolist()
+    place = batch["x"][0, 0, :, 2:].tolist()
+    assert first > 0
+    assert context[place[first][0] : place[last][1]] == answer
