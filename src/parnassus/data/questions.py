@@ -44,8 +44,9 @@ def questions_of(raw: Any) -> QuestionList:
         if absent:
             raise DataError(f"X has no column {absent[0]!r}; it has {', '.join(names[:8])}: name them {COLUMNS}")
         raw = list(zip(*(raw[name] for name in COLUMNS), strict=True))
-    if isinstance(raw, str | bytes):
-        raise DataError("X is a single text; give a list of pairs, [(question, context)]")
+    if isinstance(raw, str | bytes) or not hasattr(raw, "__iter__"):
+        what = "a single text" if isinstance(raw, str | bytes) else f"{raw!r:.60}"
+        raise DataError(f"X is {what}; give a list of pairs, [(question, context)]")
     found = QuestionList()
     for i, row in enumerate(raw):
         pair = tuple(row.get(name) for name in COLUMNS) if isinstance(row, Mapping) else row

@@ -50,8 +50,9 @@ def token_rows(raw: Any) -> TokenList:
     ------
     DataError : no rows, a row without tokens, or a token that is no string; row and token are named.
     """
-    if isinstance(raw, str | bytes):
-        raise DataError("X is a single text; give a list of rows of tokens, [['Anna', 'sings']], or of texts")
+    if isinstance(raw, str | bytes) or not hasattr(raw, "__iter__"):
+        what = "a single text" if isinstance(raw, str | bytes) else f"{raw!r:.60}"
+        raise DataError(f"X is {what}; give a list of rows of tokens, [['Anna', 'sings']], or of texts")
     rows = TokenList()
     for i, row in enumerate(raw):
         tokens = words_of(row) if isinstance(row, str) else list(row) if hasattr(row, "__iter__") else None
