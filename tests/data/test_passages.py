@@ -54,7 +54,8 @@ def test_what_does_not_answer_is_refused_by_its_row(raw, words):
 @pytest.mark.parametrize(("raw", "words"), [
     ([("a", "b"), ("a", "")], "row 1 of X: the context is empty"), ([("", "b")], "row 0 of X: the question is empty"),
     ([("a", None)], "the context is missing"), (["ab"], "row 0 of X is 'ab'"), ([("a", "b", "c")], "a pair of texts"),
-    ([], "no rows"), ("a text", "single text"), (None, "X is None; give a list"), (pd.DataFrame({"question": ["a"]}), "no column 'context'"),
+    ([], "no rows"), ("a text", "single text"), (None, "X is None; give a list"),
+    (pd.DataFrame({"question": ["a"]}), "no column 'context'"),
 ])  # fmt: skip
 def test_what_is_no_pair_is_refused_by_its_row(raw, words):
     with pytest.raises(DataError, match=words):

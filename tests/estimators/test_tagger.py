@@ -146,7 +146,8 @@ def test_plain_tags_and_iobes_are_known_by_sight():
     ([["a", "b"]], [["O", "O"]], "every token has the tag 'O'"),
     ([["a", 3]], [["O", "X"]], "row 0 of X, token 1 is 3"),
     ([["a"], []], [["O"], []], "row 1 of X has no tokens"),
-    ([], [], "holds no rows"), ("one text", ["O"], "a single text"), (None, ["O"], "X is None; give"), ([["a"]], None, "there are no tags"),
+    ([], [], "holds no rows"), ("one text", ["O"], "a single text"), (None, ["O"], "X is None; give"),
+    ([["a"]], None, "there are no tags"),
 ])  # fmt: skip
 def test_tags_and_tokens_that_do_not_match_are_refused(X, y, words):
     with pytest.raises(pn.DataError, match=words):
