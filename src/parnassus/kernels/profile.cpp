@@ -7,13 +7,15 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
+#include "lanes.h"
 #include "pieces.h"
 
 using torch::stable::Tensor;
 
-constexpr int64_t kLanes = 16;   // diagonals side by side
+constexpr int kAbreast = 16;     // diagonals side by side
 constexpr int64_t kGroups = 16;  // each with a best of its own, merged in order: the same for any number of threads
 
 struct Series {
@@ -32,6 +34,13 @@ static double covariance(const Series& s, int64_t i, int64_t j) {
   return sum;
 }
 
+static bool any(Bits found) {
+  int64_t parts[kLanes], all = 0;
+  std::memcpy(parts, &found, sizeof(found));
+  for (int k = 0; k < kLanes; ++k) all |= parts[k];
+  return all != 0;
+}
+
 static void keep(Best& best, int64_t i, double value, int64_t at) {
   if (value > best.value[i]) {
     best.value[i] = value;
@@ -39,31 +48,30 @@ static void keep(Best& best, int64_t i, double value, int64_t at) {
   }
 }
 
-// rows [begin, end) of the diagonals d .. d + kLanes - 1, all of which have these rows
+// rows [begin, end) of the diagonals d .. d + kAbreast - 1, all of which have these rows
 static void strip(const Series& s, int64_t d, int64_t begin, int64_t end, Best& best) {
-  double c[kLanes], r[kLanes], top[kLanes];
-  for (int64_t k = 0; k < kLanes; ++k) c[k] = covariance(s, begin, begin + d + k);
+  constexpr int kVectors = kAbreast / kLanes;
+  double first[kAbreast];
+  for (int64_t k = 0; k < kAbreast; ++k) first[k] = covariance(s, begin, begin + d + k);
+  Lanes c[kVectors], r[kVectors];
+  for (int v = 0; v < kVectors; ++v) c[v] = load(first + v * kLanes);
   for (int64_t i = begin; i < end; ++i) {
     const int64_t j = i + d;
-    const double *df = s.df + j, *dg = s.dg + j, *inverse = s.inverse + j;
-    double* value = best.value.data() + j;
-    int64_t* at = best.at.data() + j;
     if (i > begin) {
-      const double own_df = s.df[i], own_dg = s.dg[i];
-      for (int64_t k = 0; k < kLanes; ++k) c[k] += own_df * dg[k] + df[k] * own_dg;
+      for (int v = 0; v < kVectors; ++v) {
+        c[v] += s.df[i] * load(s.dg + j + v * kLanes) + load(s.df + j + v * kLanes) * s.dg[i];
+      }
     }
-    const double own = s.inverse[i];
-    for (int64_t k = 0; k < kLanes; ++k) r[k] = c[k] * own * inverse[k];
-    for (int64_t k = 0; k < kLanes; ++k) {
-      const bool better = r[k] > value[k];
-      value[k] = better ? r[k] : value[k];
-      at[k] = better ? i : at[k];
+    Bits higher{};
+    for (int v = 0; v < kVectors; ++v) {
+      r[v] = c[v] * s.inverse[i] * load(s.inverse + j + v * kLanes);
+      higher |= (r[v] > best.value[i]) | (r[v] > load(best.value.data() + j + v * kLanes));
     }
-    std::copy(r, r + kLanes, top);
-    for (int64_t half = kLanes / 2; half; half /= 2) {
-      for (int64_t k = 0; k < half; ++k) top[k] = top[k] > top[k + half] ? top[k] : top[k + half];
-    }
-    if (top[0] > best.value[i]) keep(best, i, top[0], j + (std::find(r, r + kLanes, top[0]) - r));
+    if (!any(higher)) continue;  // as in nearly all rows, once a few diagonals are done
+    std::memcpy(first, r, sizeof(first));
+    for (int k = 0; k < kAbreast; ++k) keep(best, j + k, first[k], i);
+    const double* top = std::max_element(first, first + kAbreast);
+    keep(best, i, *top, j + (top - first));
   }
 }
 
@@ -89,15 +97,15 @@ void self_join(const Tensor& y, const Tensor& mean, const Tensor& inverse, const
   int64_t* where = static_cast<int64_t*>(at.mutable_data_ptr());
   const Best none{std::vector<double>(out, out + n), std::vector<int64_t>(where, where + n)};
   std::vector<Best> bests(kGroups, none);
-  const int64_t n_strips = std::max<int64_t>(0, (n - first + kLanes - 1) / kLanes);
+  const int64_t n_strips = std::max<int64_t>(0, (n - first + kAbreast - 1) / kAbreast);
   share_out(kGroups, n_threads, [&](int64_t group, int64_t) {
     for (int64_t block = group; block < n_strips; block += kGroups) {
-      const int64_t d = first + block * kLanes;
-      const int64_t shared = std::max<int64_t>(0, n - d - kLanes + 1);  // rows that all lanes have
+      const int64_t d = first + block * kAbreast;
+      const int64_t shared = std::max<int64_t>(0, n - d - kAbreast + 1);  // rows that all lanes have
       for (int64_t begin = 0; begin < shared; begin += restart) {
         strip(s, d, begin, std::min(shared, begin + restart), bests[group]);
       }
-      for (int64_t k = 0; k < kLanes && d + k < n; ++k) diagonal(s, d + k, shared, bests[group]);
+      for (int64_t k = 0; k < kAbreast && d + k < n; ++k) diagonal(s, d + k, shared, bests[group]);
     }
   });
   for (const Best& best : bests) {
