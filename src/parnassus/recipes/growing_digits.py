@@ -59,8 +59,8 @@ def growing_digits(size: Size, data: BookSet | None = None) -> Table:
         "Sureness is the judge's mean top probability; shares are of the ten classes as it sees them; the distance is "
         f"Frechet's, squared, of its features of {len(real)} real and as many made digits.",
         "With one doubling, the least that there is to grow, growing is "
-        f"{'ahead' if apart[0] < apart[1] else 'behind'}: the paper's nets double up to eight times, and are said to be "
-        "as good two to six times sooner.",
+        f"{'ahead' if apart[0] < apart[1] else 'behind'}: the paper's nets double up to eight times, and are said to "
+        "be as good two to six times sooner.",
     ]
     pictures = {"Ten digits of each, row by row.": partial(image_grid, shown, titles, n_columns=10)}
     columns = ("digits", "sureness", "least share", "largest share", "distance")
