@@ -148,3 +148,8 @@ def test_data_that_do_not_fit_are_refused_before_training(model, y, error, words
         made.fit(X[:40], y)
     with pytest.raises(pn.NotFitted):
         made.sample(1)
+
+
+def test_columns_given_as_classes_are_refused_with_the_way_to_tell_numbers():
+    with pytest.raises(pn.SettingError, match="give condition='numbers' for quantities"):
+        pn.Generator("gan", epochs=1).fit(np.zeros((6, 2)), np.zeros((6, 2)))

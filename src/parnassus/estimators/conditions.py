@@ -32,6 +32,12 @@ def goal_of(kind: Any, y: Any) -> Target | None:
         raise SettingError(f"condition={kind!r} {GIVEN[kind]}, or leave it out")
     if y is None:
         return None
+    shape = np.shape(y)
+    if kind == "class" and len(shape) == 2 and shape[1] > 1:
+        raise SettingError(
+            f"y has {shape[1]} columns, and condition='class' takes one class a row; give condition='numbers' for "
+            "quantities, or y.argmax(1) for one-hot rows"
+        )
     return (
         {"class": Labels, "numbers": Conditions}[kind]() if kind != "text" else Transcripts(units="words", lower=True)
     )
