@@ -23,8 +23,9 @@ from . import check
 
 
 def gap(found: Any, wanted: Any) -> float:
-    """The largest difference of two numbers or arrays."""
-    return float(np.abs(np.asarray(found, dtype=float) - np.asarray(wanted, dtype=float)).max())
+    """The largest difference of two numbers or arrays; NaN counts as infinite."""
+    away = np.abs(np.asarray(found, dtype=float) - np.asarray(wanted, dtype=float))
+    return float(np.where(np.isnan(away), np.inf, away).max())
 
 
 def squares() -> Loss:
