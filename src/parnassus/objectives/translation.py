@@ -306,7 +306,7 @@ def looked_at(net: Any) -> Iterator[Callable[[], Tensor]]:
     with kept_weights(net) as kept:
         crossed = [name for name in kept if name.endswith("cross")]
         if not crossed:
-            raise SettingError("this model has no attention to its source; 'transformer', 'rnnsearch' and 'conv_s2s' have")
+            raise SettingError("no attention to its source here; 'transformer', 'rnnsearch' and 'conv_s2s' have")
 
         def newest() -> Tensor:
             found = kept[crossed[-1]].pop().mean(1).flatten(0, 1)
