@@ -1,8 +1,10 @@
 """Every check against an outside oracle: the same that `parnassus verify` runs."""
 
+import numpy as np
 import pytest
+import torch
 
-from parnassus.checks import Check, all_checks, check, selected, verify, version_of
+from parnassus.checks import Check, all_checks, check, gap, selected, verify, version_of
 from parnassus.errors import SettingError
 
 
@@ -34,3 +36,11 @@ def test_an_oracle_that_is_not_installed_is_said_to_be():
     assert version_of("(closed form)") == ""
     (result,) = verify("lenet5_parameter_count")
     assert (result.verdict, result.difference) == ("agrees", 0.0)
+
+
+def test_a_gap_hides_neither_nan_nor_another_shape():
+    assert gap([1.0, 2.0], np.array([1.0, 4.5])) == 2.5
+    assert gap(torch.tensor([3 + 4j], requires_grad=True), torch.zeros(1)) == 5
+    assert gap(np.ones(3), 1) == gap([], []) == 0
+    for found, wanted in (([np.nan, 1], [1, 1]), (np.nan, np.nan), (np.ones((2, 1)), np.ones(2)), ([True], [1, 1])):
+        assert gap(found, wanted) == np.inf

@@ -283,3 +283,12 @@ def test_a_day_that_may_be_a_month_is_refused_and_one_that_cannot_is_read():
     frame = pd.DataFrame({"day": days.strftime("%d.%m.%Y"), "v": np.arange(40.0)})
     (track,) = read_panel(frame, Reading(time="day", target=("v",))).tracks
     assert list(track.stamps) == list(days)
+
+
+@pytest.mark.parametrize(("how", "due"), [("mean", [1, 4, 3]), ("sum", [1, 8, 3]), ("first", [1, 5, 3])])
+def test_a_missing_value_beside_others_of_its_time_does_not_take_them_away(how, due):
+    days = pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-02", "2024-01-02", "2024-01-03"])
+    given = pd.DataFrame({"t": days, "v": [1.0, 5.0, np.nan, 3.0, 3.0]})
+    assert read(given, duplicates=how).tracks[0].y.ravel().tolist() == due
+    gone = pd.DataFrame({"t": days[[0, 1, 2, 4]], "v": [1.0, np.nan, np.nan, 3.0]})
+    assert read(gone, duplicates=how, missing="linear").tracks[0].y.ravel().tolist() == [1, 2, 3]

@@ -11,7 +11,7 @@ import pkgutil
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -66,6 +66,15 @@ def check(*ids: str, oracle: str, tolerance: float) -> Callable[[Callable[[], fl
         return run
 
     return enter
+
+
+def gap(found: Any, wanted: Any) -> float:
+    """The largest difference of two numbers, arrays or tensors; infinite for NaN, and for arrays of other shapes."""
+    own, due = (np.asarray(x.detach().cpu() if isinstance(x, torch.Tensor) else x) for x in (found, wanted))
+    if own.ndim and due.ndim and own.shape != due.shape:
+        return float("inf")
+    away = np.abs(own - due.astype(np.result_type(due, float)))
+    return float(np.where(np.isnan(away), np.inf, away).max(initial=0.0))
 
 
 def _kept(run: Callable[[], float]) -> Callable[[], float]:

@@ -8,14 +8,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..functional import activations
-from . import check
+from . import check, gap
 
 Z = torch.linspace(-30, 30, 241, dtype=torch.float64)
-
-
-def apart(found: torch.Tensor, wanted: torch.Tensor) -> float:
-    """The largest difference."""
-    return float((found - wanted).abs().max())
 
 
 @check(
@@ -33,7 +28,7 @@ def activations_against_torch() -> float:
         (activations.silu, F.silu),
         (activations.hard_tanh, F.hardtanh),
     )
-    return max(apart(ours(Z), theirs(Z)) for ours, theirs in pairs)
+    return max(gap(ours(Z), theirs(Z)) for ours, theirs in pairs)
 
 
 @check("prelu", "softmax", oracle="torch", tolerance=1e-12)
@@ -44,9 +39,9 @@ def slopes_that_are_learned_and_shares() -> float:
     logits = x[0] + 1000
     wanted = torch.autograd.functional.jacobian(lambda z: torch.softmax(z, -1), logits)
     return max(
-        apart(activations.prelu(x, slope), F.prelu(x, slope)),
-        apart(activations.softmax(logits), torch.softmax(logits, -1)),
-        apart(activations.softmax_jacobian(logits), wanted),
+        gap(activations.prelu(x, slope), F.prelu(x, slope)),
+        gap(activations.softmax(logits), torch.softmax(logits, -1)),
+        gap(activations.softmax_jacobian(logits), wanted),
     )
 
 
@@ -55,9 +50,9 @@ def steps_and_the_identity() -> float:
     """Heaviside's step with its value at 0, the sign, and the identity."""
     half = torch.tensor(0.5, dtype=torch.float64)
     return max(
-        apart(activations.heaviside(Z, at_zero=0.5), torch.heaviside(Z, half)),
-        apart(activations.sign(Z, at_zero=0.0), torch.sign(Z)),
-        apart(activations.identity(Z), nn.Identity()(Z)),
+        gap(activations.heaviside(Z, at_zero=0.5), torch.heaviside(Z, half)),
+        gap(activations.sign(Z, at_zero=0.0), torch.sign(Z)),
+        gap(activations.identity(Z), nn.Identity()(Z)),
     )
 
 
@@ -68,6 +63,6 @@ def units_of_pieces_and_of_places() -> float:
     pieces = torch.tensor([1.0, -1.0], dtype=torch.float64).view(2, 1, 1)
     bump = activations.rbf(torch.tensor([[0.0, 3.0]]), torch.tensor([[0.0, 0.0]]), width=3.0)
     return max(
-        apart(activations.maxout(x, pieces, torch.zeros(2, 1, dtype=torch.float64)), x.abs()),
+        gap(activations.maxout(x, pieces, torch.zeros(2, 1, dtype=torch.float64)), x.abs()),
         abs(float(bump) - math.exp(-1)),
     )

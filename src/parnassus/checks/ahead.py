@@ -15,15 +15,9 @@ from ..functional.linear import as_signs
 from ..objectives.random_convolutions import RandomConvolutions
 from ..registry import model, optimizer
 from ..train.randomness import kept_random
-from . import check
+from . import check, gap
 
 windows = np.lib.stride_tricks.sliding_window_view
-
-
-def gap(found: Any, wanted: Any) -> float:
-    """The largest difference of two numbers or arrays; NaN counts as infinite."""
-    away = np.abs(np.asarray(found, dtype=float) - np.asarray(wanted, dtype=float))
-    return float(np.where(np.isnan(away), np.inf, away).max())
 
 
 def wave(n: int, seed: int = 0) -> np.ndarray:

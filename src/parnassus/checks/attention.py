@@ -17,15 +17,11 @@ from ..models.gpt import gpt2
 from ..models.transformer import Transformer, TransformerNet
 from ..models.vit import ViT
 from ..train.randomness import kept_random
-from . import check
+from . import check, gap
 
 
 def _drawn(*shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
-
-
-def _gap(one: Tensor, other: Tensor) -> float:
-    return float((one - other).abs().max().detach())
 
 
 def _count(module: nn.Module) -> int:
@@ -41,14 +37,14 @@ def multi_head_attention_with_torchs_weights() -> float:
         ours.qkv.weight.copy_(theirs.in_proj_weight)
         ours.out.load_state_dict(theirs.out_proj.state_dict())
     x, mask = _drawn(2, 6, 16), ~attention.causal_mask(6)
-    return _gap(ours(x, causal=True), theirs(x, x, x, attn_mask=mask)[0])
+    return gap(ours(x, causal=True), theirs(x, x, x, attn_mask=mask)[0])
 
 
 @check("scaled-dot-product-attention", oracle="torch", tolerance=1e-5)
 def scaled_dot_product_against_torch() -> float:
     """softmax(q k' / sqrt d) v against torch.nn.functional.scaled_dot_product_attention."""
     q, k, v = _drawn(3, 2, 4, 7, 8)
-    return _gap(attention.scaled_dot_product(q, k, v).z, nn.functional.scaled_dot_product_attention(q, k, v))
+    return gap(attention.scaled_dot_product(q, k, v).z, nn.functional.scaled_dot_product_attention(q, k, v))
 
 
 @check("nadaraya-watson", oracle="statsmodels", tolerance=1e-6)
@@ -63,7 +59,7 @@ def kernel_regression_against_statsmodels() -> float:
         warnings.simplefilter("ignore")
         peer = KernelReg(y.numpy(), x.numpy(), "c", reg_type="lc", bw=[0.4])
         wanted = torch.from_numpy(peer.fit(x.numpy())[0])
-    return _gap(attention.nadaraya_watson(x, x, y, bandwidth=0.4), wanted)
+    return gap(attention.nadaraya_watson(x, x, y, bandwidth=0.4), wanted)
 
 
 @check("self-attention-backward", oracle="torch", tolerance=1e-10)
@@ -73,7 +69,7 @@ def slopes_of_self_attention_against_autograd() -> float:
     ws = [w.requires_grad_() for w in _drawn(3, 4, 4).double()]
     wanted = torch.autograd.grad(attention.self_attention(x, *ws).z, ws, slope)
     found = attention.self_attention_backward(slope, x, *(w.detach() for w in ws))[1:]
-    return max(_gap(a, b) for a, b in zip(found, wanted, strict=True))
+    return max(gap(a, b) for a, b in zip(found, wanted, strict=True))
 
 
 def _encoder_layers(norm: str, activation: str, n: int) -> tuple[list[EncoderLayer], list[nn.TransformerEncoderLayer]]:
@@ -97,7 +93,7 @@ def encoder_layers_with_torchs_weights() -> float:
     worst, x = 0.0, _drawn(2, 6, 16)
     for norm in ("post", "pre"):
         (ours,), (theirs,) = _encoder_layers(norm, "relu", 1)
-        worst = max(worst, _gap(ours(x), theirs(x)))
+        worst = max(worst, gap(ours(x), theirs(x)))
     return worst
 
 
@@ -119,7 +115,7 @@ def an_encoder_over_rows_with_torchs_layers() -> float:
         for layer in theirs:
             h = layer(h)
         h = nn.functional.layer_norm(h, (16,))
-        worst = max(worst, _gap(net(x), net.head(h.mean(1) if pooling == "mean" else h[:, 0])))
+        worst = max(worst, gap(net(x), net.head(h.mean(1) if pooling == "mean" else h[:, 0])))
     return worst
 
 
@@ -156,7 +152,7 @@ def gpt2_logits_against_transformers() -> float:
     theirs, ours = _theirs("GPT2LMHeadModel", "GPT2Config", n_embd=16, n_layer=2, n_head=4, n_positions=12, **IDS)
     ids = torch.arange(20).view(2, 10)
     with torch.no_grad():
-        return _gap(ours(ids), theirs(ids).logits)
+        return gap(ours(ids), theirs(ids).logits)
 
 
 @check("bert", "masked-language-modelling", oracle="transformers", tolerance=1e-5)
@@ -166,7 +162,7 @@ def bert_logits_against_transformers() -> float:
     theirs, ours = _theirs("BertForMaskedLM", "BertConfig", vocab_size=40, **sizes)
     ids = torch.arange(20).view(2, 10)
     with torch.no_grad():
-        return _gap(ours(ids), theirs(ids).logits)
+        return gap(ours(ids), theirs(ids).logits)
 
 
 @check("vit", oracle="transformers", tolerance=1e-5)
@@ -176,7 +172,7 @@ def vit_logits_against_transformers() -> float:
     theirs, ours = _theirs("ViTForImageClassification", "ViTConfig", image_size=8, patch_size=4, **sizes)
     x = _drawn(2, 3, 8, 8)
     with torch.no_grad():
-        return _gap(ours(x), theirs(x).logits)
+        return gap(ours(x), theirs(x).logits)
 
 
 BERT = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 24, "vocab_size": 40}
@@ -192,7 +188,7 @@ def heads_over_a_row_against_transformers() -> float:
         with torch.no_grad():
             said = theirs(ids, token_type_ids=segments)
             wanted = torch.stack([said.start_logits, said.end_logits], -1) if "Question" in name else said.logits
-            worst = max(worst, _gap(ours(ids, segments=segments), wanted))
+            worst = max(worst, gap(ours(ids, segments=segments), wanted))
     return worst
 
 
@@ -202,4 +198,4 @@ def candidates_against_transformers() -> float:
     theirs, ours = _theirs("BertForMultipleChoice", "BertConfig", **BERT)
     ids = torch.arange(40).view(2, 4, 5)
     with torch.no_grad():
-        return _gap(ours(ids), theirs(ids).logits)
+        return gap(ours(ids), theirs(ids).logits)

@@ -14,13 +14,7 @@ from ..objectives.text_autoencoder import TextReconstruction
 from ..objectives.vae import Variational
 from ..registry import model
 from ..train.randomness import kept_random
-from . import check
-
-
-def gap(found: Any, wanted: Any) -> float:
-    """The largest difference of two numbers or arrays; NaN counts as infinite."""
-    away = np.abs(np.asarray(found, dtype=float) - np.asarray(wanted, dtype=float))
-    return float(np.where(np.isnan(away), np.inf, away).max())
+from . import check, gap
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:

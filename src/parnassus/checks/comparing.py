@@ -1,7 +1,6 @@
 """Rivals, curves over rows and settings, judgements by people: against scikit-learn, scipy and statsmodels."""
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -16,17 +15,12 @@ from ..evaluation.human import fooled, mean_ranks
 from ..imports import imported
 from ..insight.maps import project
 from ..registry import model
-from . import check
+from . import check, gap
 
 imported("sklearn.svm")
 RNG = np.random.default_rng(0)
 X, SLOPE = RNG.normal(size=(90, 3)), np.array([1.0, -2.0, 0.5])
 Y = X @ SLOPE + 0.3 * RNG.normal(size=90)
-
-
-def gap(found: Any, wanted: Any) -> float:
-    """The largest difference of two numbers or arrays."""
-    return float(np.abs(np.asarray(found, dtype=float) - np.asarray(wanted, dtype=float)).max())
 
 
 def standardized() -> np.ndarray:

@@ -9,19 +9,13 @@ from torch import Tensor, nn
 
 from ..byhand.convolution import average_pool_backward, max_pool_backward
 from ..functional import convolution, pooling
-from . import check
+from . import check, gap
 
 RNG = np.random.default_rng(0)
 PICTURE = torch.from_numpy(RNG.normal(size=(1, 1, 9, 11)))
 KERNEL = torch.from_numpy(RNG.normal(size=(1, 1, 3, 4)))
 X = torch.from_numpy(RNG.normal(size=(2, 4, 9, 10)))
 W = torch.from_numpy(RNG.normal(size=(6, 4, 3, 3)))
-
-
-def apart(found: Tensor, wanted: Tensor | np.ndarray) -> float:
-    """The largest difference; of another shape, infinite."""
-    wanted = torch.as_tensor(wanted)
-    return float((found - wanted).abs().max()) if found.shape == wanted.shape else float("inf")
 
 
 @check("true-convolution", "cross-correlation", oracle="scipy", tolerance=1e-12)
@@ -32,11 +26,11 @@ def sliding_products_against_scipy() -> float:
     x, w = PICTURE[0, 0].numpy(), KERNEL[0, 0].numpy()
     block, cube = RNG.normal(size=(5, 6, 7)), RNG.normal(size=(2, 3, 2))
     solid = convolution.convolve(torch.from_numpy(block)[None, None], torch.from_numpy(cube)[None, None])
-    gaps = [apart(solid[0, 0], convolve(block, cube, mode="valid", method="direct"))]
+    gaps = [gap(solid[0, 0], convolve(block, cube, mode="valid", method="direct"))]
     for mode in ("valid", "full"):
         gaps += [
-            apart(convolution.convolve(PICTURE, KERNEL, padding=mode)[0, 0], convolve2d(x, w, mode=mode)),
-            apart(convolution.correlate(PICTURE, KERNEL, padding=mode)[0, 0], correlate2d(x, w, mode=mode)),
+            gap(convolution.convolve(PICTURE, KERNEL, padding=mode)[0, 0], convolve2d(x, w, mode=mode)),
+            gap(convolution.correlate(PICTURE, KERNEL, padding=mode)[0, 0], correlate2d(x, w, mode=mode)),
         ]
     return max(gaps)
 
@@ -50,7 +44,7 @@ def edges_against_numpy() -> float:
     amounts = [(2, 3), (4, 1)]
     x = PICTURE[0, 0].numpy()
     pairs = ((convolution.padded(PICTURE, amounts, mode=m)[0, 0], np.pad(x, amounts, n)) for m, n in names.items())
-    return max(apart(ours, theirs) for ours, theirs in pairs)
+    return max(gap(ours, theirs) for ours, theirs in pairs)
 
 
 @check("conv2d-layer", "dilated-conv", "conv-stride", oracle="torch", tolerance=1e-12)
@@ -61,9 +55,9 @@ def layers_against_torch() -> float:
     grouped = convolution.correlate(X, W[:, :2], groups=2)
     size = [convolution.output_size(n, 3, stride=2, padding=2, dilation=2) for n in X.shape[2:]]
     return max(
-        apart(found, wanted),
-        apart(convolution.correlate_slowly(X, W, stride=2), F.conv2d(X, W, stride=2)),
-        apart(grouped, F.conv2d(X, W[:, :2], groups=2)),
+        gap(found, wanted),
+        gap(convolution.correlate_slowly(X, W, stride=2), F.conv2d(X, W, stride=2)),
+        gap(grouped, F.conv2d(X, W[:, :2], groups=2)),
         float(size != list(wanted.shape[2:])),
     )
 
@@ -77,10 +71,10 @@ def forms_of_convolution_against_torch() -> float:
     past = F.conv1d(F.pad(row, (4, 0)), taps, dilation=2)
     places = W.flatten(1)[None].expand(7 * 8, -1, -1)
     return max(
-        apart(convolution.pointwise(X, mixing), torch.einsum("bihw,oi->bohw", X, mixing)),
-        apart(convolution.depthwise_separable(X, depthwise, mixing), F.conv2d(X, product)),
-        apart(convolution.causal(row, taps, dilation=2), past),
-        apart(convolution.locally_connected(X, places), F.conv2d(X, W)),
+        gap(convolution.pointwise(X, mixing), torch.einsum("bihw,oi->bohw", X, mixing)),
+        gap(convolution.depthwise_separable(X, depthwise, mixing), F.conv2d(X, product)),
+        gap(convolution.causal(row, taps, dilation=2), past),
+        gap(convolution.locally_connected(X, places), F.conv2d(X, W)),
     )
 
 
@@ -91,10 +85,10 @@ def a_convolution_turned_round() -> float:
     matrix = convolution.as_matrix(W, X.shape[2:], stride=2)
     flat = (matrix @ X.flatten(1).T).T.view(2, 6, 4, 4)
     return max(
-        apart(convolution.transposed(small, stamp, stride=2), F.conv_transpose2d(small, stamp, stride=2)),
-        apart(convolution.transposed_slowly(small, stamp, stride=2), F.conv_transpose2d(small, stamp, stride=2)),
-        apart(flat, F.conv2d(X, W, stride=2)),
-        apart(convolution.upsampled(X, (2, 3)), F.interpolate(X, scale_factor=(2, 3))),
+        gap(convolution.transposed(small, stamp, stride=2), F.conv_transpose2d(small, stamp, stride=2)),
+        gap(convolution.transposed_slowly(small, stamp, stride=2), F.conv_transpose2d(small, stamp, stride=2)),
+        gap(flat, F.conv2d(X, W, stride=2)),
+        gap(convolution.upsampled(X, (2, 3)), F.interpolate(X, scale_factor=(2, 3))),
     )
 
 
@@ -153,7 +147,7 @@ def filters_against_scipy() -> float:
 
     def either(found: Tensor, wanted: np.ndarray) -> float:
         inner = wanted[1:-1, 1:-1]
-        return min(apart(found, inner), apart(found, -inner))  # which side of an edge is called bright is a convention
+        return min(gap(found, inner), gap(found, -inner))  # which side of an edge is called bright is a convention
 
     return max(
         either(ours(convolution.sobel()), ndimage.sobel(x, axis=1)),
@@ -166,11 +160,11 @@ def filters_against_scipy() -> float:
 def pools_against_torch() -> float:
     """Overlapping pools, pools to a fixed size, and one number a channel."""
     return max(
-        apart(pooling.max_pool(X, 3, stride=2), F.max_pool2d(X, 3, 2)),
-        apart(pooling.average_pool(X, 3, stride=2), F.avg_pool2d(X, 3, 2)),
-        apart(pooling.adaptive_pool(X, (4, 3)), F.adaptive_max_pool2d(X, (4, 3))),
-        apart(pooling.adaptive_pool(X, 2, how="average"), F.adaptive_avg_pool2d(X, 2)),
-        apart(pooling.global_pool(X), X.mean((2, 3))),
+        gap(pooling.max_pool(X, 3, stride=2), F.max_pool2d(X, 3, 2)),
+        gap(pooling.average_pool(X, 3, stride=2), F.avg_pool2d(X, 3, 2)),
+        gap(pooling.adaptive_pool(X, (4, 3)), F.adaptive_max_pool2d(X, (4, 3))),
+        gap(pooling.adaptive_pool(X, 2, how="average"), F.adaptive_avg_pool2d(X, 2)),
+        gap(pooling.global_pool(X), X.mean((2, 3))),
     )
 
 
@@ -179,9 +173,9 @@ def other_pools_against_torch() -> float:
     """The root of summed squares against LPPool, weights by distance that tend to the mean, and maxima of channels."""
     wide = pooling.distance_weighted_pool(X, 3, sigma=1e9)
     return max(
-        apart(pooling.l2_pool(X, 2), F.lp_pool2d(X, 2.0, 2)),
-        apart(wide, F.avg_pool2d(X, 3)),
-        apart(pooling.cross_channel_pool(X, 2), F.max_pool3d(X[:, None], (2, 1, 1))[:, 0]),
+        gap(pooling.l2_pool(X, 2), F.lp_pool2d(X, 2.0, 2)),
+        gap(wide, F.avg_pool2d(X, 3)),
+        gap(pooling.cross_channel_pool(X, 2), F.max_pool3d(X[:, None], (2, 1, 1))[:, 0]),
     )
 
 
@@ -195,4 +189,4 @@ def slopes_through_pools_by_hand() -> float:
         (mean,) = torch.autograd.grad(F.avg_pool2d(x, 3, 2), x, delta)
     found = max_pool_backward(delta.numpy(), X.numpy(), 3, stride=2)
     shared = average_pool_backward(delta.numpy(), X.numpy(), 3, stride=2)
-    return max(apart(best, found), apart(mean, shared))
+    return max(gap(best, found), gap(mean, shared))

@@ -19,13 +19,7 @@ from ..registry import loss, optimizer, schedule
 from ..train.plan import Plan
 from ..train.randomness import kept_random
 from ..train.trainer import Trainer
-from . import check
-
-
-def gap(found: Any, wanted: Any) -> float:
-    """The largest difference of two numbers or arrays; NaN counts as infinite."""
-    away = np.abs(np.asarray(found, dtype=float) - np.asarray(wanted, dtype=float))
-    return float(np.where(np.isnan(away), np.inf, away).max())
+from . import check, gap
 
 
 def squares() -> Loss:

@@ -15,16 +15,11 @@ from ..estimators.regressor import Regressor
 from ..imports import imported
 from ..registry import model, optimizer
 from ..train.randomness import kept_random
-from . import check
+from . import check, gap
 
 imported("sklearn.neural_network")
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4)).astype(np.float32)
-
-
-def gap(found: Any, wanted: Any) -> float:
-    """The largest difference of two numbers or arrays."""
-    return float(np.abs(np.asarray(found, dtype=float) - np.asarray(wanted, dtype=float)).max())
 
 
 @check("learning-workflow", "sequential-model-api", "output-head-rule", oracle="torch", tolerance=1e-5)

@@ -16,17 +16,12 @@ from ..models.autoencoder import ConvAutoencoder, DenseAutoencoder, LSTMAutoenco
 from ..models.image_translation import SkipTranslator
 from ..objectives.autoencoder import Reconstruction
 from ..train.randomness import kept_random
-from . import check
+from . import check, gap
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:
     """Normal numbers, float64."""
     return torch.from_numpy(np.random.default_rng(seed).normal(size=shape))
-
-
-def gap(found: object, wanted: object) -> float:
-    """The largest difference of two numbers or arrays."""
-    return float(np.abs(np.asarray(found, dtype=float) - np.asarray(wanted, dtype=float)).max())
 
 
 @check("gan-minimax-loss", "gan-nonsaturating-loss", "lsgan-loss", "wgan", oracle="torch", tolerance=1e-12)

@@ -7,15 +7,10 @@ import torch
 from torch import Tensor
 
 from ..functional import information
-from . import check
+from . import check, gap
 
 LAW = torch.tensor([0.5, 0.25, 0.2, 0.05, 0.0], dtype=torch.float64)
 OTHER = torch.tensor([0.1, 0.4, 0.1, 0.2, 0.2], dtype=torch.float64)
-
-
-def gap(found: object, wanted: object) -> float:
-    """The largest difference of two numbers or arrays."""
-    return float(np.abs(np.asarray(found, dtype=float) - np.asarray(wanted, dtype=float)).max())
 
 
 @check("shannon-entropy", "kl-divergence", "cross-entropy-discrete", oracle="scipy", tolerance=1e-12)

@@ -3,7 +3,6 @@
 import math
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,13 +17,7 @@ from ..imports import imported
 from ..labelling.drafts import MaskDraft, box_corrections, clicks_to
 from ..labelling.stream import follow
 from ..registry import model
-from . import check
-
-
-def gap(found: Any, wanted: Any) -> float:
-    """The largest difference of two numbers or arrays; NaN counts as infinite."""
-    away = np.abs(np.asarray(found, dtype=float) - np.asarray(wanted, dtype=float))
-    return float(np.where(np.isnan(away), np.inf, away).max())
+from . import check, gap
 
 
 def stretched(picture: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -13,15 +13,10 @@ from ..functional.regions import grow_region
 from ..imports import imported
 from ..insight.maps import project
 from ..labelling.queries import core_set, uncertainty
-from . import check
+from . import check, gap
 
 imported("sklearn.metrics")
 RNG = np.random.default_rng(0)
-
-
-def gap(found: object, wanted: object) -> float:
-    """The largest difference of two numbers or arrays."""
-    return float(np.abs(np.asarray(found, dtype=float) - np.asarray(wanted, dtype=float)).max())
 
 
 @check("threshold-tuning", oracle="scikit-learn", tolerance=1e-12)

@@ -15,16 +15,11 @@ from ..estimators.regressor import Regressor
 from ..functional import linear
 from ..functional.polynomial import polynomial_features
 from ..imports import imported
-from . import check
+from . import check, gap
 
 imported("sklearn.linear_model")
 CORNERS, OR = truth_table("or")
 SIGNS = 2.0 * OR - 1
-
-
-def gap(found: object, wanted: object) -> float:
-    """The largest difference of two numbers or arrays."""
-    return float(np.abs(np.asarray(found, dtype=float) - np.asarray(wanted, dtype=float)).max())
 
 
 @check("perceptron", "perceptron-epochs", oracle="scikit-learn", tolerance=1e-12)

@@ -6,12 +6,7 @@ import torch
 from ..byhand.first_machines import mark1, mcculloch_pitts
 from ..data.samples import truth_table
 from ..functional import energy
-from . import check
-
-
-def gap(found: object, wanted: object) -> float:
-    """The largest difference of two numbers or arrays."""
-    return float(np.abs(np.asarray(found, dtype=float) - np.asarray(wanted, dtype=float)).max())
+from . import check, gap
 
 
 @check("hopfield-network", oracle="(closed form)", tolerance=0)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..functional import metrics
-from . import check
+from . import check, gap
 
 RNG = np.random.default_rng(0)
 TRUTH = RNG.integers(0, 4, 200)
@@ -12,11 +12,6 @@ SCORES = RNG.dirichlet(np.ones(4), 200) + 0.3 * np.eye(4)[SAID]
 FLAGS = RNG.integers(0, 2, 200)
 SURE = np.round(RNG.random(200) + 0.4 * FLAGS, 2)  # with ties
 WEIGHT = RNG.random(200)
-
-
-def gap(found: object, wanted: object) -> float:
-    """The largest difference of two numbers or arrays."""
-    return float(np.abs(np.asarray(found, dtype=float) - np.asarray(wanted, dtype=float)).max())
 
 
 @check("accuracy", "top-k-accuracy", "confusion-matrix", oracle="scikit-learn", tolerance=1e-12)

@@ -8,15 +8,10 @@ import torch
 from torch import Tensor
 
 from ..functional.augmentation import colour, distortion, geometry, views
-from . import check
+from . import check, gap
 
 RNG = np.random.default_rng(0)
 PICTURES = torch.from_numpy(RNG.random((2, 3, 8, 8), dtype=np.float32))
-
-
-def apart(found: Tensor, wanted: Tensor | np.ndarray) -> float:
-    """The largest difference."""
-    return float((found - torch.as_tensor(wanted)).abs().max())
 
 
 def moved(**changes: Tensor) -> Tensor:
@@ -38,11 +33,11 @@ def moves_that_torch_makes_exactly() -> float:
     cut = geometry.warp(PICTURES, geometry.crop(box, size=(8, 8)), fill="border")
     stretched = torch.nn.functional.interpolate(PICTURES[:, :, :4, :4], scale_factor=2, mode="bilinear")
     return max(
-        apart(turned, torch.rot90(PICTURES, -1, (2, 3))),
-        apart(mirrored, PICTURES.flip(3)),
-        apart(toppled, PICTURES.flip(2)),
-        apart(right[..., 2:], PICTURES[..., :-2]),
-        apart(cut[:, :, :7, :7], stretched[:, :, :7, :7]),  # the last row and column see beyond the box
+        gap(turned, torch.rot90(PICTURES, -1, (2, 3))),
+        gap(mirrored, PICTURES.flip(3)),
+        gap(toppled, PICTURES.flip(2)),
+        gap(right[..., 2:], PICTURES[..., :-2]),
+        gap(cut[:, :, :7, :7], stretched[:, :, :7, :7]),  # the last row and column see beyond the box
     )
 
 
@@ -55,9 +50,9 @@ def colours_against_pythons_wheel() -> float:
     wanted = torch.tensor([colorsys.hsv_to_rgb((h + 1 / 3) % 1, s, v) for h, s, v in wheel])
     grey = (PICTURES * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
     return max(
-        apart(turned.permute(0, 2, 3, 1).reshape(-1, 3), wanted),
-        apart(colour.grey(PICTURES), grey),
-        apart(colour.saturation(PICTURES, torch.zeros(2)), grey.expand_as(PICTURES)),
+        gap(turned.permute(0, 2, 3, 1).reshape(-1, 3), wanted),
+        gap(colour.grey(PICTURES), grey),
+        gap(colour.saturation(PICTURES, torch.zeros(2)), grey.expand_as(PICTURES)),
     )
 
 
@@ -68,7 +63,7 @@ def blurred_pictures_against_scipy() -> float:
 
     x = torch.from_numpy(RNG.random((1, 1, 30, 26), dtype=np.float32))
     wanted = gaussian_filter(x[0, 0].numpy(), 1.7, mode="mirror")
-    return apart(distortion.blur(x, 1.7)[0, 0], wanted)
+    return gap(distortion.blur(x, 1.7)[0, 0], wanted)
 
 
 @check("test-time-crops", oracle="torch", tolerance=0)
@@ -77,4 +72,4 @@ def ten_views_of_a_picture() -> float:
     found = views.ten_crops(PICTURES, (4, 6))
     corners = [(0, 0), (0, 2), (4, 0), (4, 2), (2, 1)]
     parts = torch.stack([PICTURES[:, :, y : y + 4, x : x + 6] for y, x in corners])
-    return apart(found, torch.cat([parts, parts.flip(-1)]))
+    return gap(found, torch.cat([parts, parts.flip(-1)]))

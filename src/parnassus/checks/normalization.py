@@ -5,16 +5,11 @@ import torch
 import torch.nn.functional as F
 
 from ..functional import normalization
-from . import check
+from . import check, gap
 
 RNG = np.random.default_rng(0)
 X = torch.from_numpy(RNG.normal(2, 3, (5, 6, 4, 3)))
 GAIN, BIAS = torch.from_numpy(RNG.normal(size=(2, 6)))
-
-
-def apart(found: torch.Tensor, wanted: torch.Tensor) -> float:
-    """The largest difference."""
-    return float((found - wanted).abs().max())
 
 
 @check("batch-norm", "group-norm", "instance-norm", "local-response-norm", oracle="torch", tolerance=1e-10)
@@ -23,10 +18,10 @@ def norms_of_pictures_against_torch() -> float:
     batch = F.batch_norm(X, None, None, GAIN, BIAS, training=True)
     response = F.local_response_norm(X, 5, alpha=5e-4, beta=0.75, k=2.0)  # torch divides alpha by the size
     return max(
-        apart(normalization.batch_norm(X, GAIN, BIAS), batch),
-        apart(normalization.group_norm(X, 3, GAIN, BIAS), F.group_norm(X, 3, GAIN, BIAS)),
-        apart(normalization.instance_norm(X, GAIN, BIAS), F.instance_norm(X, weight=GAIN, bias=BIAS)),
-        apart(normalization.local_response_norm(X, alpha=1e-4), response),
+        gap(normalization.batch_norm(X, GAIN, BIAS), batch),
+        gap(normalization.group_norm(X, 3, GAIN, BIAS), F.group_norm(X, 3, GAIN, BIAS)),
+        gap(normalization.instance_norm(X, GAIN, BIAS), F.instance_norm(X, weight=GAIN, bias=BIAS)),
+        gap(normalization.local_response_norm(X, alpha=1e-4), response),
     )
 
 
@@ -37,9 +32,9 @@ def norms_of_vectors_against_torch() -> float:
     row = x[0, 0, 0].contiguous()
     wanted = torch.autograd.functional.jacobian(lambda v: F.layer_norm(v, (6,), eps=1e-5), row)
     return max(
-        apart(normalization.layer_norm(x, GAIN, BIAS), F.layer_norm(x, (6,), GAIN, BIAS)),
-        apart(normalization.rms_norm(x, GAIN), F.rms_norm(x, (6,), GAIN, eps=1e-5)),
-        apart(normalization.layer_norm_jacobian(row, eps=1e-5), wanted),
+        gap(normalization.layer_norm(x, GAIN, BIAS), F.layer_norm(x, (6,), GAIN, BIAS)),
+        gap(normalization.rms_norm(x, GAIN), F.rms_norm(x, (6,), GAIN, eps=1e-5)),
+        gap(normalization.layer_norm_jacobian(row, eps=1e-5), wanted),
     )
 
 
@@ -48,7 +43,7 @@ def styles_as_scales_and_shifts() -> float:
     """Adaptive instance norm: torch's instance norm, then a scale and a shift for each picture and plane."""
     scale, shift = torch.from_numpy(RNG.normal(size=(2, 5, 6)))
     wanted = F.instance_norm(X) * scale[..., None, None] + shift[..., None, None]
-    return apart(normalization.adaptive_instance_norm(X, scale, shift), wanted)
+    return gap(normalization.adaptive_instance_norm(X, scale, shift), wanted)
 
 
 @check("spectral-norm", oracle="numpy", tolerance=1e-6)
@@ -57,4 +52,4 @@ def largest_singular_values() -> float:
     weight = torch.from_numpy(RNG.normal(size=(6, 9)))
     sigma = np.linalg.svd(weight.numpy(), compute_uv=False)[0]
     found, _ = normalization.power_iteration(weight, torch.ones(6, dtype=torch.float64), n_steps=500)
-    return max(apart(normalization.spectral_norm(weight), weight / sigma), abs(float(found) - float(sigma)))
+    return max(gap(normalization.spectral_norm(weight), weight / sigma), abs(float(found) - float(sigma)))

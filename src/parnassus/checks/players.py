@@ -15,15 +15,9 @@ from ..registry import model, optimizer, schedule
 from ..train.plan import Plan
 from ..train.randomness import kept_random
 from ..train.trainer import Trainer
-from . import check
+from . import check, gap
 
 BCE = F.binary_cross_entropy_with_logits
-
-
-def gap(found: Any, wanted: Any) -> float:
-    """The largest difference of two numbers or arrays; NaN counts as infinite."""
-    away = np.abs(np.asarray(found, dtype=float) - np.asarray(wanted, dtype=float))
-    return float(np.where(np.isnan(away), np.inf, away).max())
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:

@@ -18,15 +18,9 @@ from ..models.translation import Seq2Seq
 from ..objectives.translation import ProfessorForcing
 from ..registry import model
 from ..train.randomness import kept_random
-from . import check
+from . import check, gap
 
 WORDS = ["sun", "moon", "star", "rain", "snow", "wind", "tree", "leaf", "root", "stone"]
-
-
-def gap(found: Any, wanted: Any) -> float:
-    """The largest difference of two numbers or arrays; NaN counts as infinite."""
-    away = np.abs(np.asarray(found, dtype=float) - np.asarray(wanted, dtype=float))
-    return float(np.where(np.isnan(away), np.inf, away).max())
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:

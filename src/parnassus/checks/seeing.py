@@ -18,12 +18,7 @@ from ..insight.units import exciting_picture, feature_maps, filters, hidden_unit
 from ..layers import cells
 from ..registry import model
 from ..train.randomness import kept_random
-from . import check
-
-
-def gap(found: Any, wanted: Any) -> float:
-    """The largest difference of two numbers or arrays."""
-    return float(np.abs(np.asarray(found, dtype=float) - np.asarray(wanted, dtype=float)).max())
+from . import check, gap
 
 
 def seeded(make: Any, *given: Any, **options: Any) -> Any:

@@ -16,15 +16,10 @@ from ..imports import imported
 from ..layers.cells import LSTM, Elman
 from ..layers.recurrent import Recurrent
 from ..train.randomness import kept_random
-from . import check
+from . import check, gap
 
 CPU = torch.device("cpu")
 D, N, TIME = 3, 5, 8
-
-
-def gap(found: Tensor, wanted: Tensor) -> float:
-    """The largest difference."""
-    return float((found - wanted).detach().abs().max())
 
 
 @check("bidirectional-rnn", "stacked-rnn", oracle="torch", tolerance=1e-12)

@@ -5,14 +5,9 @@ import torch
 
 from ..functional import discriminative
 from ..functional.signal import framing, normalization
-from . import check
+from . import check, gap
 
 RNG = np.random.default_rng(0)
-
-
-def gap(found: object, wanted: object) -> float:
-    """The largest difference of two numbers or arrays."""
-    return float(np.abs(np.asarray(found, dtype=float) - np.asarray(wanted, dtype=float)).max())
 
 
 @check("framing", oracle="numpy", tolerance=1e-12)

@@ -17,17 +17,12 @@ from ..models.tcn import TCN
 from ..models.text_cnn import PhraseNet
 from ..models.wavenet import WaveNet
 from ..train.randomness import kept_random
-from . import check
+from . import check, gap
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:
     """Normal numbers, float64."""
     return torch.from_numpy(np.random.default_rng(seed).normal(size=shape))
-
-
-def gap(found: Any, wanted: Any) -> float:
-    """The largest difference of two numbers or arrays."""
-    return float(np.abs(np.asarray(found, dtype=float) - np.asarray(wanted, dtype=float)).max())
 
 
 def built(make: Any, *given: Any, **options: Any) -> Any:

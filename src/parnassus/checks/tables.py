@@ -12,17 +12,12 @@ from ..data.table import Table
 from ..data.targets import Multilabel
 from ..estimators.features import SelectColumns
 from ..imports import imported
-from . import check
+from . import check, gap
 
 imported("sklearn.preprocessing")
 RNG = np.random.default_rng(0)
 NUMBERS = RNG.gamma(2.0, size=(60, 3)) * [1, 100, 0.01]
 COLOURS = RNG.choice(["blue", "green", "red"], 60)
-
-
-def gap(found: object, wanted: object) -> float:
-    """The largest difference of two numbers or arrays."""
-    return float(np.abs(np.asarray(found, dtype=float) - np.asarray(wanted, dtype=float)).max())
 
 
 def all_of(rows: Any, name: str) -> np.ndarray:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ..functional import attention, positions, residual
 from ..layers.transformer import DecoderLayer, FeedForward
 from ..train.randomness import kept_random
-from . import check
+from . import check, gap
 
 CPU = torch.device("cpu")
 
@@ -18,11 +18,6 @@ CPU = torch.device("cpu")
 def drawn(*shape: int, seed: int = 0) -> Tensor:
     """Normal numbers, float64."""
     return torch.from_numpy(np.random.default_rng(seed).normal(size=shape))
-
-
-def gap(found: Tensor, wanted: Tensor) -> float:
-    """The largest difference."""
-    return float((found - wanted).abs().max())
 
 
 @check("transformer-decoder-layer", "cross-attention", "position-wise-ffn", oracle="torch", tolerance=1e-5)
@@ -66,7 +61,7 @@ def positions_by_their_equations() -> float:
     grid = drawn(1, 12, 6).float()
     return max(
         gap(table.square().sum(1), torch.full((50,), 16.0)),
-        max(gap(products.diagonal(k), products.diagonal(k)[:1]) for k in range(10)),
+        max(gap(products.diagonal(k), products.diagonal(k)[0]) for k in range(10)),
         gap(positions.binary(9), torch.from_numpy(bits)),
         gap(positions.integer(5)[:, 0], torch.arange(5.0)),
         gap(positions.resized_grid(grid, (3, 4), (3, 4)), grid),

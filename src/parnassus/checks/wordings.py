@@ -16,7 +16,7 @@ from ..functional.ranking_sentences import centrality
 from ..functional.subwords import bpe, learn_bpe
 from ..imports import imported
 from ..insight.words import zipf_slope
-from . import check
+from . import check, gap
 
 TEXTS = [
     "the cat sat on the mat",
@@ -27,11 +27,6 @@ TEXTS = [
 ]
 WORDS = """caresses ponies cats feed agreed plastered motoring conflated hopping happy relational conditional digitizer
     triplicate formative electrical hopeful goodness adoption probate"""
-
-
-def gap(found: object, wanted: object) -> float:
-    """The largest difference of two numbers or arrays."""
-    return float(np.abs(np.asarray(found, dtype=float) - np.asarray(wanted, dtype=float)).max())
 
 
 @check("bag-of-words", "tf-idf", oracle="scikit-learn", tolerance=1e-6)

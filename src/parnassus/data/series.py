@@ -225,7 +225,7 @@ def _from_frame(frame: Any, reading: Reading) -> Panel:
     ordered = {name: _ordered(rows, stamps, reading, name) for name, rows in groups.items()}
     grid = Grid(step=1.0)
     if stamps is not None:
-        longest = max(ordered.values(), key=lambda rows: len(rows[1]))[1]
+        longest = max((times[_new(times)] for _, times in ordered.values()), key=len)
         found = frame.attrs.get("offset")
         where = f"the column {reading.time!r}"
         grid = grid_of(longest, where, frequency=reading.frequency or found, zone=zone, wall=wall)
@@ -295,7 +295,7 @@ def _track(frame: Any, rows: np.ndarray, times: Any, target: str, name: str, gri
     wide = [target, *reading.past, *reading.known]
     columns = [numbers_in(frame[c].to_numpy()[rows], f"{where}, column {c!r}") for c in wide]
     values = np.stack(columns, 1)
-    same = np.asarray(times[1:] == times[:-1])
+    same = ~_new(times)[1:]
     if same.any():
         if reading.duplicates == "refuse":
             raise DataError(
@@ -319,15 +319,24 @@ def _track(frame: Any, rows: np.ndarray, times: Any, target: str, name: str, gri
     return Track(name, matrix[:, 0], steps[len(steps) - cut :], matrix[:, 1 : 1 + n_past], matrix[:, 1 + n_past :])
 
 
+def _new(times: Any) -> np.ndarray:
+    """Which of ascending times are not those before them."""
+    return np.concatenate([[True], np.asarray(times[1:] != times[:-1])])
+
+
 def _joined(values: np.ndarray, times: Any, same: np.ndarray, how: str) -> tuple[np.ndarray, Any]:
+    """Values (rows, columns) of one row a time; a mean or sum is of the values that are there, NaN of none."""
     group = np.concatenate([[0], np.cumsum(~same)])
     first = np.concatenate([[True], ~same])
     last = np.concatenate([~same, [True]])
     if how in ("first", "last"):
         return values[first if how == "first" else last], times[first]
-    sums = np.zeros((group[-1] + 1, values.shape[1]))
-    np.add.at(sums, group, values)
-    return (sums / np.bincount(group)[:, None] if how == "mean" else sums), times[first]
+    sums, counts = np.zeros((group[-1] + 1, values.shape[1])), np.zeros((group[-1] + 1, values.shape[1]))
+    there = ~np.isnan(values)
+    np.add.at(sums, group, np.where(there, values, 0.0))
+    np.add.at(counts, group, there)
+    sums[counts == 0] = np.nan
+    return (sums / np.maximum(counts, 1) if how == "mean" else sums), times[first]
 
 
 # --- holes ----------------------------------------------------------------------------------------

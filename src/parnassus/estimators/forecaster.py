@@ -164,7 +164,7 @@ class Forecaster(Estimator):
     def predict(
         self, horizon: int | None = None, *, X: Any = None, known: Any = None, quantiles: Sequence[float] | None = None
     ) -> Any:
-        """The steps after the series of `fit`, or after those of X, in the form that the series came in.
+        """The steps after the series of `fit` or of X, as a frame for a frame, else as an array with a row a series.
 
         Parameters
         ----------
