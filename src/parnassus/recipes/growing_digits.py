@@ -10,6 +10,7 @@ from .. import registry
 from ..data.book_sets import BookSet
 from ..estimators.generator import Generator
 from ..insight.plots import image_grid
+from ..models.gan import halvings
 from ..models.progan import ADAM, GrowingCritic, GrowingGenerator
 from ..objectives.gan import Adversarial
 from ..train.randomness import kept_random
@@ -20,12 +21,12 @@ N_NOISE = 16
 GAME: dict[str, Any] = {"n_noise": N_NOISE, "game": "wasserstein", "lipschitz": "penalty", "drift": 0.001}
 
 
-def whole(width: int) -> Adversarial:
-    """The nets of `progan` for 8 x 8 pixels, whole from the first step to the last."""
+def whole(width: int, side: int) -> Adversarial:
+    """The nets of `progan`, whole from the first step to the last."""
     with kept_random(torch.device("cpu"), 0, "whole"):
-        maker = GrowingGenerator(N_NOISE, 1, (8, 8), width=width)
-        critic = GrowingCritic(1, (8, 8), width=width)
-    return Adversarial(maker, critic, (1, 8, 8), 0, **GAME, optimizer=ADAM)
+        maker = GrowingGenerator(N_NOISE, 1, (side, side), width=width)
+        critic = GrowingCritic(1, (side, side), width=width)
+    return Adversarial(maker, critic, (1, side, side), 0, **GAME, optimizer=ADAM)
 
 
 @recipe(
@@ -35,8 +36,10 @@ def whole(width: int) -> Adversarial:
     reads="mnist",
 )
 def growing_digits(size: Size, data: BookSet | None = None) -> Table:
-    """Generators that learn 4 x 4 and then 8 x 8 pixels, and that learn 8 x 8 pixels alone, by a judge."""
+    """Generators that learn few pixels and then twice as many, and that learn all from the start, by a judge."""
     parts = digits_in_parts(data, size, side=8)
+    side = parts.X.shape[1]
+    n, (first, _) = halvings((side, side))
     width, epochs = (4, 3) if size == "tiny" else (8, 48)
     judge = Judge(*parts.judging, epochs=2 if size == "tiny" else 60)
     real = parts.held[0]
@@ -44,7 +47,8 @@ def growing_digits(size: Size, data: BookSet | None = None) -> Table:
     rows: list[tuple[Any, ...]] = [("held-out real digits", judge.sureness(real), *_ends(judge.shares(real)), "")]
     shown: list[np.ndarray] = []
     titles: list[str] = []
-    nets = {"grown from 4 x 4": registry.model("progan", width=width, n_noise=N_NOISE), "whole": whole(width)}
+    grown = registry.model("progan", width=width, n_noise=N_NOISE)
+    nets = {f"grown from {first} x {first}": grown, "whole": whole(width, side)}
     for name, net in nets.items():
         with unwarned():  # a collapse shows in the table
             made = Generator(net, epochs=epochs, **plan).fit(parts.X)
@@ -55,12 +59,12 @@ def growing_digits(size: Size, data: BookSet | None = None) -> Table:
     apart = [row[-1] for row in rows[1:]]
     notes = [
         f"{parts.name}: {len(parts.X)} for the nets, others for the judge and for comparison. {epochs} epochs of "
-        "batches of 32; of them the first third is of 4 x 4 pixels, the second fades 8 x 8 in, the third is of 8 x 8.",
+        f"batches of 32 in {2 * n + 1} equal stretches: the first is of {first} x {first} pixels; each doubling "
+        f"up to {side} x {side} ({n} in all) is faded in over one and held for one.",
         "Sureness is the judge's mean top probability; shares are of the ten classes as it sees them; the distance is "
         f"Frechet's, squared, of its features of {len(real)} real and as many made digits.",
-        "With one doubling, the least that there is to grow, growing is "
-        f"{'ahead' if apart[0] < apart[1] else 'behind'}: the paper's nets double up to eight times, and are said to "
-        "be as good two to six times sooner.",
+        f"Growing is {'ahead' if apart[0] < apart[1] else 'behind'} here, of doublings: {n}. The "
+        "paper's nets double up to eight times, and are said to be as good two to six times sooner.",
     ]
     pictures = {"Ten digits of each, row by row.": partial(image_grid, shown, titles, n_columns=10)}
     columns = ("digits", "sureness", "least share", "largest share", "distance")
