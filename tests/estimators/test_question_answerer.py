@@ -68,6 +68,42 @@ def test_a_threshold_decides_when_nothing_is_answered(learned):
     assert all(one.text for one in always.n_best(X[:1], n=100)[0])
 
 
+def unseen(X, others, answers):
+    kept = [i for i, one in enumerate(others) if one not in X]
+    return [others[i] for i in kept], [answers[i] for i in kept]
+
+
+def test_a_threshold_is_tuned_on_questions_held_out(tmp_path):
+    X, y = told_facts(240, n_facts=1, none=0.4)
+    held = unseen(X, *told_facts(120, n_facts=1, none=0.4, seed=2))
+    net = pn.QuestionAnswerer(SMALL, null_threshold="exact_match", **TRAINING | {"epochs": 3})
+    net.fit(X, y, validation=held)
+    tuned, scores = net.null_threshold_, {}
+    for net.null_threshold in (-4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0, tuned):
+        scores[net.null_threshold] = net.score(*held)
+    assert scores[tuned] == max(scores.values())
+    assert scores[tuned] > min(scores.values())
+    net.null_threshold = "exact_match"
+    net.save(tmp_path / "q.parnassus")
+    again = pn.load(tmp_path / "q.parnassus")
+    assert again.null_threshold_ == tuned
+    assert again.score(*held) == scores[tuned]
+
+
+def test_a_threshold_that_cannot_be_tuned_is_refused():
+    few = {"epochs": 1, "progress": False}
+    with pytest.raises(SettingError, match="a number, or one of exact_match, f1; got 'f2'"):
+        pn.QuestionAnswerer(SMALL, null_threshold="f2", **few).fit(*told_facts(20, n_facts=1, none=0.5))
+    with pytest.raises(DataError, match="every question has an answer"):
+        pn.QuestionAnswerer(SMALL, null_threshold="f1", **few).fit(*told_facts(20, n_facts=1))
+    X, y = told_facts(20, n_facts=1, none=0.5)
+    with pytest.warns(DataWarning, match="stays 0.0"):
+        net = pn.QuestionAnswerer(SMALL, null_threshold="f1", **few).fit(
+            X, y, validation=unseen(X, *told_facts(5, n_facts=1, seed=1))
+        )
+    assert net.null_threshold_ == 0
+
+
 def test_answers_are_the_same_alone_together_and_once_saved(learned, tmp_path):
     X, _ = told_facts(40, n_facts=1, seed=5)
     X = [(question, context + " It rained." * (i % 3)) for i, (question, context) in enumerate(X)]

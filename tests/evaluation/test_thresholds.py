@@ -6,6 +6,7 @@ from sklearn import metrics as sk
 
 from parnassus.errors import SettingError
 from parnassus.evaluation import tune_threshold
+from parnassus.evaluation.thresholds import tune_margin
 
 RNG = np.random.default_rng(0)
 Y = (RNG.random(150) < 0.25).astype(int)
@@ -60,3 +61,25 @@ def test_an_unknown_metric_gets_a_hint_and_pooling_needs_labels():
         tune_threshold(Y, SCORE, metric="acuracy")
     with pytest.raises(SettingError, match="pools labels"):
         tune_threshold(Y, SCORE, metric="f1_micro")
+
+
+def test_no_other_margin_chooses_better():
+    draw = np.random.default_rng(1)
+    margin, weight = np.round(draw.normal(size=80), 1), draw.random(80)
+    above, below = draw.random(80) < 0.5 + 0.2 * margin, draw.random(80) < 0.5
+
+    def score(t, weight):
+        return (np.where(margin > t, above, below) * weight).sum()
+
+    for given in (None, weight):
+        own = np.ones(80) if given is None else weight
+        tuned = tune_margin(margin, above, below, sample_weight=given)
+        assert score(tuned, own) == pytest.approx(max(score(t, own) for t in np.linspace(-5, 5, 2001)))
+        assert score(tuned, own) > score(0, own)
+
+
+def test_of_equally_good_margins_the_nearest_to_zero_is_taken():
+    assert tune_margin([-2, 3], [1, 1], [1, 1]) == 0
+    assert tune_margin([-4, -2, 3], [0, 1, 1], [1, 0, 0]) == -3
+    assert tune_margin([2, 3], [0, 0], [1, 1]) == 4
+    assert tune_margin([-2, -3], [1, 1], [0, 0]) == -4

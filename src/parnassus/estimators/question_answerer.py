@@ -13,15 +13,17 @@ import torch
 from torch import nn
 
 from ..data.passages import Passages, SpanTargets
-from ..data.questions import names_questions, open_questions, questions_of, spans_of
+from ..data.questions import Span, names_questions, open_questions, questions_of, spans_of
 from ..data.rows import batches as batches_of
 from ..data.sources import Columns
 from ..errors import DataError, DataWarning, SettingError
-from ..evaluation.questions import evaluate_questions, scores_of
+from ..evaluation.questions import SCORES, evaluate_questions, scores_of
 from ..evaluation.result import Evaluation
+from ..evaluation.thresholds import tune_margin
 from ..functional.spans import Spans, scored_spans
 from ..train.randomness import kept_random
 from ..train.timetable import cuts_of
+from ..train.trainer import Trainer
 from .assembly import device_under, prepare
 from .base import Estimator
 from .intake import Examples, weights_of
@@ -49,14 +51,16 @@ class QuestionAnswerer(Estimator):
     ----------
     model : "bert" or "distilbert", or a spec such as `pn.model("bert", width=256, n_layers=4)`.
     longest : subwords of the longest answer.
-    null_threshold : how much the score of no answer must exceed the best answer's for none to be given; it matters
-        where training held questions without an answer.
+    null_threshold : how much the score of no answer must exceed the best answer's for none to be given; or the metric
+        ("f1", "exact_match") that is to be highest on validation questions, which are a fifth of all where none are
+        given. It matters where training held questions without an answer.
     start : learned weights to go on from: a folder that `pn.hub` reads, with its tokenizer.json, a fitted
         QuestionAnswerer, or its file. A head that is not there begins anew.
     **training : the settings that all estimators share; see `Estimator`. `codec` is a `data.passages.Passages`, which
         says how long rows are and how far windows over longer contexts are apart.
 
-    Attributes: `history_`; `target_.has_none`, whether questions without an answer were learned.
+    Attributes: `history_`; `target_.has_none`, whether questions without an answer were learned; `null_threshold_`, the
+    threshold that was tuned.
 
     Source: Devlin et al. 2019, sections 4.2 and 4.3; Rajpurkar et al. 2016 and 2018 (SQuAD).
     """
@@ -66,7 +70,13 @@ class QuestionAnswerer(Estimator):
     target_: SpanTargets
 
     def __init__(
-        self, model: Any = None, *, longest: int = 30, null_threshold: float = 0.0, start: Any = None, **training: Any
+        self,
+        model: Any = None,
+        *,
+        longest: int = 30,
+        null_threshold: float | str = 0.0,
+        start: Any = None,
+        **training: Any,
     ) -> None:
         super().__init__(model, **training)
         self.longest, self.null_threshold, self.start = longest, null_threshold, start
@@ -97,10 +107,45 @@ class QuestionAnswerer(Estimator):
         if isinstance(self.longest, bool) or not isinstance(self.longest, int) or self.longest < 1:
             raise SettingError(f"longest is a whole number of subwords, at least 1; got {self.longest!r}")
         examples = self._answered(X, y, sample_weight)
+        if isinstance(self.null_threshold, str):
+            validation = self._to_tune_on(examples.y, validation)
         if isinstance(validation, tuple):
             held = self._answered(*validation)
             validation = (held.X, held.y, held.weight)
         return self._train(self._ready(examples, SpanTargets(), validation, None))
+
+    def _to_tune_on(self, y: list[list[Span]], validation: Any) -> Any:
+        """What is held out where a threshold is to be tuned."""
+        if self.null_threshold not in SCORES:
+            raise SettingError(
+                f"null_threshold is a number, or one of {', '.join(SCORES)}; got {self.null_threshold!r}"
+            )
+        if all(y):
+            raise DataError("every question has an answer, so there is no null_threshold to tune; leave it out")
+        return 0.2 if validation is None else validation
+
+    def _conclude(self, ready: Ready, trainer: Trainer, seconds: float) -> Self:
+        super()._conclude(ready, trainer, seconds)
+        if isinstance(self.null_threshold, str):
+            self.null_threshold_ = self._tuned(self.null_threshold)
+        return self
+
+    def _tuned(self, metric: str) -> float:
+        """The threshold with the highest score on the questions that were held out."""
+        held = self.held_
+        assert held is not None  # fit holds some out
+        true = [[span.text for span in spans] for spans in held.y]
+        if all(true) or not any(true):
+            warnings.warn(
+                "the validation questions are all with an answer, or all without; null_threshold stays 0.0",
+                DataWarning,
+                stacklevel=4,
+            )
+            return 0.0
+        found = self._found(held.X)
+        said = [context[spans.start[0] : spans.end[0]] for (_, context), (spans, _) in zip(held.X, found, strict=True)]
+        none, text = (scores_of(true, answers)[metric] for answers in ([""] * len(true), said))
+        return tune_margin([null - spans.score[0] for spans, null in found], none, text, sample_weight=held.weight)
 
     @staticmethod
     def _examples(X: Any, y: Any = None, sample_weight: Any = None) -> Examples:
@@ -179,7 +224,8 @@ class QuestionAnswerer(Estimator):
         if not self.target_.has_none:
             return best
         none = SpanFound("", -1, float(share[-1]), null)
-        if null - best[0].score > self.null_threshold:
+        tuned = isinstance(self.null_threshold, str)
+        if null - best[0].score > (self.null_threshold_ if tuned else self.null_threshold):
             return [none, *best][:n]
         return [best[0], *sorted([*best[1:], none], key=lambda one: -one.score)][:n]
 
@@ -245,3 +291,5 @@ class QuestionAnswerer(Estimator):
         from .reporting import report_on
 
         return report_on(fitted(self), path, self._answered(X, y) if X is not None else None, answers=False, **words)
+
+    learned = (*Estimator.learned, "null_threshold_")

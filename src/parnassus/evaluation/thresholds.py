@@ -69,3 +69,27 @@ def _halfway(found: Floats, threshold: float) -> float:
     if not len(below) or threshold > found[-1]:
         return float(threshold)
     return float((below[-1] + threshold) / 2)
+
+
+def tune_margin(
+    margin: ArrayLike, above: ArrayLike, below: ArrayLike, *, sample_weight: ArrayLike | None = None
+) -> float:
+    """The threshold under which choosing by margin scores most: a row with margin > t scores `above`, else `below`.
+
+    All three (n,). Every distinct decision on these rows is tried, halfway between two margins, and 0 too;
+    of equally good thresholds the one nearest to 0 is taken.
+
+    Source: Devlin et al. 2019, section 4.3 (the threshold of no answer, tuned on the development set).
+
+    >>> tune_margin([-2.0, 1.0, 3.0], above=[0, 0, 1], below=[1, 1, 0])
+    2.0
+    """
+    margins, gain = np.asarray(margin, np.float64), np.asarray(above, np.float64) - np.asarray(below, np.float64)
+    gain = gain if sample_weight is None else gain * np.asarray(sample_weight, np.float64)
+    found = np.unique(margins)
+    cuts = np.concatenate([[0.0, found[0] - 1, found[-1] + 1], (found[1:] + found[:-1]) / 2])
+    cuts = cuts[np.argsort(np.abs(cuts), kind="stable")]
+    order = np.argsort(margins)
+    rest = np.append(np.cumsum(gain[order][::-1])[::-1], 0.0)  # of all rows from the i-th margin on
+    scores = rest[np.searchsorted(margins[order], cuts, side="right")]
+    return float(cuts[np.argmax(np.round(scores, 9))])
