@@ -224,8 +224,8 @@ class QuestionAnswerer(Estimator):
         if not self.target_.has_none:
             return best
         none = SpanFound("", -1, float(share[-1]), null)
-        tuned = isinstance(self.null_threshold, str)
-        if null - best[0].score > (self.null_threshold_ if tuned else self.null_threshold):
+        lead = self.null_threshold_ if isinstance(self.null_threshold, str) else self.null_threshold
+        if null - best[0].score > lead:
             return [none, *best][:n]
         return [best[0], *sorted([*best[1:], none], key=lambda one: -one.score)][:n]
 
