@@ -1,5 +1,6 @@
 """Which data and which versions a model was made from."""
 
+import functools
 import hashlib
 import importlib.metadata
 import platform
@@ -94,6 +95,11 @@ def _ragged_keys(rows: Ragged) -> torch.Tensor | None:
 
 def versions() -> dict[str, str]:
     """The versions that equal weights need."""
+    return dict(_versions())
+
+
+@functools.cache  # a look-up parses a whole file of metadata, 2 ms of every fit
+def _versions() -> dict[str, str]:
     return {
         "parnassus": __version__,
         "torch": torch.__version__,
