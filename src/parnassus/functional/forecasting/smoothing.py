@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...errors import DataError, SettingError, did_you_mean
+from .error_correction import run_smoothing, smoothing_slopes
 from .windows import at_least, series_of
 
 Floats = NDArray[np.float64]
 Trend = Literal["none", "add", "damped"]
 Seasonal = Literal["none", "add", "mul"]
-STEP = 1e-5  # of the difference quotients, to either side
 
 
 class Smoothing(NamedTuple):
@@ -83,35 +83,9 @@ def smooth(y: ArrayLike, model: Smoothing) -> Smoothed:
     """
     values = series_of(y)
     given = np.array([[*model[:6], *model.season]])
-    fitted, last = _run(values, given, model.seasonal)
+    fitted, last = run_smoothing(values, given, multiply=model.seasonal == "mul")
     level, trend, season = last[0, 4], last[0, 5], last[0, 6:]
-    return Smoothed(fitted[:, 0], model._replace(level=float(level), trend=float(trend), season=season))
-
-
-def _run(values: Floats, candidates: Floats, seasonal: str) -> tuple[Floats, Floats]:
-    """One-step forecasts (time, candidates) of rows alpha, beta, gamma, phi, level, trend, season...; rows at the end.
-
-    A forecast that leaves all bounds is infinite or NaN from there on.
-    """
-    alpha, beta, gamma, phi, level, trend = (candidates[:, j] for j in range(6))
-    season, m = candidates[:, 6:].T.copy(), candidates.shape[1] - 6
-    steep, fitted, multiply = alpha * beta, np.empty((len(values), len(candidates))), seasonal == "mul"
-    with np.errstate(all="ignore"):
-        for t, value in enumerate(values):
-            before, s = level + phi * trend, season[t % m].copy()  # which is written to below
-            damped = phi * trend
-            if multiply:
-                fitted[t] = before * s
-                error = value - fitted[t]
-                season[t % m] = s + gamma * error / before
-                error = error / s
-            else:
-                fitted[t] = before + s
-                error = value - fitted[t]
-                season[t % m] = s + gamma * error
-            level, trend = before + alpha * error, damped + steep * error
-    turned = np.roll(season, -(len(values) % m), axis=0).T
-    return fitted, np.concatenate([candidates[:, :4], level[:, None], trend[:, None], turned], 1)
+    return Smoothed(fitted[0], model._replace(level=float(level), trend=float(trend), season=season))
 
 
 def forecast_smoothing(last: Smoothing, horizon: int) -> NDArray[np.float64]:
@@ -200,8 +174,8 @@ def fit_smoothing(
 ) -> tuple[Smoothing, float]:
     """The weights and first states of least squared one-step errors, and their standard deviation.
 
-    Weights lie in [0, 1], gamma in [0, 1 - alpha], phi in [0.8, 0.995]. A grid of weights is run in one pass, and the
-    best go down by L-BFGS-B with difference quotients of one pass each. For season "mul" the deviation is relative.
+    Weights lie in [0, 1], gamma in [0, 1 - alpha], phi in [0.8, 0.995]. The best of a grid of weights go down by
+    L-BFGS-B, with slopes by the chain rule back through the series. For season "mul" the deviation is relative.
 
     Systems: exponential-smoothing
     Source: Hyndman and Athanasopoulos 8.6; Baker A158.
@@ -223,7 +197,7 @@ def fit_smoothing(
             "use seasonal='add'"
         )
     search = _Search(values, season, trend, seasonal)
-    best = min((search.descend(start) for start in search.starts(5)), key=lambda pair: pair[1])
+    best = min((search.descend(start) for start in search.starts(2 + len(search.weights))), key=lambda pair: pair[1])
     row = search.rows(best[0][None])[0]
     alpha, beta, gamma, phi, level, slope = (float(v) for v in row[:6])
     model = Smoothing(alpha, beta, gamma, phi, level, slope, row[6:], seasonal)
@@ -234,6 +208,8 @@ def fit_smoothing(
 
 
 SEASONAL = ("none", "add", "mul")
+WORST = 1e12  # stands for what is no number
+BOUNDS = {"alpha": (1e-8, 1.0), "phi": (0.8, 0.995)}  # the Theta method divides by alpha
 LIMITS = {"maxiter": 300, "maxfun": 1000, "ftol": 1e-11, "gtol": 1e-8}
 
 
@@ -241,36 +217,40 @@ class _Search:
     """Points of a search, and the rows of candidates that they stand for: weights as shares, states in units of y."""
 
     def __init__(self, values: Floats, season: int, trend: Trend, seasonal: Seasonal) -> None:
-        self.values, self.trend, self.seasonal = values, trend, seasonal
-        self.level, self.slope, self.states = first_states(values, season=season, trend=trend, seasonal=seasonal)
-        self.unit = float(values.std()) or 1.0
-        self.weights = ["alpha"] + (["beta"] if trend != "none" else []) + (["gamma"] if seasonal != "none" else [])
-        self.weights += ["phi"] if trend == "damped" else []
-        n_free = 1 + (trend != "none") + (len(self.states) if seasonal != "none" else 0)
-        self.bounds = [(0.8, 0.995) if name == "phi" else (1e-4, 1 - 1e-4) for name in self.weights]
-        self.bounds += [(-np.inf, np.inf)] * n_free
+        self.values, self.multiply = values, seasonal == "mul"
+        level, slope, states = first_states(values, season=season, trend=trend, seasonal=seasonal)
+        self.unit = unit = float(values.std()) or 1.0
+        taken = {"alpha": True, "beta": trend != "none", "gamma": seasonal != "none", "phi": trend == "damped"}
+        self.weights = [name for name, there in taken.items() if there]
+        free = [*taken.values(), True, trend != "none", *(seasonal != "none" for _ in states)]
+        sizes = [1.0, 1.0, 1.0, 1.0, unit, 0.1 * unit, *(0.1 if self.multiply else unit for _ in states)]
+        self.base = np.array([0.0, 0.0, 0.0, float(trend != "damped"), level, slope, *states])
+        self.free, self.sizes = np.flatnonzero(free), np.array(sizes)[free]
+        self.bounds = [BOUNDS.get(name, (0.0, 1.0)) for name in self.weights]
+        self.bounds += [(-np.inf, np.inf)] * (len(self.free) - len(self.weights))
 
     def rows(self, points: Floats) -> Floats:
-        """Candidates (points, 6 + season) for points (points, free)."""
-        n, k = len(points), len(self.weights)
-        taken = dict(zip(self.weights, points.T, strict=False))
-        alpha, zero = taken["alpha"], np.zeros(n)
-        phi = taken.get("phi", np.ones(n))
-        gamma = taken["gamma"] * (1 - alpha) if "gamma" in taken else zero
-        level = self.level + self.unit * points[:, k]
-        trend = self.slope + 0.1 * self.unit * points[:, k + 1] if self.trend != "none" else zero
-        season = np.repeat(self.states[None], n, 0)
-        if self.seasonal != "none":
-            unit = self.unit if self.seasonal == "add" else 0.1
-            season = season + unit * points[:, k + 1 + (self.trend != "none") :]
-        return np.concatenate([np.stack([alpha, taken.get("beta", zero), gamma, phi, level, trend], 1), season], 1)
+        """Candidates (points, 6 + season) for points (points, free); gamma is its share of 1 - alpha."""
+        rows = self.shares(points)
+        rows[:, 2] *= 1 - rows[:, 0]
+        return rows
 
-    def losses(self, points: Floats) -> Floats:
-        """Mean squared one-step errors (points,), in units of the variance of y."""
-        fitted, _ = _run(self.values, self.rows(points), self.seasonal)
+    def shares(self, points: Floats) -> Floats:
+        """The rows before gamma is made of its share."""
+        rows = np.repeat(self.base[None], len(points), 0)
+        rows[:, self.free] += points * self.sizes
+        return rows
+
+    def losses(self, points: Floats) -> tuple[Floats, Floats]:
+        """Mean squared one-step errors (points,) in units of the variance of y, and their slopes (points, free)."""
+        shares, size = self.shares(points), self.unit**2 * len(self.values)
+        found, slopes = smoothing_slopes(self.values, self.rows(points), multiply=self.multiply)
         with np.errstate(all="ignore"):
-            found = np.square((self.values[:, None] - fitted) / self.unit).mean(0)
-        return np.nan_to_num(found, nan=1e12, posinf=1e12).clip(max=1e12)
+            slopes[:, 0] -= slopes[:, 2] * shares[:, 2]
+            slopes[:, 2] *= 1 - shares[:, 0]
+            found, by_point = found / size, slopes[:, self.free] * self.sizes / size
+        sound = np.isfinite(found) & np.isfinite(by_point).all(1) & (found < WORST)
+        return np.where(sound, found, WORST), np.where(sound[:, None], by_point, 0.0)
 
     def starts(self, n: int) -> list[Floats]:
         """The best points of a grid of weights."""
@@ -278,7 +258,7 @@ class _Search:
         axes = np.meshgrid(*(choice[name] for name in self.weights), indexing="ij")
         grid = np.stack([a.ravel() for a in axes], 1)
         points = np.concatenate([grid, np.zeros((len(grid), len(self.bounds) - len(self.weights)))], 1)
-        return [points[i] for i in np.argsort(self.losses(points), kind="stable")[:n]]
+        return [points[i] for i in np.argsort(self.losses(points)[0], kind="stable")[:n]]
 
     def descend(self, start: Floats) -> tuple[Floats, float]:
         """The point at the bottom below a start, and its loss."""
@@ -287,11 +267,8 @@ class _Search:
         low, high = np.array(self.bounds).T
 
         def with_slope(point: Floats) -> tuple[float, Floats]:
-            up, down = np.minimum(point + STEP, high), np.maximum(point - STEP, low)
-            around = [np.where(np.eye(len(point), dtype=bool), end, point) for end in (up, down)]
-            found = self.losses(np.concatenate([point[None], *around]))
-            above, below = found[1:].reshape(2, -1)
-            return float(found[0]), (above - below) / (up - down)
+            loss, slope = self.losses(point[None])
+            return float(loss[0]), slope[0]
 
         done = minimize(with_slope, start, jac=True, method="L-BFGS-B", bounds=self.bounds, options=LIMITS)
         return np.clip(done.x, low, high), float(done.fun)
