@@ -27,6 +27,20 @@ def test_clean_data_have_no_findings():
 
 
 @pytest.mark.parametrize(
+    "texts",
+    [
+        ["A1", "A2", "B7"],
+        ["2020-13", "q1", "q2"],
+        ["12 Main St", "7 Elm Rd", "3 Oak Av"],
+        ["mp3", "mp4"],
+        ["1-2", "3-4"],
+    ],
+)
+def test_names_with_digits_are_names(texts):
+    assert audit(clean().assign(c=[texts[i % len(texts)] for i in range(N)]), Y) == []
+
+
+@pytest.mark.parametrize(
     ("change", "severity", "what"),
     [
         (lambda f: pd.concat([f[:-2], f[:2]]), "info", "2 rows repeat an earlier one"),
@@ -49,6 +63,16 @@ def test_clean_data_have_no_findings():
             "text where nearly all is numbers: '?' (value 199)",
         ),
         (lambda f: f.assign(b=f.b.astype(str)), "info", "numbers written as text"),
+        (lambda f: f.assign(b=[f"{i % 28 + 1:02}/03/2020" for i in range(N)]), "warning", "such as '01/03/2020'"),
+        (lambda f: f.assign(b=[f"{i % 28 + 1}.3.20 12:30" for i in range(N)]), "warning", "dates written as text"),
+        (lambda f: f.assign(b=[f"${1000 + i % 50:,.2f}" for i in range(N)]), "warning", "such as '$1,000.00'"),
+        (lambda f: f.assign(b=[f"{i % 50} %" for i in range(N)]), "warning", "numbers with signs, a unit"),
+        (lambda f: f.assign(b=[f"1.00{i % 5},5 kg" for i in range(N)]), "warning", "numbers with signs, a unit"),
+        (
+            lambda f: f.assign(c=["X " if i == 3 else "x" if i % 2 else "y" for i in range(N)]),
+            "warning",
+            "'X ' and 'x'",
+        ),
         (lambda f: f.assign(b=[*f.b[:-1], "?"]), "warning", "mixed types"),
     ],
 )
@@ -78,6 +102,7 @@ def test_equal_rows_with_different_labels_are_named():
     [
         ([0] * 90 + [1] * 10, "info", "0 has 90 rows and 1 has 10 (9 to 1)"),
         (["a"] * 990 + ["b"] * 10, "warning", "99 to 1"),
+        (["yes"] * 50 + ["no"] * 45 + ["Yes"] * 40, "warning", "'Yes' and 'yes' differ in case or spaces alone"),
         (["a"] * 9 + ["b"] * 9 + ["c"], "warning", "classes ['c'] have one row"),
         (list(range(100)), "info", "Regressor"),
         ([1.5] * 50 + [2.5] * 50 + [1e9], "info", "1 outliers"),

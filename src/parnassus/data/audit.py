@@ -12,6 +12,7 @@ from .chunks import Chunks
 from .codec import form_of
 from .columns import Frame, is_missing, kind_of, read_frame
 from .duplicates import row_keys
+from .lookalikes import numbers_in, quantities_in, spellings_in
 
 FEW_ROWS = 20  # below this, coincidences are no findings
 LEAK_ROWS = 1_000
@@ -84,7 +85,7 @@ def audit_column(column: np.ndarray, where: str, answers: np.ndarray | None, *, 
     if kind == "number" and known.dtype.kind in "iuf":
         found += audit_outliers(known.astype(np.float64), where)
     if kind == "category":
-        found += audit_numerals(known, where)
+        found += audit_texts(known, where)
     if answers is not None and len(answers) == len(column):
         found += audit_leak(known, codes, counts, answers[~missing], where)
     return found
@@ -130,39 +131,11 @@ def audit_outliers(known: np.ndarray, where: str) -> list[Finding]:
     return found
 
 
-def audit_numerals(known: np.ndarray, where: str) -> list[Finding]:
-    """Text that is nearly always a number: a column of numbers with bad cells."""
-    texts = [v for v in known.tolist() if isinstance(v, str)]
-    numeral = np.array([is_number(v) for v in texts], dtype=bool)
-    if not len(texts) or numeral.mean() < 0.9:
-        return []
-    if numeral.all():
-        return [
-            Finding(
-                "info",
-                "numbers written as text count as categories",
-                where,
-                "give the column as numbers if it is a quantity",
-            )
-        ]
-    row = int((~numeral).argmax())
-    return [
-        Finding(
-            "warning",
-            f"text where nearly all is numbers: {texts[row]!r} (value {row}), {int((~numeral).sum())} in all",
-            where,
-            "mend the cells, or mark them as missing, so that the column is one of numbers",
-        )
-    ]
-
-
-def is_number(text: str) -> bool:
-    """Whether text is a number as Python reads it."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def audit_texts(known: np.ndarray, where: str) -> list[Finding]:
+    """Texts that stand for numbers or dates, and names spelled in two ways."""
+    texts = [value for value in known.tolist() if isinstance(value, str)]
+    told = numbers_in(texts) or quantities_in(texts) or spellings_in(texts)
+    return [] if told is None else [Finding(told[0], told[1], where, told[2])]
 
 
 def audit_leak(
@@ -303,6 +276,8 @@ def audit_target(y: Any) -> list[Finding]:
             )
         ]
     found = []
+    if told := spellings_in([name for name in names.tolist() if isinstance(name, str)]):
+        found.append(Finding(told[0], told[1], "y", told[2]))
     single = names[counts == 1]
     if len(single):
         found.append(
