@@ -101,6 +101,19 @@ def test_maps_are_scaled_to_a_deviation_of_one_and_read_back_at_their_own():
     assert float(made.scale) == scale
 
 
+def test_a_narrow_net_hears_its_step_and_keeps_published_groups_in_the_coder():
+    made = objective()
+    x, ids = torch.randn(2, 4, 4, 4), torch.tensor([[1, 3, 0], [2, 0, 0]])
+    with torch.no_grad():
+        first, later = (made.net(x, torch.full((2,), t), ids) for t in (1, 40))
+        assert (later - first).norm() > 0.01 * first.norm()
+        groups = {norm.num_groups for norm in made.coder.modules() if isinstance(norm, torch.nn.GroupNorm)}
+        assert groups == {8, 16}
+        made.net.load_state_dict({k: v for k, v in made.net.state_dict().items() if k != "least"})
+        first, later = (made.net(x, torch.full((2,), t), ids) for t in (1, 40))
+    assert (later - first).norm() < 1e-5 * first.norm()
+
+
 def test_texts_are_filled_up_and_the_untold_are_all_filling():
     made = objective()
     ids = made.condition_of({"x": torch.zeros(2, 1), "y": torch.tensor([[1, 3], [2, 0]]), "y_lengths": torch.ones(2)})

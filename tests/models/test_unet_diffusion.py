@@ -1,9 +1,12 @@
 """The U-Net of diffusions: the published size, and diffusers' answers with diffusers' weights."""
 
+import copy
+
 import pytest
 import torch
+from torch import nn
 
-from parnassus.models.unet_diffusion import DiffusionMLP, DiffusionUNet
+from parnassus.models.unet_diffusion import DiffusionMLP, DiffusionUNet, picture_net
 
 pytestmark = pytest.mark.usefixtures("draws")
 
@@ -41,3 +44,49 @@ def test_the_step_and_the_class_change_the_answer():
     assert not torch.allclose(first, net(x, torch.tensor([900, 900]), torch.tensor([0, 0])))
     assert not torch.allclose(first, net(x, torch.tensor([1, 1]), torch.tensor([1, 1])))
     assert torch.equal(net(x, torch.tensor([1, 1])), net(x, torch.tensor([1, 1]), torch.tensor([2, 2])))
+
+
+def narrow(*channels):
+    """A net of small pictures of ten classes, with a last layer that says something."""
+    net = picture_net("ddpm", 1, (8, 8), 10, channels=channels, n_blocks=1, dropout=0.0)
+    nn.init.normal_(net.conv_out.weight)
+    return net.eval()
+
+
+def moved_by(net):
+    """How far another step, and another class, move an answer, as shares of its length."""
+    x = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        first, later, other = (net(x, torch.full((4,), t), torch.full((4,), c)) for t, c in ((1, 0), (900, 0), (1, 1)))
+    return float((later - first).norm() / first.norm()), float((other - first).norm() / first.norm())
+
+
+@pytest.mark.parametrize("channels", [(16,), (8, 16), (32,)])
+def test_a_narrow_net_hears_its_step_and_its_class(channels):
+    net = narrow(*channels)
+    deaf = copy.deepcopy(net)
+    for norm in deaf.modules():
+        if isinstance(norm, nn.GroupNorm):
+            norm.num_groups = norm.num_channels
+    for now, before in zip(moved_by(net), moved_by(deaf), strict=True):
+        assert before < 1e-5
+        assert now > 0.02
+
+
+def test_groups_have_four_channels_and_those_of_published_widths_are_32():
+    groups = {(norm.num_channels, norm.num_groups) for norm in narrow(8, 64, 128).modules()
+              if isinstance(norm, nn.GroupNorm)}  # fmt: skip
+    assert {(8, 2), (64, 16), (128, 32)} < groups
+    assert all(n // of >= 4 for n, of in groups)
+
+
+def test_weights_that_say_nothing_are_of_up_to_32_groups_and_others_bring_their_own():
+    net = narrow(16)
+    of_today = copy.deepcopy(net.state_dict())
+    said = moved_by(net)
+    net.load_state_dict({name: tensor for name, tensor in of_today.items() if name != "least"})
+    assert {norm.num_groups for norm in net.modules() if isinstance(norm, nn.GroupNorm)} == {16, 32}
+    assert max(moved_by(net)) < 1e-5
+    assert int(net.state_dict()["least"]) == 1
+    net.load_state_dict(of_today)
+    assert moved_by(net) == said

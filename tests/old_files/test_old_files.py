@@ -66,3 +66,14 @@ def test_the_format_of_today_is_kept_here():
 
 def test_the_files_are_small():
     assert sum(p.stat().st_size for p in HERE.rglob("format-*/*")) < 60_000 * len(FOLDERS)
+
+
+def test_a_diffusion_of_groups_of_one_channel_draws_what_it_drew(tmp_path):
+    """Nets of today have wider groups; this one, of the days before, keeps its own, saved again too."""
+    folder = HERE / "narrow-groups"
+    expected = np.array(json.loads((folder / "expected.json").read_text()))
+    old = pn.load(folder / "ddpm.parnassus")
+    old.save(tmp_path / "again.parnassus")
+    for made in (old, pn.load(tmp_path / "again.parnassus")):
+        drawn = made.sample(4, condition=[0, 1, 0, 1], seed=0)
+        assert np.abs(drawn.astype(int) - expected).max() <= 1  # bytes, rounded

@@ -1,5 +1,9 @@
 """Normalisers that torch.nn lacks; their equations are in `functional.normalization`."""
 
+import math
+from typing import Any
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -7,6 +11,8 @@ from ..errors import SettingError
 from ..functional.normalization import adaptive_instance_norm, weight_standardize
 
 GROUPS = 8  # of channels, where a group normaliser is asked for by name and so many divide them
+MOST = 32  # groups of the norms in published diffusion nets
+LEAST = 4  # channels a group of theirs, at 128 channels
 
 
 class StandardizedConv2d(nn.Conv2d):
@@ -63,3 +69,37 @@ def groups_of(n_channels: int) -> int:
     (8, 6, 2, 1)
     """
     return next((n for n in range(min(GROUPS, n_channels // 2), 1, -1) if n_channels % n == 0), 1)
+
+
+def published_groups(n_channels: int, least: int = 1) -> int:
+    """The most groups, a power of two up to 32, that divide channels into groups of at least `least`; else one.
+
+    >>> published_groups(128, 4), published_groups(64, 4), published_groups(16, 4), published_groups(16)
+    (32, 16, 4, 16)
+    """
+    n = math.gcd(MOST, n_channels)
+    while n > 1 and n_channels // n < least:
+        n //= 2
+    return n
+
+
+def wide_groups(net: nn.Module, least: int = LEAST) -> None:
+    """Gives the group norms in a net groups of at least `least` channels, and has its weights say so.
+
+    A group of one channel takes away what is added to the channel as a whole, and so all that a net is told in this
+    way: the step of a diffusion, the class. Weights that are loaded bring their own number. Those that say none, which
+    are diffusers' and those of earlier versions, are of as many groups up to 32 as divide the channels.
+    """
+    net.register_buffer("least", torch.tensor(least))
+    _regroup(net, least)
+    net.register_load_state_dict_pre_hook(_as_loaded)
+
+
+def _regroup(net: nn.Module, least: int) -> None:
+    for norm in net.modules():
+        if isinstance(norm, nn.GroupNorm):
+            norm.num_groups = published_groups(norm.num_channels, least)
+
+
+def _as_loaded(net: nn.Module, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    _regroup(net, int(state.setdefault(f"{prefix}least", torch.tensor(1))))

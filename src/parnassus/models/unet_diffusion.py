@@ -1,6 +1,5 @@
 """Nets that are told a step of a diffusion, and a condition: a U-Net for pictures, dense layers for vectors."""
 
-import math
 from typing import Any, Literal
 
 import torch
@@ -12,6 +11,7 @@ from ..functional.diffusion.process import Target, step_embedding
 from ..functional.diffusion.samplers import Sampler
 from ..functional.diffusion.schedules import Kind
 from ..layers.conditioning import NumbersTold
+from ..layers.normalization import published_groups, wide_groups
 from ..objectives.diffusion import Diffusion, Weighting
 from ..registry import model
 
@@ -20,7 +20,7 @@ EPS = 1e-6
 
 def normalised(n: int, eps: float = EPS) -> nn.GroupNorm:
     """A group norm of at most 32 groups."""
-    return nn.GroupNorm(math.gcd(32, n), n, eps=eps)
+    return nn.GroupNorm(published_groups(n), n, eps=eps)
 
 
 class StepEmbedding(nn.Module):
@@ -234,7 +234,7 @@ def classes_of(n_outputs: int) -> int:
 
 def picture_net(name: str, in_channels: int, image_size: tuple[int, int], n_outputs: int, *, channels: tuple[int, ...],
                 n_blocks: int, dropout: float, n_told: int = 0) -> DiffusionUNet:  # fmt: skip
-    """The U-Net of a model of pictures by this name."""
+    """The U-Net of a model of pictures by this name; groups of its norms are wide enough that it hears its step."""
     if not channels or any(n < 2 or n % 2 for n in channels):
         raise SettingError(f"model {name!r}: channels are even widths, one a resolution; got {channels}")
     if min(image_size) < 2 ** (len(channels) - 1):
@@ -243,7 +243,9 @@ def picture_net(name: str, in_channels: int, image_size: tuple[int, int], n_outp
         )
     attends, k = tuple(i == len(channels) - 1 for i in range(len(channels))), classes_of(n_outputs)
     told = {"n_classes": k, "n_told": n_told}
-    return DiffusionUNet(in_channels, channels, attends=attends, n_blocks=n_blocks, **told, dropout=dropout)
+    net = DiffusionUNet(in_channels, channels, attends=attends, n_blocks=n_blocks, **told, dropout=dropout)
+    wide_groups(net)
+    return net
 
 
 def vector_net(name: str, in_features: int, n_outputs: int, hidden: tuple[int, ...], n_told: int = 0) -> DiffusionMLP:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..functional.diffusion.process import step_embedding
+from ..layers.normalization import wide_groups
 from .text_tower import TextTower
 from .unet_diffusion import Doubled, ResidualBlock, down_and_up, normalised
 
@@ -184,6 +185,7 @@ class TextDenoiser(nn.Module):
     def __init__(self, tower: TextTower, unet: TextUNet) -> None:
         super().__init__()
         self.tower, self.unet, self.n_tokens = tower, unet, tower.n_tokens
+        wide_groups(self)
 
     def forward(self, x: Tensor, t: Tensor, ids: Tensor) -> Tensor:
         return self.unet(x, t, self.tower(ids))
