@@ -104,6 +104,7 @@ REFUSED = {
     "a single row of a class": (classify(X[:7], ["a", "b"] * 3 + ["c"], validation=0.5), ["c", "rows"]),
     "labels unseen in training": (classify(validation=(X[:2] + 9, ["rose", "rose"])), ["rose", "not seen"]),
     "unknown target column": (lambda: pn.Classifier("mlp").fit({"a": [1]}, target="b"), ["target"]),
+    "dict of columns": (lambda: pn.Classifier("mlp").fit({"a": [1, 2]}, [0, 1]), ["data frame", "dict of 'a'"]),
     "too few columns at predict": (lambda: pn.Classifier("mlp", epochs=1).fit(X, Y).predict(X[:, :3]), ["3", "4"]),
     "negative weights": (classify(sample_weight=np.where(np.arange(60) == 9, -1.0, 1.0)), ["row 9", "negative"]),
     "weights too few": (classify(sample_weight=np.ones(3)), ["60"]),

@@ -158,6 +158,11 @@ def examples_of(
 
 def listed(X: Any) -> Any:
     """A Series (of texts, or of paths of pictures) as a list, a frame of series as sequences; the rest as it is."""
+    if isinstance(X, dict):
+        raise DataError(
+            f"X is a dict of {', '.join(map(repr, list(X)[:5])) or 'nothing'}; give its columns as a data frame, "
+            "pandas.DataFrame(X), or the rows as a list of dicts"
+        )
     if is_nested(X):
         return panel_sequences(X)
     return X.to_list() if type(X).__name__ == "Series" and hasattr(X, "to_list") else X
