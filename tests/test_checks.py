@@ -1,10 +1,14 @@
 """Every check against an outside oracle: the same that `parnassus verify` runs."""
 
+import ast
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from parnassus.checks import Check, all_checks, check, gap, selected, verify, version_of
+from parnassus import checks
+from parnassus.checks import Check, all_checks, check, gap, relative_gap, selected, verify, version_of
 from parnassus.errors import SettingError
 
 
@@ -43,4 +47,27 @@ def test_a_gap_hides_neither_nan_nor_another_shape():
     assert gap(torch.tensor([3 + 4j], requires_grad=True), torch.zeros(1)) == 5
     assert gap(np.ones(3), 1) == gap([], []) == 0
     for found, wanted in (([np.nan, 1], [1, 1]), (np.nan, np.nan), (np.ones((2, 1)), np.ones(2)), ([True], [1, 1])):
-        assert gap(found, wanted) == np.inf
+        assert gap(found, wanted) == relative_gap(found, wanted) == np.inf
+
+
+def test_a_relative_gap_is_a_share_of_what_was_due():
+    assert relative_gap([1.1, 50.0], [1.0, 100.0]) == 0.5
+    assert relative_gap(np.ones((2, 2)), 2) == 0.5
+    assert relative_gap([0.0, 1.0], [0.0, 1.0]) == np.inf
+
+
+def test_every_check_takes_differences_by_the_gap():
+    """`max(0.0, nan)` is 0.0, and unlike shapes broadcast: |a - b| written out hides both."""
+    for path in sorted(Path(checks.__file__).parent.glob("*.py")):
+        tree = ast.parse(path.read_text())
+        assert [f"{path.name}:{n.lineno}" for n in ast.walk(tree) if inline_difference(n)] == []  # type: ignore[attr-defined]
+
+
+def inline_difference(node: ast.AST) -> bool:
+    """Whether a node is abs(...), or the largest of what np.abs or a tensor's own abs gives of a difference."""
+    if not isinstance(node, ast.Call):
+        return False
+    if isinstance(node.func, ast.Name):
+        return node.func.id == "abs"
+    said = ast.unparse(node)
+    return said.endswith(".max()") and " - " in said and (said.startswith("np.abs(") or ".abs()" in said)

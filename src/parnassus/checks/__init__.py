@@ -70,11 +70,25 @@ def check(*ids: str, oracle: str, tolerance: float) -> Callable[[Callable[[], fl
 
 def gap(found: Any, wanted: Any) -> float:
     """The largest difference of two numbers, arrays or tensors; infinite for NaN, and for arrays of other shapes."""
-    own, due = (np.asarray(x.detach().cpu() if isinstance(x, torch.Tensor) else x) for x in (found, wanted))
+    own, due = _arrays(found, wanted)
     if own.ndim and due.ndim and own.shape != due.shape:
         return float("inf")
-    away = np.abs(own - due.astype(np.result_type(due, float)))
+    away = np.abs(own - due)
     return float(np.where(np.isnan(away), np.inf, away).max(initial=0.0))
+
+
+def relative_gap(found: Any, wanted: Any) -> float:
+    """The largest difference as a share of what was due there; infinite as `gap` is, and where nothing was due."""
+    own, due = _arrays(found, wanted)
+    if own.ndim and due.ndim and own.shape != due.shape:
+        return float("inf")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return gap(own / due, 1)
+
+
+def _arrays(found: Any, wanted: Any) -> tuple[np.ndarray, np.ndarray]:
+    own, due = (np.asarray(x.detach().cpu() if isinstance(x, torch.Tensor) else x) for x in (found, wanted))
+    return own, due.astype(np.result_type(due, float))
 
 
 def _kept(run: Callable[[], float]) -> Callable[[], float]:

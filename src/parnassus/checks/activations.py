@@ -64,5 +64,5 @@ def units_of_pieces_and_of_places() -> float:
     bump = activations.rbf(torch.tensor([[0.0, 3.0]]), torch.tensor([[0.0, 0.0]]), width=3.0)
     return max(
         gap(activations.maxout(x, pieces, torch.zeros(2, 1, dtype=torch.float64)), x.abs()),
-        abs(float(bump) - math.exp(-1)),
+        gap(bump, math.exp(-1)),
     )

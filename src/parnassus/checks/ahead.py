@@ -15,7 +15,7 @@ from ..functional.linear import as_signs
 from ..objectives.random_convolutions import RandomConvolutions
 from ..registry import model, optimizer
 from ..train.randomness import kept_random
-from . import check, gap
+from . import check, gap, relative_gap
 
 windows = np.lib.stride_tricks.sliding_window_view
 
@@ -103,8 +103,8 @@ def odd_steps_by_their_residuals() -> float:
     return max(
         gap(ours.anomaly_score(y)[5:], score),
         gap(ours.threshold_, threshold),
-        float((ours.predict(y)[5:] != (score > threshold)).sum()),
-        float(ours.find(y).peaks[0] != 70),
+        gap(ours.predict(y)[5:], score > threshold),
+        gap(ours.find(y).peaks[0], 70),
     )
 
 
@@ -181,5 +181,5 @@ def what_layers_of_sequences_cost() -> float:
     for name, run in work.items():
         with kept_random(torch.device("cpu"), 0), FlopCounterMode(display=False) as counter, torch.enable_grad():
             run()
-        worst = max(worst, abs(counter.get_total_flops() / 2 / told[name] - 1))
+        worst = max(worst, relative_gap(counter.get_total_flops() / 2, told[name]))
     return worst

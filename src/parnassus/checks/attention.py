@@ -128,7 +128,7 @@ def published_numbers_of_parameters() -> float:
         found += [_count(bert_of(size)) for size in ("bert-base", "bert-large")]
         found += [_count(ViT(in_channels=3, image_size=(224, 224), n_outputs=1000))]
     wanted = [63_082_496, 124_439_808, 354_823_168, 774_030_080, 1_557_611_200, 109_482_240, 335_141_888, 86_567_656]
-    return max(abs(a - b) for a, b in zip(found, wanted, strict=True))
+    return gap(found, wanted)
 
 
 def _theirs(name: str, config: str, **sizes: Any) -> tuple[Any, nn.Module]:

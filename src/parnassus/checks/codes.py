@@ -50,7 +50,7 @@ def odd_rows_and_sums_of_codes_by_matrices() -> float:
     return max(
         gap(net.anomaly_score(X), score),
         gap(net.threshold_, threshold),
-        float((net.is_anomaly(X) != (score > threshold)).sum()),
+        gap(net.is_anomaly(X), score > threshold),
         gap(net.arithmetic(X[10:30], X[50:70], X[:4]), (moved @ v.T + c) * spread + centre),
     )
 

@@ -8,7 +8,7 @@ from ..functional import contacts
 from ..imports import imported
 from ..models.contacts import contact_transformer
 from ..train.randomness import kept_random
-from . import check
+from . import check, gap
 
 
 @check("protein-transformer", oracle="scipy", tolerance=1e-5)
@@ -23,15 +23,15 @@ def structures_there_and_back() -> float:
     place = np.arange(len(x) - 1)
     weights[place, place + 1] = weights[place + 1, place] = contacts.STEP
     np.fill_diagonal(weights, 0)
-    ways = contacts.distances_from_contacts(found).double().numpy() - graph.shortest_path(weights, directed=False)
+    ways = graph.shortest_path(weights, directed=False)
     a, b = (v.numpy() - v.numpy().mean(0) for v in (x, y))
     left = rotation.align_vectors(b, a)[1] / len(a) ** 0.5
     again = contacts.coordinates_from_distances(torch.from_numpy(far)).numpy()
     return max(
-        float(np.abs(found.numpy() != (far < 8)).max()),
-        float(np.abs(ways).max()),
-        abs(contacts.superpose(x, y).rmsd - left),
-        float(np.abs(distance.squareform(distance.pdist(again)) - far).max()),
+        gap(found, far < 8),
+        gap(contacts.distances_from_contacts(found), ways),
+        gap(contacts.superpose(x, y).rmsd, left),
+        gap(distance.squareform(distance.pdist(again)), far),
     )
 
 
@@ -47,4 +47,4 @@ def logits_from_attention_by_sums() -> float:
     both = maps + maps.transpose(0, 2, 1)
     mean = both.mean(2)
     corrected = both - mean[:, :, None] * mean[:, None] / both.mean((1, 2))[:, None, None]
-    return float(np.abs(found - np.tensordot(weights, corrected, 1) - bias).max())
+    return gap(found, np.tensordot(weights, corrected, 1) + bias)

@@ -102,7 +102,7 @@ def what_a_place_sees() -> float:
         for kernel, stride, dilation, _ in layers:
             h = F.conv1d(h, torch.ones(1, 1, kernel, dtype=torch.float64), stride=stride, dilation=dilation)
         (slope,) = torch.autograd.grad(h[0, 0, h.shape[-1] // 2], x)
-    return float(abs(convolution.receptive_fields(layers)[-1].size - int((slope != 0).sum())))
+    return gap(convolution.receptive_fields(layers)[-1].size, int((slope != 0).sum()))
 
 
 @check("dense-vs-conv-cost", oracle="torch", tolerance=0)
@@ -112,12 +112,10 @@ def costs_of_built_layers() -> float:
     def held(layer: nn.Module) -> int:
         return sum(p.numel() for p in layer.parameters())
 
-    return float(
-        max(
-            abs(convolution.dense_cost(784, 392)[0] - held(nn.Linear(784, 392))),
-            abs(convolution.costs(8, 16, (3, 5), (4, 4))[0] - held(nn.Conv2d(8, 16, (3, 5)))),
-            abs(convolution.costs(8, 16, (3, 3), (4, 4), groups=8)[0] - held(nn.Conv2d(8, 16, 3, groups=8))),
-        )
+    return max(
+        gap(convolution.dense_cost(784, 392)[0], held(nn.Linear(784, 392))),
+        gap(convolution.costs(8, 16, (3, 5), (4, 4))[0], held(nn.Conv2d(8, 16, (3, 5)))),
+        gap(convolution.costs(8, 16, (3, 3), (4, 4), groups=8)[0], held(nn.Conv2d(8, 16, 3, groups=8))),
     )
 
 
@@ -131,8 +129,8 @@ def circular_convolutions_commute_with_shifts() -> float:
     def with_zeros(x: Tensor) -> Tensor:
         return convolution.correlate(x, W, padding="same")
 
-    missed = convolution.shift_gap(with_zeros, X, (2, 3)) < 1e-3
-    return max(convolution.shift_gap(around, X, (2, 3)), float(missed))
+    told = convolution.shift_gap(with_zeros, X, (2, 3)) > 1e-3
+    return max(gap(convolution.shift_gap(around, X, (2, 3)), 0), float(not told))
 
 
 @check("fixed-image-kernels", oracle="scipy", tolerance=1e-12)

@@ -3,7 +3,7 @@
 import torch
 
 from ..functional.denoising_chain import chain_matrix, log_mixture, restored_law
-from . import check
+from . import check, gap
 
 
 @check("generative-stochastic-network", oracle="(closed form)", tolerance=1e-10)
@@ -13,7 +13,7 @@ def the_law_that_a_chain_keeps() -> float:
     law = torch.rand(7, generator=g, dtype=torch.float64).softmax(0)
     spoiling = torch.rand(7, 5, generator=g, dtype=torch.float64).softmax(1)
     step = chain_matrix(spoiling, restored_law(law, spoiling))
-    return float((torch.linalg.matrix_power(step, 300)[2] - law).abs().max())
+    return gap(torch.linalg.matrix_power(step, 300)[2], law)
 
 
 @check("generative-stochastic-network", oracle="torch", tolerance=1e-10)
@@ -24,4 +24,4 @@ def mixtures_of_restored_rows() -> float:
     means, log_std = (torch.randn(6, 4, 3, generator=g).double() for _ in range(2))
     parts = torch.distributions.Independent(torch.distributions.Normal(means, log_std.exp()), 1)
     theirs = torch.distributions.MixtureSameFamily(torch.distributions.Categorical(logits=logits), parts).log_prob(x)
-    return float((log_mixture(x, logits, means, log_std) - theirs).abs().max())
+    return gap(log_mixture(x, logits, means, log_std), theirs)

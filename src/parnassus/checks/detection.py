@@ -15,7 +15,7 @@ from ..functional.metrics.detection import FoundBoxes, TrueBoxes, coco_metrics, 
 from ..imports import imported
 from ..registry import model
 from ..train.randomness import kept_random
-from . import check
+from . import check, gap
 
 
 def _scenes() -> tuple[list[TrueBoxes], list[FoundBoxes]]:
@@ -69,7 +69,7 @@ def coco_metrics_against_pycocotools() -> float:
         for b, s, c in zip(*one, strict=True)
     ]
     stats = _by_pycocotools(notes, said, n_pictures=len(truths), kind="bbox")
-    return max(abs(a - b) for a, b in zip(coco_metrics(truths, found).values(), stats, strict=True))
+    return max(gap(a, b) for a, b in zip(coco_metrics(truths, found).values(), stats, strict=True))
 
 
 @check("instance-segmentation", oracle="pycocotools", tolerance=1e-6)
@@ -94,7 +94,7 @@ def mask_metrics_against_pycocotools() -> float:
             notes.append({"id": len(notes) + 1, "segmentation": one, "area": area, "bbox": box, "iscrowd": 0} | shared)
             said.append({"segmentation": two, "score": float(scores[k])} | shared)
     stats = _by_pycocotools(notes, said, n_pictures=20, kind="segm")
-    return max(abs(a - b) for a, b in zip(coco_metrics(truths, found).values(), stats, strict=True) if b > -1)
+    return max(gap(a, b) for a, b in zip(coco_metrics(truths, found).values(), stats, strict=True) if b > -1)
 
 
 def _blobs(centres: np.ndarray, extents: np.ndarray) -> np.ndarray:
@@ -113,8 +113,10 @@ def overlaps_against_transformers() -> float:
     corner = torch.rand(50, 2, generator=g, dtype=torch.float64)
     boxes = torch.cat([corner, corner + 0.1 + torch.rand(50, 2, generator=g, dtype=torch.float64)], 1)
     a, b = boxes[:30], boxes[30:]
-    plain = (fb.iou(a, b) - box_iou(a, b)[0]).abs().max()
-    return float(torch.maximum(plain, (fb.giou(a[:, None], b[None]) - generalized_box_iou(a, b)).abs().max()))
+    return max(
+        gap(fb.iou(a, b), box_iou(a, b)[0]),
+        gap(fb.giou(a[:, None], b[None]), generalized_box_iou(a, b)),
+    )
 
 
 @check("box-formats", "box-offset-codec", oracle="(book)", tolerance=1e-6)
@@ -123,7 +125,7 @@ def offsets_of_a_worked_example() -> float:
     anchor, truth = (fb.corners_of(torch.tensor(b, dtype=torch.float64)) for b in ([5.0, 5, 10, 10], [6.0, 4, 12, 8]))
     code = fb.encode_offsets(truth, anchor, variances=fb.SSD_VARIANCES)
     wanted = torch.tensor([1, -1, 5 * math.log(1.2), 5 * math.log(0.8)], dtype=torch.float64)
-    return float((code - wanted).abs().max())
+    return gap(code, wanted)
 
 
 @check("ssd", "anchor-boxes", oracle="(published)", tolerance=0)
@@ -134,14 +136,14 @@ def ssd300_has_8732_boxes_and_35641826_parameters() -> float:
         facts = {"in_channels": 3, "image_size": (300, 300), "n_outputs": 90}
         made = builder.make(**facts, **dict(builder.defaults) | {"backbone": "vgg16"})
     n = sum(p.numel() for p in made.parameters())
-    return float(abs(len(made.anchors) - 8732) + abs(n - 35_641_826))
+    return gap([len(made.anchors), n], [8732, 35_641_826])
 
 
 @check("viola-jones", oracle="(published)", tolerance=0)
 def haar_features_of_a_window_of_24() -> float:
     """162,336 features in a window of 24 pixels, 43,200, 43,200, 27,600, 27,600 and 20,736 by shape."""
     counts = [len(haar_features(24, shapes=[name])) for name in SHAPES]
-    return float(sum(abs(a - b) for a, b in zip(counts, [43_200, 43_200, 27_600, 27_600, 20_736], strict=True)))
+    return gap(counts, [43_200, 43_200, 27_600, 27_600, 20_736])
 
 
 @check("faster-rcnn", "instance-segmentation", oracle="(published)", tolerance=0)
@@ -156,7 +158,7 @@ def parameters_of_nets_on_resnet50() -> float:
         ("retinanet", 91, {"depth": 4}, 34_014_999),
         ("fcos", 91, {"depth": 4}, 32_269_600),
     )
-    away = 0
+    away = 0.0
     for name, n_outputs, options, wanted in published:
         (builder,) = model.builders(name, "detector")
         facts = {"in_channels": 3, "image_size": (64, 64), "n_outputs": n_outputs}
@@ -164,8 +166,8 @@ def parameters_of_nets_on_resnet50() -> float:
             made = builder.make(**facts, **dict(builder.defaults) | {"backbone": "resnet50"} | options)
         norms = [m for m in made.modules() if isinstance(m, torch.nn.BatchNorm2d)]
         frozen = sum(p.numel() for m in norms for p in m.parameters())
-        away += abs(sum(p.numel() for p in made.parameters()) - frozen - wanted)
-    return float(away)
+        away += gap(sum(p.numel() for p in made.parameters()) - frozen, wanted)
+    return away
 
 
 @check("jaccard-crop", oracle="pycocotools", tolerance=0)

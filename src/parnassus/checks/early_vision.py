@@ -5,7 +5,7 @@ import torch
 from ..functional import two_views as tv
 from ..functional.neocognitron import falling_window, reinforced, s_cells
 from ..imports import imported
-from . import check
+from . import check, gap
 
 
 @check("structure-from-motion", oracle="opencv-python-headless", tolerance=1e-6)
@@ -23,8 +23,7 @@ def two_views_against_opencv() -> float:
     ours = tv.fundamental_matrix(a, b)
     theirs = theirs / theirs.norm() * torch.sign((theirs * ours).sum())
     found = torch.from_numpy(cv2.triangulatePoints(first.numpy(), second.numpy(), a.T.numpy(), b.T.numpy()))
-    away = (tv.triangulated(a, b, first, second) - (found[:3] / found[3]).T).abs().max()
-    return float(torch.maximum((ours - theirs).abs().max(), away))
+    return max(gap(ours, theirs), gap(tv.triangulated(a, b, first, second), (found[:3] / found[3]).T))
 
 
 @check("neocognitron", oracle="(published)", tolerance=1e-6)
@@ -35,4 +34,4 @@ def a_template_of_one_pattern_answers_by_the_cosine() -> float:
     a, b = reinforced(pattern, (2, 2), window, amount=1e9)
     said = s_cells(other[None], a[None], b[None], window, selectivity=r)[0, 0, 2, 2]
     dot, one, two = ((window * x * y).sum() for x, y in ((pattern, other), (pattern, pattern), (other, other)))
-    return float((said - ((1 + r) * dot / (one * two).sqrt() - r).clamp(min=0)).abs())
+    return gap(said, ((1 + r) * dot / (one * two).sqrt() - r).clamp(min=0))

@@ -23,7 +23,7 @@ from ..ensembles.stacking import Stacking
 from ..ensembles.voting import Voting
 from ..functional.boosting import variance_of_mean
 from ..train.randomness import seed_of
-from . import check
+from . import check, gap, relative_gap
 
 
 @check("adaboost", oracle="scikit-learn", tolerance=1e-8)
@@ -33,7 +33,7 @@ def adaboost_with_the_same_stumps() -> float:
     for X, y in (load_breast_cancer(return_X_y=True), load_iris(return_X_y=True)):
         ours = AdaBoost(n=15).fit(X, y).predict_proba(X)
         theirs = AdaBoostClassifier(n_estimators=15, random_state=0).fit(X, y).predict_proba(X)
-        worst = max(worst, float(np.abs(ours - theirs).max()))
+        worst = max(worst, gap(ours, theirs))
     return worst
 
 
@@ -43,7 +43,7 @@ def gradient_boosting_with_the_same_trees() -> float:
     X, y = load_diabetes(return_X_y=True)
     ours = GradientBoosting(DecisionTreeRegressor(max_depth=2), n=40).fit(X, y).predict(X)
     theirs = GradientBoostingRegressor(n_estimators=40, max_depth=2, random_state=0).fit(X, y).predict(X)
-    return float((np.abs(ours - theirs) / np.abs(theirs)).max())
+    return relative_gap(ours, theirs)
 
 
 @check("bagging", oracle="scikit-learn", tolerance=1e-12)
@@ -53,14 +53,14 @@ def bagging_of_subsets_of_columns() -> float:
     ours = Bagging(DecisionTreeClassifier(max_depth=3), n=6, columns=0.5).fit(X, y)
     theirs = BaggingClassifier(DecisionTreeClassifier(max_depth=3), n_estimators=6, random_state=0).fit(X, y)
     theirs.estimators_, theirs.estimators_features_ = ours.members_, ours.columns_
-    return float(np.abs(ours.predict_proba(X) - theirs.predict_proba(X)).max())
+    return gap(ours.predict_proba(X), theirs.predict_proba(X))
 
 
 @check("bagging", oracle="(book)", tolerance=1e-12)
 def variance_of_a_mean_of_models() -> float:
     """Hifny B69: five uncorrelated models of variance 1 have .2; by half correlated, .6."""
     apart, alike = float(variance_of_mean(1.0, 5)), float(variance_of_mean(1.0, 5, correlation=0.5))
-    return max(abs(apart - 0.2), abs(alike - 0.6))
+    return max(gap(apart, 0.2), gap(alike, 0.6))
 
 
 @check("majority-voting", oracle="scikit-learn", tolerance=0)
@@ -86,7 +86,7 @@ def stacking_on_the_same_folds() -> float:
     ours = Stacking(members, final=LinearRegression(), n_folds=4).fit(X, y).predict(X)
     folds = k_folds(len(X), 4, seed=seed_of(0, "folds"))
     theirs = StackingRegressor(members, final_estimator=LinearRegression(), cv=folds).fit(X, y).predict(X)
-    return float((np.abs(ours - theirs) / np.abs(theirs)).max())
+    return relative_gap(ours, theirs)
 
 
 @check("random-forest", "decision-tree", oracle="scikit-learn", tolerance=0.03)
@@ -97,4 +97,5 @@ def bagged_trees_beside_the_forest() -> float:
     train, test = order[:400], order[400:]
     bag = Bagging(DecisionTreeClassifier(), n=50, columns=0.2).fit(X[train], y[train])
     forest = RandomForestClassifier(50, random_state=0).fit(X[train], y[train])
-    return max(0.0, forest.score(X[test], y[test]) - bag.score(X[test], y[test]))
+    ours, due = bag.score(X[test], y[test]), forest.score(X[test], y[test])
+    return gap(np.minimum(ours, due), due)

@@ -71,8 +71,9 @@ def the_worth_of_the_game_of_two_normal_laws() -> float:
     def worth(d: Tensor) -> float:
         return float((p * d.log() + q * (1 - d).log()).sum() * cell)
 
-    beaten = max(worth((best + shift).clamp(1e-9, 1 - 1e-9)) for shift in (-0.01, 0.01)) > worth(best)
-    return max(abs(adversarial.game_value(p, q, cell) - quad(told, -12, 14)[0]), float(beaten))
+    others = [worth((best + shift).clamp(1e-9, 1 - 1e-9)) for shift in (-0.01, 0.01)]
+    beats = all(other <= worth(best) for other in others)
+    return max(gap(adversarial.game_value(p, q, cell), quad(told, -12, 14)[0]), float(not beats))
 
 
 @check("cycle-consistency-loss", "patchgan", oracle="torch", tolerance=1e-12)
@@ -238,7 +239,7 @@ def the_published_translator_of_pictures() -> float:
     """A U-Net of eight levels from 64 channels: 54,413,955 weights."""
     with torch.device("meta"):
         net = SkipTranslator(3, 3)
-    return float(abs(sum(p.numel() for p in net.parameters()) - 54_413_955))
+    return gap(sum(p.numel() for p in net.parameters()), 54_413_955)
 
 
 @check("lstm-ae", "autoencoder", oracle="torch", tolerance=1e-10)
@@ -267,4 +268,4 @@ def autoencoders_of_the_book() -> float:
     matrices = torch.cat([p.flatten() for p in charged.parameters() if p.ndim > 1])
     wanted = F.mse_loss(dense.decode(h), x) + 0.3 * matrices.abs().mean() + 0.2 * h.abs().mean()
     size = sum(p.numel() for p in net.parameters())
-    return max(float(abs(size - 28_353) + abs(net.n_code - 1568)), gap((charged.loss({"x": x}) - wanted).detach(), 0.0))
+    return max(gap([size, net.n_code], [28_353, 1568]), gap(charged.loss({"x": x}), wanted))

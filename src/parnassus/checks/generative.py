@@ -15,7 +15,7 @@ from ..models.gan import DCGANGenerator
 from ..models.image_translation import cyclegan
 from ..models.unet_diffusion import DiffusionUNet
 from ..train.randomness import kept_random
-from . import check
+from . import check, gap
 
 
 @check("vae", oracle="torch", tolerance=1e-12)
@@ -26,7 +26,7 @@ def divergences_against_torch() -> float:
     q = torch.distributions.Normal(mean, (0.5 * log_variance).exp())
     p = torch.distributions.Normal(torch.zeros_like(mean), torch.ones_like(mean))
     theirs = torch.distributions.kl_divergence(q, p).sum(1)
-    return float((kl_to_standard(mean, log_variance) - theirs).abs().max())
+    return gap(kl_to_standard(mean, log_variance), theirs)
 
 
 @check("linear-ae-pca", oracle="scipy", tolerance=1e-10)
@@ -36,7 +36,7 @@ def angles_of_spaces_against_scipy() -> float:
 
     a, b = np.random.default_rng(0).normal(size=(2, 7, 3))
     ours = principal_angles(torch.from_numpy(a), torch.from_numpy(b)).numpy()
-    return float(np.abs(ours - np.sort(subspace_angles(a, b))).max())
+    return gap(ours, np.sort(subspace_angles(a, b)))
 
 
 @check("fid", oracle="scipy", tolerance=1e-8)
@@ -47,7 +47,7 @@ def frechet_distances_against_scipy() -> float:
     a, b = (m @ m.T for m in np.random.default_rng(0).normal(size=(2, 5, 5)))
     theirs = float(np.trace(a + b - 2 * np.real(sqrtm(a @ b))))
     zero = torch.zeros(5)
-    return abs(frechet_distance(zero, torch.from_numpy(a), zero, torch.from_numpy(b)) - theirs)
+    return gap(frechet_distance(zero, torch.from_numpy(a), zero, torch.from_numpy(b)), theirs)
 
 
 def scheduler(name: str) -> Any:
@@ -65,7 +65,7 @@ def noising_against_diffusers() -> float:
     x, noise = (torch.randn(3, 2, 4, 4, generator=g) for _ in range(2))
     t = torch.tensor([1, 300, 990])
     theirs = scheduler("DDPMScheduler").add_noise(x, noise, t - 1)
-    return float((noised(x, t, noise, noise_schedule()) - theirs).abs().max())
+    return gap(noised(x, t, noise, noise_schedule()), theirs)
 
 
 @check("fast-samplers", oracle="diffusers", tolerance=1e-4)
@@ -79,7 +79,7 @@ def ddim_steps_against_diffusers() -> float:
     for eta in (0.0, 1.0):
         step = theirs.step(noise, 500, x, eta=eta, variance_noise=z if eta else None).prev_sample
         clean, _ = clean_and_noise("noise", noise, x, torch.full((2,), 501), schedule)
-        off.append(float((ddim_step(x, clean, noise, 501, 481, schedule, eta=eta, z=z) - step).abs().max()))
+        off.append(gap(ddim_step(x, clean, noise, 501, 481, schedule, eta=eta, z=z), step))
     return max(off)
 
 
@@ -88,7 +88,7 @@ def unet_parameter_count() -> float:
     """Parameters of the CIFAR layout against the published 35,746,307."""
     with torch.device("meta"):
         net = DiffusionUNet(3, (128, 256, 256, 256), attends=(False, True, False, False))
-    return abs(sum(p.numel() for p in net.parameters()) - 35_746_307)
+    return gap(sum(p.numel() for p in net.parameters()), 35_746_307)
 
 
 @check("dcgan", oracle="(published)", tolerance=0)
@@ -96,7 +96,7 @@ def dcgan_parameter_count() -> float:
     """Parameters of the generator of 64 x 64 pictures against the published 3,576,704."""
     with kept_random(torch.device("cpu"), 0):
         net = DCGANGenerator(100, 3, (64, 64), 64)
-    return abs(sum(p.numel() for p in net.parameters()) - 3_576_704)
+    return gap(sum(p.numel() for p in net.parameters()), 3_576_704)
 
 
 @check("cyclegan", oracle="(published)", tolerance=0)
@@ -105,7 +105,7 @@ def cyclegan_parameter_counts() -> float:
     with torch.device("meta"), kept_random(torch.device("cpu"), 0):
         made = cyclegan(in_channels=3, image_size=(256, 256), n_outputs=3)
     counts = [sum(p.numel() for p in net.parameters()) for net in (made.to_b, made.critic_b)]
-    return float(abs(counts[0] - 11_378_179) + abs(counts[1] - 2_764_737))
+    return gap(counts, [11_378_179, 2_764_737])
 
 
 @check("parzen-log-likelihood", oracle="scikit-learn", tolerance=1e-10)
@@ -116,4 +116,4 @@ def parzen_against_sklearn() -> float:
     rows, samples = np.random.default_rng(0).normal(size=(2, 30, 3))
     theirs = KernelDensity(bandwidth=0.4).fit(samples).score_samples(rows)
     ours = parzen_log_density(torch.from_numpy(rows), torch.from_numpy(samples), 0.4).numpy()
-    return float(np.abs(ours - theirs).max())
+    return gap(ours, theirs)

@@ -8,7 +8,7 @@ import torch
 
 from ..estimators.hmm import HMM
 from ..functional import chains
-from . import check
+from . import check, gap
 
 START = np.array([0.6, 0.3, 0.1])
 STEP = np.array([[0.8, 0.1, 0.1], [0.1, 0.85, 0.05], [0.2, 0.1, 0.7]])
@@ -41,7 +41,7 @@ def recursions_against_all_paths() -> float:
         chains.backward(start, step, logs, log_exit=leave)[1],
     ]
     best = chains.viterbi(start, step, logs, log_exit=leave).score
-    return float(max(*(abs(f - total) for f in found), abs(best - scores.max())))
+    return max(*(gap(f, total) for f in found), gap(best, scores.max()))
 
 
 @check("hmm", "baum-welch", oracle="hmmlearn", tolerance=1e-8)
@@ -60,12 +60,11 @@ def five_em_steps_of_gaussians() -> float:
     first = {"start": START, "transitions": STEP, "means": MEANS, "covariances": np.ones((3, 2))}
     ours = HMM(n_states=3, initial=first, epochs=5, tol=0.0, progress=False).fit(X)
     means = ours.objective_.emissions.means.numpy()  # type: ignore[operator]
-    gaps = [
-        np.abs(means - theirs.means_).max(),
-        np.abs(ours.chain_.transitions.numpy() - theirs.transmat_).max(),
-        np.abs(np.concatenate(ours.posterior(X)) - theirs.predict_proba(flat, lengths)).max(),
-    ]
-    return float(max(gaps))
+    return max(
+        gap(means, theirs.means_),
+        gap(ours.chain_.transitions, theirs.transmat_),
+        gap(np.concatenate(ours.posterior(X)), theirs.predict_proba(flat, lengths)),
+    )
 
 
 @check("nbest-lattice", oracle="(closed form)", tolerance=1e-10)
@@ -81,4 +80,4 @@ def the_best_paths_of_all() -> float:
     found = chains.n_best(start, step, logs, n=12)
     wanted = sorted(scores, key=scores.__getitem__, reverse=True)[:12]
     wrong = sum(tuple(path.states.tolist()) != due for path, due in zip(found, wanted, strict=True))
-    return max(float(wrong), *(abs(float(path.score) - scores[due]) for path, due in zip(found, wanted, strict=True)))
+    return max(float(wrong), *(gap(path.score, scores[due]) for path, due in zip(found, wanted, strict=True)))

@@ -5,7 +5,7 @@ from torch import nn
 
 from ..functional import attribution
 from ..train.randomness import kept_random
-from . import check
+from . import check, gap
 
 
 def _net_and_pictures() -> tuple[nn.Sequential, torch.Tensor, torch.Tensor]:
@@ -31,11 +31,10 @@ def maps_of_a_small_net() -> float:
         weighed = LayerGradCam(net, net[3]).attribute(x, target=target, relu_attributions=True)
     maps = net[:4](x)
     (slopes,) = torch.autograd.grad(attribution.target_scores(net[4:](maps), target).sum(), maps)
-    gaps = (
-        attribution.occlusion(net, x, target, patch=2, stride=2) - covered[:, 0],
-        attribution.grad_cam(maps.detach(), slopes) - weighed[:, 0].detach(),
+    return max(
+        gap(attribution.occlusion(net, x, target, patch=2, stride=2), covered[:, 0]),
+        gap(attribution.grad_cam(maps.detach(), slopes), weighed[:, 0]),
     )
-    return max(float(gap.detach().abs().max()) for gap in gaps)
 
 
 @check("class-activation-map", oracle="(closed form)", tolerance=1e-5)
@@ -46,4 +45,4 @@ def the_mean_of_a_class_map() -> float:
         dense = net[6]
         assert isinstance(dense, nn.Linear)
         found = attribution.class_activation_map(net[:4](x), dense.weight[target]).mean((1, 2)) + dense.bias[target]
-        return float((found - attribution.target_scores(net(x), target)).abs().max())
+        return gap(found, attribution.target_scores(net(x), target))

@@ -9,7 +9,7 @@ import numpy as np
 from ..functional.metrics.detection import TrueBoxes
 from ..functional.metrics.keypoints import COCO_SIGMAS, found_poses, keypoint_metrics
 from ..imports import imported
-from . import check
+from . import check, gap
 
 
 @check("detection-map", oracle="pycocotools", tolerance=1e-9)
@@ -34,7 +34,7 @@ def keypoint_metrics_against_pycocotools() -> float:
             notes.append(own | note | {"id": len(notes) + 1, "keypoints": _flat(np.nan_to_num(true[k]), known)})
             said.append(own | {"score": float(scores[k]), "keypoints": _flat(moved[k], np.ones((17, 1)))})
     ours = keypoint_metrics(truths, found)
-    return max(abs(a - b) for a, b in zip(ours.values(), _cocos(notes, said), strict=True) if b > -1)
+    return max(gap(a, b) for a, b in zip(ours.values(), _cocos(notes, said), strict=True) if b > -1)
 
 
 def _flat(points: np.ndarray, known: np.ndarray) -> list[float]:

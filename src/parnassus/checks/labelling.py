@@ -4,7 +4,7 @@ import numpy as np
 
 from ..functional.crowds import dawid_skene
 from ..functional.metrics import cohens_kappa, krippendorff_alpha
-from . import check
+from . import check, gap
 
 
 @check("cohens-kappa", oracle="scikit-learn", tolerance=1e-12)
@@ -16,7 +16,7 @@ def kappa_of_two_annotators() -> float:
     a = rng.integers(0, 4, 80)
     b = np.where(rng.random(80) < 0.6, a, rng.integers(0, 4, 80))
     return max(
-        abs(cohens_kappa(a, b, weights=w) - cohen_kappa_score(a, b, weights=w)) for w in (None, "linear", "quadratic")
+        gap(cohens_kappa(a, b, weights=w), cohen_kappa_score(a, b, weights=w)) for w in (None, "linear", "quadratic")
     )
 
 
@@ -27,8 +27,8 @@ def alpha_of_four_observers() -> float:
     said = np.array([[int(c) for c in row] for row in rows])
     counts = np.stack([(said == k).sum(0) for k in range(1, 6)], 1)
     published = {"nominal": 0.743, "ordinal": 0.815, "interval": 0.849, "ratio": 0.797}
-    levels = [krippendorff_alpha(counts, level=level, values=range(1, 6)) - v for level, v in published.items()]  # type: ignore[arg-type]
-    return max(abs(gap) for gap in levels)
+    found = [krippendorff_alpha(counts, level=level, values=range(1, 6)) for level in published]  # type: ignore[arg-type]
+    return gap(found, list(published.values()))
 
 
 @check("annotation-workflow", oracle="(closed form)", tolerance=1e-9)
@@ -44,5 +44,5 @@ def crowds_by_products_written_out() -> float:
         joint = found.prior.copy()
         for a, k in zip(who[item == i], said[item == i], strict=True):
             joint *= found.confusion[a, :, k]
-        worst = max(worst, float(np.abs(joint / joint.sum() - found.posterior[i]).max()))
+        worst = max(worst, gap(joint / joint.sum(), found.posterior[i]))
     return worst

@@ -16,7 +16,7 @@ from ..functional import decoding
 from ..functional.ngram_smoothing import good_turing_counts, ngram_model
 from ..functional.subwords import learn_wordpiece, wordpiece
 from ..train.randomness import kept_random
-from . import check
+from . import check, gap
 
 PIZZA = np.array([0, 1, 2, 0, 1, 3, 0, 4, 2]), np.array([3, 3, 3])  # I like pizza, I like pasta, I eat pizza
 
@@ -55,7 +55,7 @@ def n_grams_of_the_book() -> float:
     """Hifny B24: p(I like pizza) by bigrams is 1/9, and its perplexity 9^(1/3)."""
     model = ngram_model(*PIZZA, 2, n_ids=5, smoothing="mle")
     log_p = float(model.log_probs(np.array([0, 1, 2]), np.array([3])).sum())
-    return max(abs(math.exp(log_p) - 1 / 9), abs(math.exp(-log_p / 3) - 9 ** (1 / 3)))
+    return max(gap(math.exp(log_p), 1 / 9), gap(math.exp(-log_p / 3), 9 ** (1 / 3)))
 
 
 @check("laplace-smoothing-lm", oracle="(book)", tolerance=1e-12)
@@ -63,7 +63,7 @@ def laplace_of_the_book() -> float:
     """Hifny B24: p(pizza | like) is 2/7, p(pasta | eat), never seen, 1/6."""
     model = ngram_model(*PIZZA, 2, n_ids=5, smoothing="laplace")
     seen, unseen = np.exp(model.following(np.array([1]))[2]), np.exp(model.following(np.array([4]))[3])
-    return float(max(abs(seen - 2 / 7), abs(unseen - 1 / 6)))
+    return max(gap(seen, 2 / 7), gap(unseen, 1 / 6))
 
 
 @check("kneser-ney", oracle="kenlm", tolerance=1e-4)
@@ -81,7 +81,7 @@ def kneser_ney_against_kenlm() -> float:
         theirs = kenlm.Model(str(path))
         ours = np.split(model.log_probs(ids, lengths), lengths.cumsum()[:-1])
         each = [theirs.score(" ".join(names[i] for i in row[1:-1])) for row in rows]
-    return max(abs(o.sum() / math.log(10) - t) for o, t in zip(ours, each, strict=True))
+    return max(gap(o.sum() / math.log(10), t) for o, t in zip(ours, each, strict=True))
 
 
 @check("good-turing", oracle="nltk", tolerance=1e-9)
@@ -93,7 +93,7 @@ def good_turing_against_nltk() -> float:
     theirs = module.SimpleGoodTuringProbDist(module.FreqDist({i: int(c) for i, c in enumerate(counts)}), bins=2000)
     ours = good_turing_counts(counts.astype(np.float64))
     pairs = [(ours[counts == r][0], (r + 1) * theirs.smoothedNr(r + 1) / theirs.smoothedNr(r)) for r in (1, 2, 3)]
-    return max(abs(a - b) for a, b in pairs)
+    return max(gap(a, b) for a, b in pairs)
 
 
 @check("wordpiece-tokenizer", oracle="tokenizers", tolerance=0)
@@ -115,4 +115,4 @@ def parameters_of_the_character_transformer() -> float:
     (builder,) = spec.builders("language_model")
     with kept_random(torch.device("cpu")):
         net = builder.make(vocab_size=30, max_length=256, **spec.get_params(task="language_model"))
-    return abs(sum(p.numel() for p in net.parameters()) - 10_762_014)
+    return gap(sum(p.numel() for p in net.parameters()), 10_762_014)

@@ -10,7 +10,7 @@ from ..models.latent_coder import LatentCoder
 from ..models.text_tower import TextTower
 from ..models.unet_text import TextUNet
 from ..train.randomness import kept_random
-from . import check
+from . import check, gap
 
 SIZES = (859_520_964, 123_060_480, 83_653_863)
 
@@ -25,7 +25,7 @@ def sizes_of_stable_diffusion() -> float:
             LatentCoder(3, (128, 256, 512, 512)),
         )
     counted = [sum(p.numel() for p in net.parameters()) for net in parts]
-    return float(sum(abs(a - b) for a, b in zip(counted, SIZES, strict=True)))
+    return gap(counted, SIZES)
 
 
 @check("latent-diffusion", oracle="diffusers", tolerance=5e-5)
@@ -42,9 +42,9 @@ def parts_against_diffusers() -> float:
         ours = TextUNet(4, (32, 64), context=16, n_blocks=1).eval()
         ours.load_state_dict(theirs.state_dict())
         x, t, context = torch.randn(2, 4, 8, 8), torch.tensor([3, 700]), torch.randn(2, 5, 16)
-        first = (ours(x, t, context) - theirs(x, t, context).sample).abs().max()
+        first = gap(ours(x, t, context), theirs(x, t, context).sample)
         coder = diffusers.AutoencoderKL(block_out_channels=(32,), layers_per_block=1).eval()
         own = LatentCoder(3, (32,), n_blocks=1).eval()
         own.load_state_dict(coder.state_dict())
         z = torch.randn(2, 4, 8, 8)
-        return float(max(first, (own.decode(z) - coder.decode(z).sample).abs().max()))
+        return max(first, gap(own.decode(z), coder.decode(z).sample))

@@ -85,12 +85,12 @@ def what_a_plane_separates() -> float:
         assert found.weight is not None
         assert found.bias is not None
         margin = (2.0 * y - 1) * (x @ found.weight + found.bias)
-        wrong = max(wrong, float(1 - margin.min()))
+        wrong = max(wrong, gap(margin.clamp(max=1), torch.ones(4)))
     y = torch.from_numpy(truth_table("xor")[1])
     mixture = linear.separation(x, y).mixture
     assert mixture is not None
-    meet = (mixture[y == 1] @ x[y == 1] - mixture[y == 0] @ x[y == 0]).abs().max()
-    return max(wrong, float(meet))
+    meet = gap(mixture[y == 1] @ x[y == 1], mixture[y == 0] @ x[y == 0])
+    return max(wrong, meet)
 
 
 @check("bayes-boundary", "linear-mmse-classifier", "decision-boundary", oracle="scipy", tolerance=0.01)
@@ -106,9 +106,9 @@ def the_best_line_between_two_clouds() -> float:
     learned = Classifier("linear", codec=Table(scaling="none")).fit(X, y)
     away = linear.boundary_distance(torch.from_numpy(X), weight=best.weight, bias=best.bias).numpy()
     return max(
-        abs(best.error - norm.sf(float((means[1] - means[0]).norm()) / 1.6)),
-        abs(((away > 0) != (y == 1)).mean() - best.error),
-        abs((learned.predict(X) != y).mean() - best.error),
+        gap(best.error, norm.sf(float((means[1] - means[0]).norm()) / 1.6)),
+        gap(((away > 0) != (y == 1)).mean(), best.error),
+        gap((learned.predict(X) != y).mean(), best.error),
     )
 
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..functional import likelihoods, losses
-from . import check
+from . import check, gap
 
 RNG = np.random.default_rng(0)
 OUTPUTS = torch.from_numpy(RNG.normal(size=(40, 5)))
@@ -20,7 +20,7 @@ FLAGS = torch.from_numpy(RNG.integers(0, 2, (40, 5)).astype(float))
 
 def apart(found: Tensor, wanted: Tensor | float) -> float:
     """How far the mean of values lies from a number."""
-    return abs(float(found.mean()) - float(wanted))
+    return gap(found.mean(), wanted)
 
 
 def slope_apart(loss: Callable[..., Tensor], slope: Callable[..., Tensor], outputs: Tensor, y: Tensor) -> float:
@@ -28,7 +28,7 @@ def slope_apart(loss: Callable[..., Tensor], slope: Callable[..., Tensor], outpu
     with torch.enable_grad():
         free = outputs.clone().requires_grad_()
         (wanted,) = torch.autograd.grad(loss(free, y).sum(), free)
-    return float((slope(outputs, y) - wanted).abs().max())
+    return gap(slope(outputs, y), wanted)
 
 
 @check("mse-loss", "mae-loss", "huber-loss", "poisson-loss", oracle="torch", tolerance=1e-12)
@@ -92,9 +92,7 @@ def cross_entropy_of_sequences_against_torch() -> float:
     logits, ids = OUTPUTS[:10].view(2, 5, 5), CLASSES[:10].view(2, 5).clone()
     ids[0, 3:] = -100
     found = Supervised(torch.nn.Identity(), loss("cross_entropy").make(task="labels"), kind="labels")
-    return float(
-        (found.mean_loss({"x": logits, "y": ids}) - F.cross_entropy(logits.flatten(0, 1), ids.flatten())).abs()
-    )
+    return gap(found.mean_loss({"x": logits, "y": ids}), F.cross_entropy(logits.flatten(0, 1), ids.flatten()))
 
 
 @check("gaussian-nll", oracle="torch", tolerance=1e-12)
@@ -107,7 +105,7 @@ def gaussian_likelihoods_against_torch() -> float:
     together = likelihoods.correlated_gaussian_nll(OUTPUTS, NUMBERS, covariance)
     return max(
         apart(alone / 5, F.gaussian_nll_loss(OUTPUTS, NUMBERS, POSITIVE, full=True)),
-        float((together + law.log_prob(NUMBERS)).abs().max()),
+        gap(together, -law.log_prob(NUMBERS)),
     )
 
 
@@ -125,5 +123,5 @@ def slopes_where_a_unit_is_wrong_and_sure() -> float:
         with torch.enable_grad():
             free = z.clone().requires_grad_()
             (wanted,) = torch.autograd.grad(loss(free, y).sum(), free)
-        gaps.append(float((ours - wanted).abs().max()))
+        gaps.append(gap(ours, wanted))
     return max(gaps)

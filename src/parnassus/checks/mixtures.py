@@ -13,7 +13,7 @@ from ..estimators.clusterer import Clusterer
 from ..estimators.density import Density
 from ..functional.mixtures import GaussianParameters, em_step, exponential_form, exponential_network
 from ..functional.probability import gaussian_mle, log_gaussian
-from . import check
+from . import check, gap
 
 Array = np.ndarray
 
@@ -24,11 +24,6 @@ def rows() -> tuple[Array, Array]:
     return X.astype(np.float32).astype(np.float64), y
 
 
-def largest(*pairs: tuple[Array, Array]) -> float:
-    """The largest difference of any pair."""
-    return max(float(np.abs(np.asarray(a) - np.asarray(b)).max()) for a, b in pairs)
-
-
 @check("multivariate-gaussian", oracle="scipy", tolerance=1e-9)
 def gaussian_densities_against_scipy() -> float:
     """Log-densities of iris under a full covariance against scipy.stats.multivariate_normal."""
@@ -37,7 +32,7 @@ def gaussian_densities_against_scipy() -> float:
     X, _ = rows()
     mean, covariance = gaussian_mle(torch.from_numpy(X))
     ours = log_gaussian(torch.from_numpy(X), mean[None], covariance[None])[:, 0].numpy()
-    return largest((ours, multivariate_normal(X.mean(0), np.cov(X.T, bias=True)).logpdf(X)))
+    return gap(ours, multivariate_normal(X.mean(0), np.cov(X.T, bias=True)).logpdf(X))
 
 
 @check("gaussian-mle", oracle="numpy", tolerance=1e-12)
@@ -45,7 +40,7 @@ def gaussian_estimates_against_numpy() -> float:
     """Mean and covariance of the likelihood against numpy.mean and numpy.cov."""
     X, _ = rows()
     mean, covariance = gaussian_mle(torch.from_numpy(X))
-    return largest((mean.numpy(), X.mean(0)), (covariance.numpy(), np.cov(X.T, bias=True)))
+    return max(gap(mean.numpy(), X.mean(0)), gap(covariance.numpy(), np.cov(X.T, bias=True)))
 
 
 @check("gmm", oracle="scikit-learn", tolerance=1e-6)
@@ -70,11 +65,11 @@ def mixtures_against_scikit_learn() -> float:
         ours = Density(registry.model("gmm", n_components=3, covariance_type=shape, means=given)).fit(X)
         worst = max(
             worst,
-            largest(
-                (ours.weights_, theirs.weights_),
-                (ours.means_, theirs.means_),
-                (ours.covariances_, theirs.covariances_),
-                (ours.score_samples(X), theirs.score_samples(X)),
+            max(
+                gap(ours.weights_, theirs.weights_),
+                gap(ours.means_, theirs.means_),
+                gap(ours.covariances_, theirs.covariances_),
+                gap(ours.score_samples(X), theirs.score_samples(X)),
             ),
         )
     return worst
@@ -92,7 +87,7 @@ def blocked_em_against_its_equations() -> float:
         torch.full((3,), 1 / 3, dtype=torch.float64), torch.from_numpy(start), pooled.expand(3, 4, 4)
     )
     found, _ = em_step(torch.from_numpy(X), model, floor=1e-6)
-    return largest((ours.means_, found.means.numpy()), (ours.covariances_, found.covariances.numpy()))
+    return max(gap(ours.means_, found.means), gap(ours.covariances_, found.covariances))
 
 
 @check("kmeans", oracle="scikit-learn", tolerance=1e-6)
@@ -102,10 +97,10 @@ def k_means_against_scikit_learn() -> float:
     start = X[::19][:8]
     theirs = cluster.KMeans(8, init=start, n_init=1, algorithm="lloyd").fit(X)
     ours = Clusterer(registry.model("kmeans", n_clusters=8, centers=tuple(map(tuple, start.tolist())))).fit(X)
-    return largest(
-        (ours.cluster_centers_, theirs.cluster_centers_),
-        (ours.transform(X), theirs.transform(X)),
-        (ours.labels_, theirs.labels_),
+    return max(
+        gap(ours.cluster_centers_, theirs.cluster_centers_),
+        gap(ours.transform(X), theirs.transform(X)),
+        gap(ours.labels_, theirs.labels_),
     )
 
 
@@ -115,14 +110,14 @@ def multinomial_naive_bayes_against_scikit_learn() -> float:
     X, y = load_wine(return_X_y=True)
     X = X.astype(np.float32).astype(np.float64)
     ours = NaiveBayes("multinomial_nb").fit(X, y).predict_proba(X)
-    return largest((ours, naive_bayes.MultinomialNB().fit(X, y).predict_proba(X)))
+    return gap(ours, naive_bayes.MultinomialNB().fit(X, y).predict_proba(X))
 
 
 @check("gaussian-nb", oracle="scikit-learn", tolerance=1e-6)
 def gaussian_naive_bayes_against_scikit_learn() -> float:
     """Probabilities of GaussianNB on iris."""
     X, y = rows()
-    return largest((NaiveBayes().fit(X, y).predict_proba(X), naive_bayes.GaussianNB().fit(X, y).predict_proba(X)))
+    return gap(NaiveBayes().fit(X, y).predict_proba(X), naive_bayes.GaussianNB().fit(X, y).predict_proba(X))
 
 
 @check("gmm-nb", "gmm-exponential-form", oracle="(closed form)", tolerance=1e-6)
@@ -133,7 +128,7 @@ def a_mixture_a_class_is_a_net_of_exponential_units() -> float:
     net: Any = ours.objective_
     w = exponential_form(net.means + net.shift, net.covariances)
     said = exponential_network(torch.from_numpy(X), w, net.weights, net.log_prior).softmax(1).numpy()
-    return largest((said, ours.predict_proba(X)))
+    return gap(said, ours.predict_proba(X))
 
 
 @check("gaussian-nb", oracle="scikit-learn", tolerance=1e-5)
@@ -142,7 +137,7 @@ def discriminants_against_scikit_learn() -> float:
     X, y = rows()
     theirs = discriminant_analysis.LinearDiscriminantAnalysis("lsqr", shrinkage=0.1).fit(X, y)
     ours = NaiveBayes(registry.model("lda", shrinkage=0.1)).fit(X, y)
-    return largest((ours.predict_proba(X), theirs.predict_proba(X)))
+    return gap(ours.predict_proba(X), theirs.predict_proba(X))
 
 
 @check("gmm", oracle="scikit-learn", tolerance=1e-6)
@@ -150,7 +145,7 @@ def hidden_directions_against_scikit_learn() -> float:
     """Log-densities of probabilistic PCA and factor analysis on iris, two directions each."""
     X, _ = rows()
     pca, factors = decomposition.PCA(2).fit(X), decomposition.FactorAnalysis(2, svd_method="lapack").fit(X)
-    return largest(
-        (Density("ppca").fit(X).score_samples(X), pca.score_samples(X)),
-        (Density("factor_analysis").fit(X).score_samples(X), factors.score_samples(X)),
+    return max(
+        gap(Density("ppca").fit(X).score_samples(X), pca.score_samples(X)),
+        gap(Density("factor_analysis").fit(X).score_samples(X), factors.score_samples(X)),
     )

@@ -5,7 +5,7 @@ import torch
 
 from ..functional.subsequences import distance_profile, matrix_profile
 from ..patterns import cluster_series
-from . import check
+from . import check, gap, relative_gap
 
 
 def a_walk(n: int, seed: int = 0) -> torch.Tensor:
@@ -20,7 +20,7 @@ def distance_profile_against_its_definition() -> float:
     rows = np.lib.stride_tricks.sliding_window_view(series, 25)
     shapes = (rows - rows.mean(1, keepdims=True)) / rows.std(1, keepdims=True)
     expected = np.linalg.norm(shapes - (query - query.mean()) / query.std(), axis=1)
-    return float(np.abs(distance_profile(torch.from_numpy(query), torch.from_numpy(series)).numpy() - expected).max())
+    return gap(distance_profile(torch.from_numpy(query), torch.from_numpy(series)), expected)
 
 
 @check("motif-detection", oracle="stumpy", tolerance=1e-6)
@@ -30,7 +30,7 @@ def matrix_profile_against_stumpy() -> float:
 
     series = a_walk(2000)
     expected = stumpy.stump(series.numpy(), 40)[:, 0].astype(float)
-    return float(np.abs(matrix_profile(series, 40).distance.numpy() - expected).max())
+    return gap(matrix_profile(series, 40).distance, expected)
 
 
 @check("sequence-clustering", oracle="scikit-learn", tolerance=1e-9)
@@ -42,4 +42,4 @@ def clusters_against_scikit_learn() -> float:
     rows = [k * np.sin(2 * np.pi * f * t + rng.uniform(0, 0.4)) for f in (1, 2, 3) for k in (1, 4, 7)]
     shapes = np.stack([(r - r.mean()) / r.std() for r in rows])
     theirs = KMeans(3, n_init=10, random_state=0).fit(shapes).inertia_
-    return abs(cluster_series(rows, 3).inertia / theirs - 1)
+    return relative_gap(cluster_series(rows, 3).inertia, theirs)

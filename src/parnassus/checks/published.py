@@ -11,7 +11,7 @@ from ..models.highway import Highway
 from ..models.resnet import Bottleneck
 from ..registry import model
 from ..train.randomness import kept_random
-from . import check
+from . import check, gap
 
 Count = tuple[str, dict[str, Any], int]
 
@@ -32,7 +32,7 @@ def parameters(net: nn.Module) -> int:
 
 def worst(counts: list[Count]) -> float:
     """The largest difference from the published counts."""
-    return float(max(abs(parameters(built(name, **options)) - due) for name, options, due in counts))
+    return max(gap(parameters(built(name, **options)), due) for name, options, due in counts)
 
 
 @check("alexnet", "zfnet", oracle="(published)", tolerance=0)
@@ -67,8 +67,8 @@ def parameters_of_residual_nets() -> float:
     """ResNet of 18 to 152 layers: torchvision's; and of 20 to 110 for small pictures, in the paper's hundredths."""
     sizes = {18: 11_689_512, 34: 21_797_672, 50: 25_557_032, 101: 44_549_160, 152: 60_192_808}
     thin = {20: 27, 32: 46, 44: 66, 56: 85}
-    off = [abs(round(parameters(built(f"resnet{n}", n_outputs=10, size=32)) / 1e4) - due) for n, due in thin.items()]
-    return max(worst([(f"resnet{depth}", {}, due) for depth, due in sizes.items()]), *map(float, off))
+    off = [gap(round(parameters(built(f"resnet{n}", n_outputs=10, size=32)) / 1e4), due) for n, due in thin.items()]
+    return max(worst([(f"resnet{depth}", {}, due) for depth, due in sizes.items()]), *off)
 
 
 @check("bottleneck-block", oracle="(book)", tolerance=0)
@@ -80,7 +80,7 @@ def weights_and_products_of_a_bottleneck() -> float:
     layers = ((256, 64, 1), (64, 64, 3), (64, 256, 1))
     products = [costs(n_in, n_out, (k, k), (56, 56))[1] for n_in, n_out, k in layers]
     due = [16_384, 36_864, 16_384, 51_380_224, 115_605_504, 51_380_224]
-    return float(max(abs(f - d) for f, d in zip([*weights, *products], due, strict=True)))
+    return gap([*weights, *products], due)
 
 
 @check("densenet", oracle="(published)", tolerance=0)
@@ -116,5 +116,5 @@ def gates_by_hand() -> float:
         transform, opening = nn.Linear(5, 5), nn.Linear(5, 5)
         road = Highway(transform, opening)
         t = torch.sigmoid(opening(x))
-        gaps = squeeze(x) - x * gate[:, :, None, None], road(x) - t * transform(x).relu() - (1 - t) * x
-    return max(float(g.abs().max()) for g in gaps)
+        mixed = t * transform(x).relu() + (1 - t) * x
+        return max(gap(squeeze(x), x * gate[:, :, None, None]), gap(road(x), mixed))

@@ -8,7 +8,7 @@ import torch
 from ..functional.dtw import dtw_distances
 from ..functional.search_graph import GraphBuilder, best_path, expected_counts
 from ..functional.state_tying import Pool, tied_states
-from . import check
+from . import check, gap
 
 
 def _ways(n_frames: int, logs: np.ndarray, stay: tuple[float, ...]) -> list[float]:
@@ -45,9 +45,9 @@ def a_search_graph_against_all_ways() -> float:
         g.arc(before, g.exit, leave)
         scores += [math.log(prior) + s for s in _ways(8, logs[:, columns], stay)]
     graph, emitted = g.build(), torch.from_numpy(logs)
-    best = best_path(graph, graph.weights, emitted).score - max(scores)
-    total = expected_counts(graph, graph.weights, emitted).log_prob - np.logaddexp.reduce(scores)
-    return max(abs(best), abs(total))
+    best = best_path(graph, graph.weights, emitted).score
+    total = expected_counts(graph, graph.weights, emitted).log_prob
+    return max(gap(best, max(scores)), gap(total, np.logaddexp.reduce(scores)))
 
 
 @check("tied-state-triphones", oracle="scipy", tolerance=1e-8)
@@ -69,7 +69,7 @@ def a_split_of_contexts_against_fitted_gaussians() -> float:
         np.array([(x**2).sum(0) for x in each]),
     )
     _, gained = tied_states([pool], [("a",)], n_leaves=2, min_count=1)
-    return abs(gained - (sum(map(fitted, each)) - fitted(np.concatenate(each))))
+    return gap(gained, sum(map(fitted, each)) - fitted(np.concatenate(each)))
 
 
 @check("pattern-matching", oracle="scipy", tolerance=1e-9)
@@ -87,4 +87,4 @@ def warping_against_all_matchings() -> float:
         if (i, j) == (5, 4):
             best = min(best, total)
         open_ += [(a, b, total) for a, b in ((i + 1, j), (i, j + 1), (i + 1, j + 1)) if a < 6 and b < 5]
-    return abs(float(dtw_distances([torch.from_numpy(x)], [torch.from_numpy(y)])[0, 0]) - best)
+    return gap(dtw_distances([torch.from_numpy(x)], [torch.from_numpy(y)])[0, 0], best)

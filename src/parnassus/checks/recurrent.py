@@ -8,14 +8,9 @@ from torch import Tensor, nn
 from ..functional.independent import IndependentScan, independent_scan
 from ..functional.recurrence import elman_step, gru_reset_after_step, lstm_step
 from ..train.randomness import kept_random
-from . import check
+from . import check, gap
 
 D, N, TIME = 3, 5, 9
-
-
-def difference(ours: Tensor, theirs: Tensor) -> float:
-    """The largest distance of two numbers at one place."""
-    return float((ours - theirs).abs().max())
 
 
 def run_of(kind: Callable[..., nn.RNNBase], step: Callable[..., Tensor | tuple[Tensor, Tensor]]) -> float:
@@ -28,7 +23,7 @@ def run_of(kind: Callable[..., nn.RNNBase], step: Callable[..., Tensor | tuple[T
             found = step(x[:, t], h, c, *peer.all_weights[0])
             h, c = (found[0], found[1]) if isinstance(found, tuple) else (found, c)
             shown.append(h)
-        return difference(torch.stack(shown, 1), peer(x)[0])
+        return gap(torch.stack(shown, 1), peer(x)[0])
 
 
 @check("elman-rnn", oracle="torch", tolerance=1e-12)
@@ -59,4 +54,4 @@ def indrnn_against_a_filter() -> float:
     u, begin = torch.tensor(rates, dtype=torch.float64), torch.zeros(1, 3, dtype=torch.float64)
     columns = [torch.from_numpy(lfilter([1.0], [1.0, -rate], x[0, :, i].numpy())) for i, rate in enumerate(rates)]
     wanted = torch.stack(columns, 1)[None]
-    return max(difference(independent_scan(x, u), wanted), difference(IndependentScan.apply(x, u, begin), wanted))
+    return max(gap(independent_scan(x, u), wanted), gap(IndependentScan.apply(x, u, begin), wanted))

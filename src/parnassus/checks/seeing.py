@@ -116,7 +116,7 @@ def a_table_of_layers() -> float:
         net(x)
     products = sum(layer.n_products for layer in found.layers)
     size = sum(p.numel() for p in net.parameters())
-    return float(abs(found.n_parameters - size) + abs(2 * products - counter.get_total_flops()))
+    return gap([found.n_parameters, 2 * products], [size, counter.get_total_flops()])
 
 
 @check("activation-plots", "contour-trajectory-plot", oracle="torch", tolerance=1e-5)

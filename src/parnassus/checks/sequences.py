@@ -117,7 +117,7 @@ def perplexity_is_the_exponential_of_the_cross_entropy() -> float:
     ids = torch.arange(30) % 7
     log_p = logits.log_softmax(-1)[torch.arange(30), ids].sum()
     even = perplexity(30 * float(np.log(1 / 7)), 30)
-    return max(abs(perplexity(float(log_p), 30) - float(F.cross_entropy(logits, ids).exp())), abs(even - 7))
+    return max(gap(perplexity(float(log_p), 30), F.cross_entropy(logits, ids).exp()), gap(even, 7))
 
 
 @check("greedy-search", oracle="(closed form)", tolerance=0)
@@ -142,8 +142,8 @@ def error_rates_against_jiwer() -> float:
     said = [" ".join(rng.choice(words, rng.integers(1, 9))) for _ in range(40)]
     heard = [" ".join(rng.choice(words, rng.integers(1, 9))) for _ in range(40)]
     return max(
-        abs(error_rate(said, heard).rate - jiwer.wer(said, heard)),
-        abs(error_rate(said, heard, unit="characters").rate - jiwer.cer(said, heard)),
+        gap(error_rate(said, heard).rate, jiwer.wer(said, heard)),
+        gap(error_rate(said, heard, unit="characters").rate, jiwer.cer(said, heard)),
     )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from ..functional.sparse_coding import sparse_codes
-from . import check
+from . import check, gap
 
 
 @check("sparse-coding", oracle="scikit-learn", tolerance=1e-4)
@@ -17,4 +17,4 @@ def sparse_codes_over_given_atoms() -> float:
     atoms /= np.linalg.norm(atoms, axis=1, keepdims=True)
     theirs = sparse_encode(x, atoms, algorithm="lasso_lars", alpha=0.2)
     ours = sparse_codes(torch.from_numpy(x), torch.from_numpy(atoms), alpha=0.2, n_steps=5000, tol=1e-10)
-    return float(np.abs(ours.numpy() - theirs).max())
+    return gap(ours, theirs)

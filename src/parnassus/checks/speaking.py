@@ -77,5 +77,5 @@ def updates_that_raise_the_criterion() -> float:
         new = discriminative.extended_baum_welch(means, variances, counts[0], counts[1])
         before = discriminative.mmi(joint(means, variances), y).mean()
         after = discriminative.mmi(joint(new.means, new.variances), y).mean()
-        wrong += bool(after < before - 1e-12) or bool((new.variances <= 0).any())
+        wrong += not (after >= before - 1e-12 and (new.variances > 0).all())
     return float(wrong)

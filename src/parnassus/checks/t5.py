@@ -15,7 +15,7 @@ from ..imports import imported
 from ..models.t5 import t5_of
 from ..objectives.translation import Translation
 from ..train.randomness import kept_random
-from . import check
+from . import check, gap
 
 PUBLISHED = {
     "t5-small": 60_506_624, "t5-base": 222_903_552, "t5-large": 737_668_096,
@@ -89,9 +89,9 @@ def t5_and_marian_there_and_back_against_transformers() -> float:
         loss.backward()
         net: Any = objective.model
         table = net.targets if kind == "marian" else net.tokens
-        slopes = (table.weight.grad - theirs.get_input_embeddings().weight.grad)[: N - 1]  # Marian keeps its padding
-        gaps = [(objective.outputs(batch) - due.logits)[counted], loss - due.loss, slopes]
-        worst = max(worst, *(float(gap.detach().abs().max()) for gap in gaps))
+        slopes = [t.grad[: N - 1] for t in (table.weight, theirs.get_input_embeddings().weight)]  # Marian keeps padding
+        logits = objective.outputs(batch)[counted]
+        worst = max(worst, gap(logits, due.logits[counted]), gap(loss, due.loss), gap(*slopes))
     return worst
 
 
@@ -114,8 +114,8 @@ def texts_of_t5_and_marian_against_transformers() -> float:
                 for i, ((ids, score),) in enumerate(objective.translate(batch, n_tokens=9, beam=beam, never=(pad,))):
                     row = due.sequences[i, 1:].tolist()
                     same = ids == (row[: row.index(end) + 1] if end in row else row)
-                    gap = abs(score - float(due.sequences_scores[i])) if beam > 1 else 0.0
-                    worst = max(worst, gap if same else math.inf)
+                    away = gap(score, due.sequences_scores[i]) if beam > 1 else 0.0
+                    worst = max(worst, away if same else math.inf)
     return worst
 
 
@@ -124,7 +124,7 @@ def published_sizes_of_t5() -> float:
     """Parameters of T5 and T5 v1.1, small, base and large: the largest difference."""
     with torch.device("meta"):
         found = {size: sum(p.numel() for p in t5_of(size).parameters()) for size in PUBLISHED}
-    return max(abs(found[size] - n) for size, n in PUBLISHED.items())
+    return max(gap(found[size], n) for size, n in PUBLISHED.items())
 
 
 @check("transformer", oracle="(published)", tolerance=0)

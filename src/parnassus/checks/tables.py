@@ -117,8 +117,8 @@ def toy_data_against_their_laws() -> float:
     pixels, labels = digits()
     theirs = load_digits()
     ink = np.rint(pixels * (16 / 255))
-    same = float((ink != theirs.images).any() or (labels != theirs.target).any())
-    return max(abs(wrong - 2 * q * (1 - q)), abs(inside - math.pi / 16), same)
+    same = max(gap(ink, theirs.images), gap(labels, theirs.target))
+    return max(gap(wrong, 2 * q * (1 - q)), gap(inside, math.pi / 16), same)
 
 
 @check("train-val-test-split", "k-fold-cv", oracle="scikit-learn", tolerance=0)
@@ -134,7 +134,7 @@ def divisions_of_rows() -> float:
     parts = split.three_way_split(160, y=y)
     wrong += sorted(np.concatenate(parts).tolist()) != list(range(160))
     for part, share in zip(parts, (0.7, 0.15, 0.15), strict=True):
-        wrong += (np.abs(np.bincount(y[part]) - share * np.array([100, 40, 20])) > 1.5).any()
+        wrong += gap(np.bincount(y[part]), share * np.array([100, 40, 20])) > 1.5
     return float(wrong)
 
 
@@ -142,4 +142,4 @@ def divisions_of_rows() -> float:
 def rows_that_a_bootstrap_leaves_out() -> float:
     """The share of 1,000 rows that 200 draws leave out, against (1 - 1/n)^n."""
     left = np.mean([len(split.bootstrap_draw(1000, seed=s)[1]) for s in range(200)]) / 1000
-    return abs(float(left) - (1 - 1 / 1000) ** 1000)
+    return gap(left, (1 - 1 / 1000) ** 1000)

@@ -12,7 +12,7 @@ from ..functional.ordinal import ordinal_nll
 from ..functional.quantiles import pinball
 from ..layers.tabular import TokenAttention
 from ..train.randomness import kept_random
-from . import check
+from . import check, gap, relative_gap
 
 LEVELS = (0.1, 0.5, 0.9)
 
@@ -27,7 +27,7 @@ def column_attention_is_multihead_attention() -> float:
         theirs.in_proj_bias.copy_(torch.cat([ours.query.bias, torch.ones(8), ours.value.bias]))
         theirs.out_proj.load_state_dict(ours.out.state_dict())
         h = torch.randn(3, 5, 8, dtype=torch.float64)
-        return float((ours(h) - theirs(h, h, h)[0]).abs().max())
+        return gap(ours(h), theirs(h, h, h)[0])
 
 
 @check(oracle="scikit-learn", tolerance=1e-12)
@@ -39,7 +39,7 @@ def pinball_loss_of_quantiles() -> float:
     y, outputs = rng.normal(size=50), rng.normal(size=50)
     levels = torch.tensor(LEVELS, dtype=torch.float64)
     found = pinball(torch.from_numpy(outputs)[:, None], torch.from_numpy(y)[:, None], levels).mean(0).tolist()
-    return max(abs(f - mean_pinball_loss(y, outputs, alpha=q)) for f, q in zip(found, LEVELS, strict=True))
+    return max(gap(f, mean_pinball_loss(y, outputs, alpha=q)) for f, q in zip(found, LEVELS, strict=True))
 
 
 @check(oracle="statsmodels", tolerance=1e-7)
@@ -52,7 +52,7 @@ def ordered_classes_with_even_steps_are_proportional_odds() -> float:
     steps = np.array([0.3, -0.2])
     theirs = -OrderedModel(y, x, distr="logit").loglikeobs(np.array([0.7, -0.4, *np.log(np.log1p(np.exp(steps)))]))
     z = np.concatenate([0.7 * x + 0.4, np.tile(steps, (60, 1))], 1)
-    return float(np.abs(ordinal_nll(torch.from_numpy(z), torch.from_numpy(y)).numpy() / theirs - 1).max())
+    return relative_gap(ordinal_nll(torch.from_numpy(z), torch.from_numpy(y)), theirs)
 
 
 @check(oracle="scikit-learn", tolerance=1e-5)
@@ -64,7 +64,7 @@ def platts_sigmoid_is_scikit_learns() -> float:
     truth = rng.integers(0, 2, 200)
     scores = 4 * (truth - 0.5) + rng.normal(0, 3, 200)
     theirs = _SigmoidCalibration().fit(scores, truth).predict(scores)
-    return float(np.abs(with_platt(scores, *platt(scores, truth)) - theirs).max())
+    return gap(with_platt(scores, *platt(scores, truth)), theirs)
 
 
 @check(oracle="(closed form)", tolerance=0.005)
@@ -73,4 +73,4 @@ def conformal_coverage_is_beta_distributed() -> float:
     found = conformal_quantile(np.random.default_rng(0).uniform(size=(30, 4000)), 0.9)
     a, b = 28, 3
     spread = math.sqrt(a * b / (a + b + 1)) / (a + b)
-    return max(abs(found.mean() - a / (a + b)), abs(found.std() - spread))
+    return max(gap(found.mean(), a / (a + b)), gap(found.std(), spread))

@@ -16,7 +16,7 @@ from ..functional.sentiment import polarity
 from ..functional.sentiment_words import VALENCES
 from ..imports import imported
 from ..train.randomness import kept_random
-from . import check
+from . import check, gap
 
 SAID = [("a fine, funny film", "warm and funny"), ("dull", "far too long, and cold"), ("it was warm", "not long")]
 SHAPE = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
@@ -53,7 +53,7 @@ def pairs_under_bert_against_transformers() -> float:
         due = theirs(**given, labels=y)
         found = ours(batch["x"], batch["lengths"], batch["segments"])
         loss = torch.nn.functional.cross_entropy(found, y)
-    return max(float((found - due.logits).abs().max()), abs(float(loss - due.loss)))
+    return max(gap(found, due.logits), gap(loss, due.loss))
 
 
 @check("vader-sentiment", oracle="nltk", tolerance=6e-5)
@@ -62,7 +62,7 @@ def sentiment_against_nltk() -> float:
     vader = imported("nltk.sentiment.vader")
     peer = vader.SentimentIntensityAnalyzer.__new__(vader.SentimentIntensityAnalyzer)
     peer.lexicon, peer.constants = dict(VALENCES), vader.VaderConstants()
-    return max(abs(polarity(text).compound - peer.polarity_scores(text)["compound"]) for text in FELT)
+    return max(gap(polarity(text).compound, peer.polarity_scores(text)["compound"]) for text in FELT)
 
 
 @check("bert-token-head", oracle="seqeval", tolerance=1e-9)
@@ -74,5 +74,5 @@ def entities_against_seqeval() -> float:
         names = ["O", *(f"{part}-{name}" for part in parts for name in ("PER", "LOC"))]
         true = [[draw.choice(names) for _ in range(draw.randint(1, 12))] for _ in range(60)]
         said = [[draw.choice([tag, tag, draw.choice(names)]) for tag in row] for row in true]
-        worst = max(worst, abs(entity_scores(true, said)[""].f1 - peer.f1_score(true, said)))
+        worst = max(worst, gap(entity_scores(true, said)[""].f1, peer.f1_score(true, said)))
     return worst

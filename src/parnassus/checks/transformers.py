@@ -108,5 +108,5 @@ def ranks_and_costs() -> float:
     return max(
         gap(scores, k @ q / math.sqrt(16)),
         float(order.tolist() != sorted(range(9), key=lambda i: -float(k[i] @ q))),
-        float(abs(attention.attention_cost(n, 8).operations - counter.get_total_flops())),
+        gap(attention.attention_cost(n, 8).operations, counter.get_total_flops()),
     )

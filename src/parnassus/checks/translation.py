@@ -15,7 +15,7 @@ from ..imports import imported
 from ..models.translation import RNNSearch, Seq2Seq
 from ..objectives.translation import Translation
 from ..train.randomness import kept_random
-from . import check
+from . import check, gap
 
 SAID = ["the cat sat on the mat .", "it was 3,000 metres high", "no", "a well-known (old) story", ""]
 DUE = [["the cat sat on a mat ."], ["it is 3,000 metres high !"], ["yes"], ["the well-known, old story"], ["a word"]]
@@ -27,19 +27,19 @@ def bleu_against_sacrebleu() -> float:
     """Five texts under three ways to cut words and four smoothings: the largest difference, of 100."""
     peer = imported("sacrebleu.metrics")
     streams = [[texts[0] for texts in DUE]]
-    worst = abs(chrf(SAID, DUE, n_words=2) - peer.CHRF(word_order=2).corpus_score(SAID, streams).score)
+    worst = gap(chrf(SAID, DUE, n_words=2), peer.CHRF(word_order=2).corpus_score(SAID, streams).score)
     for cut in ("13a", "none", "char"):
         for smoothing in ("exp", "floor", "add_k", "none"):
             theirs = peer.BLEU(tokenize=cut, smooth_method=smoothing.replace("_", "-")).corpus_score(SAID, streams)
             ours = bleu(SAID, DUE, tokenize=cut, smoothing=smoothing)
-            worst = max(worst, abs(ours.score - theirs.score))
+            worst = max(worst, gap(ours.score, theirs.score))
     return worst
 
 
 @check("bleu", oracle="(derived)", tolerance=5e-4)
 def bleu_of_the_clipping_example() -> float:
     """Seven times "the" against "the cat is on the mat": 2 of 7."""
-    return abs(bleu(["the " * 7], ["the cat is on the mat"], max_n=1).precisions[0] - 200 / 7)
+    return gap(bleu(["the " * 7], ["the cat is on the mat"], max_n=1).precisions[0], 200 / 7)
 
 
 @check("rtrl", oracle="torch", tolerance=1e-12)
@@ -56,7 +56,7 @@ def forward_sensitivities_against_autograd() -> float:
             loss = loss + (h[0] @ w_o.T + b_o - y_t).square().sum() / 2
         wanted = torch.autograd.grad(loss, leaves)
     found = rtrl(x, y, *weights)
-    return max(float((a - b).abs().max()) for a, b in zip(found[1:], wanted, strict=True))
+    return max(gap(a, b) for a, b in zip(found[1:], wanted, strict=True))
 
 
 @check("transformer-nmt", "beam-search", oracle="transformers", tolerance=1e-4)
@@ -74,7 +74,7 @@ def beams_against_transformers() -> float:
     worst, end = 0.0, SIZES[0] - 1
     for ((ids, score),), row, s in zip(ours, theirs.sequences.tolist(), theirs.sequences_scores.tolist(), strict=True):
         due = row[1 : row.index(end, 1) + 1] if end in row[1:] else row[1:]
-        worst = max(worst, abs(score - s) if ids == due else math.inf)
+        worst = max(worst, gap(score, s) if ids == due else math.inf)
     return worst
 
 
@@ -130,7 +130,7 @@ def a_state_handed_over_by_torchs_layers() -> float:
             _, state = net.encoder(net.sources.weight[ids][None])
             written, _ = net.decoder(net.targets.weight[given[row]][None], state)
             wanted = nn.functional.linear(written, net.head.weight, net.head.bias)
-            worst = max(worst, float((found[row] - wanted[0]).abs().max()))
+            worst = max(worst, gap(found[row], wanted[0]))
     return worst
 
 
@@ -151,4 +151,4 @@ def a_decoder_that_looks_back_written_out() -> float:
             inner = net.inner(torch.cat([state, e, context], 1)).view(1, 3, 2)
             seen.append(net.head(inner.max(2).values))
             (state,) = net.cell.step(net.cell.project(torch.cat([e, context], 1)), (state,))
-        return float((net(source, given) - torch.stack(seen, 1)).abs().max())
+        return gap(net(source, given), torch.stack(seen, 1))

@@ -13,7 +13,7 @@ from ..functional import initializers, regularization
 from ..layers.initialization import depth_study
 from ..train.perturbations import WeightNoise
 from ..train.randomness import kept_random
-from . import check
+from . import check, gap, relative_gap
 
 CPU = torch.device("cpu")
 
@@ -40,7 +40,7 @@ def spreads_of_drawn_weights() -> float:
         weight = torch.empty(200, 300, dtype=torch.float64)
         with kept_random(CPU, 1), torch.no_grad():
             fill(weight)
-        gaps.append(abs(spread(name, (200, 300)) / float(weight.std()) - 1))
+        gaps.append(relative_gap(spread(name, (200, 300)), weight.std()))
     return max(gaps)
 
 
@@ -55,11 +55,11 @@ def spreads_that_the_books_give() -> float:
         mean = float(weight.mean())
         registry.initializer("zeros").make()(weight)
     return max(
-        abs(spread("lecun_normal", (200, 300)) * 300**0.5 - 1),
-        abs(spread("logistic_normal", (200, 300)) * 300**0.5 / 3.6 - 1),
-        abs(mean * 300 / -8 - 1),
-        abs(initializers.negative_mean(4) + 1),
-        float(weight.abs().max()),
+        relative_gap(spread("lecun_normal", (200, 300)), 300**-0.5),
+        relative_gap(spread("logistic_normal", (200, 300)), 3.6 * 300**-0.5),
+        relative_gap(mean, -8 / 300),
+        gap(initializers.negative_mean(4), -1),
+        gap(weight, 0),
     )
 
 
@@ -76,7 +76,7 @@ def penalties_end_where_scikit_learns_do() -> float:
     x, goal = torch.from_numpy(X), torch.from_numpy(y)
     at_ridge = x.T @ (x @ ridge - goal) + regularization.l2_slope(ridge, strength=4.0)
     at_lasso = (x.T @ (x @ lasso - goal) / 80 + regularization.l1_slope(lasso, strength=0.5))[lasso != 0]
-    return max(float(at_ridge.abs().max()), float(at_lasso.abs().max()))
+    return max(gap(at_ridge, 0), gap(at_lasso, 0))
 
 
 @check("l0-best-subset", oracle="numpy", tolerance=1e-9)
@@ -94,7 +94,7 @@ def the_best_subset_of_all() -> float:
             costs[columns] = float((left**2).sum()) + 3.0 * k
     found = regularization.best_subset(torch.from_numpy(X), torch.from_numpy(y), strength=3.0)
     best = min(costs, key=lambda c: costs[c])
-    return max(float(found.support != best), abs(found.cost - costs[best]))
+    return max(float(found.support != best), gap(found.cost, costs[best]))
 
 
 @check("max-norm", oracle="torch", tolerance=1e-6)
@@ -102,7 +102,7 @@ def rows_cut_to_a_length() -> float:
     """Weights into each unit, cut to length 1, against torch.renorm, which leaves them a ten-millionth short."""
     weight = torch.from_numpy(np.random.default_rng(0).normal(size=(5, 7)))
     weight[0] *= 0.01
-    return float((regularization.max_norm(weight, limit=1.0) - torch.renorm(weight, 2, 0, 1.0)).abs().max())
+    return gap(regularization.max_norm(weight, limit=1.0), torch.renorm(weight, 2, 0, 1.0))
 
 
 @check("dropout", "label-smoothing", oracle="torch", tolerance=1e-12)
@@ -116,8 +116,8 @@ def dropped_units_and_softened_answers() -> float:
     soft = regularization.smooth_targets(F.one_hot(labels, 20).to(h.dtype), rate=0.1)
     smoothed = -(soft * h.log_softmax(-1)).sum(-1).mean()
     return max(
-        float((ours - theirs).abs().max()),
-        abs(float(smoothed - F.cross_entropy(h, labels, label_smoothing=0.1))),
+        gap(ours, theirs),
+        gap(smoothed, F.cross_entropy(h, labels, label_smoothing=0.1)),
     )
 
 
@@ -142,14 +142,14 @@ def noise_on_inputs_is_a_penalty_on_weights() -> float:
     with kept_random(CPU, 0):
         noisy = registry.regularizer("input_noise", scale=0.5).make().batch({"x": x})["x"]
     grown = ((noisy - x) @ w).square().mean()
-    return abs(float(grown / (0.25 * w.square().sum())) - 1)
+    return relative_gap(grown, 0.25 * w.square().sum())
 
 
 @check("init-depth-study", oracle="(closed form)", tolerance=0.02)
 def orthogonal_layers_keep_lengths() -> float:
     """Ten orthogonal layers without an activation keep the spread of what goes through them."""
     study = depth_study(registry.initializer("orthogonal"), activation="identity", n_rows=4000)
-    return float((study.activation_variance / study.activation_variance[0] - 1).abs().max())
+    return relative_gap(study.activation_variance, study.activation_variance[0])
 
 
 @check("weight-gradient-noise", oracle="(closed form)", tolerance=0.02)
@@ -159,4 +159,4 @@ def noise_on_weights() -> float:
     weight = torch.zeros(300, 300)
     with kept_random(CPU, 0), torch.no_grad():
         noise.perturb(weight)
-    return abs(float(weight.std()) - 0.3) + abs(float(weight.mean()))
+    return max(gap(weight.std(), 0.3), gap(weight.mean(), 0))

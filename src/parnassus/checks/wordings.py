@@ -57,7 +57,7 @@ def runs_counted_one_by_one() -> float:
         due = Counter(tuple(row[i : i + k]) for row in rows for i in range(len(row) - k + 1))
         named = [tuple(words[i] for i in run) for run in spelled(levels, k)]
         wrong += dict(zip(named, levels[k - 1].counts.tolist(), strict=True)) != due
-    return max(float(wrong), abs(zipf_slope(60 / np.arange(1, 31)) + 1))
+    return max(float(wrong), gap(zipf_slope(60 / np.arange(1, 31)), -1))
 
 
 @check("vocabulary-unk", "char-tokenizer", "word-tokenizer", oracle="(closed form)", tolerance=0)
