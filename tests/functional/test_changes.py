@@ -60,6 +60,15 @@ def test_noise_is_that_of_the_pieces():
     assert noise_of(y) == pytest.approx(3, rel=0.05)
 
 
+def test_a_level_that_is_held_says_nothing_of_the_noise():
+    rng = np.random.default_rng(0)
+    y = np.concatenate([np.zeros(600), 9 + rng.normal(0, 2, 400), np.full(600, 3.0)])
+    assert noise_of(y) == pytest.approx(2, rel=0.15)
+    assert best_cuts(y) == [600, 1000]
+    assert noise_of(np.repeat([0.0, 5, 2], 30)) == 0
+    assert best_cuts(np.repeat([0.0, 5, 2], 30)) == [30, 60]
+
+
 def test_cuts_are_those_of_ruptures():
     ruptures = pytest.importorskip("ruptures", reason="ruptures is not installed")
     rng = np.random.default_rng(4)

@@ -6,7 +6,7 @@ import pytest
 from sklearn.cluster import KMeans
 
 import parnassus as pn
-from parnassus.errors import DataError, SettingError
+from parnassus.errors import DataError, DataWarning, SettingError
 from parnassus.patterns import cluster_series, find_motifs, match_pattern, segment_series
 
 RNG = np.random.default_rng
@@ -74,6 +74,8 @@ def test_segments_are_pieces_with_their_means():
     spread = np.concatenate([RNG(1).normal(0, 1, 120), RNG(2).normal(0, 5, 120)])
     assert np.abs(segment_series(spread, cost="variance").cuts - 120).min() <= 4
     assert len(segment_series(RNG(3).normal(size=200)).cuts) == 0
+    with pytest.warns(DataWarning, match=r"take cost='variance'"):
+        segment_series(np.concatenate([RNG(4).normal(size=200), RNG(5).normal(size=200) * 9]))
 
 
 def waves(n_each=6, lengths=(80,)):

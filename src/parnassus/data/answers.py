@@ -209,7 +209,7 @@ def number_array(raw: Any) -> np.ndarray:
     refuse_missing(y)
     if y.dtype.kind not in "biuf":
         raise DataError(
-            f"row 0 of y is {y.flat[0] if y.size else ''!r}; a regressor predicts numbers, and y is of type "
+            f"row 0 of y is {next(iter(y.ravel()[:1].tolist()), '')!r}; a regressor predicts numbers, and y is of type "
             f"{y.dtype}: give y.astype(float), or use Classifier for labels"
         )
     return y.astype(np.float64)

@@ -1,16 +1,19 @@
 """Where the level or the spread of a series changes."""
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..data.strand import strand_of
-from ..errors import SettingError, check_count
-from ..functional.changes import Cost, best_cuts, cuts_into
+from ..errors import DataWarning, SettingError, check_count
+from ..functional.changes import Cost, best_cuts, cuts_into, noise_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+UNEVEN, UNEVEN_STEPS = 4, 120  # times the least noise of a quarter, which even noise does not show in so many steps
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,8 @@ def segment_series(
         raise SettingError("n_pieces says how many pieces, and penalty lets the series say it; give one of them")
     strand = strand_of(X, **reading)
     y = strand.y.numpy()
+    if cost == "mean" and n_pieces is None:
+        _warn_of_uneven_noise(y)
     if least is None and cost == "variance":
         least = max(2, min(int(2 * np.log(len(y))), len(y) // (n_pieces or 2)))
     if n_pieces is None:
@@ -101,3 +106,16 @@ def segment_series(
     cuts = np.array(found, dtype=int)
     means, deviations = (np.array([float(how(p)) for p in parts]) for how in (np.mean, np.std))
     return Segments(strand.times[cuts], cuts, means, deviations, y, strand.times)
+
+
+def _warn_of_uneven_noise(y: np.ndarray) -> None:
+    """A word where the noise is much larger in one quarter than in another, so that it is cut into pieces itself."""
+    noises = [noise_of(part) for part in np.array_split(y, 4)] if len(y) >= UNEVEN_STEPS else []
+    noises = [noise for noise in noises if noise > 0]
+    if noises and max(noises) > UNEVEN * min(noises):
+        warnings.warn(
+            f"the noise around the level is {max(noises):.3g} in one quarter of the series and {min(noises):.3g} in "
+            "another, and cost='mean' counts it as the same everywhere; take cost='variance'",
+            DataWarning,
+            stacklevel=3,
+        )
