@@ -80,7 +80,18 @@ SURFACE = {
     | {"model.dropout", "model.attention-dropout"},
     "train segmenter --model u_net": WITHOUT_MODEL | {"ignored", "model.widths", "model.norm"},
     "train forecaster --model gru": WITHOUT_MODEL
-    | {"horizon", "history", "season", "strategy", "distribution", "quantiles", "scaling", "transform", "calendar"}
+    | {
+        "horizon",
+        "history",
+        "season",
+        "scope",
+        "strategy",
+        "distribution",
+        "quantiles",
+        "scaling",
+        "transform",
+        "calendar",
+    }
     | {"time", "series", "past", "known", "frequency", "missing", "duplicates"}
     | {f"model.{name}" for name in ("hidden", "reset", "n-layers", "bidirectional", "merge", "pooling", "dropout")}
     | {"model.zoneout", "model.embedding"},

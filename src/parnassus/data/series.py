@@ -86,6 +86,10 @@ class Panel:
         """All series without their last steps."""
         return replace(self, tracks=[t.until(len(t) - n_left_out) for t in self.tracks])
 
+    def only(self, i: int) -> "Panel":
+        """One of the series."""
+        return replace(self, tracks=[self.tracks[i]])
+
     @property
     def names(self) -> list[str]:
         return [t.name for t in self.tracks]

@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from ..data.covariates import known_ahead
-from ..data.series import Panel, Reading, read_panel
+from ..data.series import Panel, read_panel
 from ..data.series_windows import SeriesWindows
 from ..data.sources import Columns
 from ..errors import DataError, SettingError
 from ..evaluation.result import Evaluation
 from ..functional.quantiles import check_quantiles
-from ..objectives.forecasting import Forecasts, Head, head_of
+from ..objectives.forecasting import Head
 from ..train.phase import Objective
 from .backtesting import Backtest, Judged, backtest, judge, summarised
 from .base import Estimator
 from .outlooks import Said, Wanted, outlooks
 from .protocol import fitted
-from .series_learning import check, learn
-from .series_tables import as_given, packed, unpacked
+from .saving import rebuilt, tree_of
+from .series_learning import check, learn, objective_around
+from .series_tables import as_given, packed, reading_of, unpacked
 from .training import check_settings
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Forecaster(Estimator):
     horizon : how many steps ahead.
     history : how many steps a net sees; None takes two seasons or horizons, whichever is longer, as far as there are.
     season : steps of a season; None takes what such steps usually have (12 months, 24 hours, 7 days), 1 for arrays.
+    scope : "global" is one model across all series; "local" one for each, which sees no other: as many fits, and as
+        much in the file. Rules such as "theta" always learn each series by itself.
     strategy : "direct" says all steps at once; "recursive" one step on another, for any horizon.
     distribution : what a net learns of each step: "point", "quantiles", "gaussian", "student_t".
     quantiles : the levels that distribution="quantiles" learns.
@@ -51,7 +54,8 @@ class Forecaster(Estimator):
     **training : the settings that all estimators share; see `Estimator`.
 
     Attributes: `history_`, `n_series_`, `season_`, `checked_` (mean absolute errors of the model and of seasonal naive
-    on the steps held out, or None), `errors_` (scaled errors of windows, held-out ones where there are any).
+    on the steps held out, or None), `errors_` (scaled errors of windows, held-out ones where there are any),
+    `members_` (for scope="local", the forecaster of each series by its name).
 
     The series are kept, and saved with the model: a forecast goes on from their end.
 
@@ -65,6 +69,7 @@ class Forecaster(Estimator):
     head_: Head
     errors_: np.ndarray
     checked_: dict[str, float] | None
+    members_: dict[str, "Forecaster"]
     validation_: Any
     codec_: SeriesWindows
 
@@ -75,6 +80,7 @@ class Forecaster(Estimator):
         horizon: int = 12,
         history: int | None = None,
         season: int | None = None,
+        scope: str = "global",
         strategy: str = "direct",
         distribution: str = "point",
         quantiles: tuple[float, ...] = (0.1, 0.5, 0.9),
@@ -91,7 +97,8 @@ class Forecaster(Estimator):
         **training: Any,
     ) -> None:
         super().__init__(model, **training)
-        self.horizon, self.history, self.season, self.strategy = horizon, history, season, strategy
+        self.horizon, self.history, self.season = horizon, history, season
+        self.scope, self.strategy = scope, strategy
         self.distribution, self.quantiles, self.scaling, self.transform = distribution, quantiles, scaling, transform
         self.calendar, self.time, self.series, self.past, self.known = calendar, time, series, past, known
         self.frequency, self.missing, self.duplicates = frequency, missing, duplicates
@@ -126,38 +133,11 @@ class Forecaster(Estimator):
 
     def panel_of(self, X: Any, *, target: Columns | None = None) -> Panel:
         """Series X as `fit` reads them: in order, on one grid of time, without holes, or refused."""
-        targets = (target,) if isinstance(target, str) else tuple(map(str, target)) if target is not None else None
-        reading = Reading(
-            target=targets,
-            time=self.time,
-            series=self.series,
-            past=(self.past,) if isinstance(self.past, str) else tuple(self.past),
-            known=(self.known,) if isinstance(self.known, str) else tuple(self.known),
-            frequency=self.frequency,
-            season=self.season,
-            missing=self.missing,
-            duplicates=self.duplicates,
-        )
-        return read_panel(X, reading)
+        return read_panel(X, reading_of(self, target))
 
     def objective_around(self, made: Any) -> Objective:
         """What a builder made as an objective: a net says what the distribution asks for."""
-        loss = self.spec("loss", self.loss or "squared_error").make(task="numbers")
-        self.head_ = head_of(self.distribution, self.quantiles, loss)
-        if self.loss is not None and self.distribution != "point":
-            raise SettingError(f"distribution={self.distribution!r} brings its own loss; leave loss=None")
-        if self.inference is not None:
-            raise SettingError("inference is for Classifier and Regressor; a forecast's spread is by distribution=")
-        if not isinstance(made, Objective):
-            return Forecasts(made, self.head_)
-        if self.distribution != "point":
-            raise SettingError(
-                f"the model {self.model!r} learns no distribution={self.distribution!r}; leave distribution='point': "
-                "its quantiles are those of its errors"
-            )
-        if self.loss is not None:
-            raise SettingError(f"the model {self.model!r} brings its own objective; leave loss=None")
-        return made
+        return objective_around(self, made)
 
     # --- use --------------------------------------------------------------------------------------
 
@@ -305,7 +285,16 @@ class Forecaster(Estimator):
     def series_state_(self, state: dict[str, Any]) -> None:
         self.panel_ = unpacked(state)
 
-    learned = (*Estimator.learned, "series_state_", "errors_", "checked_", "validation_")
+    @property
+    def members_state_(self) -> dict[str, Any]:
+        """The forecasters of single series as a file holds them."""
+        return {f"s{name}": tree_of(member) for name, member in self.members_.items()}
+
+    @members_state_.setter
+    def members_state_(self, state: dict[str, Any]) -> None:
+        self.members_ = {name[1:]: rebuilt(tree) for name, tree in state.items()}
+
+    learned = (*Estimator.learned, "series_state_", "errors_", "checked_", "validation_", "members_state_")
 
 
 def _levels(said: Said) -> np.ndarray:

@@ -12,8 +12,8 @@ from ..data.rows import batches as batches_of
 from ..data.series import Panel
 from ..data.series_windows import Spans, last_spans
 from ..errors import DataError, Diverged, SettingError
-from ..objectives.forecasting import Head
-from ..objectives.local_forecasting import Local, Outlook
+from ..objectives.forecasting import Apart, Head
+from ..objectives.local_forecasting import Local, Outlook, of_series
 from ..train.randomness import kept_random
 from ..train.timetable import cuts_of
 from .assembly import device_under, prepare
@@ -46,6 +46,8 @@ class Wanted(NamedTuple):
 
 def outlooks(self: "Forecaster", panel: Panel, ahead: list[np.ndarray], wanted: Wanted) -> list[Said]:
     """What is said of each series of the panel; `ahead` are the covariates of the steps ahead."""
+    if isinstance(self.objective_, Apart):
+        return [_by_its_own(self, panel.only(i), ahead[i], wanted, i) for i in range(len(panel.tracks))]
     if isinstance(self.objective_, Local):
         found = [_local(self, panel, i, ahead[i], wanted) for i in range(len(panel.tracks))]
     elif self.strategy == "recursive":
@@ -59,6 +61,12 @@ def outlooks(self: "Forecaster", panel: Panel, ahead: list[np.ndarray], wanted: 
                 "smaller lr, another scaling, or another model"
             )
     return found
+
+
+def _by_its_own(self: "Forecaster", panel: Panel, ahead: np.ndarray, wanted: Wanted, i: int) -> Said:
+    """What the model of one series says; draws differ from series to series."""
+    seed = int(np.random.SeedSequence([wanted.seed, i]).generate_state(1)[0])
+    return outlooks(of_series(self.members_, panel.names[0]), panel, [ahead], wanted._replace(seed=seed))[0]
 
 
 # --- models of single series ----------------------------------------------------------------------

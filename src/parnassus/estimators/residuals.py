@@ -12,7 +12,8 @@ from ..data.series import Panel, read_panel, where_of
 from ..data.series_windows import training_spans
 from ..errors import DataError, FileError, SettingError, did_you_mean
 from ..evaluation.result import Evaluation
-from ..objectives.local_forecasting import Local
+from ..objectives.forecasting import Apart
+from ..objectives.local_forecasting import Local, of_series
 from .backtesting import judge, summarised
 from .identity import versions
 from .outlooks import NONE, Wanted, answers, outlooks
@@ -31,13 +32,19 @@ def one_step_errors(self: "Forecaster", X: Any = None) -> list[tuple[np.ndarray,
 
     X : other series than those of fit, for models that learn from windows.
     """
-    codec, panel = self.codec_, self.panel_ if X is None else read_panel(X, self.panel_.reading)
+    if X is not None and isinstance(self.objective_, Local):
+        raise SettingError(
+            f"{self.model_name} knows the series of fit alone; for errors in other series take a model that learns "
+            "from windows, such as 'ridge' or 'gru'"
+        )
+    return _errors_in(self, self.panel_ if X is None else read_panel(X, self.panel_.reading))
+
+
+def _errors_in(self: "Forecaster", panel: Panel) -> list[tuple[np.ndarray, np.ndarray]]:
+    if isinstance(self.objective_, Apart):
+        return [_errors_in(of_series(self.members_, name), panel.only(i))[0] for i, name in enumerate(panel.names)]
+    codec = self.codec_
     if isinstance(self.objective_, Local):
-        if X is not None:
-            raise SettingError(
-                f"{self.model_name} knows the series of fit alone; for errors in other series take a model that learns "
-                "from windows, such as 'ridge' or 'gru'"
-            )
         found = []
         for track in panel.tracks:
             y = codec.values(track.y, track.name)

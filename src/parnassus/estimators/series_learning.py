@@ -1,5 +1,6 @@
 """What a forecaster does with series that are read: parts for training, a codec, a rule or a net, and its errors."""
 
+import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,9 @@ from ..data.series_windows import SeriesWindows, Spans, training_spans
 from ..errors import DataError, DataWarning, SettingError
 from ..functional.forecasting import seasonal_naive
 from ..functional.quantiles import check_quantiles
-from ..objectives.forecasting import DISTRIBUTIONS, head_of
+from ..objectives.forecasting import DISTRIBUTIONS, Apart, Forecasts, head_of
 from ..objectives.local_forecasting import Local
+from ..train.phase import Objective
 from .identity import identity_of, versions
 from .outlooks import answers
 from .protocol import unfitted_on_error
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from .forecaster import Forecaster
 
 STRATEGIES = ("direct", "recursive")
+SCOPES = ("global", "local")
 LONGEST = 512  # steps of history that are taken unless asked for
 KEPT = 512  # windows whose errors say how far a point forecast is off
 
@@ -32,6 +35,7 @@ def check(self: "Forecaster") -> None:
     """Refuses settings that are none of theirs."""
     for name, value, known in (
         ("strategy", self.strategy, STRATEGIES),
+        ("scope", self.scope, SCOPES),
         ("distribution", self.distribution, DISTRIBUTIONS),
     ):
         if value == "sequence":
@@ -56,7 +60,58 @@ def check(self: "Forecaster") -> None:
 
 def learn(self: "Forecaster", panel: Panel, validation: Any) -> None:
     """What `fit` does with series that are read."""
-    vars(self).pop("objective_", None)
+    for name in ("objective_", "members_"):
+        vars(self).pop(name, None)
+    if self.scope == "local" and not is_local(self):
+        learn_apart(self, panel, validation)
+    else:
+        learn_together(self, panel, validation)
+    found = self.checked_
+    if found is not None and self.model is None and not found["model"] < found["seasonal_naive"]:
+        warnings.warn(
+            f"on the steps held out the net is off by {found['model']:.4g} and seasonal naive by "
+            f"{found['seasonal_naive']:.4g}: Forecaster('seasonal_naive') is simpler and no worse here",
+            DataWarning,
+            stacklevel=3,
+        )
+
+
+def learn_apart(self: "Forecaster", panel: Panel, validation: Any) -> None:
+    """Each series by a forecaster of its own, as if the others were not there."""
+    members: dict[str, Forecaster] = {}
+    for i, track in enumerate(panel.tracks):
+        out = None if self.out is None else os.path.join(self.out, "series", f"{i:04d}")
+        member = type(self)(**self.get_params(deep=False) | {"scope": "global", "out": out})
+        learn_together(member, panel.only(i), validation)
+        member.target_name_, members[track.name] = None, member
+        if member.interrupted_:
+            raise KeyboardInterrupt(f"stopped at series {i + 1} of {len(panel.tracks)}")
+    first, parts = next(iter(members.values())), list(members.values())
+    self.panel_, self.validation_, self.members_ = panel, validation, members
+    self.codec_, self.target_, self.held_ = first.codec_, None, None
+    self.view_, self.facts_, self._optimizer_state = first.view_, first.facts_, {}
+    self.objective_ = self.objective_around(first.objective_)
+    self.history_ = _in_the_mean([part.history_ for part in parts])
+    self.best_epoch_, self.n_steps_ = None, sum(part.n_steps_ for part in parts)
+    self.seconds_ = sum(part.seconds_ or 0.0 for part in parts)
+    self.data_ = {"n_rows": sum(part.data_["n_rows"] for part in parts), "model": self.model_name}
+    self.versions_, self.interrupted_, self.target_name_ = versions(), False, None
+    self.errors_ = np.concatenate([part.errors_ for part in parts])
+    checks = [part.checked_ for part in parts if part.checked_ is not None]
+    self.checked_ = _in_the_mean([[one] for one in checks])[0] if checks else None
+
+
+def _in_the_mean(histories: list[list[dict[str, float]]]) -> list[dict[str, float]]:
+    """The mean of each number at each place, over those that go so far."""
+    found = []
+    for place in range(max(map(len, histories))):
+        held = [history[place] for history in histories if place < len(history)]
+        found.append({name: float(np.mean([one[name] for one in held])) for name in held[0]})
+    return found
+
+
+def learn_together(self: "Forecaster", panel: Panel, validation: Any) -> None:
+    """All series by one model, or each by a rule of its own where the model is one."""
     self._optimizer_state = {}
     self.panel_, self.validation_ = panel, validation
     n_held = steps_held_out(self, panel, validation)
@@ -73,6 +128,28 @@ def learn(self: "Forecaster", panel: Panel, validation: Any) -> None:
         learn_each(self, self.objective_, panel)
         return
     learn_windows(self, panel, spans, n_held, history, steps, device)
+
+
+def objective_around(self: "Forecaster", made: Any) -> Objective:
+    """What a builder made as an objective: a net says what the distribution asks for."""
+    loss = self.spec("loss", self.loss or "squared_error").make(task="numbers")
+    self.head_ = head_of(self.distribution, self.quantiles, loss)
+    if hasattr(self, "members_"):
+        return Apart([member.objective_ for member in self.members_.values()])
+    if self.loss is not None and self.distribution != "point":
+        raise SettingError(f"distribution={self.distribution!r} brings its own loss; leave loss=None")
+    if self.inference is not None:
+        raise SettingError("inference is for Classifier and Regressor; a forecast's spread is by distribution=")
+    if not isinstance(made, Objective):
+        return Forecasts(made, self.head_)
+    if self.distribution != "point":
+        raise SettingError(
+            f"the model {self.model!r} learns no distribution={self.distribution!r}; leave distribution='point': "
+            "its quantiles are those of its errors"
+        )
+    if self.loss is not None:
+        raise SettingError(f"the model {self.model!r} brings its own objective; leave loss=None")
+    return made
 
 
 def is_local(self: "Forecaster") -> bool:
@@ -170,10 +247,3 @@ def measure(self: "Forecaster", spans: Spans, *, held_out: bool) -> None:
         "seasonal_naive": float(np.abs(truth - np.stack(naive)).mean()),
     }
     self.checked_ = found
-    if self.model is None and not found["model"] < found["seasonal_naive"]:
-        warnings.warn(
-            f"on the steps held out the net is off by {found['model']:.4g} and seasonal naive by "
-            f"{found['seasonal_naive']:.4g}: Forecaster('seasonal_naive') is simpler and no worse here",
-            DataWarning,
-            stacklevel=6,
-        )

@@ -2,12 +2,31 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..data.grids import Grid
 from ..data.series import Panel, Reading, Track
+from ..data.sources import Columns
+
+if TYPE_CHECKING:
+    from .forecaster import Forecaster
+
+
+def reading_of(self: "Forecaster", target: Columns | None) -> Reading:
+    """How a forecaster's settings have series read, for the columns to forecast."""
+    return Reading(
+        target=(target,) if isinstance(target, str) else tuple(map(str, target)) if target is not None else None,
+        time=self.time,
+        series=self.series,
+        past=(self.past,) if isinstance(self.past, str) else tuple(self.past),
+        known=(self.known,) if isinstance(self.known, str) else tuple(self.known),
+        frequency=self.frequency,
+        season=self.season,
+        missing=self.missing,
+        duplicates=self.duplicates,
+    )
 
 
 def as_given(panel: Panel, values: Sequence[np.ndarray], *, columns: Sequence[str] = ()) -> Any:

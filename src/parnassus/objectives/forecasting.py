@@ -200,5 +200,23 @@ class Forecasts(Objective):
         return self.head.loss(self.outputs(batch), batch["y"])
 
 
+class Apart(Objective):
+    """The objectives of models of single series, side by side: each has learned by itself.
+
+    Systems: global-forecasting
+    Source: Baker A162 (local models learn from one series, global ones across all).
+    """
+
+    def __init__(self, parts: Sequence[Objective]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+
+    def phases(self) -> Sequence[Phase]:
+        return []
+
+    def outputs(self, batch: Batch) -> Tensor:
+        raise SettingError("scope='local' keeps a model for each series: take one of `members_`, by the series' name")
+
+
 def _plain(values: Tensor) -> np.ndarray:
     return values.detach().double().cpu().numpy()

@@ -1,14 +1,16 @@
 """Models of single series: each series has parameters of its own, found by a rule and not by gradients."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from torch import Tensor
 
 from ..errors import DataError, SettingError
 from ..train.phase import Batch, Objective, Phase
+
+Held = TypeVar("Held")
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,15 @@ class Local(Objective):
 
     def of(self, name: str) -> dict[str, Any]:
         """What was learned of a series; one that was not there in fit is refused."""
-        if name not in self.learned:
-            known = ", ".join(map(repr, list(self.learned)[:5]))
-            raise DataError(
-                f"series {name!r} was not there in fit (which saw {known}), and this model learns each series by "
-                "itself; fit again with it, or take a model across all series such as 'gru'"
-            )
-        return self.learned[name]
+        return of_series(self.learned, name)
+
+
+def of_series(held: Mapping[str, Held], name: str) -> Held:
+    """What is held of a series by its name; one that was not there in fit is refused."""
+    if name not in held:
+        known = ", ".join(map(repr, list(held)[:5]))
+        raise DataError(
+            f"series {name!r} was not there in fit (which saw {known}), and this model learns each series by "
+            "itself; fit again with it, or take a model across all series such as 'gru' with scope='global'"
+        )
+    return held[name]
