@@ -3,11 +3,14 @@
 A file of a model family may define `KEYS`: for a model's name, tables of pairs (theirs, ours), one table for each
 foreign way to name its weights (see `layouts`). `OPTIONS` may say, for a model's name, which key of a foreign
 configuration is which option here, and `ASSUMED` which values of other keys are the only ones that the model here
-computes. Nets with heads (BERT, GPT-2, T5, ViT, ResNet, ...) register a `Layout` instead, which is read and written.
+computes. `BUILT_WITH` holds the options of the net that weights under foreign names are of, and `SPARE` expressions of
+foreign names that are left out, as they say nothing in use. Nets with heads (BERT, GPT-2, T5, ViT, ResNet, ...)
+register a `Layout` instead, which is read and written.
 """
 
 import json
 import os
+import re
 import sys
 import warnings
 from collections.abc import Mapping
@@ -126,7 +129,10 @@ def load(
     with kept_random(torch.device("cpu")):
         module = builder.make(**known, **spec.get_params(task=task))
     own = module.state_dict()
-    ours = _in_our_names(tensors, own, tables_of(builder))
+    table = _foreign_table(tensors, own, tables_of(builder))
+    if table is not None:
+        tensors = _of_use(folder, tensors, builder, spec.get_params(task=task))
+    ours = _in_our_names(tensors, own, table or [(name, name) for name in own])
     _check_shapes(folder, ours, own, repr(spec))
     module.load_state_dict(ours)
     return module.eval()
@@ -249,17 +255,36 @@ def _defined(builder: Builder, table: str) -> Any:
     return getattr(sys.modules[builder.make.__module__], table, {}).get(builder.name, ())
 
 
-def _in_our_names(tensors: Tensors, own: Mapping[str, Tensor], tables: tuple[Keys, ...]) -> Tensors:
-    """By the first table that knows a name; by none where the names are ours already. Tied weights may come once."""
+def _foreign_table(tensors: Tensors, own: Mapping[str, Tensor], tables: tuple[Keys, ...]) -> Keys | None:
+    """The first table that knows a name; None where the names are ours already."""
     foreign = tables if tensors.keys() - own.keys() else ()
-    fitting = next((t for t in foreign if any(renamed(n, [(pattern(*p), p[1]) for p in t]) for n in tensors)), None)
-    table = fitting or [(name, name) for name in own]
+    return next((t for t in foreign if any(renamed(n, [(pattern(*p), p[1]) for p in t]) for n in tensors)), None)
+
+
+def _of_use(folder: str | os.PathLike, tensors: Tensors, builder: Builder, options: Mapping[str, Any]) -> Tensors:
+    """What of foreign weights has a place here; refuses options that the foreign net does not have."""
+    due = dict(_defined(builder, "BUILT_WITH"))
+    if any(options[name] != value for name, value in due.items()):
+        said = ", ".join(f"{name}={value!r}" for name, value in due.items())
+        raise SettingError(
+            f"{folder}: these weights have torchvision's names, and are of {builder.name!r} with {said}; give "
+            f"pn.model({builder.name!r}, {said}), or weights under our names"
+        )
+    spare = [re.compile(expression) for expression in _defined(builder, "SPARE")]
+    return {name: t for name, t in tensors.items() if not any(one.fullmatch(name) for one in spare)}
+
+
+def _in_our_names(tensors: Tensors, own: Mapping[str, Tensor], table: Keys) -> Tensors:
+    """By a table. Tied weights may come once, and sides of one entry more or less do not count."""
     patterns = [(pattern(*pair), pair[1]) for pair in table]
     given = {renamed(name, patterns) for name in tensors}
     twins = {name: [other for other in own if other != name and _same(own[other], own[name])] for name in own}
     absent = {name for name in own if name not in given and any(other in given for other in twins[name])}
     counts = {n: t for n, t in own.items() if n.endswith("num_batches_tracked") and n not in given}  # of old files
     ours = translate(tensors, table, expected=own.keys() - absent - counts.keys()) | counts
+    for name, tensor in ours.items():
+        if tensor.shape != own[name].shape and tensor.squeeze().shape == own[name].squeeze().shape:
+            ours[name] = tensor.reshape(own[name].shape)
     for name, others in twins.items():
         apart = [other for other in others if {name, other} <= ours.keys() and not torch.equal(ours[name], ours[other])]
         if apart:

@@ -17,6 +17,20 @@ SIZES = {
     "b": ((128, 256, 512, 1024), (3, 3, 27, 3)),
     "l": ((192, 384, 768, 1536), (3, 3, 27, 3)),
 }
+PARTS = {"block.0.*": "depthwise.*", "block.2.*": "norm.*", "block.3.*": "wide.*", "block.5.*": "thin.*",
+         "layer_scale": "scale"}  # fmt: skip
+
+
+def _keys() -> list[tuple[str, str]]:
+    """torchvision's names: stages and what halves between them are counted in one row there."""
+    table = [("features.0.*", "stem.*"), ("classifier.0.*", "last.*"), ("classifier.2.*", "head.*")]
+    for i in range(4):
+        table += [(f"features.{2 * i + 1}.*.{theirs}", f"stages.{i}.*.{ours}") for theirs, ours in PARTS.items()]
+        table += [(f"features.{2 * i}.*", f"downsamples.{i}.*")] if i else []
+    return table
+
+
+KEYS = {f"convnext_{size}": (_keys(),) for size in SIZES}
 
 
 class ChannelNorm(nn.LayerNorm):

@@ -108,6 +108,35 @@ V4: list[list[Branch]] = [
 ]
 PLANS = {2: V2, 3: V3, 4: V4}
 SIDE = 8  # the module of v3 behind which the auxiliary head looks
+ORIGINS = ("paper", "torch")
+# v3's chains by torchvision's names, in the modules of each letter
+NAMES: dict[str, tuple[str, ...]] = {
+    "5bcd": ("1x1:0.0", "5x5_1:1.0", "5x5_2:1.1", "3x3dbl_1:2.0", "3x3dbl_2:2.1", "3x3dbl_3:2.2", "_pool:3.1"),
+    "6a": ("3x3:0.0", "3x3dbl_1:1.0", "3x3dbl_2:1.1", "3x3dbl_3:1.2"),
+    "6bcde": ("1x1:0.0", *(f"7x7_{i + 1}:1.{i}" for i in range(3)), *(f"7x7dbl_{i + 1}:2.{i}" for i in range(5)),
+              "_pool:3.1"),
+    "7a": ("3x3_1:0.0", "3x3_2:0.1", *(f"7x7x3_{i + 1}:1.{i}" for i in range(4))),
+    "7bc": ("1x1:0.0", "3x3_1:1.0", "3x3_2a:1.1.chains.0.0", "3x3_2b:1.1.chains.1.0", "3x3dbl_1:2.0", "3x3dbl_2:2.1",
+            "3x3dbl_3a:2.2.chains.0.0", "3x3dbl_3b:2.2.chains.1.0", "_pool:3.1"),
+}  # fmt: skip
+
+
+def _keys() -> list[tuple[str, str]]:
+    """torchvision's names of v3; side heads have no place, as they say nothing in use."""
+    named = zip(("1a_3x3", "2a_3x3", "2b_3x3", "3b_1x1", "4a_3x3"), (0, 1, 2, 4, 5), strict=True)
+    pairs, i = [(f"Conv2d_{name}", f"features.0.chains.0.{place}") for name, place in named], 1
+    for letters, chains in NAMES.items():
+        for letter in letters[1:]:
+            found = (chain.split(":") for chain in chains)
+            pairs += [(f"Mixed_{letters[0]}{letter}.branch{a}", f"features.{i}.chains.{b}") for a, b in found]
+            i += 1
+    both = [(f"{a}.{part}.*", f"{b}.{j}.*") for a, b in pairs for part, j in (("conv", 0), ("bn", 1))]
+    return [*both, ("fc.*", "head.2.*")]
+
+
+KEYS = {"inception_v3": (_keys(),)}
+BUILT_WITH = {"inception_v3": {"origin": "torch", "auxiliary": 0.0}}  # the side head there looks at other places
+SPARE = {"inception_v3": (r"AuxLogits\..*",)}
 
 
 class Branches(nn.Module):
@@ -128,8 +157,8 @@ class Branches(nn.Module):
 class Plans:
     """Makes modules out of branches, for pictures of a size and a width multiplier."""
 
-    def __init__(self, image_size: tuple[int, int], width: float, *, padded: bool) -> None:
-        self.padded = padded or min(image_size) < LEAST
+    def __init__(self, image_size: tuple[int, int], width: float, *, padded: bool, zeros_count: bool = False) -> None:
+        self.padded, self.zeros_count = padded or min(image_size) < LEAST, zeros_count
         self.width, self.strides = width, strides_for(image_size)
 
     def module(self, n_in: int, branches: Sequence[Branch]) -> tuple[Branches, int]:
@@ -149,7 +178,7 @@ class Plans:
                 continue
             stride = (self.strides(2) if halving is None else halving) if _halves(step) else 1
             if isinstance(step, Pool):
-                mean = nn.AvgPool2d(3, 1, 1, count_include_pad=False)
+                mean = nn.AvgPool2d(3, 1, 1, count_include_pad=self.zeros_count)
                 padding = 1 if step.kind == "peak" else int(self.padded)
                 parts.append(mean if step.kind == "mean" else nn.MaxPool2d(3, stride, padding))
                 continue
@@ -184,9 +213,10 @@ class InceptionNet(nn.Module):
         dropout: float,
         padded: bool,
         auxiliary: float,
+        zeros_count: bool = False,
     ) -> None:
         super().__init__()
-        made, n = Plans(image_size, width, padded=padded), in_channels
+        made, n = Plans(image_size, width, padded=padded, zeros_count=zeros_count), in_channels
         modules: list[nn.Module] = []
         self.auxiliary = None
         for i, branches in enumerate(plan):
@@ -218,11 +248,13 @@ def inception_v(
     width: float = 1.0,
     dropout: float = 0.5,
     auxiliary: float = 0.0,
+    origin: str = "paper",
 ) -> nn.Module:
     """Inception v2, v3 or v4; with `auxiliary` (0.3 is usual, v3 alone) a side head learns too, and is absent in use.
 
     v2 is BN-Inception: the net of the paper on batch normalisation, with two 3 x 3 kernels for each 5 x 5. Below 75
-    pixels kernels are padded, as those of v2 are at any size, and there are fewer strides.
+    pixels kernels are padded, as those of v2 are at any size, and there are fewer strides. origin="torch" (v3 alone) is
+    the net of torchvision's weights: means at the edges of maps count the zeros beyond.
 
     Systems: inception-v3
     Source: Ioffe and Szegedy 2015 (figure 5); Szegedy et al. 2016 and 2017; Martinez-Ramon 4.4.3 (A4.15).
@@ -233,6 +265,8 @@ def inception_v(
         raise SettingError(
             f"model {name!r}: auxiliary is a weight from 0, and only v3 has a side head; got {auxiliary}"
         )
+    if origin not in ORIGINS or (origin == "torch" and version != "3"):
+        raise SettingError(f"model {name!r}: origin is 'paper', or 'torch' for v3; got {origin!r}")
     net = InceptionNet(
         PLANS[int(version)],
         in_channels=in_channels,
@@ -242,5 +276,6 @@ def inception_v(
         dropout=dropout,
         padded=version == "2",
         auxiliary=auxiliary,
+        zeros_count=origin == "torch",
     )
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

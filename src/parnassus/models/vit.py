@@ -21,6 +21,25 @@ SIZES = {
 }
 POOLINGS = ("class", "mean")
 STEMS = ("patches", "hybrid")
+THEIRS = [  # torchvision's names, and those of its first files for dense layers
+    ("class_token", "first"),
+    ("encoder.pos_embedding", "place"),
+    ("conv_proj.*", "patches.projection.*"),
+    *((f"encoder.layers.encoder_layer_*.{theirs}", f"encoder.layers.*.{ours}") for theirs, ours in (
+        ("ln_1.*", "norm1.*"),
+        ("self_attention.in_proj_*", "attention.qkv.*"),
+        ("self_attention.out_proj.*", "attention.out.*"),
+        ("ln_2.*", "norm2.*"),
+        ("mlp.0.*", "feed_forward.inner.*"),
+        ("mlp.3.*", "feed_forward.outer.*"),
+        ("mlp.linear_1.*", "feed_forward.inner.*"),
+        ("mlp.linear_2.*", "feed_forward.outer.*"),
+    )),
+    ("encoder.ln.*", "encoder.last.*"),
+    ("heads.head.*", "head.*"),
+]  # fmt: skip
+KEYS = {f"vit_{size}": (THEIRS,) for size in SIZES}
+BUILT_WITH = {f"vit_{size}": {"pooling": "class", "stem": "patches"} for size in SIZES}
 LEAST = 7  # patches a side, where a picture is too small for the published patch
 
 
