@@ -189,3 +189,8 @@ def test_centers_start_where_init_says():
         pn.KMeans(n_clusters=2, init=[[np.nan, 0], [1, 1]]).fit(x)
     with pytest.raises(pn.SettingError, match="no init 'randm'"):
         pn.KMeans(n_clusters=2, init="randm").fit(x)
+
+
+def test_clusters_that_hold_no_row_are_told():
+    with pytest.warns(pn.DataWarning, match="3 clusters were asked for, and 2 hold all 20 rows"):
+        pn.Clusterer("kmeans", n_clusters=3, progress=False).fit(np.repeat([[1.0, 2], [2, 1]], 10, 0))

@@ -1,5 +1,6 @@
 """Groups of rows, from anything."""
 
+import warnings
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch
 
 from ..data.rows import Rows
 from ..data.sources import Columns
-from ..errors import SettingError
+from ..errors import DataWarning, SettingError
 from ..evaluation.result import Evaluation
 from ..evaluation.unsupervised import evaluate_clusters
 from ..objectives.clusters import Lloyd, MiniBatchKMeans
@@ -74,6 +75,14 @@ class Clusterer(Unsupervised):
         vars(self).pop("inertia_", None)
         if isinstance(objective, Lloyd | MiniBatchKMeans):
             self.labels_, self.inertia_ = self._nearest(ready.rows, objective)
+            held, asked = len(np.unique(self.labels_)), len(objective.leading)
+            if held < asked:
+                warnings.warn(
+                    f"{asked} clusters were asked for, and {held} hold all {len(self.labels_)} rows; lower n_clusters "
+                    f"to {held}, or look whether the rows differ",
+                    DataWarning,
+                    stacklevel=4,
+                )
         else:
             self.labels_ = self._asked(ready.rows, self._label)
         return self
