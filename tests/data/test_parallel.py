@@ -128,7 +128,7 @@ def test_texts_of_like_length_train_together_and_every_row_is_taken_once():
     wasted = sum(int((w.max() - w).sum()) for w in windows) / sum(int(w.sum()) for w in windows)
     assert wasted < 0.03
     means = torch.stack([w.float().mean() for w in windows])
-    assert not bool((means.diff() >= 0).all())  # windows themselves come in any order
+    assert bool((means.diff() < 0).any())  # windows themselves come in any order
     assert not torch.equal(found, rows.arranged(order, 16, generator))
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import parnassus as pn
-from parnassus import store
+from parnassus import checks, store
 from parnassus.data.rows import Dense
 from parnassus.errors import DataError, Diverged, SettingError
 from parnassus.models.mlp import MLP
@@ -52,7 +52,7 @@ def trainer_for(objective, n, *, plan=None, optimizer=None, schedule=None, prepa
 
 
 def gap(one, other):
-    return max((p - q).abs().max().item() for p, q in zip(one.parameters(), other.parameters(), strict=True))
+    return max(checks.gap(p, q) for p, q in zip(one.parameters(), other.parameters(), strict=True))
 
 
 def by_hand(module, optimizer, x, y, orders, factor=lambda step: 1.0):
@@ -178,7 +178,7 @@ def test_the_moving_average_is_what_is_kept():
         by_hand(twin, torch.optim.SGD(twin.parameters(), lr=0.5), x, y, [torch.arange(64)])
         for m, p in zip(mean, twin.parameters(), strict=True):
             m.mul_(0.5).add_(p.detach(), alpha=0.5)
-    assert max((m - p).abs().max().item() for m, p in zip(mean, mine.parameters(), strict=True)) < 1e-6
+    assert max(checks.gap(m, p) for m, p in zip(mean, mine.parameters(), strict=True)) < 1e-6
 
 
 def test_bfloat16_learns_and_keeps_float32_weights():
