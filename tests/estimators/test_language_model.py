@@ -117,6 +117,15 @@ def test_2b_B36_perplexity_and_bits():
     assert perplexity(-0.6446, 1) == pytest.approx(1.905, abs=1e-3)
 
 
+def test_a_text_that_cannot_be_has_an_infinite_perplexity(tmp_path):
+    lm = pn.LanguageModel(pn.model("ngram", smoothing="mle")).fit(["a b c", "a c b", "b c a"] * 5)
+    assert lm.perplexity(["a a a"]) == math.inf
+    assert lm.score(["a a a"]) == -math.inf
+    found = lm.report(tmp_path / "r.html", ["a a a", "a b c"] * 3)["perplexity"]
+    assert (found.value, found.low) == (math.inf, None)
+    assert lm.evaluate(["a b c"] * 3)["perplexity"].value == pytest.approx(lm.perplexity(["a b c"]))
+
+
 def test_a_prompts_text_does_not_depend_on_the_others(gpt):
     prompts = ["the ca", "a", "the dog sat"]
     together = gpt.generate(prompts, n_tokens=12, temperature=0)

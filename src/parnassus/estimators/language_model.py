@@ -189,7 +189,7 @@ class LanguageModel(Estimator):
                 continue
             odd = int(rows[i][1 + int(each[i].argmin())])
             name = "the end" if odd == self.codec_.end else self.codec_.tokenizer.name(odd)
-            shown = f"{math.exp(min(means[i], 700)):.4g}"
+            shown = f"{perplexity(-means[i], 1):.4g}"
             found.append((i, examples.X[i][:80], f"did not expect {name!r}", shown, "perplexity", {}))
         return found
 

@@ -8,9 +8,11 @@ import numpy as np
 from .bootstrap import Bootstrap, Statistic, interval
 from .result import Evaluation, Metric
 
+LARGEST = 709.0  # nats whose exponential a double holds
+
 
 def perplexity(log_p: float, n_units: float) -> float:
-    """exp(-ln p / units): how many equally likely things each unit was as hard to foretell as.
+    """exp(-ln p / units): how many equally likely things each unit was as hard to foretell as; inf where p is 0.
 
     Systems: perplexity
     Source: Hifny A11.9; Martinez-Ramon Table 6.1.
@@ -18,7 +20,8 @@ def perplexity(log_p: float, n_units: float) -> float:
     >>> round(perplexity(math.log(1 / 9), 3), 7)
     2.0800838
     """
-    return math.exp(min(-log_p / n_units, 700.0))
+    nats = -log_p / n_units
+    return math.exp(nats) if nats < LARGEST else math.inf
 
 
 def bits(log_p: float, n_units: float) -> float:
@@ -35,11 +38,13 @@ def evaluate_language(
 ) -> Evaluation:
     """Perplexity a token and bits a character over texts, each (texts,), beside even chances for every token."""
     tokens, characters = n_tokens.astype(np.float64), np.maximum(n_characters, 1).astype(np.float64)
+    never = np.isneginf(log_p)  # texts of probability 0: where one of them counts, so does nothing else
 
     def of(weights: np.ndarray) -> dict[str, np.ndarray]:
-        total = log_p @ weights
+        total = np.where(never @ weights > 0, -math.inf, np.where(never, 0.0, log_p) @ weights)
+        nats = -total / (tokens @ weights)
         return {
-            "perplexity": np.exp(np.minimum(-total / (tokens @ weights), 700)),
+            "perplexity": np.where(nats < LARGEST, np.exp(np.minimum(nats, LARGEST)), math.inf),
             "bits_per_character": -total / (characters @ weights) / math.log(2),
         }
 
