@@ -40,6 +40,15 @@ def test_a_loss_far_above_that_of_a_constant_answer_asks_for_a_smaller_rate_firs
     assert "smaller lr" in advice.remedies[0]
 
 
+def test_rows_looked_at_stand_in_for_rows_held_out():
+    fit, (advice,) = fit_verdict(epochs(FALL), 0.7, 0.9)
+    assert (fit, advice.what) == ("overfits", "the model overfits")
+    assert "0.9 on the rows looked at, where training ended at 0.1 and 0.7 for the best" in advice.evidence
+    assert advice.remedies[0].startswith("validation=0.2 with patience=10")
+    assert fit_verdict(epochs(FALL), 0.7, 0.15)[0] == "unknown"  # they may be training rows
+    assert fit_verdict(epochs(np.r_[FALL, [0.1] * 50], np.r_[FALL, [0.1] * 50] * 1.05), 2.0, 0.9)[0] == "fits"
+
+
 def test_an_underfit_that_still_falls_is_first_told_to_go_on():
     _, (advice,) = fit_verdict(epochs(np.linspace(1, 0.8, 50), np.linspace(1, 0.8, 50)), 1.0)
     assert advice.remedies[0].startswith("epochs=100")

@@ -22,7 +22,7 @@ from ..train.trainer import optimizer_for
 from .assembly import device_under, prepare, rows_of
 from .intake import Examples, take_rows
 from .training import optimizers_of
-from .using import asked
+from .using import asked, outputs_of
 
 if TYPE_CHECKING:
     from .base import Estimator
@@ -62,7 +62,7 @@ def diagnosis_of(estimator: "Estimator", examples: Examples, *, by_heart: bool) 
             "look for answers that are wrong",
         )
         findings.insert(0, Advice("warning", "a handful of rows is not learned", str(heart), remedies))
-    fit, words = fit_verdict(estimator.history_, constant_loss(estimator, some))
+    fit, words = fit_verdict(estimator.history_, *losses_here(estimator, some))
     advice = sorted([*findings, *words], key=lambda one: one.severity != "warning")
     return Diagnosis(estimator.model_name, fit, layers, advice, estimator.history_, len(some), heart)
 
@@ -105,18 +105,19 @@ def next_steps(estimator: "Estimator", batch: dict[str, Tensor]) -> dict[str, fl
     return {k.removesuffix(".weight"): size[k] / max(float(before[k].square().mean().sqrt()), 1e-12) for k in size}
 
 
-def constant_loss(estimator: "Estimator", some: Examples) -> float | None:
-    """The loss of the best answer that ignores the inputs, where the target says which that is."""
+def losses_here(estimator: "Estimator", some: Examples) -> tuple[float | None, float | None]:
+    """The losses of the best answer that ignores the inputs and of the model; None where the target has no such one."""
     objective, target = estimator.objective_, estimator.target_
     if not isinstance(objective, Supervised) or type(target) not in (Labels, Numbers):
-        return None  # of quantiles or of answers in order, the best constant is another
+        return None, None  # of quantiles or of answers in order, the best constant is another
     assert target is not None
     y = target.encode(some.y).take(torch.arange(len(some)))["y"]
+    here = float(objective.loss(outputs_of(estimator, some.X).to(y.device), y))
     if isinstance(target, Numbers):
-        return float(objective.loss(torch.zeros_like(y), y)) if objective.loss.link == "identity" else None
+        return (float(objective.loss(torch.zeros_like(y), y)) if objective.loss.link == "identity" else None), here
     share = torch.tensor(target.counts / target.counts.sum(), dtype=torch.float32)
     constant = share.log() if len(share) > 2 else torch.logit(share[1:])
-    return float(objective.loss(constant.expand(len(y), -1), y))
+    return float(objective.loss(constant.expand(len(y), -1), y)), here
 
 
 def learned_by_heart(estimator: "Estimator", some: Examples) -> ByHeart | None:

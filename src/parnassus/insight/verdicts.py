@@ -16,6 +16,14 @@ RISEN = 1.05  # validation loss at the end over its least
 WEAK = 0.7  # training loss over that of the best constant answer, from which little was learned
 RARE = 0.05  # share of rows below which a class is rare
 
+OVERFIT_REMEDIES = (
+    "more rows, or augmented ones: the cure that costs no capacity",
+    "dropout=0.2 on the model",
+    "pn.optimizer('adam', weight_decay=0.01), or regularizers='l2'",
+    "a smaller model, such as half the width",
+    "pn.loss('cross_entropy', label_smoothing=0.1) and regularizers='mixup' for classes",
+)
+
 Fit = Literal["fits", "underfits", "overfits", "still learning", "unknown"]
 
 
@@ -33,11 +41,14 @@ class Advice:
         return f"{self.severity}: {self.what}: {self.evidence}{tried}"
 
 
-def fit_verdict(history: Sequence[Mapping[str, float]], constant_loss: float | None) -> tuple[Fit, list[Advice]]:
+def fit_verdict(
+    history: Sequence[Mapping[str, float]], constant_loss: float | None, loss_here: float | None = None
+) -> tuple[Fit, list[Advice]]:
     """Whether the training under- or overfits, by its last epochs.
 
     A training loss that stays near `constant_loss`, that of the best answer that ignores the inputs, is underfitting; a
-    validation loss well above the training loss, or one that has risen from its least, is overfitting.
+    validation loss well above the training loss, or one that has risen from its least, is overfitting. Where no rows
+    were held out, `loss_here`, that of the rows looked at, is taken for it if it lies well above.
 
     Systems: overfitting-diagnosis, training-doctor
     Source: Hifny A14.1, Baker A048 and A056, Martinez-Ramon 2.2, Jaiswal J25, Keras course K57.
@@ -49,6 +60,8 @@ def fit_verdict(history: Sequence[Mapping[str, float]], constant_loss: float | N
     if constant_loss is not None and train[-1] > WEAK * constant_loss:
         return "underfits", [_underfit(train, constant_loss)]
     if not np.isfinite(held).any():
+        if loss_here is not None and loss_here > GAP**2 * train[-1]:
+            return "overfits", [_overfit_here(train[-1], loss_here, constant_loss)]
         why = "no validation rows were watched, so nothing is known of rows that training has not seen"
         return "unknown", [Advice("info", "over- or underfitting cannot be told", why, ("validation=0.2",))]
     if held[-1] > GAP * train[-1] and held[-1] > RISEN * np.nanmin(held):
@@ -85,14 +98,14 @@ def _overfit(train: np.ndarray, held: np.ndarray, how: str) -> Advice:
     evidence = (
         f"validation loss {held[-1]:.3g} {how} (least {np.nanmin(held):.3g} at epoch {best}), training {train[-1]:.3g}"
     )
-    remedies = (
-        "patience=10, which keeps the best epoch's weights",
-        "more rows, or augmented ones: the cure that costs no capacity",
-        "dropout=0.2 on the model",
-        "pn.optimizer('adam', weight_decay=0.01), or regularizers='l2'",
-        "a smaller model, such as half the width",
-        "pn.loss('cross_entropy', label_smoothing=0.1) and regularizers='mixup' for classes",
-    )
+    remedies = ("patience=10, which keeps the best epoch's weights", *OVERFIT_REMEDIES)
+    return Advice("warning", "the model overfits", evidence, remedies)
+
+
+def _overfit_here(train: float, here: float, constant: float | None) -> Advice:
+    beside = f" and {constant:.3g} for the best answer that ignores the inputs" if constant is not None else ""
+    evidence = f"the loss is {here:.3g} on the rows looked at, where training ended at {train:.3g}{beside}"
+    remedies = ("validation=0.2 with patience=10, which keeps the best epoch's weights", *OVERFIT_REMEDIES)
     return Advice("warning", "the model overfits", evidence, remedies)
 
 
