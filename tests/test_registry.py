@@ -64,6 +64,29 @@ def test_builders_of_one_name_and_task_share_their_options(registry):
         registry.register("classifier", name="twin")(lambda *, vocab_size, depth=1: None)
 
 
+def test_a_builder_may_be_entered_for_each_choice_of_its_facts():
+    registry = Registry("model")
+
+    @registry.variants("generator", choices=("in_channels image_size | in_features", "| n_outputs | n_told"))
+    def twin(*, in_channels, image_size, in_features, n_outputs, n_told, width=1):
+        """What it was given."""
+        return in_channels, image_size, in_features, n_outputs, n_told, width
+
+    found = registry.builders("twin", "generator")
+    rows = {"in_channels": 1, "image_size": (4, 4)}, {"in_features": 7}
+    told = {}, {"n_outputs": 3}, {"n_told": 2}
+    due = [of | by for of in rows for by in told]
+    assert [one.facts for one in found] == [frozenset(facts) for facts in due]
+    assert all(one.defaults == {"width": 1} and one.summary == "What it was given." for one in found)
+    names = ("in_channels", "image_size", "in_features", "n_outputs", "n_told")
+    for one, facts in zip(found, due, strict=True):
+        assert one.make(**facts, width=5) == (*(facts.get(name) for name in names), 5)
+    with pytest.raises(ValueError, match="registered twice"):
+        registry.variants("generator", choices=("| n_outputs",), name="twin")(
+            lambda *, in_features, n_outputs, width=1: 0
+        )
+
+
 def test_one_name_may_have_a_builder_per_task(registry):
     registry.register("forecaster", name="twin")(lambda *, step_features, depth=1: None)
     assert registry("twin", depth=2).builders("forecaster")[0].facts == {"step_features"}

@@ -8,6 +8,7 @@ default are options, which the user may set. There are six registries: `model`, 
 import functools
 import importlib
 import inspect
+import itertools
 import numbers
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
@@ -81,7 +82,27 @@ class Registry:
 
         def enter(make: Callable) -> Callable:
             for value in values:
-                self._enter(Builder.of(_fixed(make, key, value), tasks, f"{make.__name__}{value}"))
+                self._enter(Builder.of(_fixed(make, {key: value}), tasks, f"{make.__name__}{value}"))
+            return make
+
+        return enter
+
+    def variants(
+        self, *tasks: str, choices: tuple[str, ...], name: str | None = None
+    ) -> Callable[[Callable], Callable]:
+        """Decorator that enters a builder once for each choice among its facts; it is given None for the others.
+
+        With `choices=("in_channels image_size | in_features", "| n_outputs")` a builder that has these four facts
+        becomes four: of pictures and of vectors, each without classes and with them. Choices are written out, as the
+        command line reads them off the source.
+        """
+        groups = [[frozenset(one.split()) for one in choice.split("|")] for choice in choices]
+        every = frozenset().union(*itertools.chain(*groups))
+
+        def enter(make: Callable) -> Callable:
+            for chosen in itertools.product(*groups):
+                absent = dict.fromkeys(sorted(every - frozenset().union(*chosen)))
+                self._enter(Builder.of(_fixed(make, absent), tasks, name or make.__name__))
             return make
 
         return enter
@@ -125,16 +146,16 @@ class Registry:
                 importlib.import_module(found.name)
 
 
-def _fixed(make: Callable, key: str, value: Any) -> Callable:
-    """The builder with one option fixed, and gone from its signature."""
+def _fixed(make: Callable, values: Mapping[str, Any]) -> Callable:
+    """The builder with some keywords fixed, and gone from its signature."""
 
     @functools.wraps(make)
     def fixed(**given: Any) -> Any:
-        return make(**given, **{key: value})
+        return make(**given, **values)
 
-    others = [p for p in inspect.signature(make).parameters.values() if p.name != key]
+    others = [p for p in inspect.signature(make).parameters.values() if p.name not in values]
     fixed.__signature__ = inspect.Signature(others)  # type: ignore[attr-defined]
-    fixed.__qualname__ = f"{make.__qualname__} {value}"
+    fixed.__qualname__ = " ".join([make.__qualname__, *(f"{name}={value}" for name, value in values.items())])
     return fixed
 
 

@@ -7,7 +7,7 @@ import torch
 
 import parnassus as pn
 from parnassus.errors import SettingError
-from parnassus.models.gsn import chain_of_vectors
+from parnassus.models.gsn import gsn
 
 ANGLES = np.arange(8) * np.pi / 4
 MODES = 2 * np.c_[np.cos(ANGLES), np.sin(ANGLES)]
@@ -47,7 +47,7 @@ def test_the_loss_comes_down_to_the_entropy_of_what_noise_has_hidden():
 
 
 def test_rows_redrawn_follow_the_mixture_that_is_said(draws):
-    chain = chain_of_vectors(1, 0, (4,), n_modes=2)
+    chain = gsn(in_features=1, n_outputs=None, n_told=None, hidden=(4,), n_modes=2)
     for p in chain.net.parameters():
         p.data.zero_()
     chain.net[-1].bias.data.copy_(torch.tensor([np.log(3.0), 0.0, 1.0, -2.0, -1.0, -3.0]))

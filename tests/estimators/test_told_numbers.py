@@ -35,7 +35,7 @@ def diffusion():
     return generator("ddpm").fit(X, Y)
 
 
-@pytest.mark.parametrize("name", ["ddpm", "flow_matching", "gan"])
+@pytest.mark.parametrize("name", ["ddpm", "flow_matching", "gan", "gsn"])
 def test_rows_come_with_the_numbers_asked_for(name, diffusion):
     more = {"epochs": 120, "average": 0.99} if name == "gan" else {}
     made = diffusion if name == "ddpm" else generator(name, **more).fit(X, Y)
@@ -121,6 +121,29 @@ def test_pictures_are_as_light_as_asked_for(spec, epochs, apart, tmp_path):
     assert (tmp_path / "pictures" / f"epoch_{epochs:04d}.png").exists()
 
 
+@pytest.mark.parametrize(("spec", "rows"), [
+    (pn.model("wgan", hidden=(8,)), X), (pn.model("wgan_gp", hidden=(8,)), X), (pn.model("gan", hidden=(8,)), X),
+    (pn.model("dcgan", width=4), PICTURES), (pn.model("progan", width=4), PICTURES),
+    (pn.model("stylegan", width=4, style=8, n_layers=1), PICTURES),
+])  # fmt: skip
+def test_both_players_are_told_the_numbers(spec, rows, draws):
+    made = generator(spec, epochs=3).fit(rows[:32], Y[:32])
+    game = made.objective_.eval()
+    told = torch.tensor(UNIT[:4], dtype=torch.float32, requires_grad=True)
+    drawn = game.rows_of(torch.randn(4, *game.noise_shape, generator=torch.Generator().manual_seed(0)), told)
+    assert (torch.autograd.grad(drawn.square().sum(), told)[0] != 0).all()
+    assert (torch.autograd.grad(game.critic(drawn.detach(), told).sum(), told)[0] != 0).all()
+
+
+@pytest.mark.parametrize("rows", [X, PICTURES])
+def test_scores_at_levels_of_noise_are_told_the_numbers(rows):
+    spec = pn.model("ncsn", channels=(8,), hidden=(8,), n_levels=3, n_steps=1, guidance=2.0)
+    made = generator(spec, epochs=1).fit(rows[:64], Y[:64])
+    one, other = (made.sample(4, condition=at, seed=0) for at in (Y[0], Y[1]))
+    assert not np.array_equal(one, other)
+    assert np.array_equal(one, made.sample(4, condition=[Y[0]] * 4, seed=0))
+
+
 @pytest.mark.parametrize(("call", "error", "words"), [
     (lambda g: g.sample(3), pn.SettingError, "given numbers: .* 2 of them"),
     (lambda g: g.sample(3, condition=[1.0, 2.0, 3.0]), pn.DataError, r"\(2,\), or \(3, 2\).*\(3,\)"),
@@ -139,8 +162,7 @@ def test_what_are_no_numbers_is_refused_in_words(diffusion, call, error, words):
     ("ddpm", None, pn.SettingError, "columns of y"),
     ("ddpm", ["a", "b"] * 20, pn.DataError, "condition='class' for labels"),
     ("ddpm", np.r_[np.nan, Y[:39, 0]], pn.DataError, "row 0"),
-    ("gsn", Y[:40], pn.SettingError, "takes no numbers; leave y out, or choose ddpm"),
-    ("ncsn", Y[:40], pn.SettingError, "takes no numbers"),
+    ("info_gan", Y[:40], pn.SettingError, "takes no numbers; leave y out, or choose ddpm"),
 ])  # fmt: skip
 def test_data_that_do_not_fit_are_refused_before_training(model, y, error, words):
     made = generator(model, epochs=1)

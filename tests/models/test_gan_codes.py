@@ -7,7 +7,7 @@ import torch
 import parnassus as pn
 from parnassus.functional.adversarial import information_bound
 from parnassus.functional.information import mutual_information
-from parnassus.models.gan_codes import dense_players, info_gan_vectors, picture_players, told_game
+from parnassus.models.gan_codes import ac_gan, info_gan, picture_players
 
 ANGLES = np.arange(8) * np.pi / 4
 MODES = 2 * np.c_[np.cos(ANGLES), np.sin(ANGLES)]
@@ -63,8 +63,9 @@ def test_an_information_gan_finds_the_kinds_by_itself(tmp_path):
 
 def test_each_player_moves_its_own_and_every_weight_is_somebodys(draws):
     x, which = torch.randn(12, 2), torch.randint(3, (12,))
-    told = told_game(dense_players("ac_gan", 2, 3, 3, (8,), 4), (2,), 3, n_noise=4)
-    found = info_gan_vectors(in_features=2, n_kinds=3, n_numbers=1, hidden=(8,))
+    vectors = {"in_channels": None, "image_size": None, "in_features": 2}
+    told = ac_gan(**vectors, n_outputs=3, hidden=(8,), n_noise=4)
+    found = info_gan(**vectors, n_kinds=3, n_numbers=1, hidden=(8,))
     for game, batch in ((told, {"x": x, "y": which}), (found, {"x": x})):
         moved = [p for phase in game.phases() for p in phase.params]
         assert {id(p) for p in moved} == {id(p) for p in game.parameters()}

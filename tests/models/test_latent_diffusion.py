@@ -7,7 +7,7 @@ import torch
 import parnassus as pn
 from parnassus.data.transcripts import Units
 from parnassus.models.latent_coder import LatentCoder
-from parnassus.models.latent_diffusion import latent_diffusion_of_texts
+from parnassus.models.latent_diffusion import latent_diffusion
 from parnassus.models.text_tower import TextTower
 from parnassus.models.unet_text import TextUNet
 
@@ -77,7 +77,7 @@ def test_the_tower_gives_transformers_answers():
 
 def objective(**options):
     units = Units(("", "blue", "red", "row"), "words")
-    return latent_diffusion_of_texts(in_channels=3, image_size=(8, 8), units=units, **TINY | options)
+    return latent_diffusion(in_channels=3, image_size=(8, 8), n_outputs=None, units=units, **TINY | options)
 
 
 def test_the_coder_learns_first_and_stays_as_it_is_while_the_net_learns():

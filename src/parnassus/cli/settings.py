@@ -5,6 +5,7 @@ twice.
 """
 
 import ast
+import itertools
 import re
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -70,19 +71,20 @@ def tasks() -> dict[str, Declared]:
 @cache
 def builders(kind: str) -> tuple[Declared, ...]:
     """Every registered builder of a kind: "model", "optimizer", "schedule" or "loss"."""
-    found = []
-    for tree in _trees(PLACES[kind], f"{kind}.register("):
-        for node in tree.body:
-            if isinstance(node, ast.FunctionDef):
-                found += [_builder(kind, node, d) for d in node.decorator_list if _registers(kind, d)]
-    for tree in _trees(PLACES[kind], f"@{kind}.sizes("):
-        for node in tree.body:
-            if isinstance(node, ast.FunctionDef):
-                found += [b for d in node.decorator_list for b in _each_size(kind, node, d)]
-    for tree in _trees(PLACES[kind], "@sequence_model("):
-        for node in tree.body:
-            if isinstance(node, ast.FunctionDef):
-                found += [b for d in node.decorator_list if _twins(d) for b in _both(_builder(kind, node, d))]
+    readers = {
+        f"{kind}.register(": _registered, f"@{kind}.sizes(": _each_size, f"@{kind}.variants(": _each_variant,
+        "@sequence_model(": _twins,
+    }  # fmt: skip
+    found = [
+        builder
+        for text, read in readers.items()
+        for tree in _trees(PLACES[kind], text)
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        for decorator in node.decorator_list
+        if isinstance(decorator, ast.Call)
+        for builder in read(kind, node, decorator)
+    ]
     return tuple(sorted(found, key=lambda b: (b.name, b.tasks, b.facts)))
 
 
@@ -136,37 +138,47 @@ def _classes(package: str, containing: str) -> list[ast.ClassDef]:
     return [node for tree in _trees(package, containing) for node in tree.body if isinstance(node, ast.ClassDef)]
 
 
-def _registers(kind: str, decorator: ast.expr) -> bool:
-    if not isinstance(decorator, ast.Call) or not isinstance(decorator.func, ast.Attribute):
-        return False
+def _registered(kind: str, node: ast.FunctionDef, decorator: ast.Call) -> list[Declared]:
+    """The one builder that `register` enters."""
+    if not isinstance(decorator.func, ast.Attribute):
+        return []
     owner = decorator.func.value
     name = owner.attr if isinstance(owner, ast.Attribute) else owner.id if isinstance(owner, ast.Name) else ""
-    return decorator.func.attr == "register" and name == kind
+    return [_builder(kind, node, decorator)] if decorator.func.attr == "register" and name == kind else []
 
 
-def _each_size(kind: str, node: ast.FunctionDef, decorator: ast.expr) -> list[Declared]:
+def _each_size(kind: str, node: ast.FunctionDef, decorator: ast.Call) -> list[Declared]:
     """The builders that `sizes` makes of one: a name for each value, without the option."""
-    if not isinstance(decorator, ast.Call) or ast.unparse(decorator.func) != f"{kind}.sizes":
+    if ast.unparse(decorator.func) != f"{kind}.sizes":
         return []
     one, (option,) = _builder(kind, node, decorator), decorator.keywords
     options = {k: s for k, s in one.settings.items() if k != option.arg}
     return [replace(one, name=f"{node.name}{value}", settings=options) for value in _value(option.value)]
 
 
-def _twins(decorator: ast.expr) -> bool:
-    """Whether a builder is registered for vectors and for ids, as `models.sequences.sequence_model` does."""
-    return isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "sequence_model"
+def _each_variant(kind: str, node: ast.FunctionDef, decorator: ast.Call) -> list[Declared]:
+    """The builders that `variants` makes of one: one for each choice among its facts, without the others."""
+    if ast.unparse(decorator.func) != f"{kind}.variants":
+        return []
+    one = _builder(kind, node, decorator)
+    choices = next(_value(k.value) for k in decorator.keywords if k.arg == "choices")
+    groups = [[set(part.split()) for part in choice.split("|")] for choice in choices]
+    every = set().union(*itertools.chain(*groups))
+    left_out = [every - set().union(*chosen) for chosen in itertools.product(*groups)]
+    return [replace(one, facts=tuple(fact for fact in one.facts if fact not in absent)) for absent in left_out]
 
 
-def _both(one: Declared) -> list[Declared]:
-    """The two builders that `sequence_model` makes of one."""
+def _twins(kind: str, node: ast.FunctionDef, decorator: ast.Call) -> list[Declared]:
+    """The two builders that `models.sequences.sequence_model` makes of one: for vectors and for ids."""
+    if ast.unparse(decorator.func) != "sequence_model":
+        return []
+    one = _builder(kind, node, decorator)
     options = one.settings | {"embedding": Setting("embedding", "int | None", None)}
     others = tuple(fact for fact in one.facts if fact != "step_features")
     return [replace(one, facts=(first, *others), settings=options) for first in ("step_features", "vocab_size")]
 
 
-def _builder(kind: str, node: ast.FunctionDef, decorator: ast.expr) -> Declared:
-    assert isinstance(decorator, ast.Call)
+def _builder(kind: str, node: ast.FunctionDef, decorator: ast.Call) -> Declared:
     served = tuple(str(_value(a)) for a in decorator.args)
     given = next((str(_value(k.value)) for k in decorator.keywords if k.arg == "name"), node.name)
     docstring = ast.get_docstring(node) or ""

@@ -20,7 +20,7 @@ GIVEN = {"text": "learns what each picture shows; give the texts as y", "numbers
 TAKERS = {  # what a model that takes no such condition is told
     "class": ("classes", "ddpm, gan or dcgan"),
     "text": ("texts", "latent_diffusion"),
-    "numbers": ("numbers", "ddpm, dit, flow_matching, gan or dcgan"),
+    "numbers": ("numbers", "ddpm, flow_matching, vae, gan or dcgan"),
 }
 
 

@@ -1,7 +1,5 @@
 """Diffusion Transformers: a noisy picture as a row of patches, whose norms are told the step and the class."""
 
-from typing import Any
-
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -14,7 +12,7 @@ from ..layers.attention import MultiHeadAttention
 from ..layers.transformer import FeedForward
 from ..objectives.diffusion import Diffusion, Weighting
 from ..registry import model
-from .unet_diffusion import StepEmbedding, chosen, classes_of
+from .unet_diffusion import StepEmbedding, rows_and_options
 from .vit import Patches
 
 EPS = 1e-6
@@ -137,19 +135,13 @@ class DiT(nn.Module):
         return h.permute(0, 5, 1, 3, 2, 4).flatten(4).flatten(2, 3)
 
 
-def dit_of(in_channels: int, image_size: tuple[int, int], n_outputs: int, n_told: int = 0, **options: Any) -> Diffusion:
-    """A diffusion of pictures whose net is a transformer."""
-    own = {name: options.pop(name) for name in ("width", "n_layers", "n_heads")}
-    own |= {"n_classes": classes_of(n_outputs), "n_told": n_told}
-    net = DiT(in_channels=in_channels, image_size=image_size, patch=options.pop("patch_size"), **own)
-    return Diffusion(net, (in_channels, *image_size), own["n_classes"], n_told=n_told, **options)
-
-
-@model.register("generator")
+@model.variants("generator", choices=("| n_outputs | n_told",))
 def dit(
     *,
     in_channels: int,
     image_size: tuple[int, int],
+    n_outputs: int | None,
+    n_told: int | None,
     patch_size: int = 2,
     width: int = 128,
     n_layers: int = 4,
@@ -179,27 +171,8 @@ def dit(
     n_sampled : steps taken back.
     guidance : how strongly samples lean on their condition; 1 is the net's own answer.
     """
-    return dit_of(in_channels, image_size, 0, **chosen(locals()))
-
-
-@model.register("generator", name="dit")
-def dit_by_class(
-    *,
-    in_channels: int,
-    image_size: tuple[int, int],
-    n_outputs: int,
-    patch_size: int = 2,
-    width: int = 128,
-    n_layers: int = 4,
-    n_heads: int = 4,
-    schedule: Kind = "linear",
-    n_steps: int = 1000,
-    target: Target = "noise",
-    weighting: Weighting = "simple",
-    drop: float = 0.1,
-    sampler: Sampler = "ddim",
-    n_sampled: int = 50,
-    guidance: float = 1.0,
-) -> Diffusion:
-    """The same, told the class of pictures."""
-    return dit_of(in_channels, image_size, n_outputs, **chosen(locals()))
+    rows, options = rows_and_options(locals())
+    own = {name: options.pop(name) for name in ("width", "n_layers", "n_heads")}
+    told = {"n_classes": rows.n_classes, "n_told": rows.n_told}
+    net = DiT(in_channels=in_channels, image_size=image_size, patch=options.pop("patch_size"), **own, **told)
+    return Diffusion(net, rows.shape, rows.n_classes, n_told=rows.n_told, **options)

@@ -1,33 +1,28 @@
 """Flow matching of pictures and vectors: the nets of a diffusion, told another thing."""
 
-from typing import Any
-
 from ..functional.diffusion.flow import Solver
 from ..objectives.flow_matching import FlowMatching
 from ..registry import model
-from .unet_diffusion import chosen, classes_of, picture_net, split_options, vector_net
+from .unet_diffusion import net_of, rows_and_options
 
 
-def of_pictures(
-    in_channels: int, image_size: tuple[int, int], n_outputs: int, n_told: int = 0, **options: Any
+@model.variants("generator", choices=("in_channels image_size | in_features", "| n_outputs | n_told"))
+def flow_matching(
+    *,
+    in_channels: int | None,
+    image_size: tuple[int, int] | None,
+    in_features: int | None,
+    n_outputs: int | None,
+    n_told: int | None,
+    channels: tuple[int, ...] = (32, 64),
+    n_blocks: int = 1,
+    dropout: float = 0.0,
+    hidden: tuple[int, ...] = (128, 128, 128),
+    drop: float = 0.1,
+    solver: Solver = "midpoint",
+    n_sampled: int = 25,
+    guidance: float = 1.0,
 ) -> FlowMatching:
-    """Flow matching of pictures."""
-    own, _, rest = split_options(options)
-    net = picture_net("flow_matching", in_channels, image_size, n_outputs, **own, n_told=n_told)
-    return FlowMatching(net, (in_channels, *image_size), classes_of(n_outputs), n_told=n_told, **rest)
-
-
-def of_vectors(in_features: int, n_outputs: int, n_told: int = 0, **options: Any) -> FlowMatching:
-    """Flow matching of vectors."""
-    _, hidden, rest = split_options(options)
-    net = vector_net("flow_matching", in_features, n_outputs, hidden, n_told)
-    return FlowMatching(net, (in_features,), classes_of(n_outputs), n_told=n_told, **rest)
-
-
-@model.register("generator", name="flow_matching")
-def pictures(*, in_channels: int, image_size: tuple[int, int], channels: tuple[int, ...] = (32, 64), n_blocks: int = 1,
-             dropout: float = 0.0, hidden: tuple[int, ...] = (128, 128, 128), drop: float = 0.1,
-             solver: Solver = "midpoint", n_sampled: int = 25, guidance: float = 1.0) -> FlowMatching:  # fmt: skip
     """A field that carries noise to rows along straight lines; a U-Net for pictures, dense layers for tables.
 
     Parameters
@@ -41,30 +36,6 @@ def pictures(*, in_channels: int, image_size: tuple[int, int], channels: tuple[i
     n_sampled : steps from noise to rows.
     guidance : how strongly samples lean on their condition; 1 is the net's own answer.
     """
-    return of_pictures(in_channels, image_size, 0, **chosen(locals()))
-
-
-@model.register("generator", name="flow_matching")
-def pictures_by_class(*, in_channels: int, image_size: tuple[int, int], n_outputs: int,
-                      channels: tuple[int, ...] = (32, 64), n_blocks: int = 1, dropout: float = 0.0,
-                      hidden: tuple[int, ...] = (128, 128, 128), drop: float = 0.1, solver: Solver = "midpoint",
-                      n_sampled: int = 25, guidance: float = 1.0) -> FlowMatching:  # fmt: skip
-    """Flow matching of pictures, told their class."""
-    return of_pictures(in_channels, image_size, n_outputs, **chosen(locals()))
-
-
-@model.register("generator", name="flow_matching")
-def vectors(*, in_features: int, channels: tuple[int, ...] = (32, 64), n_blocks: int = 1, dropout: float = 0.0,
-            hidden: tuple[int, ...] = (128, 128, 128), drop: float = 0.1, solver: Solver = "midpoint",
-            n_sampled: int = 25, guidance: float = 1.0) -> FlowMatching:  # fmt: skip
-    """Flow matching of vectors."""
-    return of_vectors(in_features, 0, **chosen(locals()))
-
-
-@model.register("generator", name="flow_matching")
-def vectors_by_class(*, in_features: int, n_outputs: int, channels: tuple[int, ...] = (32, 64), n_blocks: int = 1,
-                     dropout: float = 0.0, hidden: tuple[int, ...] = (128, 128, 128), drop: float = 0.1,
-                     solver: Solver = "midpoint", n_sampled: int = 25,
-                     guidance: float = 1.0) -> FlowMatching:  # fmt: skip
-    """Flow matching of vectors, told their class."""
-    return of_vectors(in_features, n_outputs, **chosen(locals()))
+    rows, options = rows_and_options(locals())
+    net = net_of("flow_matching", rows, options)
+    return FlowMatching(net, rows.shape, rows.n_classes, n_told=rows.n_told, **options)

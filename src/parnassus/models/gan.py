@@ -11,7 +11,7 @@ from ..errors import DataError, SettingError
 from ..objectives.gan import Adversarial
 from ..registry import model
 from .mlp import MLP
-from .unet_diffusion import chosen, classes_of
+from .unet_diffusion import classes_of, rows_and_options
 
 ADAM = {"name": "adam", "lr": 2e-4, "betas": (0.5, 0.999)}
 
@@ -162,9 +162,10 @@ def picture_game(
     return Adversarial(maker, critic, (in_channels, *image_size), k, n_told=n_told, n_noise=n_noise, **game)
 
 
-@model.register("generator")
-def gan(*, in_features: int, hidden: tuple[int, ...] = (128, 128), n_noise: int = 16, game: str = "nonsaturating",
-        n_critic: int = 1, smooth: float = 0.0) -> Adversarial:  # fmt: skip
+@model.variants("generator", choices=("| n_outputs | n_told",))
+def gan(*, in_features: int, n_outputs: int | None, n_told: int | None, hidden: tuple[int, ...] = (128, 128),
+        n_noise: int = 16, game: str = "nonsaturating", n_critic: int = 1,
+        smooth: float = 0.0) -> Adversarial:  # fmt: skip
     """Dense generator and critic; game "minimax", "nonsaturating", "least_squares" or "hinge".
 
     Parameters
@@ -174,63 +175,42 @@ def gan(*, in_features: int, hidden: tuple[int, ...] = (128, 128), n_noise: int 
     game : what the players lose.
     n_critic : moves of the critic to one of the generator.
     smooth : taken from the label 1 of real rows.
-    """
-    return dense_game(in_features, 0, **chosen(locals()), optimizer=ADAM | {"lr": 1e-3})
-
-
-@model.register("generator", name="gan")
-def gan_by_class(*, in_features: int, n_outputs: int, hidden: tuple[int, ...] = (128, 128), n_noise: int = 16,
-                 game: str = "nonsaturating", n_critic: int = 1, smooth: float = 0.0) -> Adversarial:  # fmt: skip
-    """The same, both players told the class.
 
     Systems: conditional-gan
     """
-    return dense_game(in_features, n_outputs, **chosen(locals()), optimizer=ADAM | {"lr": 1e-3})
+    rows, options = rows_and_options(locals())
+    return dense_game(in_features, rows.n_classes, n_told=rows.n_told, **options, optimizer=ADAM | {"lr": 1e-3})
 
 
-@model.register("generator")
-def wgan(*, in_features: int, hidden: tuple[int, ...] = (128, 128), n_noise: int = 16, n_critic: int = 5,
-         bound: float = 0.01) -> Adversarial:  # fmt: skip
+@model.variants("generator", choices=("| n_outputs | n_told",))
+def wgan(*, in_features: int, n_outputs: int | None, n_told: int | None, hidden: tuple[int, ...] = (128, 128),
+         n_noise: int = 16, n_critic: int = 5, bound: float = 0.01) -> Adversarial:  # fmt: skip
     """A Wasserstein GAN whose critic's weights are held in [-bound, bound].
 
     Systems: wgan
     """
-    options, own = chosen(locals()), {"name": "rmsprop", "lr": 5e-4}
-    return dense_game(in_features, 0, **options, game="wasserstein", lipschitz="clip", optimizer=own)
+    rows, options = rows_and_options(locals())
+    options |= {"n_told": rows.n_told, "optimizer": {"name": "rmsprop", "lr": 5e-4}}
+    return dense_game(in_features, rows.n_classes, **options, game="wasserstein", lipschitz="clip")
 
 
-@model.register("generator")
-def wgan_gp(*, in_features: int, hidden: tuple[int, ...] = (128, 128), n_noise: int = 16, n_critic: int = 5,
-            strength: float = 1.0) -> Adversarial:  # fmt: skip
+@model.variants("generator", choices=("| n_outputs | n_told",))
+def wgan_gp(*, in_features: int, n_outputs: int | None, n_told: int | None, hidden: tuple[int, ...] = (128, 128),
+            n_noise: int = 16, n_critic: int = 5, strength: float = 1.0) -> Adversarial:  # fmt: skip
     """A Wasserstein GAN whose critic's slope is held near 1 by a penalty; the strength of 10 is that of pictures.
 
     Systems: wgan-gp
     """
-    options, adam = chosen(locals()), {"name": "adam", "lr": 1e-3, "betas": (0.0, 0.9)}
-    return dense_game(in_features, 0, **options, game="wasserstein", lipschitz="penalty", optimizer=adam)
+    rows, options = rows_and_options(locals())
+    options |= {"n_told": rows.n_told, "optimizer": {"name": "adam", "lr": 1e-3, "betas": (0.0, 0.9)}}
+    return dense_game(in_features, rows.n_classes, **options, game="wasserstein", lipschitz="penalty")
 
 
-@model.register("generator", name="wgan")
-def wgan_by_class(*, in_features: int, n_outputs: int, hidden: tuple[int, ...] = (128, 128), n_noise: int = 16,
-                  n_critic: int = 5, bound: float = 0.01) -> Adversarial:  # fmt: skip
-    """The same, both players told the class."""
-    options, own = chosen(locals()), {"name": "rmsprop", "lr": 5e-4}
-    return dense_game(in_features, n_outputs, **options, game="wasserstein", lipschitz="clip", optimizer=own)
-
-
-@model.register("generator", name="wgan_gp")
-def wgan_gp_by_class(*, in_features: int, n_outputs: int, hidden: tuple[int, ...] = (128, 128), n_noise: int = 16,
-                     n_critic: int = 5, strength: float = 1.0) -> Adversarial:  # fmt: skip
-    """The same, both players told the class."""
-    options, adam = chosen(locals()), {"name": "adam", "lr": 1e-3, "betas": (0.0, 0.9)}
-    return dense_game(in_features, n_outputs, **options, game="wasserstein", lipschitz="penalty", optimizer=adam)
-
-
-@model.register("generator")
-def dcgan(*, in_channels: int, image_size: tuple[int, int], width: int = 64, n_noise: int = 100,
-          game: str = "nonsaturating", smooth: float = 0.0, r1: float = 0.0,
+@model.variants("generator", choices=("| n_outputs | n_told",))
+def dcgan(*, in_channels: int, image_size: tuple[int, int], n_outputs: int | None, n_told: int | None, width: int = 64,
+          n_noise: int = 100, game: str = "nonsaturating", smooth: float = 0.0, r1: float = 0.0,
           augment: str = "") -> Adversarial:  # fmt: skip
-    """DCGAN: transposed convolutions against strided ones.
+    """DCGAN: transposed convolutions against strided ones; a condition stands beside z, and as maps beside the picture.
 
     Parameters
     ----------
@@ -242,17 +222,7 @@ def dcgan(*, in_channels: int, image_size: tuple[int, int], width: int = 64, n_n
     augment : random changes, real and made pictures alike, of what the critic sees: "move", "cut" and "colour" with
         commas between; for few pictures.
 
-    Systems: dcgan
-    """
-    return picture_game(in_channels, image_size, 0, **chosen(locals()), optimizer=ADAM)
-
-
-@model.register("generator", name="dcgan")
-def dcgan_by_class(*, in_channels: int, image_size: tuple[int, int], n_outputs: int, width: int = 64,
-                   n_noise: int = 100, game: str = "nonsaturating", smooth: float = 0.0, r1: float = 0.0,
-                   augment: str = "") -> Adversarial:  # fmt: skip
-    """The same, both players told the class: as numbers beside z, as maps beside the picture.
-
     Systems: conditional-gan, dcgan
     """
-    return picture_game(in_channels, image_size, n_outputs, **chosen(locals()), optimizer=ADAM)
+    rows, options = rows_and_options(locals())
+    return picture_game(in_channels, image_size, rows.n_classes, n_told=rows.n_told, **options, optimizer=ADAM)

@@ -10,7 +10,7 @@ from ..objectives.gan_codes import Answering, AuxiliaryClassifier, InformationGA
 from ..registry import model
 from .gan import ADAM, DCGANGenerator, Told, dcgan_critic, halvings
 from .mlp import MLP
-from .unet_diffusion import chosen, classes_of
+from .unet_diffusion import RowFacts, rows_and_options
 
 DENSE = ADAM | {"lr": 1e-3}
 
@@ -44,15 +44,32 @@ def picture_players(
     return maker, Answering(body, judge, nn.Linear(n, n_said))
 
 
-def told_game(players: Any, shape: tuple[int, ...], k: int, **game: Any) -> AuxiliaryClassifier:
-    """An auxiliary-classifier GAN of these players."""
-    return AuxiliaryClassifier(*players, shape, k, **game)
+def players_of(
+    name: str, rows: RowFacts, n_given: int, options: dict[str, Any]
+) -> tuple[Told | DCGANGenerator, Answering, dict[str, Any]]:
+    """Players for these rows, as many numbers given as said, and the options of their game; nets' are taken out."""
+    hidden, width, n_noise = options.pop("hidden"), options.pop("width"), options["n_noise"]
+    if len(rows.shape) == 1:
+        players = dense_players(name, rows.shape[0], n_given, n_given, hidden, n_noise)
+        return *players, options | {"optimizer": DENSE}
+    n, *size = rows.shape
+    pictures = picture_players(name, n, (size[0], size[1]), n_given, n_given, width, n_noise)
+    return *pictures, options | {"optimizer": ADAM}
 
 
-@model.register("generator", name="ac_gan")
-def ac_gan_vectors(*, in_features: int, n_outputs: int, hidden: tuple[int, ...] = (128, 128), width: int = 64,
-                   n_noise: int = 16, game: str = "nonsaturating",
-                   naming: float = 1.0) -> AuxiliaryClassifier:  # fmt: skip
+@model.variants("generator", choices=("in_channels image_size | in_features",))
+def ac_gan(
+    *,
+    in_channels: int | None,
+    image_size: tuple[int, int] | None,
+    in_features: int | None,
+    n_outputs: int,
+    hidden: tuple[int, ...] = (128, 128),
+    width: int = 64,
+    n_noise: int = 16,
+    game: str = "nonsaturating",
+    naming: float = 1.0,
+) -> AuxiliaryClassifier:
     """A GAN told classes, whose critic names the class of a row instead of being told it.
 
     Parameters
@@ -63,25 +80,25 @@ def ac_gan_vectors(*, in_features: int, n_outputs: int, hidden: tuple[int, ...] 
     game : what the players lose.
     naming : what a wrongly named class costs both.
     """
-    own = chosen(locals(), "hidden", "width")
-    players = dense_players("ac_gan", in_features, classes_of(n_outputs), classes_of(n_outputs), hidden, n_noise)
-    return told_game(players, (in_features,), classes_of(n_outputs), **own, optimizer=DENSE)
+    rows, options = rows_and_options(locals())
+    maker, critic, own = players_of("ac_gan", rows, rows.n_classes, options)
+    return AuxiliaryClassifier(maker, critic, rows.shape, rows.n_classes, **own)
 
 
-@model.register("generator", name="ac_gan")
-def ac_gan_pictures(*, in_channels: int, image_size: tuple[int, int], n_outputs: int,
-                    hidden: tuple[int, ...] = (128, 128), width: int = 64, n_noise: int = 16,
-                    game: str = "nonsaturating", naming: float = 1.0) -> AuxiliaryClassifier:  # fmt: skip
-    """The same of pictures, by DCGAN's convolutions."""
-    own, k = chosen(locals(), "hidden", "width"), classes_of(n_outputs)
-    players = picture_players("ac_gan", in_channels, image_size, k, k, width, n_noise)
-    return told_game(players, (in_channels, *image_size), k, **own, optimizer=ADAM)
-
-
-@model.register("generator", name="info_gan")
-def info_gan_vectors(*, in_features: int, n_kinds: int = 10, n_numbers: int = 0, hidden: tuple[int, ...] = (128, 128),
-                     width: int = 64, n_noise: int = 16, game: str = "nonsaturating",
-                     informing: float = 1.0) -> InformationGAN:  # fmt: skip
+@model.variants("generator", choices=("in_channels image_size | in_features",))
+def info_gan(
+    *,
+    in_channels: int | None,
+    image_size: tuple[int, int] | None,
+    in_features: int | None,
+    n_kinds: int = 10,
+    n_numbers: int = 0,
+    hidden: tuple[int, ...] = (128, 128),
+    width: int = 64,
+    n_noise: int = 16,
+    game: str = "nonsaturating",
+    informing: float = 1.0,
+) -> InformationGAN:
     """A GAN told nothing, whose generator is given a code that the critic can read off what it makes.
 
     Parameters
@@ -94,16 +111,6 @@ def info_gan_vectors(*, in_features: int, n_kinds: int = 10, n_numbers: int = 0,
     game : what the players lose.
     informing : how much a code that can be read is worth.
     """
-    own, n = chosen(locals(), "hidden", "width"), n_kinds + n_numbers
-    players = dense_players("info_gan", in_features, n, n, hidden, n_noise)
-    return InformationGAN(*players, (in_features,), 0, **own, optimizer=DENSE)
-
-
-@model.register("generator", name="info_gan")
-def info_gan_pictures(*, in_channels: int, image_size: tuple[int, int], n_kinds: int = 10, n_numbers: int = 0,
-                      hidden: tuple[int, ...] = (128, 128), width: int = 64, n_noise: int = 16,
-                      game: str = "nonsaturating", informing: float = 1.0) -> InformationGAN:  # fmt: skip
-    """The same of pictures, by DCGAN's convolutions."""
-    own, n = chosen(locals(), "hidden", "width"), n_kinds + n_numbers
-    players = picture_players("info_gan", in_channels, image_size, n, n, width, n_noise)
-    return InformationGAN(*players, (in_channels, *image_size), 0, **own, optimizer=ADAM)
+    rows, options = rows_and_options(locals())
+    maker, critic, own = players_of("info_gan", rows, n_kinds + n_numbers, options)
+    return InformationGAN(maker, critic, rows.shape, 0, **own)

@@ -10,7 +10,7 @@ from ..objectives.latent_diffusion import LatentDiffusion
 from ..registry import model
 from .latent_coder import LatentCoder
 from .text_tower import TextTower
-from .unet_diffusion import chosen
+from .unet_diffusion import rows_and_options
 from .unet_text import TextDenoiser, TextUNet, heads_for
 
 
@@ -33,11 +33,13 @@ def _made(in_channels: int, image_size: tuple[int, int], n_conditions: int, **op
     return LatentDiffusion(maps, TextDenoiser(tower, unet), (in_channels, *image_size), n_conditions, **options)
 
 
-@model.register("generator")
+@model.variants("generator", choices=("| n_outputs | units",))
 def latent_diffusion(
     *,
     in_channels: int,
     image_size: tuple[int, int],
+    n_outputs: int | None,
+    units: Units | None,
     coder: tuple[int, ...] = (32, 64),
     n_latent: int = 4,
     channels: tuple[int, ...] = (64, 128),
@@ -68,56 +70,6 @@ def latent_diffusion(
     drop : the share of rows whose condition is not told, so that guidance is possible.
     guidance : how strongly samples lean on their condition; 1 is the net's own answer.
     """
-    return _made(in_channels, image_size, 0, **chosen(locals()))
-
-
-@model.register("generator", name="latent_diffusion")
-def latent_diffusion_of_classes(
-    *,
-    in_channels: int,
-    image_size: tuple[int, int],
-    n_outputs: int,
-    coder: tuple[int, ...] = (32, 64),
-    n_latent: int = 4,
-    channels: tuple[int, ...] = (64, 128),
-    width: int = 64,
-    n_layers: int = 2,
-    n_tokens: int = 16,
-    coding: float = 0.4,
-    divergence: float = 0.001,
-    schedule: Kind = "scaled_linear",
-    n_steps: int = 1000,
-    drop: float = 0.1,
-    sampler: Sampler = "ddim",
-    n_sampled: int = 50,
-    guidance: float = 1.0,
-) -> LatentDiffusion:
-    """A diffusion of small maps, told a class."""
-    n_conditions = max(n_outputs, 2)
-    return _made(in_channels, image_size, n_conditions, **chosen(locals(), "n_conditions"))
-
-
-@model.register("generator", name="latent_diffusion")
-def latent_diffusion_of_texts(
-    *,
-    in_channels: int,
-    image_size: tuple[int, int],
-    units: Units,
-    coder: tuple[int, ...] = (32, 64),
-    n_latent: int = 4,
-    channels: tuple[int, ...] = (64, 128),
-    width: int = 64,
-    n_layers: int = 2,
-    n_tokens: int = 16,
-    coding: float = 0.4,
-    divergence: float = 0.001,
-    schedule: Kind = "scaled_linear",
-    n_steps: int = 1000,
-    drop: float = 0.1,
-    sampler: Sampler = "ddim",
-    n_sampled: int = 50,
-    guidance: float = 1.0,
-) -> LatentDiffusion:
-    """A diffusion of small maps, told a text."""
-    n_conditions = len(units) - 1
-    return _made(in_channels, image_size, n_conditions, **chosen(locals(), "n_conditions", "units"))
+    rows, options = rows_and_options(locals())
+    n_conditions = rows.n_classes if units is None else len(units) - 1
+    return _made(in_channels, image_size, n_conditions, **options)

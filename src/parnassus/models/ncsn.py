@@ -1,32 +1,29 @@
 """Noise-conditioned scores of pictures and vectors: the nets of a diffusion, told levels of noise."""
 
-from typing import Any
-
 from ..objectives.noisy_scores import NoisyScores
 from ..registry import model
-from .unet_diffusion import chosen, classes_of, picture_net, split_options, vector_net
+from .unet_diffusion import net_of, rows_and_options
 
 
-def of_pictures(in_channels: int, image_size: tuple[int, int], n_outputs: int, **options: Any) -> NoisyScores:
-    """Scores of pictures."""
-    own, _, rest = split_options(options)
-    net = picture_net("ncsn", in_channels, image_size, n_outputs, **own)
-    return NoisyScores(net, (in_channels, *image_size), classes_of(n_outputs), **rest)
-
-
-def of_vectors(in_features: int, n_outputs: int, **options: Any) -> NoisyScores:
-    """Scores of vectors."""
-    _, hidden, rest = split_options(options)
-    net = vector_net("ncsn", in_features, n_outputs, hidden)
-    return NoisyScores(net, (in_features,), classes_of(n_outputs), **rest)
-
-
-@model.register("generator", name="ncsn")
-def pictures(*, in_channels: int, image_size: tuple[int, int],
-             channels: tuple[int, ...] = (32, 64), n_blocks: int = 1, dropout: float = 0.0,
-             hidden: tuple[int, ...] = (128, 128, 128), high: float = 10.0, low: float = 0.02,
-             n_levels: int = 40, n_steps: int = 5, drop: float = 0.1,
-             guidance: float = 1.0) -> NoisyScores:  # fmt: skip
+@model.variants("generator", choices=("in_channels image_size | in_features", "| n_outputs | n_told"))
+def ncsn(
+    *,
+    in_channels: int | None,
+    image_size: tuple[int, int] | None,
+    in_features: int | None,
+    n_outputs: int | None,
+    n_told: int | None,
+    channels: tuple[int, ...] = (32, 64),
+    n_blocks: int = 1,
+    dropout: float = 0.0,
+    hidden: tuple[int, ...] = (128, 128, 128),
+    high: float = 10.0,
+    low: float = 0.02,
+    n_levels: int = 40,
+    n_steps: int = 5,
+    drop: float = 0.1,
+    guidance: float = 1.0,
+) -> NoisyScores:
     """Scores at many levels of noise, and Langevin chains along them; a U-Net for pictures, dense layers for tables.
 
     Parameters
@@ -42,34 +39,6 @@ def pictures(*, in_channels: int, image_size: tuple[int, int],
     drop : the share of rows whose condition is not told, so that guidance is possible.
     guidance : how strongly samples lean on their condition; 1 is the net's own answer.
     """
-    return of_pictures(in_channels, image_size, 0, **chosen(locals()))
-
-
-@model.register("generator", name="ncsn")
-def pictures_by_class(*, in_channels: int, image_size: tuple[int, int], n_outputs: int,
-                      channels: tuple[int, ...] = (32, 64), n_blocks: int = 1, dropout: float = 0.0,
-                      hidden: tuple[int, ...] = (128, 128, 128), high: float = 10.0, low: float = 0.02,
-                      n_levels: int = 40, n_steps: int = 5, drop: float = 0.1,
-                      guidance: float = 1.0) -> NoisyScores:  # fmt: skip
-    """Scores of pictures, told their class."""
-    return of_pictures(in_channels, image_size, n_outputs, **chosen(locals()))
-
-
-@model.register("generator", name="ncsn")
-def vectors(*, in_features: int,
-            channels: tuple[int, ...] = (32, 64), n_blocks: int = 1, dropout: float = 0.0,
-            hidden: tuple[int, ...] = (128, 128, 128), high: float = 10.0, low: float = 0.02,
-            n_levels: int = 40, n_steps: int = 5, drop: float = 0.1,
-            guidance: float = 1.0) -> NoisyScores:  # fmt: skip
-    """Scores of vectors."""
-    return of_vectors(in_features, 0, **chosen(locals()))
-
-
-@model.register("generator", name="ncsn")
-def vectors_by_class(*, in_features: int, n_outputs: int,
-                     channels: tuple[int, ...] = (32, 64), n_blocks: int = 1, dropout: float = 0.0,
-                     hidden: tuple[int, ...] = (128, 128, 128), high: float = 10.0, low: float = 0.02,
-                     n_levels: int = 40, n_steps: int = 5, drop: float = 0.1,
-                     guidance: float = 1.0) -> NoisyScores:  # fmt: skip
-    """Scores of vectors, told their class."""
-    return of_vectors(in_features, n_outputs, **chosen(locals()))
+    rows, options = rows_and_options(locals())
+    net = net_of("ncsn", rows, options)
+    return NoisyScores(net, rows.shape, rows.n_classes, n_told=rows.n_told, **options)

@@ -14,7 +14,7 @@ from ..objectives.growing import Growing, Stage, doubled, faded
 from ..registry import model
 from .gan import beside, halvings
 from .stylegan import DEEPEST, EvenConv, EvenLinear
-from .unet_diffusion import classes_of
+from .unet_diffusion import classes_of, rows_and_options
 
 ADAM = {"name": "adam", "lr": 1e-3, "betas": (0.0, 0.99)}
 SLOPE = 0.2
@@ -130,8 +130,8 @@ class GrowingCritic(nn.Module):
         return self.told(F.leaky_relu(self.dense(h.flatten(1)), SLOPE))[:, 0]
 
 
-def growing_game(in_channels: int, image_size: tuple[int, int], n_outputs: int, *, width: int, n_noise: int,
-                 strength: float, drift: float) -> Growing:  # fmt: skip
+def growing_game(in_channels: int, image_size: tuple[int, int], n_outputs: int, *, n_told: int = 0, width: int,
+                 n_noise: int, strength: float, drift: float) -> Growing:  # fmt: skip
     """A generator and a critic that grow together."""
     n = halvings(image_size)[0]
     if n < 1:
@@ -139,15 +139,15 @@ def growing_game(in_channels: int, image_size: tuple[int, int], n_outputs: int, 
     if width < 1:
         raise SettingError(f"model 'progan': width is at least 1; got {width}")
     k = classes_of(n_outputs)
-    maker = GrowingGenerator(n_noise + k, in_channels, image_size, width=width)
-    critic = GrowingCritic(in_channels + k, image_size, width=width)
-    return Growing(maker, critic, (in_channels, *image_size), k, n_doublings=n, n_noise=n_noise, game="wasserstein",
-                   lipschitz="penalty", strength=strength, drift=drift, optimizer=ADAM)  # fmt: skip
+    maker = GrowingGenerator(n_noise + k + n_told, in_channels, image_size, width=width)
+    critic = GrowingCritic(in_channels + k + n_told, image_size, width=width)
+    return Growing(maker, critic, (in_channels, *image_size), k, n_told=n_told, n_doublings=n, n_noise=n_noise,
+                   game="wasserstein", lipschitz="penalty", strength=strength, drift=drift, optimizer=ADAM)  # fmt: skip
 
 
-@model.register("generator")
-def progan(*, in_channels: int, image_size: tuple[int, int], width: int = 32, n_noise: int = 64, strength: float = 10.0,
-           drift: float = 0.001) -> Growing:  # fmt: skip
+@model.variants("generator", choices=("| n_outputs | n_told",))
+def progan(*, in_channels: int, image_size: tuple[int, int], n_outputs: int | None, n_told: int | None,
+           width: int = 32, n_noise: int = 64, strength: float = 10.0, drift: float = 0.001) -> Growing:  # fmt: skip
     """Progressive growing: both players begin at 4 x 4 pixels and are doubled as they learn; Wasserstein, by a penalty.
 
     Parameters
@@ -157,12 +157,5 @@ def progan(*, in_channels: int, image_size: tuple[int, int], width: int = 32, n_
     strength : of the penalty that holds the critic's slope near 1.
     drift : how much the critic's squared answer to real pictures costs it, so that answers stay near 0.
     """
-    return growing_game(in_channels, image_size, 0, width=width, n_noise=n_noise, strength=strength, drift=drift)
-
-
-@model.register("generator", name="progan")
-def progan_by_class(*, in_channels: int, image_size: tuple[int, int], n_outputs: int, width: int = 32,
-                    n_noise: int = 64, strength: float = 10.0, drift: float = 0.001) -> Growing:  # fmt: skip
-    """The same, both players told the class."""
-    return growing_game(in_channels, image_size, n_outputs, width=width, n_noise=n_noise, strength=strength,
-                        drift=drift)  # fmt: skip
+    rows, options = rows_and_options(locals())
+    return growing_game(in_channels, image_size, rows.n_classes, n_told=rows.n_told, **options)

@@ -12,7 +12,7 @@ from ..functional.styles import adaptive_instance_norm, crossed, pixel_norm, tru
 from ..objectives.gan import Adversarial
 from ..registry import model
 from .gan import beside, halvings
-from .unet_diffusion import classes_of
+from .unet_diffusion import classes_of, rows_and_options
 
 DEEPEST = 512  # channels at most
 KEPT = 0.995  # of the mean latent at each step
@@ -169,8 +169,9 @@ class StyleCritic(nn.Module):
         return self.told(F.leaky_relu(self.dense(h.flatten(1)), 0.2))[:, 0]
 
 
-def style_game(in_channels: int, image_size: tuple[int, int], n_outputs: int, *, width: int, style: int, n_noise: int,
-               n_layers: int, mixing: float, truncation: float, r1: float, augment: str) -> Adversarial:  # fmt: skip
+def style_game(in_channels: int, image_size: tuple[int, int], n_outputs: int, *, n_told: int = 0, width: int,
+               style: int, n_noise: int, n_layers: int, mixing: float, truncation: float, r1: float,
+               augment: str) -> Adversarial:  # fmt: skip
     """StyleGAN's generator against its critic."""
     if halvings(image_size)[0] < 1:
         raise DataError(f"stylegan doubles pictures up, and these are {image_size}; give even sides of at least 8")
@@ -180,17 +181,17 @@ def style_game(in_channels: int, image_size: tuple[int, int], n_outputs: int, *,
             f"{width}, {style}, {n_layers}, {mixing}, {truncation}"
         )
     k = classes_of(n_outputs)
-    maker = StyleGenerator(n_noise + k, in_channels, image_size, width=width, style=style, n_layers=n_layers,
+    maker = StyleGenerator(n_noise + k + n_told, in_channels, image_size, width=width, style=style, n_layers=n_layers,
                            mixing=mixing, truncation=truncation)  # fmt: skip
-    critic = StyleCritic(in_channels + k, image_size, width=width)
-    return Adversarial(maker, critic, (in_channels, *image_size), k, n_noise=n_noise, r1=r1, augment=augment,
-                       optimizer=ADAM)  # fmt: skip
+    critic = StyleCritic(in_channels + k + n_told, image_size, width=width)
+    return Adversarial(maker, critic, (in_channels, *image_size), k, n_told=n_told, n_noise=n_noise, r1=r1,
+                       augment=augment, optimizer=ADAM)  # fmt: skip
 
 
-@model.register("generator")
-def stylegan(*, in_channels: int, image_size: tuple[int, int], width: int = 32, style: int = 64, n_noise: int = 64,
-             n_layers: int = 8, mixing: float = 0.9, truncation: float = 1.0, r1: float = 1.0,
-             augment: str = "") -> Adversarial:  # fmt: skip
+@model.variants("generator", choices=("| n_outputs | n_told",))
+def stylegan(*, in_channels: int, image_size: tuple[int, int], n_outputs: int | None, n_told: int | None,
+             width: int = 32, style: int = 64, n_noise: int = 64, n_layers: int = 8, mixing: float = 0.9,
+             truncation: float = 1.0, r1: float = 1.0, augment: str = "") -> Adversarial:  # fmt: skip
     """StyleGAN: styles and noise put into a constant, at sizes that a CPU trains.
 
     Parameters
@@ -206,14 +207,5 @@ def stylegan(*, in_channels: int, image_size: tuple[int, int], width: int = 32, 
 
     Systems: stylegan
     """
-    return style_game(in_channels, image_size, 0, width=width, style=style, n_noise=n_noise, n_layers=n_layers,
-                      mixing=mixing, truncation=truncation, r1=r1, augment=augment)  # fmt: skip
-
-
-@model.register("generator", name="stylegan")
-def stylegan_by_class(*, in_channels: int, image_size: tuple[int, int], n_outputs: int, width: int = 32,
-                      style: int = 64, n_noise: int = 64, n_layers: int = 8, mixing: float = 0.9,
-                      truncation: float = 1.0, r1: float = 1.0, augment: str = "") -> Adversarial:  # fmt: skip
-    """The same, both players told the class."""
-    return style_game(in_channels, image_size, n_outputs, width=width, style=style, n_noise=n_noise, n_layers=n_layers,
-                      mixing=mixing, truncation=truncation, r1=r1, augment=augment)  # fmt: skip
+    rows, options = rows_and_options(locals())
+    return style_game(in_channels, image_size, rows.n_classes, n_told=rows.n_told, **options)

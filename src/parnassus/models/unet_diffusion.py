@@ -1,6 +1,8 @@
 """Nets that are told a step of a diffusion, and a condition: a U-Net for pictures, dense layers for vectors."""
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -232,8 +234,8 @@ def classes_of(n_outputs: int) -> int:
     return max(n_outputs, 2) if n_outputs else 0
 
 
-def picture_net(name: str, in_channels: int, image_size: tuple[int, int], n_outputs: int, *, channels: tuple[int, ...],
-                n_blocks: int, dropout: float, n_told: int = 0) -> DiffusionUNet:  # fmt: skip
+def picture_net(name: str, in_channels: int, image_size: tuple[int, int], n_classes: int, n_told: int, *,
+                channels: tuple[int, ...], n_blocks: int, dropout: float) -> DiffusionUNet:  # fmt: skip
     """The U-Net of a model of pictures by this name; groups of its norms are wide enough that it hears its step."""
     if not channels or any(n < 2 or n % 2 for n in channels):
         raise SettingError(f"model {name!r}: channels are even widths, one a resolution; got {channels}")
@@ -241,47 +243,58 @@ def picture_net(name: str, in_channels: int, image_size: tuple[int, int], n_outp
         raise DataError(
             f"model {name!r} halves pictures {len(channels) - 1} times, and they are {image_size}; give fewer channels="
         )
-    attends, k = tuple(i == len(channels) - 1 for i in range(len(channels))), classes_of(n_outputs)
-    told = {"n_classes": k, "n_told": n_told}
-    net = DiffusionUNet(in_channels, channels, attends=attends, n_blocks=n_blocks, **told, dropout=dropout)
+    attends, told = tuple(i == len(channels) - 1 for i in range(len(channels))), {"n_classes": n_classes}
+    net = DiffusionUNet(
+        in_channels, channels, attends=attends, n_blocks=n_blocks, **told, n_told=n_told, dropout=dropout
+    )
     wide_groups(net)
     return net
 
 
-def vector_net(name: str, in_features: int, n_outputs: int, hidden: tuple[int, ...], n_told: int = 0) -> DiffusionMLP:
+def vector_net(name: str, in_features: int, n_classes: int, n_told: int, hidden: tuple[int, ...]) -> DiffusionMLP:
     """The dense layers of a model of vectors by this name."""
     if not hidden or any(n != hidden[0] or n < 1 for n in hidden):
         raise SettingError(f"model {name!r}: hidden are equal widths of at least 1, one a layer; got {hidden}")
-    return DiffusionMLP(in_features, hidden, classes_of(n_outputs), n_told)
+    return DiffusionMLP(in_features, hidden, n_classes, n_told)
 
 
-def split_options(options: dict[str, Any]) -> tuple[dict[str, Any], tuple[int, ...], dict[str, Any]]:
-    """Options as those of the U-Net, the dense widths, and the rest."""
-    of_pictures = {name: options.pop(name) for name in ("channels", "n_blocks", "dropout")}
-    return of_pictures, options.pop("hidden"), options
+ABSENT: dict[str, Any] = dict.fromkeys(("in_channels", "image_size", "in_features", "n_outputs", "n_told", "units"))
 
 
-def ddpm_of_pictures(
-    in_channels: int, image_size: tuple[int, int], n_outputs: int, n_told: int = 0, **options: Any
-) -> Diffusion:
-    """A diffusion of pictures."""
-    own, _, rest = split_options(options)
-    net = picture_net("ddpm", in_channels, image_size, n_outputs, **own, n_told=n_told)
-    return Diffusion(net, (in_channels, *image_size), classes_of(n_outputs), n_told=n_told, **rest)
+@dataclass(frozen=True)
+class RowFacts:
+    """What a builder's facts say of rows: their shape, and of how many classes, or numbers, they may be asked to be."""
+
+    shape: tuple[int, ...]
+    n_classes: int
+    n_told: int
 
 
-def ddpm_of_vectors(in_features: int, n_outputs: int, n_told: int = 0, **options: Any) -> Diffusion:
-    """A diffusion of vectors."""
-    _, hidden, rest = split_options(options)
-    net = vector_net("ddpm", in_features, n_outputs, hidden, n_told)
-    return Diffusion(net, (in_features,), classes_of(n_outputs), n_told=n_told, **rest)
+def rows_and_options(given: Mapping[str, Any]) -> tuple[RowFacts, dict[str, Any]]:
+    """What a builder's keywords say of rows, and its options."""
+    known = ABSENT | {name: value for name, value in given.items() if name in ABSENT}
+    shape = (known["in_features"],) if known["in_channels"] is None else (known["in_channels"], *known["image_size"])
+    rows = RowFacts(shape, classes_of(known["n_outputs"] or 0), known["n_told"] or 0)
+    return rows, {name: value for name, value in given.items() if name not in ABSENT}
 
 
-@model.register("generator", name="ddpm")
-def ddpm_pictures(
+def net_of(name: str, rows: RowFacts, options: dict[str, Any]) -> nn.Module:
+    """The net of a model by this name, for its rows, by those of its options that are of nets, which are taken out."""
+    of_pictures, hidden = {key: options.pop(key) for key in ("channels", "n_blocks", "dropout")}, options.pop("hidden")
+    if len(rows.shape) == 1:
+        return vector_net(name, rows.shape[0], rows.n_classes, rows.n_told, hidden)
+    n, *size = rows.shape
+    return picture_net(name, n, (size[0], size[1]), rows.n_classes, rows.n_told, **of_pictures)
+
+
+@model.variants("generator", choices=("in_channels image_size | in_features", "| n_outputs | n_told"))
+def ddpm(
     *,
-    in_channels: int,
-    image_size: tuple[int, int],
+    in_channels: int | None,
+    image_size: tuple[int, int] | None,
+    in_features: int | None,
+    n_outputs: int | None,
+    n_told: int | None,
     channels: tuple[int, ...] = (32, 64),
     n_blocks: int = 1,
     dropout: float = 0.0,
@@ -312,84 +325,6 @@ def ddpm_pictures(
     n_sampled : steps taken back.
     guidance : how strongly samples lean on their condition; 1 is the net's own answer.
     """
-    return ddpm_of_pictures(in_channels, image_size, 0, **chosen(locals()))
-
-
-@model.register("generator", name="ddpm")
-def ddpm_pictures_by_class(
-    *,
-    in_channels: int,
-    image_size: tuple[int, int],
-    n_outputs: int,
-    channels: tuple[int, ...] = (32, 64),
-    n_blocks: int = 1,
-    dropout: float = 0.0,
-    hidden: tuple[int, ...] = (128, 128, 128),
-    schedule: Kind = "linear",
-    n_steps: int = 1000,
-    target: Target = "noise",
-    weighting: Weighting = "simple",
-    drop: float = 0.1,
-    sampler: Sampler = "ddim",
-    n_sampled: int = 50,
-    guidance: float = 1.0,
-) -> Diffusion:
-    """A denoising diffusion of pictures, told their class."""
-    return ddpm_of_pictures(in_channels, image_size, n_outputs, **chosen(locals()))
-
-
-@model.register("generator", name="ddpm")
-def ddpm_vectors(
-    *,
-    in_features: int,
-    channels: tuple[int, ...] = (32, 64),
-    n_blocks: int = 1,
-    dropout: float = 0.0,
-    hidden: tuple[int, ...] = (128, 128, 128),
-    schedule: Kind = "linear",
-    n_steps: int = 1000,
-    target: Target = "noise",
-    weighting: Weighting = "simple",
-    drop: float = 0.1,
-    sampler: Sampler = "ddim",
-    n_sampled: int = 50,
-    guidance: float = 1.0,
-) -> Diffusion:
-    """A denoising diffusion of vectors."""
-    return ddpm_of_vectors(in_features, 0, **chosen(locals()))
-
-
-@model.register("generator", name="ddpm")
-def ddpm_vectors_by_class(
-    *,
-    in_features: int,
-    n_outputs: int,
-    channels: tuple[int, ...] = (32, 64),
-    n_blocks: int = 1,
-    dropout: float = 0.0,
-    hidden: tuple[int, ...] = (128, 128, 128),
-    schedule: Kind = "linear",
-    n_steps: int = 1000,
-    target: Target = "noise",
-    weighting: Weighting = "simple",
-    drop: float = 0.1,
-    sampler: Sampler = "ddim",
-    n_sampled: int = 50,
-    guidance: float = 1.0,
-) -> Diffusion:
-    """A denoising diffusion of vectors, told their class."""
-    return ddpm_of_vectors(in_features, n_outputs, **chosen(locals()))
-
-
-FACTS: tuple[Literal["in_channels", "image_size", "in_features", "n_outputs", "n_told"], ...] = (
-    "in_channels",
-    "image_size",
-    "in_features",
-    "n_outputs",
-    "n_told",
-)
-
-
-def chosen(given: dict[str, Any], *others: str) -> dict[str, Any]:
-    """A builder's options without its facts and `others`."""
-    return {name: value for name, value in given.items() if name not in (*FACTS, *others)}
+    rows, options = rows_and_options(locals())
+    net = net_of("ddpm", rows, options)
+    return Diffusion(net, rows.shape, rows.n_classes, n_told=rows.n_told, **options)

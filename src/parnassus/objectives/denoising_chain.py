@@ -22,7 +22,7 @@ class DenoisingChain(Generating):
 
     Parameters
     ----------
-    net : rows (n, d) beside one-hot classes -> (n, n_modes (1 + 2 d)).
+    net : rows (n, d) beside one-hot classes or numbers -> (n, n_modes (1 + 2 d)).
     level : deviation of the noise. More of it mixes faster, and asks more of P.
     n_walk : rounds of the chain that are learned from at each step.
     n_sampled : rounds of the chain, from N(0, I), until a row is drawn.
@@ -37,12 +37,13 @@ class DenoisingChain(Generating):
         n_features: int,
         n_classes: int = 0,
         *,
+        n_told: int = 0,
         n_modes: int = 8,
         level: float = 0.5,
         n_walk: int = 2,
         n_sampled: int = 100,
     ) -> None:
-        super().__init__((n_features,), n_classes)
+        super().__init__((n_features,), n_classes, n_told)
         if min(n_modes, n_walk, n_sampled) < 1 or not level > 0:
             raise SettingError(
                 f"a chain has n_modes, n_walk and n_sampled of 1 or more and level above 0; got {n_modes}, {n_walk}, "
@@ -56,9 +57,8 @@ class DenoisingChain(Generating):
 
     def restored(self, spoilt: Tensor, condition: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """The mixture of each spoilt row: logits (n, k), means and ln deviations (n, k, d)."""
-        told = spoilt
-        if condition is not None:
-            told = torch.cat([spoilt, nn.functional.one_hot(condition, self.n_classes).to(spoilt)], 1)
+        of = self.told(condition)
+        told = spoilt if of is None else torch.cat([spoilt, of.to(spoilt)], 1)
         k, d = self.n_modes, self.shape[0]
         logits, rest = self.net(told).split([k, 2 * k * d], 1)
         gap, log_std = rest.view(-1, k, 2 * d).chunk(2, 2)

@@ -89,12 +89,6 @@ class Adversarial(Generating):
         for parameter in self.critic.parameters():
             parameter.clamp_(-self.bound, self.bound)
 
-    def told(self, condition: Tensor | None) -> Tensor | None:
-        """Classes as unit vectors; numbers as they are."""
-        if self.n_told:
-            return condition
-        return None if condition is None else nn.functional.one_hot(condition, self.n_classes).to(torch.float32)
-
     def made(self, n: int, like: Tensor, condition: Tensor | None) -> Tensor:
         """Rows out of fresh noise."""
         z = torch.randn(n, self.n_noise, device=like.device, dtype=like.dtype)

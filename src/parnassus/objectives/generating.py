@@ -1,9 +1,10 @@
 """What all generators answer: rows drawn out of noise."""
 
 import math
+from typing import overload
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..train.phase import Batch, Objective
 
@@ -42,6 +43,18 @@ class Generating(Objective):
         if self.n_told:
             return batch["y"]
         return batch["y"].flatten().long() if self.n_classes else None
+
+    @overload
+    def told(self, condition: Tensor) -> Tensor: ...
+
+    @overload
+    def told(self, condition: None) -> None: ...
+
+    def told(self, condition: Tensor | None) -> Tensor | None:
+        """Classes as unit vectors (n, n_classes); numbers as they are."""
+        if condition is None or self.n_told:
+            return condition
+        return nn.functional.one_hot(condition, self.n_classes).to(torch.float32)
 
     def untold(self, condition: Tensor, hidden: Tensor | None = None) -> Tensor:
         """Conditions of which those `hidden` (n,) bool, or all, are not told."""

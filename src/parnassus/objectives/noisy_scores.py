@@ -22,7 +22,7 @@ class NoisyScores(Conditioned):
 
     Parameters
     ----------
-    net : (rows of about unit size, told level, classes or None) -> the shape of the rows.
+    net : (rows of about unit size, told level, classes, numbers or None) -> the shape of the rows.
     high, low, n_levels : deviations of the noise. The first must blur rows into one heap: about their largest distance.
     n_steps : of the chains, a level.
     drop, guidance : see `Conditioned`.
@@ -37,6 +37,7 @@ class NoisyScores(Conditioned):
         shape: tuple[int, ...],
         n_classes: int = 0,
         *,
+        n_told: int = 0,
         high: float = 10.0,
         low: float = 0.02,
         n_levels: int = 40,
@@ -44,7 +45,7 @@ class NoisyScores(Conditioned):
         drop: float = 0.1,
         guidance: float = 1.0,
     ) -> None:
-        super().__init__(net, shape, n_classes, drop=drop, guidance=guidance, n_sampled=n_steps)
+        super().__init__(net, shape, n_classes, drop=drop, guidance=guidance, n_sampled=n_steps, n_told=n_told)
         if n_steps < 1:
             raise SettingError(f"chains make a step or more at each level; got n_steps={n_steps}")
         self.levels = noise_levels(high, low, n_levels)

@@ -73,10 +73,6 @@ class Stacked(Generating):
             found.append(Phase(f"{named}_generator", maker, self.makers[i].parameters(), **shared))  # type: ignore[arg-type]
         return found
 
-    def told(self, condition: Tensor) -> Tensor:
-        """Classes as unit vectors."""
-        return F.one_hot(condition, self.n_classes).to(torch.float32)
-
     def sketched(self, like: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Small pictures out of fresh noise, and the divergence of their conditions."""
         z = torch.randn(len(like), self.n_noise, device=like.device, dtype=like.dtype)
