@@ -65,14 +65,9 @@ class Tagging(Adversarial):
     def __init__(self, n_tags: int, n_known: int, *, hidden: int) -> None:
         maker = Told(nn.Sequential(*MLP([NOISE + n_known, hidden, hidden, n_tags]), nn.Sigmoid()), (n_tags,))
         critic = Told(MLP([n_tags + n_known, hidden, hidden, 1], activation="leaky_relu"), ())
-        super().__init__(maker, critic, (n_tags,), 0, n_noise=NOISE, optimizer={"name": "adam", "betas": (0.5, 0.999)})
+        adam = {"name": "adam", "betas": (0.5, 0.999)}
+        super().__init__(maker, critic, (n_tags,), 0, n_told=n_known, n_noise=NOISE, optimizer=adam)
         self.n_tags = n_tags
-
-    def told(self, condition: Tensor | None) -> Tensor | None:
-        return condition
-
-    def condition_of(self, batch: Batch) -> Tensor | None:
-        return batch["y"]
 
     def cut(self, batch: Batch) -> Batch:
         """A row's tags as x, the rest as what is told."""
