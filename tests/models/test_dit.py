@@ -183,6 +183,20 @@ def test_a_dit_draws_pictures_of_the_class_asked_for_and_survives_saving(tmp_pat
     assert np.array_equal(pn.load(tmp_path / "dit.parnassus").sample(30, condition=1, seed=0), ones)
 
 
+def test_a_dit_may_learn_its_variances_and_draws_by_them(tmp_path):
+    few = np.isin(LABELS, (0, 1))
+    net = pn.model("dit", patch_size=4, width=32, n_layers=2, n_steps=100, n_sampled=25, variance="learned",
+                   sampler="ddpm")  # fmt: skip
+    made = pn.Generator(net, epochs=20, lr=0.005, batch_size=32, schedule="cosine").fit(DIGITS[few], LABELS[few])
+    assert made.objective_.net.last.out_features == 2 * 16
+    means = np.stack([DIGITS[k == LABELS].mean(0) for k in (0, 1)])
+    for k in (0, 1):
+        drawn = made.sample(20, condition=k, seed=0)
+        assert (np.abs(drawn[:, None] - means).mean((2, 3)).argmin(1) == k).mean() > 0.7
+    made.save(tmp_path / "dit.parnassus")
+    assert np.array_equal(pn.load(tmp_path / "dit.parnassus").sample(20, condition=1, seed=0), drawn)
+
+
 @pytest.mark.parametrize(("options", "error", "words"), [
     ({"patch_size": 3}, pn.DataError, "8 x 8; choose a patch_size"),
     ({"width": 18, "n_heads": 2}, pn.SettingError, "4 n"),

@@ -10,7 +10,7 @@ from ..functional.diffusion.schedules import Kind
 from ..functional.positions import sinusoidal_grid
 from ..layers.attention import MultiHeadAttention
 from ..layers.transformer import FeedForward
-from ..objectives.diffusion import Diffusion, Weighting
+from ..objectives.diffusion import Diffusion, Variance, Weighting
 from ..registry import model
 from .unet_diffusion import StepEmbedding, rows_and_options
 from .vit import Patches
@@ -150,6 +150,7 @@ def dit(
     n_steps: int = 1000,
     target: Target = "noise",
     weighting: Weighting = "simple",
+    variance: Variance = "posterior",
     drop: float = 0.1,
     sampler: Sampler = "ddim",
     n_sampled: int = 50,
@@ -166,6 +167,8 @@ def dit(
     n_steps : into noise.
     target : what the net says: the "noise", the "clean" row or the "velocity".
     weighting : of the steps: "simple" alike, or as the "bound" has it.
+    variance : of a step back: "posterior" is known; "learned" has the net say it, as the published nets do, which is
+        of use to `sampler="ddpm"`.
     drop : the share of rows whose condition is not told, so that guidance is possible.
     sampler : "ddpm", "ddim" or "plms".
     n_sampled : steps taken back.
@@ -174,5 +177,6 @@ def dit(
     rows, options = rows_and_options(locals())
     own = {name: options.pop(name) for name in ("width", "n_layers", "n_heads")}
     told = {"n_classes": rows.n_classes, "n_told": rows.n_told}
-    net = DiT(in_channels=in_channels, image_size=image_size, patch=options.pop("patch_size"), **own, **told)
+    own |= {"patch": options.pop("patch_size"), "out_channels": in_channels * (2 if variance == "learned" else 1)}
+    net = DiT(in_channels=in_channels, image_size=image_size, **own, **told)
     return Diffusion(net, rows.shape, rows.n_classes, n_told=rows.n_told, **options)

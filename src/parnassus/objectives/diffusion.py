@@ -12,6 +12,7 @@ from ..functional.diffusion.process import (
     at_step,
     clean_and_noise,
     last_term,
+    learned_log_variance,
     noise_weight,
     noised,
     step_term,
@@ -24,6 +25,8 @@ from .autoencoder import mean_over
 from .generating import Generating
 
 Weighting = Literal["simple", "bound"]
+Variance = Literal["posterior", "learned"]
+BOUND_SHARE = 0.001  # of the bound, in the loss of a net that learns variances
 
 
 class Diffusion(Generating):
@@ -36,13 +39,16 @@ class Diffusion(Generating):
     net : (x_t, t, classes, numbers or None) -> the shape of x_t.
     target : "noise", "clean" or "velocity".
     weighting : "simple" is w = 1; "bound" weighs the noise's error as eq. 8.35 does.
+    variance : of a step back: "posterior" is beta~, and "learned" has a net that says twice as much: behind its answer
+        where between beta~ and beta the variance lies. Then `BOUND_SHARE` of the bound joins the loss, which moves the
+        variances alone.
     drop : the share of rows that are not told their class or numbers.
     sampler, n_sampled, guidance : how rows are drawn; see `functional.diffusion.samplers`.
 
     While rows are drawn, what is thought to be the clean row is held within the range of the training rows.
 
     Systems: ddpm-loss, reverse-diffusion
-    Source: Martinez-Ramon 8.10; Ho et al. 2020, algorithms 1 and 2.
+    Source: Martinez-Ramon 8.10; Ho et al. 2020, algorithms 1 and 2; Nichol and Dhariwal 2021, section 3.1 (variances).
     """
 
     low: Tensor
@@ -59,6 +65,7 @@ class Diffusion(Generating):
         n_steps: int = 1000,
         target: Target = "noise",
         weighting: Weighting = "simple",
+        variance: Variance = "posterior",
         drop: float = 0.1,
         sampler: Sampler = "ddim",
         n_sampled: int = 50,
@@ -66,16 +73,19 @@ class Diffusion(Generating):
     ) -> None:
         super().__init__(shape, n_classes, n_told)
         for name, value, known in (("target", target, Target), ("weighting", weighting, Weighting),
-                                   ("sampler", sampler, Sampler)):  # fmt: skip
+                                   ("sampler", sampler, Sampler), ("variance", variance, Variance)):  # fmt: skip
             if value not in get_args(known):
                 raise SettingError(f"a diffusion's {name}={value!r}; {did_you_mean(value, get_args(known))}")
-        if weighting == "bound" and target != "noise":
-            raise SettingError(f"weighting='bound' is of the noise's error, target='noise'; got target={target!r}")
+        if weighting == "bound" and (target != "noise" or variance == "learned"):
+            raise SettingError(
+                f"weighting='bound' is of the noise's error, target='noise' with variance='posterior'; got {target!r} "
+                f"and {variance!r}"
+            )
         if not (0 <= drop < 1 and 1 <= n_sampled <= n_steps):
             raise SettingError(
                 f"a diffusion has drop in [0, 1) and n_sampled from 1 to n_steps; got {drop}, {n_sampled} of {n_steps}"
             )
-        self.net, self.target, self.weighting, self.drop = net, target, weighting, drop
+        self.net, self.target, self.weighting, self.variance, self.drop = net, target, weighting, variance, drop
         self.sampler, self.n_sampled, self.guidance = sampler, n_sampled, guidance
         self.schedule = self.noise_of(schedule, n_steps)
         self.register_buffer("low", torch.full(shape, -1.0))
@@ -107,21 +117,35 @@ class Diffusion(Generating):
         if condition is not None:
             condition = self.untold(condition, torch.rand(len(x), device=x.device) < self.drop)
         wanted = target_of(self.target, x, noise, t, self.schedule)
-        error = (self.net(x_t, t, condition) - wanted).square()
+        said, *spread = self.split(self.net(x_t, t, condition))
+        error = (said - wanted).square()
         if self.weighting == "bound":
             error = error * at_step(noise_weight(self.schedule) * self.schedule.n_steps, t, x)
+        if spread:
+            error = error + BOUND_SHARE * self.schedule.n_steps * self.term(x, x_t, said.detach(), t, *spread)
         return mean_over(error.flatten(1).mean(1), batch)
+
+    def split(self, said: Tensor) -> tuple[Tensor, ...]:
+        """A net's answer, and where its variance lies if it says so."""
+        return said.chunk(2, 1) if self.variance == "learned" else (said,)
+
+    def term(self, x: Tensor, x_t: Tensor, said: Tensor, t: Tensor, *spread: Tensor) -> Tensor:
+        """What each entry of a step adds to the bound of -ln p(x), nats."""
+        _, noise = clean_and_noise(self.target, said, x_t, t, self.schedule)
+        learned = [learned_log_variance(one, t, self.schedule) for one in spread]
+        return step_term(x, x_t, noise, t, self.schedule, *learned)
 
     def clean(self, batch: Batch) -> Tensor:
         """The rows that noise is added to."""
         return batch["x"]
 
     def said(self, x_t: Tensor, t: Tensor, condition: Tensor | None, guidance: float) -> Tensor:
-        """The net's answer, leaning on the condition as far as guidance says."""
+        """The net's answer, leaning on the condition as far as guidance says; variances are those of the condition."""
         if condition is None or guidance == 1:
             return self.net(x_t, t, condition)
-        without = self.net(x_t, t, self.untold(condition))
-        return guided(without, self.net(x_t, t, condition), guidance)
+        without, *_ = self.split(self.net(x_t, t, self.untold(condition)))
+        given, *spread = self.split(self.net(x_t, t, condition))
+        return torch.cat([guided(without, given, guidance), *spread], 1)
 
     def drawn(self, n: int, condition: Tensor | None, generator: torch.Generator) -> Tensor:
         return self.rows_of(torch.randn((n, *self.start_shape), generator=generator), condition, generator)
@@ -145,11 +169,11 @@ class Diffusion(Generating):
     def denoised(self, start: Tensor, condition: Tensor | None, generator: torch.Generator | None) -> Tensor:
         """Noise, taken away step by step."""
 
-        def denoise(x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-            said = self.said(x, t, condition, self.guidance)
+        def denoise(x: Tensor, t: Tensor) -> tuple[Tensor, ...]:
+            said, *spread = self.split(self.said(x, t, condition, self.guidance))
             clean, _ = clean_and_noise(self.target, said, x, t, self.schedule)
             clean = self.within(clean)
-            return clean, clean_and_noise("clean", clean, x, t, self.schedule)[1]
+            return clean, clean_and_noise("clean", clean, x, t, self.schedule)[1], *spread
 
         options = {"method": self.sampler, "n_steps": self.n_sampled, "generator": generator}
         return sampled(denoise, start, self.schedule, **options)  # type: ignore[arg-type]
@@ -164,6 +188,6 @@ class Diffusion(Generating):
         for step in range(1, self.schedule.n_steps + 1):
             t = torch.full((len(x),), step, device=x.device)
             x_t = noised(x, t, torch.randn(x.shape, generator=generator).to(x), self.schedule)
-            _, noise = clean_and_noise(self.target, self.net(x_t, t, condition), x_t, t, self.schedule)
-            total = total + step_term(x, x_t, noise, t, self.schedule).flatten(1).sum(1)
+            said, *spread = self.split(self.net(x_t, t, condition))
+            total = total + self.term(x, x_t, said, t, *spread).flatten(1).sum(1)
         return total

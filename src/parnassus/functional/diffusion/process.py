@@ -48,6 +48,27 @@ def posterior_variance(schedule: Schedule) -> Tensor:
     return torch.cat([bar.new_zeros(1), later])
 
 
+def ranged_log_variance(said: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """ln sigma^2 = v ln high + (1 - v) ln low, v = (said + 1) / 2: a net says where between two variances it lies.
+
+    `low` is beta~, the variance where x_0 is known, and `high` beta, that where x_0 is any N(0, 1).
+
+    Source: Nichol and Dhariwal 2021, eq. 15.
+
+    >>> ranged_log_variance(torch.tensor([-1.0, 0.0, 1.0]), torch.tensor(1.0), torch.tensor(4.0)).exp().tolist()
+    [1.0, 2.0, 4.0]
+    """
+    share = (said + 1) / 2
+    return share * high.log() + (1 - share) * low.log()
+
+
+def learned_log_variance(said: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
+    """The same of the steps t (n,) of rows (n, ...), between beta~_t and beta_t; for beta~_1, which is 0, beta~_2."""
+    low = posterior_variance(schedule)
+    low[1] = low[2] if schedule.n_steps > 1 else schedule.beta[1]
+    return ranged_log_variance(said, at_step(low, t, said), at_step(schedule.beta, t, said))
+
+
 def posterior_mean(x: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
     """The mean of q(x_(t-1) | x_t, x_0).
 
@@ -165,16 +186,17 @@ def step_term(
     said: Tensor,
     t: Tensor,
     schedule: Schedule,
+    log_variance: Tensor | None = None,
 ) -> Tensor:
-    """J_(t-1) of each entry, nats, for a net that says the noise of x_t and sigma_t^2 = beta_t.
+    """J_(t-1) of each entry, nats, for a net that says the noise of x_t and perhaps ln sigma_t^2, else ln beta_t.
 
-        t > 1   KL(q(x_(t-1) | x_t, x_0) || N(mu_theta, beta_t))
-        t = 1   -ln N(x_0; mu_theta(x_1), beta_1)
+        t > 1   KL(q(x_(t-1) | x_t, x_0) || N(mu_theta, sigma_t^2))
+        t = 1   -ln N(x_0; mu_theta(x_1), sigma_1^2)
 
     Systems: diffusion-elbo
     Source: Martinez-Ramon 8.10.3, eqs 8.28 to 8.34; Ho et al. 2020, eq. 5.
     """
-    variance = at_step(schedule.beta, t, x)
+    variance = at_step(schedule.beta, t, x) if log_variance is None else log_variance.exp()
     off = mean_from_noise(x_t, said, t, schedule)
     first = 0.5 * ((2 * torch.pi * variance).log() + (x - off).square() / variance)
     share = at_step(posterior_variance(schedule), t, x) / variance

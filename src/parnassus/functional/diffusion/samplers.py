@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from ...errors import SettingError, did_you_mean
-from .process import posterior_variance
+from .process import posterior_variance, ranged_log_variance
 from .schedules import Schedule
 
 Sampler = Literal["ddpm", "ddim", "plms"]
-Denoiser = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # x_t, t (n,) -> the clean rows and the noise
+# x_t, t (n,) -> the clean rows, the noise, and of nets that learn a variance where it lies from -1 to 1
+Denoiser = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
 
 
 def spaced(n_steps: int, n_taken: int) -> list[int]:
@@ -52,6 +53,23 @@ def ddpm_step(
         return mean
     spread = beta if variance == "beta" else float(posterior_variance(schedule)[t])
     return mean + spread**0.5 * z
+
+
+def learned_step(x_t: Tensor, clean: Tensor, said: Tensor, t: int, to: int, z: Tensor, schedule: Schedule) -> Tensor:
+    """x_to, any step before t, drawn by the variance that a net says; z ~ N(0, 1), which the last step leaves out.
+
+    With beta = 1 - alpha_bar_t / alpha_bar_to of this one long step, the mean is that of q(x_to | x_t, x_0), and the
+    variance lies between beta~ (said = -1) and beta (1).
+
+    Source: Nichol and Dhariwal 2021, section 3.1 and eq. 19.
+    """
+    now, then = float(schedule.alpha_bar[t]), float(schedule.alpha_bar[to])
+    beta = 1 - now / then
+    mean = then**0.5 * beta / (1 - now) * clean + (now / then) ** 0.5 * (1 - then) / (1 - now) * x_t
+    if not to:
+        return mean
+    low, high = (said.new_tensor(v) for v in ((1 - then) / (1 - now) * beta, beta))
+    return mean + (0.5 * ranged_log_variance(said, low, high)).exp() * z
 
 
 def ddim_step(
@@ -138,7 +156,7 @@ def sampled(
     steps = spaced(schedule.n_steps, schedule.n_steps if n_steps is None else n_steps)
     x, said = start, list[Tensor]()
     for t, to in pairwise(steps):
-        clean, noise = denoise(x, torch.full((len(x),), t, dtype=torch.int64, device=x.device))
+        clean, noise, *spread = denoise(x, torch.full((len(x),), t, dtype=torch.int64, device=x.device))
         if method == "plms":
             said = [noise, *said[:3]]
             mixed = multistep_noise(said)
@@ -146,7 +164,9 @@ def sampled(
             x = ddim_step(x, (x - (1 - now) ** 0.5 * mixed) / now**0.5, mixed, t, to, schedule)
             continue
         z = torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device) if method == "ddpm" else None
-        if z is not None and to == t - 1:
+        if z is not None and spread:
+            x = learned_step(x, clean, spread[0], t, to, z, schedule)
+        elif z is not None and to == t - 1:
             x = ddpm_step(x, clean, t, z, schedule)
         else:
             x = ddim_step(x, clean, noise, t, to, schedule, eta=float(method == "ddpm"), z=z)
