@@ -111,19 +111,33 @@ def divided(request: Request, estimator: "Forecaster", frame: Any) -> tuple[Any,
             return frame, None, None
     panel = estimator.panel_of(frame, target=request.own("target"))  # refuses bad series before any is cut
     n = int(estimator.horizon) if part == HORIZON else max(1, round(float(part) * panel.n_steps))
+    frame = in_order(frame, panel.reading.time)  # so that nobody is told again what was out of order
     late = after(frame, n, time=panel.reading.time, series=panel.reading.series)
     return frame[~late], frame[late], None
+
+
+def in_order(frame: Any, time: str | None) -> Any:
+    """The rows of a frame by their times."""
+    import numpy as np
+
+    return frame if time is None else frame.iloc[np.argsort(times_of(frame, time), kind="stable")]
+
+
+def times_of(frame: Any, time: str) -> Any:
+    """The times of a frame's rows, numbers or datetime64."""
+    from ..data.grids import stamps_of
+    from ..data.series import as_pandas
+
+    return stamps_of(as_pandas(frame, _reading(time))[time], f"the column {time!r}")[0]
 
 
 def after(frame: Any, n: int, *, time: str | None, series: str | None) -> Any:
     """Which rows hold the last n times of their series, as an array of booleans."""
     import numpy as np
 
-    from ..data.grids import stamps_of
-    from ..data.series import as_pandas, where_of
+    from ..data.series import where_of
 
-    dated = as_pandas(frame, _reading(time)) if time is not None else frame
-    times = stamps_of(dated[time], f"the column {time!r}")[0] if time is not None else np.arange(len(frame))
+    times = times_of(frame, time) if time is not None else np.arange(len(frame))
     groups = {"": np.arange(len(frame))} if series is None else frame.groupby(series).indices
     late = np.zeros(len(frame), dtype=bool)
     for name, rows in groups.items():

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Sequence
+from typing import Literal
 
+Said = tuple[Literal["info", "warning"], str, str]  # how bad, what, and what to do
 MOSTLY = 0.9  # of the texts of a column
 QUANTITY = re.compile(r"[^\w\s]?\s?[-+]?[^\w\s]?\s?\d{1,3}(?:[ ,.'_]?\d{3})*(?:[.,]\d+)?\s?(?:[^\w\s]|[A-Za-z]{1,3})?")
 DATE = re.compile(r"(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2(?:\d{4}|\d{2}))(?:[ T]\d{1,2}:\d{2}.*)?")
@@ -17,8 +19,8 @@ def is_number(text: str) -> bool:
     return True
 
 
-def numbers_in(texts: Sequence[str]) -> tuple[str, str, str] | None:
-    """What is to be said (severity, what, remedy) where nearly all texts are numbers; None where they are not."""
+def numbers_in(texts: Sequence[str]) -> Said | None:
+    """What is to be said where nearly all texts are numbers; None where they are not."""
     numeral = [is_number(text) for text in texts]
     if not texts or sum(numeral) < MOSTLY * len(texts):
         return None
@@ -36,7 +38,7 @@ def numbers_in(texts: Sequence[str]) -> tuple[str, str, str] | None:
     )
 
 
-def quantities_in(texts: Sequence[str]) -> tuple[str, str, str] | None:
+def quantities_in(texts: Sequence[str]) -> Said | None:
     """The same of dates in whatever order, and of numbers with one sign of money, one unit, marks between thousands."""
     dates = [text for text in texts if DATE.fullmatch(text.strip())]
     if texts and len(dates) >= MOSTLY * len(texts):
@@ -56,7 +58,7 @@ def quantities_in(texts: Sequence[str]) -> tuple[str, str, str] | None:
     return None
 
 
-def spellings_in(texts: Sequence[str]) -> tuple[str, str, str] | None:
+def spellings_in(texts: Sequence[str]) -> Said | None:
     """The same of distinct texts that differ in case or in spaces alone."""
     found: dict[str, list[str]] = {}
     for text in dict.fromkeys(texts):

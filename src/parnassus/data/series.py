@@ -226,7 +226,7 @@ def _from_frame(frame: Any, reading: Reading) -> Panel:
                 f"the column {reading.series!r} names no series in row {int(ids.isna().to_numpy().argmax())}"
             )
         groups = {str(k): np.asarray(v) for k, v in frame.groupby(reading.series, sort=True).indices.items()}
-    ordered = {name: _ordered(rows, stamps, reading, name) for name, rows in groups.items()}
+    ordered = _ordered(groups, stamps, reading)
     grid = Grid(step=1.0)
     if stamps is not None:
         longest = max((times[_new(times)] for _, times in ordered.values()), key=len)
@@ -277,20 +277,21 @@ def _columns_of(frame: Any, reading: Reading) -> Reading:
     return replace(reading, time=time, target=target)
 
 
-def _ordered(rows: np.ndarray, stamps: Any, reading: Reading, name: str) -> tuple[np.ndarray, Any]:
-    """The rows of a series by time, and their times."""
+def _ordered(groups: dict[str, np.ndarray], stamps: Any, reading: Reading) -> dict[str, tuple[np.ndarray, Any]]:
+    """The rows of each series by time, and their times."""
     if stamps is None:
-        return rows, np.arange(len(rows), dtype=np.float64)
-    times = stamps[rows]
-    order = np.argsort(np.asarray(times), kind="stable")
-    n_moved = int((order != np.arange(len(order))).sum())
-    if n_moved:
+        return {name: (rows, np.arange(len(rows), dtype=np.float64)) for name, rows in groups.items()}
+    orders = {name: np.argsort(np.asarray(stamps[rows]), kind="stable") for name, rows in groups.items()}
+    moved = {name: int((order != np.arange(len(order))).sum()) for name, order in orders.items()}
+    if late := [name for name, n in moved.items() if n]:
+        more = f", and of {len(late) - 1} more series," if len(late) > 1 else ""
         warnings.warn(
-            f"{where_of(name)}: {n_moved} of {len(rows)} rows were not in the order of {reading.time!r}; now they are",
+            f"{where_of(late[0])}: {moved[late[0]]} of {len(groups[late[0]])} rows{more} were not in the order of "
+            f"{reading.time!r}; now they are",
             DataWarning,
-            stacklevel=7,
+            stacklevel=6,
         )
-    return rows[order], times[order]
+    return {name: (rows[orders[name]], stamps[rows[orders[name]]]) for name, rows in groups.items()}
 
 
 def _track(frame: Any, rows: np.ndarray, times: Any, target: str, name: str, grid: Grid, reading: Reading) -> Track:

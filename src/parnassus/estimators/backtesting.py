@@ -9,6 +9,7 @@ import numpy as np
 
 from ..data.series import Panel
 from ..errors import DataError
+from ..evaluation.bootstrap import Bootstrap, Statistic, interval
 from ..evaluation.result import Evaluation, Metric
 from ..functional import forecasting as F
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .forecaster import Forecaster
 
 Arrays = list[np.ndarray]
+FEWEST = 8  # forecasts, one a series and origin, from which resampling them says something
 
 
 @dataclass
@@ -97,15 +99,16 @@ def summarised(judged: Sequence[Judged], levels: tuple[float, ...]) -> Backtest:
     quantiles = np.stack([np.stack(j.quantiles) for j in judged])
     scales = np.array([j.scales for j in judged])[:, :, None]
     error, other = np.abs(true - said), np.abs(true - naive)
+    between = intervals_of(error, scales)
     metrics = [
-        Metric("mae", float(error.mean()), None, None, float(other.mean()), False),
-        Metric("rmse", _root(error), None, None, _root(other), False),
+        Metric("mae", float(error.mean()), *between["mae"], float(other.mean()), False),
+        Metric("rmse", _root(error), *between["rmse"], _root(other), False),
         Metric("smape", F.smape(true.ravel(), said.ravel()), None, None, F.smape(true.ravel(), naive.ravel()), False),
     ]
     notes = []
     if (scales > 0).all():
         shares = (float((error / scales).mean()), float((other / scales).mean()))
-        metrics.insert(0, Metric("mase", shares[0], None, None, shares[1], False))
+        metrics.insert(0, Metric("mase", shares[0], *between["mase"], shares[1], False))
     else:
         notes.append("A series repeats itself exactly, so that MASE has no scale and is left out.")
     share = F.guarded_mape(true.ravel(), said.ravel())
@@ -131,6 +134,25 @@ def summarised(judged: Sequence[Judged], levels: tuple[float, ...]) -> Backtest:
     ]
     steps = (0, 1)
     return Backtest(folds, error.mean(steps), other.mean(steps), np.square(error).mean(steps), evaluation, list(judged))
+
+
+def intervals_of(error: np.ndarray, scales: np.ndarray) -> dict[str, tuple[float | None, float | None]]:
+    """The intervals of mean errors over resampled forecasts, one a series and origin; None of fewer than `FEWEST`.
+
+    error (origins, series, horizon); scales (origins, series, 1), of MASE.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):  # a series that repeats itself has no scale, and no MASE
+        told = {"mae": error, "rmse": np.square(error), "mase": error / scales}
+    each = {name: values.mean(-1).ravel() for name, values in told.items()}
+    if len(each["mae"]) < FEWEST:
+        return dict.fromkeys(told, (None, None))
+
+    def of(weights: np.ndarray) -> dict[str, np.ndarray]:
+        return {name: values @ weights / weights.sum(0) for name, values in each.items()}
+
+    _, drawn = Bootstrap(np.ones(len(each["mae"]))).run([Statistic(of)])
+    drawn["rmse"] = np.sqrt(drawn["rmse"])
+    return {name: interval(values, 0.95) for name, values in drawn.items()}
 
 
 def _root(error: np.ndarray) -> float:

@@ -14,7 +14,7 @@ from ..errors import DataError, FileError, SettingError, did_you_mean
 from ..evaluation.result import Evaluation
 from ..objectives.forecasting import Apart
 from ..objectives.local_forecasting import Local, of_series
-from .backtesting import judge, summarised
+from .backtesting import Judged, judge, summarised
 from .identity import versions
 from .outlooks import NONE, Wanted, answers, outlooks
 from .reporting import changed_params
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .forecaster import Forecaster
 
 Arrays = list[np.ndarray]
+MOST_FANS = 4  # series that a report draws
 
 
 def one_step_errors(self: "Forecaster", X: Any = None) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -109,8 +110,6 @@ def followed(self: "Forecaster", X: Any) -> tuple[Panel, Arrays, Arrays]:
 
 def fan_of(self: "Forecaster", *, n_past: int | None, known: Any, which: str | None) -> "Figure":
     """The end of one series, its forecast, and shares of its likely courses."""
-    from ..insight.forecasts import forecast_fan
-
     names = self.panel_.names
     if which is not None and which not in names:
         raise SettingError(f"no series {which!r}; {did_you_mean(which, names)}")
@@ -119,19 +118,40 @@ def fan_of(self: "Forecaster", *, n_past: int | None, known: Any, which: str | N
     levels = tuple(sorted({low, 0.5 * (low + middle), 0.5 * (high + middle), high}))
     ahead = known_ahead(self.panel_, known, steps)
     said = outlooks(self, self.panel_, ahead, Wanted(steps, levels, 0, self.seed))[i]
-    track, grid = self.panel_.tracks[i], self.panel_.grid
+    return _fan(self, i, said.mean, said.quantiles, levels=levels, n_past=n_past)
+
+
+def fans_beside(self: "Forecaster", found: Judged) -> dict[str, "Figure"]:
+    """Caption -> the end of one of the first series, its forecast, and what came instead."""
+    names, levels = self.panel_.names[:MOST_FANS], self.judged_levels()
+    left = len(self.panel_.names) - len(names)
+    fans = {}
+    for i, name in enumerate(names):
+        words = f"{where_of(name).capitalize()}: what was forecast, and what came."
+        if left and i + 1 == len(names):
+            words += f" {left} more series are not drawn."
+        fans[words] = _fan(self, i, found.said[i], found.quantiles[i], levels=levels, true=found.true[i])
+    return fans
+
+
+def _fan(
+    self: "Forecaster", i: int, said: Any, quantiles: Any, *, levels: tuple[float, ...], n_past: int | None = None,
+    true: Any = None,
+) -> "Figure":  # fmt: skip
+    from ..insight.forecasts import forecast_fan
+
+    steps, track, grid = len(said), self.panel_.tracks[i], self.panel_.grid
     n = min(len(track), n_past or max(3 * steps, 4 * self.panel_.season, 24))
     stamps = None if track.stamps is None else grid.shown(track.stamps[-n:])
     last = track.stamps[-1] if track.stamps is not None else float(len(track) - 1)
-    after = grid.shown(grid.after(last, steps))
-    before = np.arange(len(track) - n, len(track)) if stamps is None else stamps
     return forecast_fan(
         track.y[-n:],
-        said.mean,
-        times=before,
-        times_ahead=after,
-        quantiles=said.quantiles,
+        said,
+        times=np.arange(len(track) - n, len(track)) if stamps is None else stamps,
+        times_ahead=grid.shown(grid.after(last, steps)),
+        quantiles=quantiles,
         levels=levels,
+        true=true,
         name=track.name,
     )
 
@@ -141,22 +161,16 @@ def write_forecast_report(
     command: str | None = None, known: Any = None,
 ) -> Evaluation:  # fmt: skip
     """Write the page, and return its numbers: on X, the steps that follow, or of a backtest in up to 3 folds."""
-    from ..insight.forecasts import residual_diagnostics
     from ..insight.report import Report, render_report
-    from ..insight.style import svg
 
     if X is not None:
         past, ahead, future = followed(self, X)
         found = summarised([judge(self, past, ahead, future)], self.judged_levels())
-        judged_on = f"{found.evaluation.n_rows:,} steps that follow those of the training"
+        judged_on = "steps that follow those of the training"
     else:
         folds = max(1, min(3, self.panel_.n_steps // (3 * int(self.horizon))))
         found = self.backtest(folds)
-        judged_on = f"{folds} origins of a backtest, fitted anew at each"
-    errors = one_step_errors(self)[0][1]
-    figures = {"Residuals of one-step forecasts.": svg(residual_diagnostics(errors, season=self.panel_.season))}
-    if not self.panel_.reading.known or known is not None:
-        figures = {"The forecast.": svg(fan_of(self, n_past=None, known=known, which=None)), **figures}
+        judged_on = f"steps after {folds} origins of a backtest, fitted anew at each"
     report = Report(
         title=title or f"Forecast of {data}",
         task=self.task,
@@ -170,7 +184,7 @@ def write_forecast_report(
         best_epoch=self.best_epoch_,
         n_parameters=sum(p.numel() for p in self.objective_.parameters()),
         seconds=self.seconds_,
-        figures=figures,
+        figures=_figures(self, None if X is None else found.judged[0], known),
         environment=versions(),
         command=command or f"estimator = pn.{self!r}",
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -181,3 +195,16 @@ def write_forecast_report(
     except OSError as error:
         raise FileError(f"{path}: the report cannot be written: {error.strerror or error}") from error
     return found.evaluation
+
+
+def _figures(self: "Forecaster", found: Judged | None, known: Any) -> dict[str, "Figure"]:
+    """Caption -> what the page draws: forecasts beside what came, or else the next one; and the residuals."""
+    from ..insight.forecasts import residual_diagnostics
+
+    errors = one_step_errors(self)[0][1]
+    left = {"Residuals of one-step forecasts.": residual_diagnostics(errors, season=self.panel_.season)}
+    if found is not None:
+        return fans_beside(self, found) | left
+    if self.panel_.reading.known and known is None:
+        return left
+    return {"The forecast.": fan_of(self, n_past=None, known=known, which=None)} | left

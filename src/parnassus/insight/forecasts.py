@@ -34,7 +34,7 @@ def forecast_fan(
     past, ahead = np.asarray(y, dtype=float), np.asarray(mean, dtype=float)
     before = np.arange(len(past)) if times is None else times
     after = np.arange(len(past), len(past) + len(ahead)) if times_ahead is None else times_ahead
-    figure, (axes,) = canvas(1, 1, width=8.4, height=3.6, label=f"Forecast of {name}" if name else "Forecast")
+    figure, (axes,) = canvas(1, 1, width=6.6, height=3.1, label=f"Forecast of {name}" if name else "Forecast")
     axes.plot(before, past, color=MUTED, linewidth=1.3, label="series")
     if quantiles is not None:
         q = np.asarray(quantiles, dtype=float)
@@ -48,7 +48,7 @@ def forecast_fan(
     axes.plot(after, ahead, color=BLUE, linewidth=1.6, label="forecast")
     if true is not None:
         axes.plot(after, np.asarray(true, dtype=float), color=VERMILION, linewidth=1.2, label="what came")
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4)  # above the plot, where no series is
     if name:
         axes.set_title(name)
     figure.autofmt_xdate() if hasattr(before, "dtype") and np.asarray(before).dtype.kind == "M" else None

@@ -256,6 +256,7 @@ def metric_intervals(metrics: Sequence[MetricLike]) -> "Figure":
     relative = not [m for m in shares if m.name != "r2"]
     rows = [m for m in metrics if _is_error(m) and m.baseline] if relative else shares
     figure, (ax,) = canvas(height=0.9 + 0.34 * len(rows), label="Metrics with intervals against the baseline")
+    first = next((m for m in rows if m.baseline is not None), None)
     for place, m in enumerate(reversed(rows)):
         unit = m.baseline if relative and m.baseline else 1.0
         if m.low is not None and m.high is not None:
@@ -270,7 +271,7 @@ def metric_intervals(metrics: Sequence[MetricLike]) -> "Figure":
                 markersize=5,
                 markerfacecolor="none",
                 markeredgewidth=1.4,
-                label="baseline" if place == 0 else None,
+                label="baseline" if m is first else None,
             )
     stars = ["" if relative or m.higher_is_better else " *" for m in rows]
     ax.set_yticks(range(len(rows)), [m.title + star for m, star in zip(rows, stars, strict=True)][::-1])
@@ -284,7 +285,7 @@ def metric_intervals(metrics: Sequence[MetricLike]) -> "Figure":
 
 
 def _is_error(metric: MetricLike) -> bool:
-    return metric.name in ("log_loss", "mae", "mape", "mse", "msle", "rmse")
+    return metric.name in ("log_loss", "mae", "mape", "mse", "msle", "pinball", "rmse")
 
 
 @styled

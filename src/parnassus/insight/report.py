@@ -32,6 +32,7 @@ VERDICTS = {
     "undecided": "Not told apart from the baseline by these rows",
 }
 SEVERITIES = {"error": 0, "warning": 1}
+WIDE = 2.5  # times its height, from which a figure has a row of its own
 
 
 class EvaluationLike(Protocol):
@@ -139,13 +140,15 @@ def render_report(report: Report) -> str:
             best=best,
             words=headline_words(evaluation, report.evaluated_on),
             verdict=best.verdict,
-            verdict_words=VERDICTS[best.verdict],
+            verdict_words=verdict_words(best),
             intervals=drawn(plots.metric_intervals(evaluation.metrics)),
-            figures=[(title, drawn(f)) for title, f in evaluation_figures(evaluation)],
-            more_figures=[(title, drawn(f)) for title, f in report.figures.items()],
+            figures=[
+                (title, drawing := drawn(f), is_wide(drawing))
+                for title, f in [*evaluation_figures(evaluation), *report.figures.items()]
+            ],
             learning=[
                 drawn(plots.learning_curves(report.history, best_epoch=report.best_epoch, names=[name]))
-                for name in (plots.curve_names(report.history) if report.history else ())
+                for name in (plots.curve_names(report.history) if len(report.history) > 1 else ())
             ],
             findings=findings,
             class_columns=class_columns(evaluation),
@@ -172,6 +175,20 @@ def headline_words(evaluation: EvaluationLike, evaluated_on: str) -> str:
         return text + "."
     baseline = evaluation.baseline.partition(" (")[0]  # what is in brackets is for other metrics
     return f"{text}. The baseline, {baseline}, gets {form(best.baseline)}.".replace("-0.0%", "0.0%")
+
+
+def verdict_words(best: Any) -> str:
+    """The verdict of the headline metric; where no interval could be formed, only which number is ahead."""
+    if best.low is not None or best.baseline is None or best.value != best.value:
+        return VERDICTS[best.verdict]
+    ahead = (best.value > best.baseline) == best.higher_is_better and best.value != best.baseline
+    return f"{'Ahead of' if ahead else 'Not ahead of'} the baseline; too few rows to say if by chance"
+
+
+def is_wide(drawing: str) -> bool:
+    """Whether an SVG is much wider than high, so that half of the page would be too little for it."""
+    width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', drawing).groups()  # type: ignore[union-attr]
+    return float(width) > WIDE * float(height)
 
 
 def evaluation_figures(evaluation: EvaluationLike) -> list[tuple[str, Any]]:
