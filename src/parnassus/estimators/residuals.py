@@ -197,14 +197,14 @@ def write_forecast_report(
     return found.evaluation
 
 
-def _figures(self: "Forecaster", found: Judged | None, known: Any) -> dict[str, "Figure"]:
-    """Caption -> what the page draws: forecasts beside what came, or else the next one; and the residuals."""
+def _figures(self: "Forecaster", found: Judged | None, known: Any) -> dict[str, str]:
+    """Caption -> SVG of what the page draws: forecasts beside what came, or else the next one; and the residuals."""
     from ..insight.forecasts import residual_diagnostics
+    from ..insight.style import svg
 
+    figures = {} if found is None else fans_beside(self, found)
+    if found is None and (not self.panel_.reading.known or known is not None):
+        figures["The forecast."] = fan_of(self, n_past=None, known=known, which=None)
     errors = one_step_errors(self)[0][1]
-    left = {"Residuals of one-step forecasts.": residual_diagnostics(errors, season=self.panel_.season)}
-    if found is not None:
-        return fans_beside(self, found) | left
-    if self.panel_.reading.known and known is None:
-        return left
-    return {"The forecast.": fan_of(self, n_past=None, known=known, which=None)} | left
+    figures["Residuals of one-step forecasts."] = residual_diagnostics(errors, season=self.panel_.season)
+    return {words: svg(figure) for words, figure in figures.items()}
