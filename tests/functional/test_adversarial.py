@@ -51,6 +51,7 @@ def test_b8_3_slopes_in_the_logit(d, minimax, flipped):
 def test_b8_4_the_divergence_of_laws_that_never_meet_is_ln_2_not_infinite():
     a, b = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
     assert jensen_shannon(a, b) == pytest.approx(0.693147, abs=1e-6)
+    assert game_value(a, b) == pytest.approx(0, abs=1e-6)
     p, q = torch.tensor([0.5, 0.5], dtype=torch.float64), torch.tensor([0.25, 0.75], dtype=torch.float64)
     assert jensen_shannon(p, q) == pytest.approx(0.033822, abs=5e-7)
     assert 2 * jensen_shannon(p, q) == pytest.approx(0.067644, abs=1e-6)  # the book's, without the halves
@@ -72,6 +73,13 @@ def test_a_smooth_label_of_real_rows_is_09():
     real, fake = torch.tensor([2.0]), torch.tensor([-1.0])
     plain = nn.BCEWithLogitsLoss()(real, torch.tensor([0.9])) + nn.BCEWithLogitsLoss()(fake, torch.zeros(1))
     assert float(critic_loss("minimax", real, fake, smooth=0.1)) == pytest.approx(float(plain) / 2)
+
+
+def test_the_gradient_penalty_looks_between_the_rows():
+    """D(x) = |x|^2 / 2 has the slope x: at a quarter of the way from (0, 4) to (8, 0), (2, 3)."""
+    real, fake = torch.tensor([[8.0, 0.0]]), torch.tensor([[0.0, 4.0]])
+    found = gradient_penalty(lambda x: x.square().sum(1) / 2, real, fake, torch.tensor([0.25]))
+    assert float(found.detach()) == pytest.approx((13**0.5 - 1) ** 2)
 
 
 def test_the_gradient_penalty_moves_the_critic(draws):

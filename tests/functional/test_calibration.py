@@ -89,6 +89,13 @@ def test_several_classes_are_scikit_learns_one_against_the_rest(method):
     np.testing.assert_allclose(ours, scikit_learns(method, scores, LABELS, 3), atol=1e-5)
 
 
+def test_a_weight_of_three_is_a_row_three_times():
+    weight = RNG.integers(1, 4, N)
+    again = np.repeat(np.arange(N), weight)
+    assert temperature(LOGITS, LABELS, weight=weight) == pytest.approx(temperature(LOGITS[again], LABELS[again]))
+    assert platt(SCORES, TRUTH, weight=weight) == pytest.approx(platt(SCORES[again], TRUTH[again]))
+
+
 def test_a_temperature_that_was_put_in_is_found_again():
     rng = np.random.default_rng(1)
     z = rng.normal(0, 2, (20_000, 3))

@@ -62,6 +62,16 @@ def test_kernel_and_twin_agree_with_any_band(n, m, band, monkeypatch):
     assert bool(fast.isfinite().all())
 
 
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (1, 5), (9, 6), (4, 7)])
+def test_the_twin_goes_the_kernels_way(n, m, monkeypatch):
+    x, y = drawn(n), drawn(m, seed=2)
+    total, path = dtw(x, y)
+    monkeypatch.setenv("PARNASSUS_KERNELS", "off")
+    twin = dtw(x, y)
+    assert twin.total == pytest.approx(total, rel=1e-12)
+    assert twin.path.tolist() == path.tolist()
+
+
 def test_a_band_forbids_what_lies_off_the_diagonal():
     assert int(within_band(5, 5, 0).sum()) == 5
     assert int(within_band(5, 5, 1).sum()) == 13

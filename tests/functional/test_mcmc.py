@@ -82,6 +82,12 @@ def test_b9_3_the_hessian_at_the_start_is_no_covariance_and_its_shape_is_one():
     torch.testing.assert_close(torch.linalg.eigvalsh(covariance), (0.25 / values).flip(0), rtol=1e-4, atol=0)
 
 
+def test_a_flat_direction_is_given_the_floors_variance():
+    shape = hessian_shape(torch.diag(torch.tensor([0.0, 4.0], dtype=torch.float64)))
+    covariance = torch.diag(torch.tensor([1000.0, 0.25], dtype=torch.float64))
+    torch.testing.assert_close(shape.factor @ shape.factor.T, covariance)
+
+
 def test_a_proposals_density_is_a_normal_one():
     factor = torch.tensor([[2.0, 0.0], [1.0, 0.5]], dtype=torch.float64)
     old, new = torch.tensor([1.0, 2.0]).double(), torch.tensor([0.5, 3.0]).double()
