@@ -40,6 +40,16 @@ def test_rotary_positions_are_llamas():
     torch.testing.assert_close(rows[1], P.rotary(x[1], start=4))
 
 
+def test_rotary_positions_are_products_with_complex_numbers():
+    """Pairs (i, i + 3) as a_i + i b_i, times e^(i t / base^(2 i / 6)): the equation of the paper."""
+    x = torch.randn(5, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    rate = torch.tensor([1.0, 100 ** (-1 / 3), 100 ** (-2 / 3)], dtype=torch.float64)
+    angle = torch.arange(2.0, 7.0, dtype=torch.float64)[:, None] * rate
+    turned = torch.complex(x[:, :3], x[:, 3:]) * torch.polar(torch.ones_like(angle), angle)
+    wanted = torch.cat([turned.real, turned.imag], 1)
+    torch.testing.assert_close(P.rotary(x, base=100.0, start=2), wanted, rtol=0, atol=1e-5)
+
+
 def test_an_odd_width_cannot_be_turned():
     with pytest.raises(SettingError, match="even"):
         P.rotary(torch.zeros(2, 3))
@@ -51,6 +61,21 @@ def test_distance_buckets_are_t5s(causal):
     far = torch.arange(-300, 301)
     wanted = t5.T5Attention._relative_position_bucket(far, bidirectional=not causal)
     assert P.distance_buckets(far, causal=causal).tolist() == wanted.tolist()
+
+
+def test_distance_buckets_widen_by_powers():
+    """8 buckets up to 16, causal: 0 to 3 alone, and bucket 4 + k begins at 4 * 4^(k / 4): 4, 5.7, 8, 11.3."""
+    far = -torch.arange(20)
+    causal = [0, 1, 2, 3, 4, 4, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7, 7, 7, 7, 7]
+    assert P.distance_buckets(far, n_buckets=8, furthest=16, causal=True).tolist() == causal
+    assert P.distance_buckets(far, n_buckets=16, furthest=16).tolist() == causal
+    assert P.distance_buckets(-far[1:], n_buckets=16, furthest=16).tolist() == [8 + b for b in causal[1:]]
+    assert P.distance_buckets(-far, n_buckets=8, furthest=16, causal=True).tolist() == [0] * 20
+
+
+def test_alibi_slopes_of_six_heads_are_those_of_four_and_every_second_of_eight():
+    assert P.alibi_slopes(6).tolist() == pytest.approx([1 / 4, 1 / 16, 1 / 64, 1 / 256, 1 / 2, 1 / 8])
+    assert P.alibi_slopes(7)[4:].tolist() == pytest.approx([1 / 2, 1 / 8, 1 / 32])
 
 
 def test_alibi_slopes_are_blooms():
