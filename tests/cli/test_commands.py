@@ -80,18 +80,8 @@ SURFACE = {
     | {"model.dropout", "model.attention-dropout"},
     "train segmenter --model u_net": WITHOUT_MODEL | {"ignored", "model.widths", "model.norm"},
     "train forecaster --model gru": WITHOUT_MODEL
-    | {
-        "horizon",
-        "history",
-        "season",
-        "scope",
-        "strategy",
-        "distribution",
-        "quantiles",
-        "scaling",
-        "transform",
-        "calendar",
-    }
+    | {"horizon", "history", "season", "scope", "strategy", "distribution", "quantiles", "n-cross-fits", "scaling"}
+    | {"transform", "calendar"}
     | {"time", "series", "past", "known", "frequency", "missing", "duplicates"}
     | {f"model.{name}" for name in ("hidden", "reset", "n-layers", "bidirectional", "merge", "pooling", "dropout")}
     | {"model.zoneout", "model.embedding"},

@@ -11,6 +11,8 @@ import parnassus as pn
 from parnassus.cli import main
 from parnassus.errors import DataError, DataWarning, SettingError
 
+pytestmark = pytest.mark.filterwarnings("ignore:the intervals of")  # nets at play were not cross-fitted
+
 T = np.arange(90)
 RNG = np.random.default_rng(0)
 SERIES = {

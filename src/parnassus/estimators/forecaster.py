@@ -20,6 +20,7 @@ from .base import Estimator
 from .outlooks import Said, Wanted, outlooks
 from .protocol import fitted
 from .saving import rebuilt, tree_of
+from .series_errors import warn_of_narrow
 from .series_learning import check, learn, objective_around
 from .series_tables import as_given, packed, reading_of, unpacked
 from .training import check_settings
@@ -41,6 +42,9 @@ class Forecaster(Estimator):
     strategy : "direct" says all steps at once; "recursive" one step on another, for any horizon.
     distribution : what a net learns of each step: "point", "quantiles", "gaussian", "student_t".
     quantiles : the levels that distribution="quantiles" learns.
+    n_cross_fits : models fitted beside, each without a stretch of every series, whose errors there make the intervals
+        of distribution="point"; each costs a fit. None takes 3 for models of tables where nothing is held out, and 0
+        for nets: their intervals are too narrow, which a warning says when they are asked for.
     scaling : of a net's windows: "window" by their own mean and spread, "series" by the training part's, "none".
     transform : "none", or "log" for series above 0 whose swings grow with them.
     calendar : periods of the calendar that a net sees, such as ("hour", "weekday"); None takes what the steps call for.
@@ -54,7 +58,7 @@ class Forecaster(Estimator):
     **training : the settings that all estimators share; see `Estimator`.
 
     Attributes: `history_`, `n_series_`, `season_`, `checked_` (mean absolute errors of the model and of seasonal naive
-    on the steps held out, or None), `errors_` (scaled errors of windows, held-out ones where there are any),
+    on the steps held out, or None), `errors_` (scaled errors of windows) and `errors_from_` (which windows),
     `members_` (for scope="local", the forecaster of each series by its name).
 
     The series are kept, and saved with the model: a forecast goes on from their end.
@@ -68,6 +72,7 @@ class Forecaster(Estimator):
     panel_: Panel
     head_: Head
     errors_: np.ndarray
+    errors_from_: str | None
     checked_: dict[str, float] | None
     members_: dict[str, "Forecaster"]
     validation_: Any
@@ -84,6 +89,7 @@ class Forecaster(Estimator):
         strategy: str = "direct",
         distribution: str = "point",
         quantiles: tuple[float, ...] = (0.1, 0.5, 0.9),
+        n_cross_fits: int | None = None,
         scaling: str = "window",
         transform: str = "none",
         calendar: tuple[str, ...] | None = None,
@@ -98,7 +104,7 @@ class Forecaster(Estimator):
     ) -> None:
         super().__init__(model, **training)
         self.horizon, self.history, self.season = horizon, history, season
-        self.scope, self.strategy = scope, strategy
+        self.scope, self.strategy, self.n_cross_fits = scope, strategy, n_cross_fits
         self.distribution, self.quantiles, self.scaling, self.transform = distribution, quantiles, scaling, transform
         self.calendar, self.time, self.series, self.past, self.known = calendar, time, series, past, known
         self.frequency, self.missing, self.duplicates = frequency, missing, duplicates
@@ -156,6 +162,7 @@ class Forecaster(Estimator):
         panel = self._panel(X)
         steps = self._steps(horizon)
         levels = () if quantiles is None else check_quantiles(quantiles)
+        warn_of_narrow(self) if levels else None
         found = outlooks(self, panel, known_ahead(panel, known, steps), Wanted(steps, levels, 0, self.seed))
         if quantiles is None:
             return as_given(panel, [said.mean for said in found])
@@ -178,6 +185,7 @@ class Forecaster(Estimator):
         if isinstance(n, bool) or n < 1:
             raise SettingError(f"n is how many courses to draw, at least 1; got {n!r}")
         panel, steps = self._panel(X), self._steps(horizon)
+        warn_of_narrow(self)
         wanted = Wanted(steps, (), n, self.seed if seed is None else seed)
         found = outlooks(self, panel, known_ahead(panel, known, steps), wanted)
         paths = np.stack([np.asarray(said.paths) for said in found], 1)
@@ -258,7 +266,8 @@ class Forecaster(Estimator):
         """The end of a series and the fan of its forecast; `which` names the series."""
         from .residuals import fan_of
 
-        return fan_of(fitted(self), n_past=n_past, known=known, which=which)
+        warn_of_narrow(fitted(self))
+        return fan_of(self, n_past=n_past, known=known, which=which)
 
     def report(self, path: str | os.PathLike, X: Any = None, y: Any = None, **words: Any) -> Evaluation:
         """Write one HTML page: errors on X, the steps that follow, or of a backtest; the fan, and the residuals."""
@@ -294,7 +303,8 @@ class Forecaster(Estimator):
     def members_state_(self, state: dict[str, Any]) -> None:
         self.members_ = {name[1:]: rebuilt(tree) for name, tree in state.items()}
 
-    learned = (*Estimator.learned, "series_state_", "errors_", "checked_", "validation_", "members_state_")
+    learned = (*Estimator.learned, "series_state_", "errors_", "errors_from_", "checked_", "validation_")
+    learned += ("members_state_",)
 
 
 def _levels(said: Said) -> np.ndarray:

@@ -138,7 +138,7 @@ def _levels(self: "Forecaster", head: Head, outputs: torch.Tensor, levels: Seque
     own = head.quantiles(outputs, levels)
     if own is not None:
         return own
-    errors = np.quantile(self.errors_, levels, axis=0).T  # (horizon, levels)
+    errors = np.quantile(self.errors_, levels, axis=0, method="weibull").T  # (horizon, levels), of n + 1 places
     return head.mean(outputs)[:, :, None] + errors
 
 

@@ -12,14 +12,13 @@ from ..data.calendar import calendar_periods
 from ..data.series import Panel, where_of
 from ..data.series_windows import SeriesWindows, Spans, training_spans
 from ..errors import DataError, DataWarning, SettingError
-from ..functional.forecasting import seasonal_naive
 from ..functional.quantiles import check_quantiles
 from ..objectives.forecasting import DISTRIBUTIONS, Apart, Forecasts, head_of
 from ..objectives.local_forecasting import Local
 from ..train.phase import Objective
 from .identity import identity_of, versions
-from .outlooks import answers
 from .protocol import unfitted_on_error
+from .series_errors import CROSS, HELD_OUT, TRAINING, check_cross_fits, measure
 from .training import Ready, device_of
 
 if TYPE_CHECKING:
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
 
 STRATEGIES = ("direct", "recursive")
 SCOPES = ("global", "local")
+WORST_FIRST = (TRAINING, HELD_OUT, CROSS)
 LONGEST = 512  # steps of history that are taken unless asked for
-KEPT = 512  # windows whose errors say how far a point forecast is off
 
 
 def check(self: "Forecaster") -> None:
@@ -56,6 +55,7 @@ def check(self: "Forecaster") -> None:
         )
     if self.distribution == "quantiles":
         check_quantiles(self.quantiles)
+    check_cross_fits(self, local=is_local(self))
 
 
 def learn(self: "Forecaster", panel: Panel, validation: Any) -> None:
@@ -97,6 +97,7 @@ def learn_apart(self: "Forecaster", panel: Panel, validation: Any) -> None:
     self.data_ = {"n_rows": sum(part.data_["n_rows"] for part in parts), "model": self.model_name}
     self.versions_, self.interrupted_, self.target_name_ = versions(), False, None
     self.errors_ = np.concatenate([part.errors_ for part in parts])
+    self.errors_from_ = next(kind for kind in WORST_FIRST if any(part.errors_from_ == kind for part in parts))
     checks = [part.checked_ for part in parts if part.checked_ is not None]
     self.checked_ = _in_the_mean([[one] for one in checks])[0] if checks else None
 
@@ -204,7 +205,7 @@ def learn_each(self: "Forecaster", objective: Local, panel: Panel) -> None:
     self.history_, self.best_epoch_, self.n_steps_, self.seconds_ = [], None, 0, None
     self.data_ = {"n_rows": sum(len(t) for t in panel.tracks), "model": self.model_name}
     self.versions_, self.interrupted_, self.target_name_ = versions(), False, None
-    self.errors_, self.checked_ = np.zeros((0, int(self.horizon))), None
+    self.errors_, self.errors_from_, self.checked_ = np.zeros((0, int(self.horizon))), None, None
 
 
 def learn_windows(
@@ -223,27 +224,4 @@ def learn_windows(
     self.data_ = identity_of(self, rows)
     self._train(Ready(rows, watched, None, device))
     with unfitted_on_error(self):
-        measure(self, judged, held_out=bool(n_held))
-
-
-def measure(self: "Forecaster", spans: Spans, *, held_out: bool) -> None:
-    """Keep the errors of windows; compare with seasonal naive where they were held out."""
-    few = np.unique(np.linspace(0, len(spans) - 1, min(KEPT, len(spans))).round().astype(int))
-    chosen = spans.take_rows(few)
-    outputs, center, spread = answers(self, chosen)
-    z = self.head_.mean(outputs)
-    true = self.codec_.encode(chosen).take(torch.arange(len(chosen)))["y"].double().numpy()
-    self.errors_, self.checked_ = true - z, None
-    if not held_out:
-        return
-    back, season = self.codec_.back, self.panel_.season
-    naive = []
-    for i, first in chosen.places:
-        seen = self.panel_.tracks[i].y[:first]
-        naive.append(seasonal_naive(seen, spans.horizon, season=min(season, len(seen))).mean)
-    truth = back(true * spread + center)
-    found = {
-        "model": float(np.abs(truth - back(z * spread + center)).mean()),
-        "seasonal_naive": float(np.abs(truth - np.stack(naive)).mean()),
-    }
-    self.checked_ = found
+        measure(self, spans, judged, watched)
