@@ -22,6 +22,7 @@ def traced(rule, n_states, **options):
     ("rule", "n_states", "options", "expected"),
     [
         (rules.heavy_ball, 1, {"lr": 0.1, "momentum": 0.9}, (0.9, 0.76, 0.659)),
+        (rules.ema_momentum, 1, {"lr": 0.1, "beta": 0.9}, (0.99, 0.976, 0.9659)),
         (rules.adagrad, 1, {"lr": 0.1, "epsilon": "inside"}, (0.9, 0.85527864, 0.87710043)),
         (rules.adadelta, 2, {"rho": 0.9}, (0.99683774, 0.99475261, 0.99590568)),
         (rules.rmsprop, 1, {"lr": 0.1, "beta": 0.9}, (0.68377224, 0.53633029, 0.61179393)),

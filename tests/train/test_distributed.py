@@ -169,6 +169,7 @@ def gap(a, b):
     return max(checks.gap(a["weights"][k], v) for k, v in b["weights"].items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "name"), RUNS)
 def test_several_ranks_learn_the_weights_of_one(size, name, trained):
     one = store.load(trained[1] / f"{name}-0")
@@ -180,12 +181,14 @@ def test_several_ranks_learn_the_weights_of_one(size, name, trained):
             assert mine == pytest.approx(theirs, rel=1e-5), "a metric is not that of all rows"
 
 
+@pytest.mark.slow
 def test_a_line_search_finds_the_same_losses(trained):
     """Its weights are not compared: a search multiplies roundings."""
     losses = [store.load(trained[n] / "line search-0")["history"][0]["loss"] for n in (1, 2)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "name"), [*RUNS, (2, "own draws"), (2, "line search")])
 def test_all_ranks_hold_the_same_weights_bit_for_bit(size, name, trained):
     first = store.load(trained[size] / f"{name}-0")
@@ -193,17 +196,20 @@ def test_all_ranks_hold_the_same_weights_bit_for_bit(size, name, trained):
         assert gap(store.load(trained[size] / f"{name}-{rank}"), first) == 0
 
 
+@pytest.mark.slow
 def test_without_deterministic_each_rank_drops_other_units(trained):
     one, two = (store.load(trained[n] / "own draws-0") for n in (1, 2))
     assert 1e-5 < gap(one, two) < 0.1, "not the draws of one process, and still the same task"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [2, 4])
 def test_batch_norm_over_ranks_is_torchs_over_all_rows(size, trained):
     for rank in range(size):
         assert store.load(trained[size] / f"norm-{rank}")["gap"] < 1e-9
 
 
+@pytest.mark.slow
 def test_a_step_sends_the_gradient_once_and_the_losses(trained):
     """What `functional.parallelism` counts on: the bytes of the weights, and 16 for the loss and what it weighs."""
     made = store.load(trained[2] / "DDPM-0")
@@ -306,7 +312,8 @@ def undisturbed(ending, script, tmp_path_factory):
     return store.load(out / "final.parnassus")
 
 
-@pytest.mark.parametrize(("before", "after"), [(2, 1), pytest.param(2, 4, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("before", "after"), [(2, 1), (2, 4)])
 def test_a_run_killed_on_some_ranks_goes_on_on_others(before, after, ending, script, undisturbed, tmp_path):
     codes, said = launched(before, [ending, script, tmp_path, "7", "kill"])
     assert codes[1] == -9, said
@@ -318,6 +325,7 @@ def test_a_run_killed_on_some_ranks_goes_on_on_others(before, after, ending, scr
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 4
 
 
+@pytest.mark.slow
 def test_one_rank_that_fails_is_the_one_that_speaks(ending, script, tmp_path):
     codes, said = launched(2, [ending, script, tmp_path, "3", "raise"])
     assert 0 not in codes
@@ -330,6 +338,7 @@ def torchrun(*words, **more):
     return subprocess.run(found, capture_output=True, text=True, timeout=150, env=environment(**more), check=False)
 
 
+@pytest.mark.slow
 def test_torchrun_starts_again_after_a_kill_and_goes_on(ending, script, undisturbed, tmp_path):
     made = torchrun("--max-restarts", "1", ending, script, tmp_path, "7", "kill")
     assert made.returncode == 0, made.stderr
@@ -344,6 +353,7 @@ def table(path):
     return path
 
 
+@pytest.mark.slow
 def test_the_command_trains_on_ranks_and_speaks_once(tmp_path):
     words = [
         "-m",
@@ -367,6 +377,7 @@ def test_the_command_trains_on_ranks_and_speaks_once(tmp_path):
     assert made.stderr.count("epoch 1/2") == 1
 
 
+@pytest.mark.slow
 def test_a_mistake_is_told_once_by_the_command(tmp_path):
     made = torchrun("-m", "parnassus", "train", "classifier", table(tmp_path / "data.csv"), "--target", "kinds")
     assert made.returncode != 0

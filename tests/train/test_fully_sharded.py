@@ -178,6 +178,7 @@ def gap(ours, theirs):
     return max(checks.gap(ours[k], v) for k, v in theirs.items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EQUAL)
 def test_divided_weights_learn_what_whole_ones_do(name, trained):
     one = store.load(trained[1] / f"{name}-0")
@@ -189,12 +190,14 @@ def test_divided_weights_learn_what_whole_ones_do(name, trained):
             assert mine == pytest.approx(theirs, rel=1e-5, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_gathering_in_bfloat16_trains_as_autocast_does(trained):
     one, two = (store.load(trained[n] / "half the bits-0") for n in (1, 2))
     assert two["history"][-1]["loss"] == pytest.approx(one["history"][-1]["loss"], rel=1e-3)
     assert all(t.dtype == torch.float32 for t in two["weights"].values() if t.is_floating_point())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["classifier", "language model", "GAN"])
 def test_a_rank_holds_half_of_the_weights(name, trained):
     held = [store.load(trained[2] / f"{name}-{rank}")["held"][0] for rank in range(2)]
@@ -203,6 +206,7 @@ def test_a_rank_holds_half_of_the_weights(name, trained):
     assert max(held) < 0.6 * whole
 
 
+@pytest.mark.slow
 def test_the_trained_net_is_a_plain_one(trained):
     from parnassus import load
 
@@ -213,6 +217,7 @@ def test_the_trained_net_is_a_plain_one(trained):
     assert gap(made.objective_.state_dict(), ours) == 0
 
 
+@pytest.mark.slow
 def test_what_cannot_be_divided_is_refused_by_name(trained):
     said = store.load(trained[2] / "said-1")
     assert said.keys() == {"lbfgs", "svrg", "per_coordinate", "l1", "kmeans"}
@@ -222,6 +227,7 @@ def test_what_cannot_be_divided_is_refused_by_name(trained):
     assert "Lloyd learns otherwise" in said["kmeans"]
 
 
+@pytest.mark.slow
 def test_one_process_keeps_whole_weights_and_offloading_needs_an_accelerator(cases):
     with pytest.raises(SettingError, match=r"fsdp_offload.*accelerator"):
         cases["net"]("mlp", cases["X"], cases["Y"], {"parallelism": "fsdp_offload"})
@@ -241,6 +247,7 @@ def taken_up(cases, trained, tmp_path, damage=None):
     return cases["kept"](str(run))
 
 
+@pytest.mark.slow
 def test_two_processes_go_on_where_one_stopped(trained, undisturbed):
     for rank in range(2):
         ours = store.load(trained[2] / f"taken up-{rank}")
@@ -250,6 +257,7 @@ def test_two_processes_go_on_where_one_stopped(trained, undisturbed):
         )
 
 
+@pytest.mark.slow
 def test_one_process_goes_on_where_two_stopped(cases, trained, undisturbed, tmp_path):
     made = taken_up(cases, trained, tmp_path)
     assert gap(made.objective_.state_dict(), undisturbed.objective_.state_dict()) < 1e-5
@@ -258,6 +266,7 @@ def test_one_process_goes_on_where_two_stopped(cases, trained, undisturbed, tmp_
     assert len(manifest["digests"]) == 2, "each rank wrote a part"
 
 
+@pytest.mark.slow
 def test_a_damaged_part_falls_back_to_the_checkpoint_before(cases, trained, undisturbed, tmp_path):
     def damage(folder):
         path = next((folder / "last").glob("shard-00002-*"))
@@ -270,6 +279,7 @@ def test_a_damaged_part_falls_back_to_the_checkpoint_before(cases, trained, undi
     assert gap(made.objective_.state_dict(), undisturbed.objective_.state_dict()) < 1e-5
 
 
+@pytest.mark.slow
 def test_without_a_whole_checkpoint_a_resume_is_refused(cases, trained, tmp_path):
     def damage(folder):
         for name in ("last", "previous"):
@@ -279,6 +289,7 @@ def test_without_a_whole_checkpoint_a_resume_is_refused(cases, trained, tmp_path
         taken_up(cases, trained, tmp_path, damage)
 
 
+@pytest.mark.slow
 def test_other_settings_do_not_take_a_checkpoint_up(cases, trained, tmp_path):
     run = tmp_path / "run"
     subprocess.run(["cp", "-r", trained[2] / "run", run], check=True)

@@ -141,6 +141,7 @@ def gap(ours, theirs):
     return max(checks.gap(ours[k], v) for k, v in theirs.items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["usual", "clipped, turned", "pieces, averaged"])
 def test_divided_layers_learn_what_whole_ones_do(name, cases, folder):
     one = cases["MODELS"][name]()
@@ -151,6 +152,7 @@ def test_divided_layers_learn_what_whole_ones_do(name, cases, folder):
             assert mine == pytest.approx(theirs, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_rank_holds_its_heads_and_units_and_all_of_the_rest(folder):
     """Of a layer of width 16: 4 x 16 x 16 in attention and 8 x 16 x 16 in the feed-forward part are divided."""
     for rank in range(2):
@@ -159,12 +161,14 @@ def test_a_rank_holds_its_heads_and_units_and_all_of_the_rest(folder):
         assert ours["held"] == [ours["n_weights"] - divided // 2]
 
 
+@pytest.mark.slow
 def test_ranks_that_drop_apart_still_end_alike(folder):
     first, second = (store.load(folder / f"dropout-{rank}") for rank in range(2))
     assert gap(first["weights"], second["weights"]) == 0
     assert first["history"][-1]["loss"] < first["history"][0]["loss"]
 
 
+@pytest.mark.slow
 def test_the_trained_net_is_saved_whole(folder):
     from parnassus import load
 
@@ -172,6 +176,7 @@ def test_the_trained_net_is_saved_whole(folder):
     assert gap(made.objective_.state_dict(), store.load(folder / "dropout-1")["weights"]) == 0
 
 
+@pytest.mark.slow
 def test_what_cannot_be_divided_is_refused_by_name(folder):
     said = store.load(folder / "said-1")
     assert "1 heads" in said["heads"]
@@ -183,6 +188,7 @@ def test_what_cannot_be_divided_is_refused_by_name(folder):
     assert "tensor_plan" in said["model"]
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_as_many_ranks_and_no_other_number(cases, folder, tmp_path):
     whole = cases["kept"](str(tmp_path / "undisturbed"))
     assert gap(store.load(folder / "taken up-0")["weights"], whole.objective_.state_dict()) < 1e-5
