@@ -178,3 +178,10 @@ def test_uneven_classes_of_plain_strings_are_told():
 
     found = audit(np.arange(180.0)[:, None], pd.Series(["a"] * 170 + ["b"] * 10, dtype=object))
     assert any("'a' has 170 rows and 'b' has 10 (17 to 1)" in f.what for f in found)
+
+
+def test_quantities_are_not_taken_for_classes():
+    y = np.arange(N) % 120
+    assert "if it is a quantity use Regressor" in said(audit(clean(), y))
+    assert audit(clean(), y, quantities=True) == []
+    assert "1 outliers" in said(audit(clean(), np.where(np.arange(N) == 3, 10**6, y), quantities=True))

@@ -146,3 +146,20 @@ def test_classes_are_not_asked_of_a_generator_without_them():
 def test_pictures_of_floats_beyond_1_are_refused():
     with pytest.raises(pn.DataError, match="255"):
         pn.Generator("ddpm", codec=pn.Image(), epochs=1, progress=False).fit(DIGITS.astype(float))
+
+
+def test_a_report_sets_what_is_drawn_beside_what_was_given(tmp_path):
+    draw = np.random.default_rng(0)
+    pictures = draw.integers(0, 256, (40, 8, 8), dtype=np.uint8)
+    small = pn.model("ddpm", channels=(4,), n_sampled=2)
+    made = pn.Generator(small, epochs=1, progress=False).fit(pictures, np.arange(40) % 2)
+    made.report(tmp_path / "pictures.html", pictures[:10], np.arange(10) % 2)
+    page = (tmp_path / "pictures.html").read_text(encoding="utf-8")
+    assert "Pictures given." in page
+    assert "Pictures drawn, told in the same order what to be." in page
+    table = pd.DataFrame({"size": draw.normal(size=60), "kind": draw.choice(["a", "b"], 60)})
+    made = pn.Generator("gan", epochs=1, progress=False).fit(table)
+    made.report(tmp_path / "table.html", table[:30])
+    page = (tmp_path / "table.html").read_text(encoding="utf-8")
+    assert "Column size, as given and as drawn." in page
+    assert "Column kind, as given" not in page

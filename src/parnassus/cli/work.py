@@ -41,7 +41,7 @@ def work(
     before_fit: "Callable[[], object] | None" = None,
 ) -> int:
     """Audit, fit, test, report, and say how to go on; the exit code is 130 where the training was interrupted."""
-    findings = audited(whole, console)
+    findings = audited(whole, quantities=estimator.task == "regressor")
     straddling_rows(train, test)
     run.make(resume=estimator.resume)
     write_configuration(run, configuration, command)
@@ -83,14 +83,14 @@ def work(
     return INTERRUPTED if estimator.interrupted_ else 0
 
 
-def audited(whole: "Examples", console: Console) -> list[dict[str, str]]:
-    """What looks wrong in the data, one line each."""
+def audited(whole: "Examples", *, quantities: bool) -> list[dict[str, str]]:
+    """What looks wrong in the data, one line each; answers are quantities, or else classes."""
     import numpy as np
 
     from ..data.audit import audit
 
     part = whole if len(whole) <= AUDITED or not hasattr(whole.X, "__getitem__") else whole.take(np.arange(AUDITED))
-    found = audit(part.X, part.y)
+    found = audit(part.X, part.y, quantities=quantities)
     for finding in found:
         note(spoken(str(finding)))
     return [vars(finding) for finding in found]

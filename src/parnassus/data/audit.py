@@ -31,8 +31,8 @@ class Finding:
         return f"{self.severity}: {self.where}: {self.what}; {self.remedy}"
 
 
-def audit(X: Any, y: Any = None) -> list[Finding]:
-    """Findings for inputs of any form, and for their answers; warnings first."""
+def audit(X: Any, y: Any = None, *, quantities: bool = False) -> list[Finding]:
+    """Findings for inputs of any form, and for their answers, classes or quantities; warnings first."""
     form = form_of(X)
     found = (
         audit_table(X, y)
@@ -41,7 +41,7 @@ def audit(X: Any, y: Any = None) -> list[Finding]:
         if form == "pictures"
         else audit_rows(row_keys(X), y)
     )
-    found += audit_target(y) if y is not None else []
+    found += audit_target(y, quantities=quantities) if y is not None else []
     return sorted(found, key=lambda finding: finding.severity != "warning")
 
 
@@ -258,12 +258,12 @@ def audit_rows(keys: np.ndarray, y: Any = None) -> list[Finding]:
     return found
 
 
-def audit_target(y: Any) -> list[Finding]:
+def audit_target(y: Any, *, quantities: bool = False) -> list[Finding]:
     """Findings in the answers: imbalance, classes of one row, outliers, labels that look like numbers or names."""
     answers = single_answers(y)
     if answers is None or not len(answers):
         return []
-    if answers.dtype.kind == "f" and (answers != np.trunc(answers)).any():
+    if answers.dtype.kind in "iuf" and (quantities or (answers != np.trunc(answers)).any()):
         return audit_outliers(answers.astype(np.float64), "y")
     names, counts = np.unique(answers, return_counts=True)
     if len(names) > max(FEW_ROWS, len(answers) / 2):

@@ -21,15 +21,16 @@ def write_report(
 
     kinds = [type(member).__name__ for member in ensemble.members_]
     members = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
+    quantities = not hasattr(ensemble, "classes_")
     report = Report(
         title=title or f"{type(ensemble).__name__} on {data}",
-        task="classifier" if hasattr(ensemble, "classes_") else "regressor",
+        task="regressor" if quantities else "classifier",
         model=f"{type(ensemble).__name__} of {members}",
         data=data,
         n_rows={"training": ensemble.n_rows_, "evaluated": len(examples)},
         evaluation=cast(Any, evaluation),
         evaluated_on="rows given for evaluation",
-        findings=cast(Any, audit(examples.X, examples.y)),
+        findings=cast(Any, audit(examples.X, examples.y, quantities=quantities)),
         parameters={k: repr(v) for k, v in ensemble.get_params(deep=False).items()},
         environment=versions(),
         command=f"estimator = pn.{ensemble!r}",

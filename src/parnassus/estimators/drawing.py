@@ -24,6 +24,7 @@ AT_ONCE = 256  # rows
 OPPOSITE = 1e-6  # length of the sum of two directions below which no great circle is the one through both
 STAGED, STAGED_COLUMNS = 16, 4  # pictures of a grid that is drawn while a net learns
 SHOWN = 6  # such grids in a report
+BESIDE, MANY, COLUMNS = 24, 1000, 6  # pictures, rows, and columns that a report sets beside those drawn
 
 
 def drawn(made: Generating, n: int, condition: Tensor | None, seed: int, noise: Tensor | None = None) -> Tensor:
@@ -166,4 +167,42 @@ def figures_of(estimator: "Generator", examples: Examples) -> dict[str, str]:
     """Title -> SVG of what a report of a generator shows."""
     from .reporting import changed_pictures
 
-    return stages_of(estimator) | changed_pictures(estimator, examples)
+    shown = _pictures_beside if isinstance(estimator.codec_, Image) else _columns_beside
+    return shown(estimator, examples) | stages_of(estimator) | changed_pictures(estimator, examples)
+
+
+def _pictures_beside(estimator: "Generator", examples: Examples) -> dict[str, str]:
+    """Pictures given, and as many drawn, told the same where they are told anything."""
+    from ..insight.generated import plot_grid
+    from ..insight.style import svg
+
+    some = examples.take(np.arange(min(BESIDE, len(examples))))
+    made = estimator.sample(len(some), condition=None if estimator.target_ is None else some.y)
+    told = "" if estimator.target_ is None else ", told in the same order what to be"
+    codec: Any = estimator.codec_
+    given = codec.decode(torch.from_numpy(estimator._asked(estimator._rows(some.X), lambda batch: batch["x"])))
+    return {
+        "Pictures given.": svg(plot_grid(np.asarray(given))),
+        f"Pictures drawn{told}.": svg(plot_grid(np.asarray(made))),
+    }
+
+
+def _columns_beside(estimator: "Generator", examples: Examples) -> dict[str, str]:
+    """How the first columns of numbers are spread in rows given and in as many drawn."""
+    import pandas as pd
+
+    from ..insight.plots import histogram
+    from ..insight.style import svg
+
+    if not isinstance(examples.X, np.ndarray | pd.DataFrame):
+        return {}
+    some = examples.take(np.arange(min(MANY, len(examples))))
+    made = estimator.sample(len(some), condition=None if estimator.target_ is None else some.y)
+    given, drawn = pd.DataFrame(some.X), pd.DataFrame(made)
+    numbers = [name for name in drawn.columns if pd.api.types.is_numeric_dtype(drawn[name])]
+    return {
+        f"Column {name}, as given and as drawn.": svg(
+            histogram({"given": given[name].dropna(), "drawn": drawn[name].dropna()}, name=str(name))
+        )
+        for name in numbers[:COLUMNS]
+    }

@@ -12,7 +12,7 @@ import torch
 
 from ..data.audit import audit
 from ..data.image import Image
-from ..data.targets import Labels, Multilabel
+from ..data.targets import Labels, Multilabel, Numbers
 from ..errors import FileError, SettingError
 from ..evaluation.result import Evaluation
 from ..train.distributed import first_writes
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 N_EXAMPLES = 12
 N_COLUMNS = 8
 LONGEST = 200  # characters of a text that the page shows
+TASKS = {"hmm": "HMM"}  # that are no plain words
 AUDITED = 50_000  # rows that the audit looks at
 
 
@@ -49,14 +50,14 @@ def write_report(
     if len(audited) > AUDITED:
         audited = audited.take(np.arange(AUDITED))
     report = Report(
-        title=title or f"{estimator.task.capitalize().replace('_', ' ')} on {data}",
+        title=title or f"{TASKS.get(estimator.task, estimator.task.capitalize().replace('_', ' '))} on {data}",
         task=estimator.task,
         model=estimator.model_name,
         data=data,
         n_rows={"training": int(estimator.data_["n_rows"]), "evaluated": len(examples)},
         evaluation=cast(Any, evaluation),
         evaluated_on=evaluated_on,
-        findings=cast(Any, audit(audited.X, audited.y)),
+        findings=cast(Any, audit(audited.X, audited.y, quantities=isinstance(estimator.target_, Numbers))),
         parameters=changed_params(estimator) | {"epochs": len(estimator.history_), "seed": estimator.seed},
         history=estimator.history_,
         best_epoch=estimator.best_epoch_,

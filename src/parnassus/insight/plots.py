@@ -279,7 +279,7 @@ def metric_intervals(metrics: Sequence[MetricLike]) -> "Figure":
     ax.set_ylim(-0.6, len(rows) - 0.4)
     ax.grid(False, axis="y")
     ax.set_xlim(left=min(0.0, ax.get_xlim()[0]), right=max(1.03, ax.get_xlim()[1]))
-    ax.set_xlabel("error, as a share of the baseline's" if relative else "* less is better")
+    ax.set_xlabel("error, as a share of the baseline's" if relative else "* less is better" if any(stars) else "")
     figure.legend(loc="outside upper right", ncols=2)
     return figure
 

@@ -32,6 +32,7 @@ VERDICTS = {
     "undecided": "Not told apart from the baseline by these rows",
 }
 SEVERITIES = {"error": 0, "warning": 1}
+COUNTS = ("n_rows", "n_predicted", "pixels", "points", "questions")
 WIDE = 2.5  # times its height, from which a figure has a row of its own
 
 
@@ -182,7 +183,7 @@ def verdict_words(best: Any) -> str:
     if best.low is not None or best.baseline is None or best.value != best.value:
         return VERDICTS[best.verdict]
     ahead = (best.value > best.baseline) == best.higher_is_better and best.value != best.baseline
-    return f"{'Ahead of' if ahead else 'Not ahead of'} the baseline; too few rows to say if by chance"
+    return f"{'Ahead of' if ahead else 'Not ahead of'} the baseline; without an interval it may be chance"
 
 
 def is_wide(drawing: str) -> bool:
@@ -286,7 +287,7 @@ def duration(seconds: float | None) -> str:
 
 def class_cell(value: float | int | None, key: str) -> str:
     """A value of the table by class: shares with four decimals, percent errors in percent."""
-    if value is None or value != value or key in ("n_rows", "n_predicted", "pixels", "rmse", "mae", "mse", "msle"):
+    if value is None or value != value or key in (*COUNTS, "rmse", "mae", "mse", "msle"):
         return cell(value)
     return f"{value:.2%}" if key == "mape" else f"{value:.4f}"
 
