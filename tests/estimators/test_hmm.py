@@ -509,3 +509,14 @@ def test_what_means_nothing_is_refused_by_name(ask, error, message):
     model = pn.HMM(n_states=2, epochs=1).fit(X)
     with pytest.raises(error, match=message):
         ask(model, X)
+
+
+def test_a_report_shows_states_and_transitions(tmp_path):
+    draw = np.random.default_rng(0)
+    vectors = [np.r_[draw.normal(size=(20, 2)), draw.normal(5, 1, (20, 2))] for _ in range(4)]
+    for X in (vectors, [draw.integers(0, 3, 30) for _ in range(4)]):
+        pn.HMM(n_states=2, epochs=3, progress=False).fit(X).report(tmp_path / "page.html", X[:2])
+        page = (tmp_path / "page.html").read_text(encoding="utf-8")
+        assert "HMM on the data" in page
+        assert "how probable each state is at its steps" in page
+        assert "How probable a state is after each other one." in page

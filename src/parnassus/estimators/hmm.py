@@ -15,7 +15,8 @@ from ..data.sequences import SequenceList, Sequences, Steps, split_by_lengths
 from ..errors import DataError, SettingError
 from ..evaluation.result import Evaluation
 from ..evaluation.unsupervised import evaluate_sequences
-from ..functional.chains import Chain, best_paths, expectations, recursions
+from ..functional.chains import Chain, best_paths, drawn_path, expectations, recursions
+from ..insight.states import state_figures
 from ..objectives.baum_welch import BaumWelch, refuse_impossible
 from ..train.phase import Batch
 from ..train.timetable import cuts_of
@@ -258,6 +259,11 @@ class HMM(Unsupervised):
         """Write one HTML page on how likely sequences X (or the validation ones) are; see `Estimator.report`."""
         return super().report(path, None if X is None else sequences_of(X, None)[0], **settings)
 
+    def figures(self, examples: Examples) -> dict[str, str]:
+        """What a report shows: the states of the first sequence, and how states follow one another."""
+        first = sequences_of(examples.X, None)[0][0]
+        return state_figures(first, self.posterior(first), self.chain_[1].cpu().numpy())
+
     def n_best(self, X: Any, *, n: int = 5) -> list[Decoded]:
         """The n most probable paths of one sequence, best first; fewer where fewer are possible."""
         _whole(1, n=n)
@@ -380,16 +386,3 @@ def refuse_other_lengths(steps: Tensor, states: Tensor) -> None:
     if len(bad):
         i = int(bad[0])
         raise DataError(f"y of sequence {i} has {int(states[i])} states, and X has {int(steps[i])} steps")
-
-
-def drawn_path(chain: Chain, length: int, generator: torch.Generator, *, may_end: bool) -> Tensor:
-    """States drawn from a chain (time,): `length` of them, or until it leaves."""
-    chain = Chain(*(p.cpu() for p in chain))
-    rows = torch.cat([chain.transitions, chain.leave[:, None]], 1) if may_end else chain.transitions
-    states = [int(torch.multinomial(chain.start, 1, generator=generator))]
-    while len(states) < length:
-        state = int(torch.multinomial(rows[states[-1]], 1, generator=generator))
-        if state == chain.n_states:
-            break
-        states.append(state)
-    return torch.tensor(states)

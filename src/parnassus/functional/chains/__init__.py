@@ -1,6 +1,6 @@
 """Hidden Markov chains: the recursions as equations, their fast batched forms, and chains made of chains."""
 
-from .composition import Chain, in_parallel, in_series, left_to_right
+from .composition import Chain, drawn_path, in_parallel, in_series, left_to_right
 from .recursions import Path, backward, filtered, forward, n_best, posteriors, viterbi
 from .scans import Expectations, best_paths, expectations
 
@@ -10,6 +10,7 @@ __all__ = [
     "Path",
     "backward",
     "best_paths",
+    "drawn_path",
     "expectations",
     "filtered",
     "forward",

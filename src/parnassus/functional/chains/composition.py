@@ -90,3 +90,21 @@ def _offsets(chains: Sequence[Chain]) -> list[int]:
     for chain in chains:
         at.append(at[-1] + chain.n_states)
     return at
+
+
+def drawn_path(chain: Chain, length: int, generator: torch.Generator, *, may_end: bool) -> Tensor:
+    """States drawn from a chain (time,): `length` of them, or until it leaves.
+
+    >>> chain = Chain(torch.tensor([1.0, 0.0]), torch.tensor([[0.0, 1.0], [0.0, 0.0]]), torch.tensor([0.0, 1.0]))
+    >>> drawn_path(chain, 9, torch.Generator(), may_end=True).tolist()
+    [0, 1]
+    """
+    chain = Chain(*(p.cpu() for p in chain))
+    rows = torch.cat([chain.transitions, chain.leave[:, None]], 1) if may_end else chain.transitions
+    states = [int(torch.multinomial(chain.start, 1, generator=generator))]
+    while len(states) < length:
+        state = int(torch.multinomial(rows[states[-1]], 1, generator=generator))
+        if state == chain.n_states:
+            break
+        states.append(state)
+    return torch.tensor(states)
