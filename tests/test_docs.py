@@ -32,6 +32,7 @@ PAGES = [
     *sorted(p for p in DOCS.rglob("*.md")
             if not GENERATED & set(p.relative_to(DOCS).parts) and p.name not in WRITTEN_BY_MACHINE),
 ]  # fmt: skip
+AT_ONCE = ("README.md", "start.md", "extend.md")  # pages that every commit runs; the others train a model each
 FENCE = re.compile(r"^(`{3,})(\S*)[^\n]*\n(.*?)^\1[ \t]*$", re.M | re.S)
 NOTE = re.compile(r"<!-- (not run: [^>]+|exit \d+) -->\s*$")
 PROGRAMS = ("parnassus",)
@@ -100,7 +101,11 @@ def kept_registries():
 
 
 @pytest.mark.usefixtures("kept_registries", "draws")
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "page",
+    [p if p.name in AT_ONCE else pytest.param(p, marks=pytest.mark.slow) for p in PAGES],
+    ids=lambda p: str(p.relative_to(ROOT)),
+)
 def test_what_a_page_shows_is_what_happens(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names: dict = {"__name__": "page"}

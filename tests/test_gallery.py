@@ -16,6 +16,7 @@ MOST_LINES = 20
 NOT_YET: dict[str, str] = {}  # what no script answers, with the reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", gallery.scripts(), ids=lambda p: p.stem)
 def test_a_script_runs_and_shows_something_in_every_answer(path, tmp_path, monkeypatch):
     monkeypatch.setenv("PARNASSUS_GALLERY", "tiny")

@@ -12,6 +12,7 @@ from parnassus.recipes.experiments import chosen, experiments
 from parnassus.recipes.linear import BAYES
 from parnassus.recipes.pages import write_page
 
+pytestmark = pytest.mark.slow
 NAMES = sorted(recipes.all_recipes())
 
 
