@@ -111,6 +111,7 @@ PUBLISHED = [
     ("fcos", {"depth": 4, "n_outputs": 91}, 32_269_600),
     ("faster_rcnn", {"hidden": 1024, "n_outputs": 90}, 41_755_286),
     ("mask_rcnn", {"hidden": 1024, "n_outputs": 90, "mask_widths": (256,) * 4}, 44_401_393),
+    ("keypoint_rcnn", {"hidden": 1024, "n_outputs": 1, "n_points": 17, "point_widths": (512,) * 8}, 59_137_258),
 ]
 
 
@@ -129,6 +130,7 @@ NETS = {
     "fcos": {"widths": (8, 8, 8), "depth": 1},
     "faster_rcnn": {"widths": (8, 8), "hidden": 8},
     "mask_rcnn": {"widths": (8, 8), "hidden": 8, "mask_widths": (8,)},
+    "keypoint_rcnn": {"widths": (8, 8), "hidden": 8, "point_widths": (8,), "n_points": 2},
 }
 
 
@@ -143,6 +145,13 @@ def test_every_parameter_gets_a_gradient_and_scores_are_shares(name):
         "y_labels": torch.tensor([[0, 2], [1, 0]]),
         "y_lengths": torch.tensor([2, 1]),
         "y_masks": torch.randint(2, (2, 2, 64, 64), generator=g, dtype=torch.uint8),
+        "y_points": torch.cat(
+            [
+                torch.tensor([[[[9.0, 8.0]], [[40.0, 30.0]]], [[[20.0, 50.0]], [[0.0, 0.0]]]]).expand(2, 2, 2, 2),
+                torch.ones(2, 2, 2, 1),
+            ],
+            3,
+        ),
     }
     objective.mean_loss(batch).backward()
     assert [n for n, p in objective.named_parameters() if p.grad is None] == []

@@ -150,18 +150,21 @@ def haar_features_of_a_window_of_24() -> float:
 def parameters_of_nets_on_resnet50() -> float:
     """Faster and Mask R-CNN, RetinaNet and FCOS on ResNet-50 for COCO: 41,755,286, 44,401,393, 34,014,999, 32,269,600.
 
-    The published nets freeze their batch normalisation, which is not counted.
+    With a head of 17 keypoints in place of masks, for people alone: 59,137,258. The published nets freeze their batch
+    normalisation, which is not counted.
     """
     published = (
         ("faster_rcnn", 90, {"hidden": 1024}, 41_755_286),
         ("mask_rcnn", 90, {"hidden": 1024, "mask_widths": (256,) * 4}, 44_401_393),
+        ("keypoint_rcnn", 1, {"hidden": 1024, "point_widths": (512,) * 8}, 59_137_258),
         ("retinanet", 91, {"depth": 4}, 34_014_999),
         ("fcos", 91, {"depth": 4}, 32_269_600),
     )
     away = 0.0
     for name, n_outputs, options, wanted in published:
         (builder,) = model.builders(name, "detector")
-        facts = {"in_channels": 3, "image_size": (64, 64), "n_outputs": n_outputs}
+        facts = {"in_channels": 3, "image_size": (64, 64), "n_outputs": n_outputs, "n_points": 17}
+        facts = {name: value for name, value in facts.items() if name in builder.facts}
         with kept_random(torch.device("cpu"), 0):
             made = builder.make(**facts, **dict(builder.defaults) | {"backbone": "resnet50"} | options)
         norms = [m for m in made.modules() if isinstance(m, torch.nn.BatchNorm2d)]

@@ -114,7 +114,7 @@ def write_rows(examples: "Examples", folder: Path) -> Path | None:
     import numpy as np
 
     X, y = examples.X, examples.y
-    if isinstance(y, list) and y and hasattr(y[0], "points"):
+    if isinstance(y, list) and y and hasattr(y[0], "points") and not hasattr(y[0], "boxes"):
         return _write_points(X, y, folder)
     if getattr(X, "form", None) == "questions":
         from ..data.questions import write_questions

@@ -12,16 +12,18 @@ from ..errors import DataError, FileError, did_you_mean
 from .answers import shown
 from .coco_masks import mask_of, runs_of_mask
 from .detection import Boxes, sizes_of
+from .object_points import point_stack
 from .sources import PICTURES
 
 
 def read_coco(
-    path: Path | str, pictures: Path | str | None = None, *, masks: bool = False
+    path: Path | str, pictures: Path | str | None = None, *, masks: bool = False, points: bool = False
 ) -> tuple[list[Path], list[Boxes]]:
     """The pictures and boxes of a COCO file; labels are the names of its categories, boxes x, y, width, height.
 
     Pictures are looked for in `pictures`, beside the file, in a folder `images` or one named as the file is. With
-    `masks` each box also has the mask of its segmentation, which "mask_rcnn" learns; a mask takes a byte a pixel.
+    `masks` each box also has the mask of its segmentation, which "mask_rcnn" learns; a mask takes a byte a pixel. With
+    `points` each has its keypoints, which "keypoint_rcnn" learns.
     """
     path, pictures = Path(path).expanduser(), None if pictures is None else Path(pictures).expanduser()
     tree, images, names = opened(path)
@@ -31,7 +33,10 @@ def read_coco(
         rows_of_image.append(row)
     files = [found_picture(name, folders_of(path, pictures), path) for name in images.values()]
     found = [boxes_of_rows([one[:2] for one in r], crowd=[one[2] for one in r]) for r in rows.values()]
-    return files, _with_masks(files, found, [[one[3] for one in r] for r in rows.values()]) if masks else found
+    notes = [[one[3] for one in r] for r in rows.values()]
+    if points:
+        found = _with_points(path, found, notes, len(names_of(tree["categories"], path)))
+    return files, _with_masks(files, found, notes) if masks else found
 
 
 def opened(path: Path) -> tuple[dict[str, Any], dict[Any, str], dict[Any, str]]:
@@ -63,6 +68,30 @@ def _with_masks(files: Sequence[Path], found: Sequence[Boxes], notes: Sequence[l
         stack = [mask_of(n.get("segmentation"), size, f"{file.name}: annotation {n.get('id', '?')}") for n in mine]
         complete.append(replace(one, masks=np.array(stack, dtype=bool).reshape(len(mine), *size)))
     return complete
+
+
+def _with_points(path: Path, found: Sequence[Boxes], notes: Sequence[list[Any]], k: int) -> list[Boxes]:
+    """The boxes with the keypoints of their annotations."""
+    stacks = [np.array([points_of(note, k, path) for note in mine]).reshape(-1, k, 3) for mine in notes]
+    return [replace(one, points=point_stack(stack, str(path))) for one, stack in zip(found, stacks, strict=True)]
+
+
+def names_of(categories: list[dict[str, Any]], path: Path) -> tuple[str, ...]:
+    """What the points are called; the categories that have some must have the same."""
+    found = {tuple(map(str, one["keypoints"])) for one in categories if one.get("keypoints")}
+    if len(found) != 1:
+        held = "no category names keypoints" if not found else f"its categories have {len(found)} sets of keypoints"
+        raise DataError(f"{path}: {held}; one set is learned, under 'keypoints' of its category")
+    return next(iter(found))
+
+
+def points_of(note: dict[str, Any], k: int, path: Path) -> np.ndarray:
+    """(k, 3) of an annotation: x, y and COCO's visibility."""
+    where = f"{path}: annotation {note.get('id', '?')}"
+    flat = np.asarray(note.get("keypoints", [0] * 3 * k), dtype=np.float64)
+    if flat.shape != (3 * k,):
+        raise DataError(f"{where} has {flat.size} numbers under 'keypoints'; {k} points have x, y and visibility each")
+    return flat.reshape(k, 3)
 
 
 def _coco_row(path: Path, note: Any, rows: dict[Any, list], names: dict[Any, str]) -> tuple[list, tuple]:
@@ -115,8 +144,8 @@ def boxes_of_rows(rows: Sequence[tuple[list[float], Any]], **flags: Sequence[boo
 def write_coco(path: Path, pictures: Sequence[Path], boxes: Sequence[Boxes]) -> Path:
     """Write pictures and their boxes as a COCO file, which `read_coco` reads, and return its path.
 
-    Paths are written whole; labels become names of categories, crowds `iscrowd`, masks run lengths; boxes that are not
-    counted for another reason are left out.
+    Paths are written whole; labels become names of categories, crowds `iscrowd`, masks run lengths, keypoints numbers
+    with the visibility 2; boxes that are not counted for another reason are left out.
     """
     names = sorted({str(label) for one in boxes for label in one.labels.tolist()})
     images: list[dict[str, Any]] = []
@@ -124,8 +153,7 @@ def write_coco(path: Path, pictures: Sequence[Path], boxes: Sequence[Boxes]) -> 
     for i, (picture, one, size) in enumerate(zip(pictures, boxes, sizes_of(list(pictures)), strict=True)):
         name = str(Path(picture).resolve())
         images.append({"id": i, "file_name": name, "height": size[0], "width": size[1]})
-        for k in np.flatnonzero(~one.ignored):
-            runs = {} if one.masks is None else {"counts": runs_of_mask(one.masks[k]), "size": list(size)}
+        for k in np.flatnonzero(~one.ignored).tolist():
             x1, y1, x2, y2 = one.boxes[k].tolist()
             notes.append(
                 {
@@ -136,8 +164,23 @@ def write_coco(path: Path, pictures: Sequence[Path], boxes: Sequence[Boxes]) -> 
                     "area": (x2 - x1) * (y2 - y1),
                     "iscrowd": int(one.crowd[k]),
                 }
-                | ({"segmentation": runs} if runs else {})
+                | _beside(one, k, size)
             )
-    tree = {"images": images, "annotations": notes, "categories": [{"id": i, "name": n} for i, n in enumerate(names)]}
+    n_points = max((one.points.shape[1] for one in boxes if one.points is not None), default=0)
+    named = {"keypoints": [str(i) for i in range(n_points)]} if n_points else {}
+    categories = [{"id": i, "name": name, **named} for i, name in enumerate(names)]
+    tree = {"images": images, "annotations": notes, "categories": categories}
     path.write_text(json.dumps(tree), encoding="utf-8")
     return path
+
+
+def _beside(one: Boxes, k: int, size: tuple[int, int]) -> dict[str, Any]:
+    """What an annotation holds beside its box: the run lengths of its mask, its keypoints."""
+    found: dict[str, Any] = {}
+    if one.masks is not None:
+        found["segmentation"] = {"counts": runs_of_mask(one.masks[k]), "size": list(size)}
+    if one.points is not None:
+        there = ~np.isnan(one.points[k][:, :1])
+        found["keypoints"] = np.concatenate([np.where(there, one.points[k], 0.0), 2.0 * there], 1).flatten().tolist()
+        found["num_keypoints"] = int(there.sum())
+    return found

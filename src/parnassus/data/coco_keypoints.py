@@ -8,16 +8,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, DataWarning
-from .coco import folders_of, found_picture, opened
+from .coco import folders_of, found_picture, names_of, opened, points_of
 from .keypoints import Points, keypoints_of
 from .pictures import open_picture
 
 GROWN = 0.1  # of its sides that a box is widened by all round: limbs reach to its edges
 
 
-def read_coco_keypoints(
-    path: Path | str, pictures: Path | str | None = None
-) -> tuple[list[np.ndarray], list[Points]]:
+def read_coco_keypoints(path: Path | str, pictures: Path | str | None = None) -> tuple[list[np.ndarray], list[Points]]:
     """The subjects of a COCO file of keypoints, each cut out of its picture by its box, and their points in the cut.
 
     A box is widened by a tenth all round, within its picture. Crowds and subjects without a known point are left out,
@@ -52,24 +50,6 @@ def read_coco_keypoints(
     if n_left:
         warnings.warn(f"{path}: {n_left} subjects are left out: crowds, or without a known keypoint", DataWarning, 2)
     return cuts, [replace(one, names=names) for one in keypoints_of(places, cuts)]
-
-
-def names_of(categories: list[dict[str, Any]], path: Path) -> tuple[str, ...]:
-    """What the points are called; the categories that have some must have the same."""
-    found = {tuple(map(str, one["keypoints"])) for one in categories if one.get("keypoints")}
-    if len(found) != 1:
-        held = "no category names keypoints" if not found else f"its categories have {len(found)} sets of keypoints"
-        raise DataError(f"{path}: {held}; a KeypointFinder learns one set, under 'keypoints' of its category")
-    return next(iter(found))
-
-
-def points_of(note: dict[str, Any], k: int, path: Path) -> np.ndarray:
-    """(k, 3) of an annotation: x, y and COCO's visibility."""
-    where = f"{path}: annotation {note.get('id', '?')}"
-    flat = np.asarray(note.get("keypoints", [0] * 3 * k), dtype=np.float64)
-    if flat.shape != (3 * k,):
-        raise DataError(f"{where} has {flat.size} numbers under 'keypoints'; {k} points have x, y and visibility each")
-    return flat.reshape(k, 3)
 
 
 def rank_of(note: dict[str, Any], order: dict[Any, int], path: Path) -> int:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..errors import DataError, DataWarning, SettingError, did_you_mean
 from .answers import label_array, shown
+from .box_rows import BoxRows, MaskedBoxRows
 from .codec import Codec, State
 from .image import THREADS, is_stack, name_of, stacked
 from .object_masks import (
@@ -23,11 +24,10 @@ from .object_masks import (
     laid_over,
     mask_stack,
     packed_in_frame,
-    unpacked_masks,
 )
+from .object_points import checked_points, number_of_points, point_stack, points_in_frame, points_in_picture
 from .packing import packed, unpacked
 from .pictures import look
-from .rows import Batch, Ragged
 from .targets import Target
 
 SLACK = 1.0  # pixels by which a box may stand over the edge: annotations are rounded; it is cut there
@@ -51,6 +51,8 @@ class Boxes:
     scores : (n,) how sure the detector is; None of true boxes.
     crowd, ignored : (n,) whether a box is around many things (COCO), and whether it is not counted (VOC's difficult).
     masks : (n, height, width) booleans, the pixels of the thing in each box; None where only boxes are known.
+    points : (n, k, 2) the keypoints of each thing, x before y, NaN where one is not there; None where there are none.
+    heat : (n, k) how sure a detector is of each keypoint.
     """
 
     boxes: np.ndarray
@@ -60,6 +62,8 @@ class Boxes:
     ignored: np.ndarray = field(default_factory=_none)
     size: tuple[int, int] | None = None
     masks: np.ndarray | None = None
+    points: np.ndarray | None = None
+    heat: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for name in ("crowd", "ignored"):
@@ -72,10 +76,10 @@ class Boxes:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Boxes):
             return NotImplemented
-        names = ("boxes", "labels", "scores", "crowd", "ignored", "masks")
+        names = ("boxes", "labels", "scores", "crowd", "ignored", "masks", "points", "heat")
         mine, theirs = ([getattr(one, n) for n in names] for one in (self, other))
         return all(
-            (a is None) == (b is None) and (a is None or np.array_equal(a, b))
+            (a is None) == (b is None) and (a is None or np.array_equal(a, b, equal_nan=a.dtype.kind == "f"))
             for a, b in zip(mine, theirs, strict=True)
         )
 
@@ -94,11 +98,10 @@ class Boxes:
 
     def take(self, chosen: np.ndarray) -> Self:
         """Some of the boxes, by a mask or by indices."""
-        scores = None if self.scores is None else self.scores[chosen]
-        masks = None if self.masks is None else self.masks[chosen]
-        return type(self)(
-            self.boxes[chosen], self.labels[chosen], scores, self.crowd[chosen], self.ignored[chosen], self.size, masks
-        )
+        names = ("boxes", "labels", "scores", "crowd", "ignored", "masks", "points", "heat")
+        parts: dict[str, Any] = {name: getattr(self, name) for name in names}
+        some: dict[str, Any] = {name: None if part is None else part[chosen] for name, part in parts.items()}
+        return replace(self, **some)
 
 
 def boxes_of(given: Any, where: str) -> Boxes:
@@ -141,6 +144,8 @@ def _parts_of(given: dict[str, Any], where: str) -> tuple[Any, Any, dict[str, An
             f"got {sorted(given)}"
         )
     extra: dict[str, Any] = {k: np.asarray(given[k], dtype=bool) for k in ("crowd", "ignored") if k in given}
+    if given.get("points") is not None:
+        extra["points"] = point_stack(given["points"], where)
     corners = given.get("boxes")
     if given.get("masks") is not None:
         extra["masks"] = mask_stack(given["masks"], where)
@@ -181,7 +186,8 @@ def checked(boxes: Boxes, size: tuple[int, int], where: str, *, bad: str = "refu
             "bad_boxes='repair', which cuts, turns or leaves out such boxes and says how many"
         )
     check_shape(boxes.masks, len(boxes), size, where)
-    found = replace(boxes, boxes=corners, size=size).take(~flat)
+    points = checked_points(boxes.points, len(boxes), size, where)
+    found = replace(boxes, boxes=corners, points=points, size=size).take(~flat)
     check_masks(found.masks, found.boxes, where)
     return found, wrong
 
@@ -253,33 +259,6 @@ class Placement:
         return (boxes + np.tile(self.corner, 2)) / np.tile(self.scale, 2)
 
 
-class BoxRows(Ragged):
-    """Boxes and classes end to end; `take` gives y (batch, most, 4), y_labels (batch, most) and y_lengths (batch,)."""
-
-    def take(self, index: Tensor) -> Batch:
-        batch = super().take(index)
-        return {"y": batch["x"][..., :4], "y_labels": batch["x"][..., 4].long(), "y_lengths": batch["lengths"]}
-
-
-class MaskedBoxRows(BoxRows):
-    """Boxes with their masks, of which a pixel is a bit; `take` also gives y_masks (batch, most, height, width)."""
-
-    def __init__(self, values: Tensor, lengths: Tensor, *, masks: Tensor, frame: tuple[int, int]) -> None:
-        super().__init__(values, lengths)
-        self.masks, self.frame = Ragged(masks, lengths), frame
-
-    def take(self, index: Tensor) -> Batch:
-        return super().take(index) | {"y_masks": unpacked_masks(self.masks.take(index)["x"], self.frame)}
-
-    def to(self, device: torch.device) -> Self:
-        self.masks = self.masks.to(device)
-        return super().to(device)
-
-    @property
-    def n_bytes(self) -> int:
-        return super().n_bytes + self.masks.n_bytes
-
-
 class BoxTargets(Target):
     """What is in each picture, and where: `Boxes`, one a picture, checked by `all_checked` and knowing its size.
 
@@ -287,7 +266,8 @@ class BoxTargets(Target):
     them to; the class of boxes that are not counted is -1. Boxes are held as float32.
 
     Attributes: `classes` (K,); `counts` (K,), how often `fit` saw each; `mean_box` (4,) of the commonest class, in
-    shares of a picture; `frame` (height, width) and `resize`; `masked`, whether boxes come with masks.
+    shares of a picture; `frame` (height, width) and `resize`; `masked`, whether boxes come with masks; `n_points`, how
+    many keypoints each comes with.
     """
 
     kind = "boxes"
@@ -299,6 +279,7 @@ class BoxTargets(Target):
     frame: tuple[int, int] | None
     resize: str
     masked: bool = False
+    n_points: int = 0
 
     @property
     def loss_kind(self) -> str:
@@ -315,7 +296,7 @@ class BoxTargets(Target):
             label_array(np.concatenate([n for n in names if len(n)])), return_counts=True
         )
         self.mean_box = self._mean_box(raw)
-        self.masked = all_have_masks(raw)
+        self.masked, self.n_points = all_have_masks(raw), number_of_points(raw)
         shape = getattr(inputs, "shape", None)
         self.frame = None if shape is None else (int(shape[1]), int(shape[2]))
         self.resize = "pad" if inputs is None else str(inputs.options.get("resize", "pad"))
@@ -334,7 +315,7 @@ class BoxTargets(Target):
         return np.concatenate(shares).mean(0)
 
     def facts(self) -> dict[str, Any]:
-        return {"n_outputs": len(self.classes)}
+        return {"n_outputs": len(self.classes), "n_points": self.n_points}
 
     def indices(self, labels: np.ndarray, where: str = "y") -> np.ndarray:
         """The class number of each label; what `fit` has not seen is refused."""
@@ -350,12 +331,16 @@ class BoxTargets(Target):
         return Placement.of(size or frame, frame, self.resize)
 
     def encode(self, raw: Any) -> BoxRows:
-        parts, lengths = [np.zeros((0, 5))], []
+        parts, lengths = [np.zeros((0, 5 + 3 * self.n_points))], []
         for i, one in enumerate(raw):
-            corners = self.placement(one.size).into(one.boxes)
+            placed = self.placement(one.size)
             classes = np.full(len(one), LEFT_OUT)
             classes[~one.uncounted] = self.indices(one.labels[~one.uncounted], f"picture {i}")
-            parts.append(np.concatenate([corners, classes[:, None]], 1))
+            unknown = np.full((len(one), self.n_points, 2), np.nan)
+            points = points_in_frame(unknown if one.points is None or not len(one) else one.points, placed)
+            if points.shape[1] != 3 * self.n_points:
+                raise DataError(f"picture {i}: fit saw {self.n_points} keypoints a box; give as many")
+            parts.append(np.concatenate([placed.into(one.boxes), classes[:, None], points], 1))
             lengths.append(len(one))
         values, counts = torch.from_numpy(np.concatenate(parts)).float(), torch.tensor(lengths, dtype=torch.int64)
         if not self.masked or not any(one.masks is not None for one in raw):
@@ -367,14 +352,19 @@ class BoxTargets(Target):
     def decode(self, found: Sequence[Any], sizes: Sequence[tuple[int, int]] | None = None) -> list[Boxes]:
         """What a detector found, (corners in the frame, scores, class numbers) a picture, in the user's terms."""
         answers = []
-        for i, (corners, scores, classes, *shares) in enumerate(found):
+        for i, (corners, scores, classes, *more) in enumerate(found):
             size = sizes[i] if sizes is not None else self.frame
-            boxes = self.placement(size).back(np.asarray(corners, dtype=np.float64).reshape(-1, 4))
+            placed = self.placement(size)
+            boxes = placed.back(np.asarray(corners, dtype=np.float64).reshape(-1, 4))
             if size is not None:
                 boxes = np.minimum(np.maximum(boxes, 0), np.tile(size[::-1], 2).astype(np.float64))
             said = None if scores is None else np.asarray(scores, dtype=np.float64)
-            masks = laid_over(shares[0], boxes, size) if shares and size is not None else None
-            one = Boxes(boxes, self.classes[np.asarray(classes, dtype=np.int64)], said, size=size, masks=masks)
+            beside: dict[str, Any] = {}
+            if len(more) == 1 and size is not None:  # shares of cells
+                beside["masks"] = laid_over(more[0], boxes, size)
+            elif len(more) == 2:  # places and how sure
+                beside = {"points": points_in_picture(more[0], placed, size), "heat": np.asarray(more[1], np.float64)}
+            one = Boxes(boxes, self.classes[np.asarray(classes, dtype=np.int64)], said, size=size, **beside)
             answers.append(one.take(np.all(one.boxes[:, 2:] > one.boxes[:, :2], axis=1)))
         return answers
 
@@ -386,6 +376,7 @@ class BoxTargets(Target):
             "frame": self.frame and list(self.frame),
             "resize": self.resize,
             "masked": self.masked,
+            "n_points": self.n_points,
         }
 
     @classmethod
@@ -394,5 +385,5 @@ class BoxTargets(Target):
         target.classes, target.counts = np.array(unpacked(state["classes"])), np.array(unpacked(state["counts"]))
         target.mean_box = np.array(unpacked(state["mean_box"]))
         target.frame, target.resize = state["frame"] and tuple(state["frame"]), state["resize"]
-        target.masked = bool(state.get("masked", False))
+        target.masked, target.n_points = bool(state.get("masked", False)), int(state.get("n_points", 0))
         return target

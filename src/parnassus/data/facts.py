@@ -24,6 +24,7 @@ FACTS = {
     "sample_rate": "x is (batch, time), samples a second; lengths (batch,)",
     "history": "time steps that a forecast sees",
     "horizon": "time steps that a forecast covers",
+    "n_points": "y_points is (batch, most, n_points, 3): x and y of each box's keypoints, and 1 where one is there",
     "n_told": "y is (batch, n_told) numbers that rows are drawn for",
     "n_outputs": "outputs are (batch, n_outputs); (batch, time, n_outputs) for next-token targets",
     "n_samples": "how many rows training sees",

@@ -68,11 +68,16 @@ def changed_with_points(augmentation: "Augmentation", x: Tensor, batch: Batch, *
     if augmentation.moves:
         matrix = augmentation.matrices(len(x), size, x.device)
         x = geometry.warp(x, matrix, fill=augmentation.fill)
-        points = geometry.move_points(batch["y"][..., :2], matrix)
-        inside = ((points >= 0) & (points <= points.new_tensor([size[1], size[0]]))).all(-1, keepdim=True)
-        there = batch["y"][..., 2:] * inside
-        batch = batch | {"y": torch.cat([torch.where(there > 0, points, 0.0), there], -1)}
+        batch = batch | {"y": moved_points(batch["y"], matrix, size)}
     return batch | {"x": augmentation.recoloured(x, axes=axes)}
+
+
+def moved_points(y: Tensor, matrix: Tensor, size: tuple[int, int]) -> Tensor:
+    """Keypoints (batch, k, 3) after the moves; what has left the picture, or was not there, is 0."""
+    points = geometry.move_points(y[..., :2], matrix)
+    inside = ((points >= 0) & (points <= points.new_tensor([size[1], size[0]]))).all(-1, keepdim=True)
+    there = y[..., 2:] * inside
+    return torch.cat([torch.where(there > 0, points, 0.0), there], -1)
 
 
 def _regions(augmentation: "Augmentation", y: Tensor, n_boxes: Tensor, size: tuple[int, int]) -> Tensor:
@@ -95,8 +100,10 @@ def moved_boxes(batch: Batch, matrix: Tensor, size: tuple[int, int]) -> Batch:
     wide = (boxes[..., 2:] - boxes[..., :2]).amin(-1) > 0.5  # pixels; less is no box any more
     stays = inside & wide & (torch.arange(y.shape[1], device=y.device) < n_boxes[:, None])
     order = (~stays).to(torch.uint8).argsort(dim=1, stable=True)
-    masks = batch.get("y_masks")
-    along = {} if masks is None else {"y_masks": masks.gather(1, order[:, :, None, None].expand_as(masks))}
+    along = {k: v for k, v in batch.items() if k in ("y_masks", "y_points")}
+    if "y_points" in along:
+        along["y_points"] = moved_points(along["y_points"].flatten(1, 2), matrix, size).view_as(along["y_points"])
+    along = {k: v.gather(1, order[:, :, None, None].expand_as(v)) for k, v in along.items()}
     return along | {
         "y": boxes.gather(1, order[..., None].expand_as(boxes)),
         "y_labels": labels.gather(1, order),

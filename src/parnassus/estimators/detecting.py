@@ -9,18 +9,27 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from ..data.codec import Codec
 from ..data.detection import Boxes, BoxTargets, named, sizes_of
 from ..data.image import is_stack
-from ..errors import DataError, DataWarning
-from ..evaluation.detection import found_of, shapes_of, true_of
-from ..functional.metrics.detection import match_detections
+from ..errors import DataError, DataWarning, SettingError
+from ..evaluation.detection import found_of, poses_of, shapes_of, true_of
+from ..functional.metrics.detection import FoundShapes, TrueBoxes, match_detections
 from .intake import Examples
 
 TOGETHER = 32  # pictures that are looked at at a time
 
 
-def check_masks_are_met(objective: nn.Module, target: BoxTargets) -> None:
-    """Refuses a model of masks where boxes have none, and says so where masks are left aside."""
+def check_parts_are_met(objective: nn.Module, target: BoxTargets, codec: Codec) -> None:
+    """Refuses a model of masks where boxes have none, and flips of keypoints; says so where either is left aside."""
+    if getattr(objective, "finds_points", False):
+        augmentation = getattr(codec, "augmentation", None)
+        for name in ("flip", "flip_vertical"):
+            if getattr(augmentation, name, None):
+                raise SettingError(f"augment: {name} makes left points right ones; leave it out for keypoints")
+    elif target.n_points:
+        words = "the boxes have keypoints, and this model learns none; model 'keypoint_rcnn' learns both"
+        warnings.warn(words, DataWarning, stacklevel=4)
     learns = bool(getattr(objective, "finds_masks", False))
     if learns and not target.masked:
         raise DataError(
@@ -36,16 +45,22 @@ def check_masks_are_met(objective: nn.Module, target: BoxTargets) -> None:
         )
 
 
-def judged(predict: Callable[[Any], list[Boxes]], examples: Examples) -> tuple[list[Boxes], list[Any] | None]:
-    """What is found, without masks, and what judges the masks, which are too large to be held all together."""
+def judged(
+    predict: Callable[[Any], list[Boxes]], examples: Examples
+) -> tuple[list[Boxes], dict[str, list[tuple[TrueBoxes, FoundShapes]]]]:
+    """What is found, without masks, and what judges masks and poses, where both sides have them.
+
+    Masks are too large to be held all together.
+    """
     found: list[Boxes] = []
-    shapes: list[Any] = []
+    beside: dict[str, list[Any]] = {"mask": [], "pose": []}
     for first in range(0, len(examples), TOGETHER):
         part = examples.take(np.arange(first, min(first + TOGETHER, len(examples))))
         for true, said in zip(part.y, predict(part.X), strict=True):
-            shapes.append(shapes_of(true, said))
+            beside["mask"].append(shapes_of(true, said))
+            beside["pose"].append(poses_of(true, said))
             found.append(replace(said, masks=None))
-    return found, None if any(one is None for one in shapes) else shapes
+    return found, {kind: shapes for kind, shapes in beside.items() if all(one is not None for one in shapes)}
 
 
 def worst_pictures(

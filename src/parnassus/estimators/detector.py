@@ -26,7 +26,7 @@ from ..train.randomness import kept_random
 from ..train.timetable import cuts_of
 from .assembly import device_under, prepare
 from .base import Estimator
-from .detecting import TOGETHER, check_masks_are_met, common_size, judged, worst_pictures
+from .detecting import TOGETHER, check_parts_are_met, common_size, judged, worst_pictures
 from .intake import Examples, examples_of, take_rows
 from .pictures import pictures_given
 from .protocol import fitted
@@ -73,8 +73,9 @@ class Detector(Estimator):
         X : an array or list of pictures, or paths; the path of a COCO file, a table of boxes, or a folder with VOC's or
             YOLO's files; a table of boxes with a column of paths.
         y : for each picture a pair (boxes, labels), boxes being corners x1, y1, x2, y2 in pixels; a dict with these
-            keys, and 'masks' (n, height, width), which "mask_rcnn" learns; a table with the columns image, x1, y1, x2,
-            y2, label; or the path of annotations, X being the folder of the pictures.
+            keys, and 'masks' (n, height, width), which "mask_rcnn" learns, or 'points' (n, k, 2), keypoints, x before
+            y and NaN where one is not there, or (n, k, 3) with COCO's visibility, for "keypoint_rcnn"; a table with
+            the columns image, x1, y1, x2, y2, label; or the path of annotations, X being the folder of the pictures.
         target : not used; a table's columns go by their names.
         validation : a fraction to hold out, (X, y), or a path; watched by `patience`.
         sample_weight : how much each picture counts (pictures,).
@@ -100,7 +101,7 @@ class Detector(Estimator):
             held = self._examples(validation, None)
             validation = (held.X, held.y)
         ready = self._ready(examples, BoxTargets(), validation, None)
-        check_masks_are_met(self.objective_, self.target_)
+        check_parts_are_met(self.objective_, self.target_, self.codec_)
         return self._train(ready)
 
     def _examples(self, X: Any, y: Any, sample_weight: Any = None, *, boxes: bool = True) -> Examples:
@@ -153,7 +154,8 @@ class Detector(Estimator):
     ) -> list[Any]:
         """The boxes found in each picture, `Boxes` with corners in its own pixels, labels and scores, best first.
 
-        Those of "mask_rcnn" also have `masks`, booleans (n, height, width).
+        Those of "mask_rcnn" also have `masks`, booleans (n, height, width), and those of "keypoint_rcnn" `points`
+        (n, k, 2) in the picture's pixels and `heat` (n, k), the share of each one's map that lies there.
 
         Parameters
         ----------
@@ -217,20 +219,21 @@ class Detector(Estimator):
     ) -> Evaluation:
         """Mean average precision and recall as COCO has them, with intervals, beside a constant answer.
 
-        Where masks are learned and given, the same numbers of masks come with them, their names beginning with mask_.
+        Where masks are learned and given, the same numbers of masks come with them, their names beginning with mask_;
+        where keypoints are, those of poses by the likeness of keypoints (OKS), beginning with pose_.
         """
         if target is not None:
             raise SettingError(f"target={target!r}: boxes are no column; give them as y")
         examples = fitted(self)._examples(X, y, sample_weight)
         for i, one in enumerate(examples.y):
             self.target_.indices(one.labels[~one.uncounted], f"picture {i}")
-        found, shapes = judged(lambda X: self.predict(X, threshold=DOUBTFUL), examples)
+        found, beside = judged(lambda X: self.predict(X, threshold=DOUBTFUL), examples)
         return evaluate_detection(
             examples.y,
             found,
             classes=self.classes_.tolist(),
             constant=self.constant_,
-            shapes=shapes,
+            beside=beside,
             sample_weight=examples.weight,
             seed=self.seed,
             n_bootstrap=n_bootstrap,

@@ -1,6 +1,6 @@
 """How good detected boxes are: COCO's numbers with intervals over pictures, beside a constant answer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,10 +22,12 @@ from ..functional.metrics.detection import (
     precision_recall,
 )
 from ..functional.metrics.inputs import Floats, row_weights
+from ..functional.metrics.keypoints import COCO_SIGMAS, N_MOST, found_poses
 from .bootstrap import Bootstrap, Numbers, Statistic, centred, interval
 from .result import Evaluation, Metric
 
 HEADLINES = ("map_50", "map", "map_75", "mar_100")
+MOST = 100  # boxes of a picture that count; of poses, `N_MOST`
 
 
 def evaluate_detection(
@@ -34,7 +36,7 @@ def evaluate_detection(
     *,
     classes: Sequence[Any],
     constant: Boxes | None = None,
-    shapes: Sequence[tuple[TrueBoxes, FoundShapes]] | None = None,
+    beside: Mapping[str, Sequence[tuple[TrueBoxes, FoundShapes]]] | None = None,
     sample_weight: ArrayLike | None = None,
     seed: int = 0,
     n_bootstrap: int = 200,
@@ -44,8 +46,8 @@ def evaluate_detection(
 
     Numbers are COCO's (and equal pycocotools' where pictures weigh the same); a resample draws whole pictures. The
     baseline says `constant`, the same boxes in every picture (as shares of it). Precision and recall by class are at
-    the IoU 0.5 and at the score that gives the best F1. `shapes`, by `shapes_of`, add the same numbers of masks, whose
-    names begin with mask_.
+    the IoU 0.5 and at the score that gives the best F1. `beside` holds what adds the same numbers of other parts, whose
+    names begin with its key: "mask" by `shapes_of`, and "pose" by `poses_of`.
 
     Systems: detection-map
     """
@@ -68,7 +70,8 @@ def evaluate_detection(
         moved = np.minimum(centred(replicates[name], value), 1.0) if name in replicates else None
         low, high = interval(moved, confidence)
         metrics.append(Metric(name, value, low, high, trivial.get(name), True))
-    metrics += _of_masks(shapes, list(classes), bootstrap, confidence)
+    for kind, shapes in (beside or {}).items():
+        metrics += _of_parts(kind, shapes, list(classes), bootstrap, confidence)
     more = coco_metrics(true, said, labels=list(classes)) if sample_weight is None else {}
     metrics += [Metric(k, v, None, None, None, True) for k, v in more.items() if k not in HEADLINES and v == v]
     task: Any = "detection"
@@ -97,21 +100,45 @@ def shapes_of(true: Boxes, said: Boxes) -> tuple[TrueBoxes, FoundShapes] | None:
     return there, found_shapes(said.masks, scores, said.labels, true=masks, crowd=true.crowd)
 
 
-def _of_masks(
-    shapes: Sequence[tuple[TrueBoxes, FoundShapes]] | None, classes: list[Any], bootstrap: Bootstrap, confidence: float
+def poses_of(true: Boxes, said: Boxes) -> tuple[TrueBoxes, FoundShapes] | None:
+    """One picture's true and found keypoints as the metrics take them; None without them.
+
+    A subject's scale is the root of its box's area, for COCO's area of the thing itself is not known here. How far
+    annotators differ is COCO's for 17 keypoints, and the mean of those for any others. Subjects without a known
+    keypoint are not counted.
+    """
+    if said.points is None or (true.points is None and len(true)):
+        return None
+    points = np.zeros((0, *said.points.shape[1:])) if true.points is None else true.points
+    sigmas = COCO_SIGMAS if points.shape[1] == len(COCO_SIGMAS) else COCO_SIGMAS.mean()
+    sides = true.boxes[:, 2:] - true.boxes[:, :2]
+    unknown = np.isnan(points).any(-1).all(-1)
+    there = TrueBoxes(true.boxes, true.labels, crowd=true.crowd, ignored=true.ignored | unknown, area=sides.prod(1))
+    scores = np.ones(len(said)) if said.scores is None else said.scores
+    return there, found_poses(said.points, scores, said.labels, true=points, truths=there, sigmas=sigmas)
+
+
+def _of_parts(
+    kind: str,
+    shapes: Sequence[tuple[TrueBoxes, FoundShapes]],
+    classes: list[Any],
+    bootstrap: Bootstrap,
+    confidence: float,
 ) -> list[Metric]:
-    """COCO's numbers of masks, the headlines with intervals."""
+    """COCO's numbers of masks or of poses, the headlines with intervals."""
     if not shapes:
         return []
     there, said = [one[0] for one in shapes], [one[1] for one in shapes]
-    matches = [match_detections(there, said, c) for c in classes]
+    n_most = N_MOST if kind == "pose" else MOST
+    matches = [match_detections(there, said, c, n_most=n_most) for c in classes]
     passes = max(1, 10 * sum(len(m.scores) for m in matches) // len(shapes))
     point, replicates = bootstrap.run([Statistic(lambda w: _numbers(matches, w), passes)])
     metrics = []
     for name in HEADLINES:
         value = float(point[name])
         moved = np.minimum(centred(replicates[name], value), 1.0) if name in replicates else None
-        metrics.append(Metric(f"mask_{name}", value, *interval(moved, confidence), None, True))
+        name = name.replace(str(MOST), str(n_most))
+        metrics.append(Metric(f"{kind}_{name}", value, *interval(moved, confidence), None, True))
     return metrics
 
 

@@ -22,7 +22,8 @@ def draw_boxes(
 ) -> "Figure":
     """The pictures with the boxes found, each with its class and score; true boxes are drawn dashed beneath.
 
-    Masks, where boxes have them, are laid over the picture, each thing in its own colour, with the edge of true ones.
+    Masks, where boxes have them, are laid over the picture, each thing in its own colour, with the edge of true ones;
+    keypoints are dots, and rings where they truly are.
 
     >>> one = Boxes(np.array([[1.0, 1, 6, 5]]), np.array(["cat"]), np.array([0.9]))
     >>> len(draw_boxes(np.zeros((1, 8, 8), dtype=np.uint8), [one]).axes)
@@ -41,8 +42,10 @@ def draw_boxes(
         _lay(axes[i], found[i])
         if truths is not None:
             _trace(axes[i], truths[i])
+            _dot(axes[i], truths[i], s=40, facecolors="none", edgecolors=GREEN)
             _outline(axes[i], truths[i], GREEN, dashed=True)
         _outline(axes[i], found[i], VERMILION)
+        _dot(axes[i], found[i], s=10, color=VERMILION)
     if truths is not None and axes:
         axes[0].set_title("found; dashed: true", fontsize=8.5, color=MUTED, fontweight="normal")
     return figure
@@ -66,6 +69,12 @@ def _trace(ax: "Axes", boxes: Boxes) -> None:
         around = np.pad(mask, 1).astype(float)
         at = [np.arange(n) - 0.5 for n in around.shape]
         ax.contour(at[1], at[0], around, levels=[0.5], colors=[GREEN], linewidths=0.8)
+
+
+def _dot(ax: "Axes", boxes: Boxes, **style: Any) -> None:
+    """The keypoints that are there."""
+    for points in boxes.points if boxes.points is not None else ():
+        ax.scatter(points[:, 0], points[:, 1], linewidths=1.2, **style)
 
 
 def _outline(ax: "Axes", boxes: Boxes, colour: str, *, dashed: bool = False) -> None:

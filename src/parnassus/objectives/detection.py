@@ -40,6 +40,7 @@ class Detection(Objective):
 
     probabilistic = False
     finds_masks = False  # whether it also says which pixels of a box are the thing's
+    finds_points = False  # whether it also says where the keypoints of a box's thing are
 
     def __init__(self, image_size: tuple[int, int]) -> None:
         super().__init__()

@@ -11,6 +11,7 @@ from .masks import boxes_of_masks, mask_loss, mask_loss_twin, mask_targets, past
 from .matching import BACKGROUND, IGNORED, hard_negatives, match_anchors, match_by_bands
 from .offsets import SSD_VARIANCES, decode_offsets, encode_offsets
 from .overlaps import area, diou, giou, iou, iou_rows
+from .points import point_cells, point_loss, points_of_maps
 from .regions import roi_align, roi_align_twin
 from .suppression import matrix_nms, nms, nms_by_class, nms_twin, soft_nms
 
@@ -46,6 +47,9 @@ __all__ = [
     "nms_by_class",
     "nms_twin",
     "pasted_masks",
+    "point_cells",
+    "point_loss",
+    "points_of_maps",
     "roi_align",
     "roi_align_twin",
     "sizes_of",
