@@ -22,6 +22,7 @@ from .protocol import fitted
 from .saving import rebuilt, tree_of
 from .series_errors import warn_of_narrow
 from .series_learning import check, learn, objective_around
+from .series_parts import parts_of, picture_of_parts
 from .series_tables import as_given, packed, reading_of, unpacked
 from .training import check_settings
 
@@ -160,7 +161,7 @@ class Forecaster(Estimator):
         quantiles : levels such as (0.1, 0.9), a column each, in place of the mean.
         """
         panel = self._panel(X)
-        steps = self._steps(horizon)
+        steps = _steps(self, horizon)
         levels = () if quantiles is None else check_quantiles(quantiles)
         warn_of_narrow(self) if levels else None
         found = outlooks(self, panel, known_ahead(panel, known, steps), Wanted(steps, levels, 0, self.seed))
@@ -184,12 +185,22 @@ class Forecaster(Estimator):
         """
         if isinstance(n, bool) or n < 1:
             raise SettingError(f"n is how many courses to draw, at least 1; got {n!r}")
-        panel, steps = self._panel(X), self._steps(horizon)
+        panel, steps = self._panel(X), _steps(self, horizon)
         warn_of_narrow(self)
         wanted = Wanted(steps, (), n, self.seed if seed is None else seed)
         found = outlooks(self, panel, known_ahead(panel, known, steps), wanted)
         paths = np.stack([np.asarray(said.paths) for said in found], 1)
         return paths[:, 0] if panel.form == "array" or len(found) == 1 else paths
+
+    def components(self, X: Any = None, *, known: Any = None) -> Any:
+        """What a forecast of "nbeats" or "nhits" is made of: its level and the part of each stack, a column each.
+
+        Rows are those of `predict`. Columns add up to the forecast; for transform="log" they multiply. `X` and `known`
+        are as in `predict`.
+        """
+        panel = self._panel(X)
+        names, found = parts_of(self, panel, known_ahead(panel, known, int(self.horizon)))
+        return as_given(panel, found, columns=names)
 
     def _panel(self, X: Any) -> Panel:
         own = fitted(self).panel_
@@ -200,12 +211,6 @@ class Forecaster(Estimator):
             raise DataError(f"the steps of X are {panel.grid.words} apart, and those of fit {own.grid.words}")
         panel.season = own.season
         return panel
-
-    def _steps(self, horizon: int | None) -> int:
-        steps = self.horizon if horizon is None else horizon
-        if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
-            raise SettingError(f"horizon is a whole number of at least 1; got {steps!r}")
-        return int(steps)
 
     def residuals(self) -> Any:
         """Errors of one-step forecasts inside the series of fit, truth minus forecast: where there is a forecast.
@@ -269,6 +274,10 @@ class Forecaster(Estimator):
         warn_of_narrow(fitted(self))
         return fan_of(self, n_past=n_past, known=known, which=which)
 
+    def plot_components(self, *, known: Any = None, which: str | None = None) -> "Figure":
+        """The level of a forecast and the part of each stack, one below the other; `which` names the series."""
+        return picture_of_parts(fitted(self), known, which)
+
     def report(self, path: str | os.PathLike, X: Any = None, y: Any = None, **words: Any) -> Evaluation:
         """Write one HTML page: errors on X, the steps that follow, or of a backtest; the fan, and the residuals."""
         from .residuals import write_forecast_report
@@ -310,3 +319,10 @@ class Forecaster(Estimator):
 def _levels(said: Said) -> np.ndarray:
     assert said.quantiles is not None
     return said.quantiles
+
+
+def _steps(self: Forecaster, horizon: int | None) -> int:
+    steps = self.horizon if horizon is None else horizon
+    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
+        raise SettingError(f"horizon is a whole number of at least 1; got {steps!r}")
+    return int(steps)

@@ -1,6 +1,6 @@
 """From a fitted forecaster to numbers: means, quantiles and paths of the steps ahead, in the user's units."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -94,8 +94,10 @@ def _local(self: "Forecaster", panel: Panel, i: int, ahead: np.ndarray, wanted: 
 # --- nets: all steps at once ----------------------------------------------------------------------
 
 
-def answers(self: "Forecaster", spans: Spans) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
-    """Outputs of windows, and the center and spread (windows, 1) that take them back."""
+def answers(
+    self: "Forecaster", spans: Spans, say: Callable[[Batch], torch.Tensor] | None = None
+) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
+    """Outputs of windows (or what else `say` says of them), and center and spread (windows, 1) that take them back."""
     rows = self.codec_.encode(spans)
     parts, centers, spreads = [], [], []
     objective = self.objective_.eval()
@@ -103,7 +105,7 @@ def answers(self: "Forecaster", spans: Spans) -> tuple[torch.Tensor, np.ndarray,
     with torch.inference_mode(), threads_for(objective, TOGETHER), kept_random(device, self.seed, "use"):
         for taken in batches_of(rows, torch.arange(len(rows)), cuts_of(len(rows), TOGETHER)):
             batch = prepare(self, device, taken)
-            parts.append(objective.outputs(batch).cpu())
+            parts.append((say or objective.outputs)(batch).cpu())
             centers.append(batch["center"].cpu().numpy())
             spreads.append(batch["spread"].cpu().numpy())
     return torch.cat(parts), np.concatenate(centers), np.concatenate(spreads)

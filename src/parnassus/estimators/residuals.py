@@ -10,7 +10,7 @@ import numpy as np
 from ..data.covariates import known_ahead
 from ..data.series import Panel, read_panel, where_of
 from ..data.series_windows import training_spans
-from ..errors import DataError, FileError, SettingError, did_you_mean
+from ..errors import DataError, FileError, SettingError
 from ..evaluation.result import Evaluation
 from ..objectives.forecasting import Apart
 from ..objectives.local_forecasting import Local, of_series
@@ -18,6 +18,7 @@ from .backtesting import Judged, judge, summarised
 from .identity import versions
 from .outlooks import NONE, Wanted, answers, outlooks
 from .reporting import changed_params
+from .series_tables import position_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -110,10 +111,7 @@ def followed(self: "Forecaster", X: Any) -> tuple[Panel, Arrays, Arrays]:
 
 def fan_of(self: "Forecaster", *, n_past: int | None, known: Any, which: str | None) -> "Figure":
     """The end of one series, its forecast, and shares of its likely courses."""
-    names = self.panel_.names
-    if which is not None and which not in names:
-        raise SettingError(f"no series {which!r}; {did_you_mean(which, names)}")
-    i, steps = names.index(which) if which is not None else 0, int(self.horizon)
+    i, steps = position_of(self.panel_, which), int(self.horizon)
     low, middle, high = (self.judged_levels()[0], 0.5, self.judged_levels()[-1])
     levels = tuple(sorted({low, 0.5 * (low + middle), 0.5 * (high + middle), high}))
     ahead = known_ahead(self.panel_, known, steps)

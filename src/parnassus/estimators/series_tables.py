@@ -9,6 +9,7 @@ import numpy as np
 from ..data.grids import Grid
 from ..data.series import Panel, Reading, Track
 from ..data.sources import Columns
+from ..errors import SettingError, did_you_mean
 
 if TYPE_CHECKING:
     from .forecaster import Forecaster
@@ -57,12 +58,23 @@ def frame_of(panel: Panel, values: Sequence[np.ndarray], *, columns: Sequence[st
         held: dict[str, Any] = {}
         if len(panel.tracks) > 1 or panel.reading.series is not None:
             held[panel.reading.series or "series"] = [track.name] * len(said)
-        last = track.stamps[-1] if track.stamps is not None else float(len(track) - 1)
-        stamps = panel.grid.after(last, len(said))
-        held[panel.reading.time or "step"] = panel.grid.shown(stamps)
+        held[panel.reading.time or "step"] = times_after(panel, track, len(said))
         held |= dict(zip(columns, said.reshape(len(said), -1).T, strict=True))
         parts.append(pd.DataFrame(held))
     return pd.concat(parts, ignore_index=True)
+
+
+def times_after(panel: Panel, track: Track, n: int) -> Any:
+    """The times of the n steps after a series."""
+    last = track.stamps[-1] if track.stamps is not None else float(len(track) - 1)
+    return panel.grid.shown(panel.grid.after(last, n))
+
+
+def position_of(panel: Panel, which: str | None) -> int:
+    """Where the series of a name stands; the first for None."""
+    if which is not None and which not in panel.names:
+        raise SettingError(f"no series {which!r}; {did_you_mean(which, panel.names)}")
+    return panel.names.index(which) if which is not None else 0
 
 
 def packed(panel: Panel) -> dict[str, Any]:

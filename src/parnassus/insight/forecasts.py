@@ -56,6 +56,24 @@ def forecast_fan(
 
 
 @styled
+def forecast_components(parts: ArrayLike, names: Sequence[str], *, times: Any = None, name: str = "") -> "Figure":
+    """The parts (horizon, parts) that a forecast is made of, one below the other on an axis of its own."""
+    found = np.asarray(parts, dtype=float)
+    if found.ndim != 2 or found.shape[1] != len(names):
+        raise DataError(f"parts are (horizon, {len(names)}), a column a name; got shape {found.shape}")
+    after = np.arange(len(found)) if times is None else times
+    figure, panels = canvas(
+        len(names), 1, width=8.4, height=1.7 * len(names), label=f"Parts of the forecast {name}".strip()
+    )
+    for axes, what, part in zip(panels, names, found.T, strict=True):
+        axes.plot(after, part, color=BLUE, linewidth=1.4, marker=".")
+        axes.set_ylabel(what)
+    panels[0].set_title(name)
+    figure.autofmt_xdate() if np.asarray(after).dtype.kind == "M" else None
+    return figure
+
+
+@styled
 def residual_diagnostics(residuals: ArrayLike, *, season: int = 1, n_lags: int | None = None) -> "Figure":
     """Residuals in order, their histogram, and their autocorrelation: a good model leaves noise without memory."""
     e = np.asarray(residuals, dtype=float)

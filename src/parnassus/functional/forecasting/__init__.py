@@ -12,6 +12,7 @@ from .autoregression import (
     response_weights,
     yule_walker,
 )
+from .bases import polynomial_basis, seasonal_basis
 from .naive import Spread, drift, mean, naive, seasonal_naive
 from .reconciliation import bottom_up, min_trace, summing_matrix
 from .scores import coverage, crps_gaussian, crps_samples, guarded_mape, mase, naive_scale, pinball_score, smape
@@ -45,7 +46,9 @@ __all__ = [
     "naive_scale",
     "partial_autocorrelation",
     "pinball_score",
+    "polynomial_basis",
     "response_weights",
+    "seasonal_basis",
     "seasonal_naive",
     "sliding_windows",
     "smape",
