@@ -3,8 +3,6 @@
 import ast
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1] / "src" / "parnassus"
 BODY, CLASS, FILE = 40, 250, 400
 VAGUE = {"utils", "util", "common", "misc", "tools", "stuff"}
@@ -45,21 +43,17 @@ def offenders(path: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
-def test_nothing_is_longer_than_one_concept(path):
-    assert not offenders(path)
+def test_nothing_is_longer_than_one_concept():
+    assert [one for path in sources() for one in offenders(path)] == []
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
-def test_files_are_named_after_what_they_hold(path):
-    assert not set(path.relative_to(ROOT).with_suffix("").parts) & VAGUE
+def test_files_are_named_after_what_they_hold():
+    assert [path for path in sources() if set(path.relative_to(ROOT).with_suffix("").parts) & VAGUE] == []
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
-def test_the_sources_are_ascii(path):
-    text = path.read_text(encoding="utf-8")
-    wrong = [f"line {i}: {line.strip()[:60]!r}" for i, line in enumerate(text.splitlines(), 1) if not line.isascii()]
-    assert not wrong
+def test_the_sources_are_ascii():
+    lines = [(path, i, line) for path in sources() for i, line in enumerate(path.read_bytes().splitlines(), 1)]
+    assert [f"{path}:{i}: {line[:60]!r}" for path, i, line in lines if not line.isascii()] == []
 
 
 def test_the_counting_is_right(tmp_path):
