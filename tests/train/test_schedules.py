@@ -63,6 +63,7 @@ def test_a_decay_ends_at_its_floor():
 
 
 def test_noam_gives_the_transformers_rates_at_a_rate_of_one():
+    assert by_step(pn.schedule("noam", width=1, warmup=1), 3) == pytest.approx([1, 2**-0.5, 3**-0.5])
     rates = by_step(pn.schedule("noam", width=16, warmup=10), 50)
     assert rates == pytest.approx([16**-0.5 * min(t**-0.5, t * 10**-1.5) for t in range(1, 51)])
     assert max(rates) == pytest.approx(rates[9]) == pytest.approx((16 * 10) ** -0.5)
@@ -96,21 +97,42 @@ def test_restarts_are_torchs():
     assert np.allclose(by_step(pn.schedule("restarts"), 70), theirs, atol=1e-9)
 
 
+def test_half_a_cosine_and_a_line_are_torchs():
+    kinds = torch.optim.lr_scheduler
+    theirs = torchs(kinds.CosineAnnealingLR, 40, T_max=40, eta_min=0.1)
+    assert by_step(pn.schedule("cosine", floor=0.1), 40) == pytest.approx(theirs)
+    theirs = torchs(kinds.LinearLR, 40, start_factor=1.0, end_factor=0.2, total_iters=40)
+    assert by_step(pn.schedule("linear", floor=0.2), 40) == pytest.approx(theirs)
+
+
+WARMED = "constant", "cosine", "restarts", "linear", "late_linear", "polynomial", "step", "exponential"
+
+
+@pytest.mark.parametrize("name", WARMED)
+def test_a_warm_up_is_a_line_to_1_and_the_law_over_what_is_left(name):
+    warm, plain = (pn.schedule(name, **options).make() for options in ({"warmup": 0.2}, {}))
+    assert [warm(p) for p in (0.0, 0.05, 0.15)] == pytest.approx([0, 0.25, 0.75])
+    for p in (0.0, 0.1, 0.35, 0.7, 0.95):
+        assert warm(0.2 + 0.8 * p) == pytest.approx(plain(p))
+    assert plain(0.0) == 1
+
+
 def test_polynomial_is_torchs():
     theirs = torchs(torch.optim.lr_scheduler.PolynomialLR, 50, total_iters=50, power=2.0)
     assert np.allclose(by_step(pn.schedule("polynomial"), 50), theirs)
 
 
 @pytest.mark.parametrize(("monitor", "mode"), [("loss", "min"), ("accuracy", "max")])
-@pytest.mark.parametrize("patience", [0, 2])
-def test_plateau_is_torchs_epoch_by_epoch(monitor, mode, patience):
-    """torch.optim.lr_scheduler.ReduceLROnPlateau."""
+@pytest.mark.parametrize(("patience", "threshold"), [(0, 1e-4), (2, 1e-4), (1, 0.2)])
+def test_plateau_is_torchs_epoch_by_epoch(monitor, mode, patience, threshold):
+    """torch.optim.lr_scheduler.ReduceLROnPlateau, of measures above 0: below, it takes a little worse for better."""
     rng = np.random.default_rng(0)
-    measures = np.round(np.exp(-np.arange(40) / 8) + rng.normal(0, 0.05, 40), 3)
-    measures = measures if mode == "min" else 1 - measures
+    measures = np.round(0.2 + np.exp(-np.arange(40) / 8) + rng.normal(0, 0.05, 40), 3)
+    measures = measures if mode == "min" else 2 - measures
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, mode=mode, factor=0.5, patience=patience, eps=0.0)
-    ours = pn.schedule("plateau", gamma=0.5, patience=patience, monitor=monitor).make()
+    given = {"patience": patience, "threshold": threshold}
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, mode=mode, factor=0.5, eps=0.0, **given)
+    ours = pn.schedule("plateau", gamma=0.5, monitor=monitor, **given).make()
     for k, value in enumerate(measures):
         theirs.step(value)
         ours.observe([{f"validation_{monitor}": float(v)} for v in measures[: k + 1]])
