@@ -86,7 +86,9 @@ def columns_of(X: Any) -> list[str]:
 
 
 def texts_of(X: Any, path: str) -> list[str]:
-    """The texts of the one column that is left."""
+    """The texts of the one column that is left; those that were found to be such already."""
+    if isinstance(X, list):
+        return X
     columns = list(getattr(X, "columns", ()))
     if len(columns) != 1:
         raise DataError(

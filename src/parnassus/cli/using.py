@@ -143,8 +143,8 @@ def check_form(estimator: "Estimator", X: Any, name: str) -> None:
     """Refuse a table for a model of pictures, and the other way round."""
     from ..data.codec import form_of
 
-    if estimator.codec_.form == "sounds" and form_of(X) == "table" and hasattr(X, "columns"):
-        return  # it may have a column of paths, which the codec looks for
+    if estimator.codec_.form in ("sounds", "strings") and form_of(X) == "table" and hasattr(X, "columns"):
+        return  # it may have a column of paths or of texts, which the codec looks for
     forms = {"table": "tables", "pictures": "pictures", "strings": "texts", "sounds": "sounds"}
     learned, given = forms.get(estimator.codec_.form or ""), forms.get(form_of(X) or "")
     if learned and given and learned != given:

@@ -12,7 +12,7 @@ from .chunks import Chunks
 from .codec import form_of
 from .columns import Frame, is_missing, kind_of, read_frame
 from .duplicates import row_keys
-from .lookalikes import numbers_in, quantities_in, spellings_in
+from .lookalikes import holds_prose, numbers_in, quantities_in, spellings_in
 
 FEW_ROWS = 20  # below this, coincidences are no findings
 LEAK_ROWS = 1_000
@@ -55,12 +55,14 @@ def audit_table(X: Any, y: Any = None) -> list[Finding]:
     found = audit_rows(row_keys(frame), y)
     for j in range(frame.n_columns):
         where = f"column {frame.names[j]!r}" if frame.names else f"column {j}"
-        found += audit_column(frame.column(j), where, answers, ordered=j in frame.levels)
+        found += audit_column(frame.column(j), where, answers, ordered=j in frame.levels, beside=frame.n_columns > 1)
     return found
 
 
-def audit_column(column: np.ndarray, where: str, answers: np.ndarray | None, *, ordered: bool = False) -> list[Finding]:
-    """Findings in one column: mixed types, gaps, constancy, ids, outliers, leaks."""
+def audit_column(
+    column: np.ndarray, where: str, answers: np.ndarray | None, *, ordered: bool = False, beside: bool = True
+) -> list[Finding]:
+    """Findings in one column, which may stand beside others: mixed types, gaps, constancy, ids, outliers, leaks."""
     try:
         kind = kind_of(column, where, ordered=ordered)
     except DataError as error:
@@ -81,10 +83,15 @@ def audit_column(column: np.ndarray, where: str, answers: np.ndarray | None, *, 
     codes, counts = coded(known)
     if len(counts) <= 1:
         return [*found, Finding("info", "one value in all rows, or none", where, "it is dropped; leave it out")]
-    found += audit_ids(known, kind, len(counts), where)
+    prose = kind == "category" and holds_prose(known.tolist())
+    if prose and beside:
+        words = "texts, most of them unlike all others, count as categories"
+        found.append(Finding("warning", words, where, "learn from them alone, as X[column], or leave the column out"))
+    elif not prose:
+        found += audit_ids(known, kind, len(counts), where)
     if kind == "number" and known.dtype.kind in "iuf":
         found += audit_outliers(known.astype(np.float64), where)
-    if kind == "category":
+    if kind == "category" and not prose:
         found += audit_texts(known, where)
     if answers is not None and len(answers) == len(column):
         found += audit_leak(known, codes, counts, answers[~missing], where)

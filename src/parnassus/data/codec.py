@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError
+from .columns import only_column
+from .lookalikes import holds_prose
 from .rows import Batch, Rows
 from .sounds import is_sound_path, is_wave
 from .video_files import is_video_path
@@ -138,8 +140,10 @@ def sound_columns(frame: Any) -> tuple[list[Any], int]:
 
 
 def codec_for(raw: Any) -> Codec:
-    """An unfitted codec for raw data."""
+    """An unfitted codec for raw data; a frame whose only column holds prose calls for that of texts."""
     form = form_of(raw)
+    if form == "table" and (values := only_column(raw)) is not None and holds_prose(values):
+        form = "strings"
     if form == "table" and hasattr(raw, "columns") and (named := sound_columns(raw)[0]):
         raise DataError(
             f"the column {named[0]!r} of X holds paths of sounds, and X has other columns; to learn from the sounds "

@@ -122,6 +122,14 @@ def read_lists(rows: Sequence) -> Frame:
     return read_array(x)
 
 
+def only_column(raw: Any) -> list[Any] | None:
+    """The values of a data frame's single column; None for what has several, or is no frame."""
+    import narwhals as nw
+
+    held = nw.from_native(raw, eager_only=True, pass_through=True)
+    return held[held.columns[0]].to_list() if isinstance(held, nw.DataFrame) and held.shape[1] == 1 else None
+
+
 def read_native(raw: Any) -> Frame:
     """A pandas, polars or pyarrow table as a Frame; a pandas index is never a column."""
     import narwhals as nw

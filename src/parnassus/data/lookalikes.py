@@ -1,4 +1,4 @@
-"""Texts that stand for something else: numbers, quantities with signs, dates; and one name spelled in two ways."""
+"""Texts that stand for something else: numbers, quantities with signs, dates, prose; one name spelled in two ways."""
 
 import re
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from typing import Literal
 
 Said = tuple[Literal["info", "warning"], str, str]  # how bad, what, and what to do
 MOSTLY = 0.9  # of the texts of a column
+PROSE, SEEN = 3, 1000  # words that texts have in the middle, from which they are prose; texts that are looked at
 QUANTITY = re.compile(r"[^\w\s]?\s?[-+]?[^\w\s]?\s?\d{1,3}(?:[ ,.'_]?\d{3})*(?:[.,]\d+)?\s?(?:[^\w\s]|[A-Za-z]{1,3})?")
 DATE = re.compile(r"(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2(?:\d{4}|\d{2}))(?:[ T]\d{1,2}:\d{2}.*)?")
 
@@ -72,3 +73,16 @@ def spellings_in(texts: Sequence[str]) -> Said | None:
         + (f", as {len(twins) - 1} more do" if len(twins) > 1 else ""),
         "spell them alike if they are the same",
     )
+
+
+def holds_prose(values: Sequence[object]) -> bool:
+    """Whether values are texts of several words each, most of them unlike all others: to be read, and no names.
+
+    >>> holds_prose(["a fine film", "dull and long", "a film to see"]), holds_prose(["New York City"] * 3)
+    (True, False)
+    """
+    texts = [value for value in values[:SEEN] if value is not None and value == value]
+    if not texts or not all(isinstance(text, str) for text in texts):
+        return False
+    words = sorted(len(str(text).split()) for text in texts)
+    return words[len(words) // 2] >= PROSE and len(set(texts)) > len(texts) / 2

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError, DataWarning, SettingError, did_you_mean
-from .answers import is_gap
+from .answers import is_gap, shown
 from .cleaning import check_steps
 from .cleaning import clean as cleaned
 from .codec import Codec, State
+from .columns import only_column
 from .rows import Batch, Ragged
 from .tokenizers import PAD, UNITS, Tokenizer
 
@@ -250,6 +251,8 @@ def strings(raw: Any) -> list[str]:
     """Texts as a list, checked: every row is a string, and one at least has something in it."""
     if isinstance(raw, str | bytes):
         raise DataError("X is a single string; give a list of texts, [text]")
+    if hasattr(type(raw), "columns"):
+        raw = column_of_texts(raw)
     texts = raw.tolist() if hasattr(raw, "tolist") else list(raw)
     for row, text in enumerate(texts):
         if not isinstance(text, str):
@@ -257,4 +260,15 @@ def strings(raw: Any) -> list[str]:
             raise DataError(f"row {row} of X is {what}, and a text is due; leave the row out, or give ''")
     if not texts:
         raise DataError("X holds no texts; give at least one")
+    return texts
+
+
+def column_of_texts(frame: Any) -> list[Any]:
+    """The texts of a frame that has one column."""
+    texts = only_column(frame)
+    if texts is None:
+        raise DataError(
+            f"X has the columns {shown(list(frame.columns))}, and the model reads one of texts; give X[column], or "
+            "drop the others"
+        )
     return texts

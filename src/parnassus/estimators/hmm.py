@@ -36,6 +36,12 @@ class Decoded(NamedTuple):
     score: Any
 
 
+def figures_of(hmm: "HMM", examples: Examples) -> dict[str, str]:
+    """What a report shows: the states of the first sequence, and how states follow one another."""
+    first = sequences_of(examples.X, None)[0][0]
+    return state_figures(first, hmm.posterior(first), hmm.chain_[1].cpu().numpy())
+
+
 class HMM(Unsupervised):
     """A hidden Markov model, fitted by EM to sequences: arrays (time, features), or integers (time,) from 0 up.
 
@@ -84,6 +90,7 @@ class HMM(Unsupervised):
 
     objective_: BaumWelch
     _known: Any = None
+    figures = figures_of
 
     def __init__(
         self,
@@ -236,8 +243,7 @@ class HMM(Unsupervised):
 
         Source: Akaike 1974.
         """
-        sequences, _ = sequences_of(X, lengths)
-        return float(2 * fitted(self).objective_.n_parameters - 2 * self.log_prob(sequences).sum())
+        return float(2 * fitted(self).objective_.n_parameters - 2 * np.sum(self.log_prob(X, lengths=lengths)))
 
     def evaluate(
         self, X: Any, y: Any = None, *, target: Any = None, sample_weight: Any = None, lengths: Any = None
@@ -258,11 +264,6 @@ class HMM(Unsupervised):
     def report(self, path: str | os.PathLike, X: Any = None, y: Any = None, **settings: Any) -> Evaluation:
         """Write one HTML page on how likely sequences X (or the validation ones) are; see `Estimator.report`."""
         return super().report(path, None if X is None else sequences_of(X, None)[0], **settings)
-
-    def figures(self, examples: Examples) -> dict[str, str]:
-        """What a report shows: the states of the first sequence, and how states follow one another."""
-        first = sequences_of(examples.X, None)[0][0]
-        return state_figures(first, self.posterior(first), self.chain_[1].cpu().numpy())
 
     def n_best(self, X: Any, *, n: int = 5) -> list[Decoded]:
         """The n most probable paths of one sequence, best first; fewer where fewer are possible."""

@@ -97,9 +97,7 @@ class Variational(Autoencoding):
             each = log_normal(x, mean, spread)
         return (each if observed is None else each * observed).flatten(2).sum(2)
 
-    def drawn(
-        self, batch: Batch, n_draws: int, *, hidden: Tensor | None = None, noise: Tensor | None = None
-    ) -> Draws:
+    def drawn(self, batch: Batch, n_draws: int, *, hidden: Tensor | None = None, noise: Tensor | None = None) -> Draws:
         """Draws of q and what the nets say of them; `hidden` is 1 where the encoder may see."""
         x, observed = batch["x"], observed_of(batch)
         mean, log_variance = self.posterior(x, observed if hidden is None else hidden)
