@@ -230,6 +230,7 @@ def states_of(trainer):
     return {k: v.clone() for k, v in trainer.objective.state_dict().items()}
 
 
+@pytest.mark.slow
 @every
 def test_resume_is_exact_at_every_step(kind, make, tmp_path):
     rows, start = Dense(**toy(kind)), make()
