@@ -102,6 +102,15 @@ def test_yes_and_no_belong_to_their_flag():
         ('pn.model("mlp", hidden=(64, 64))', "mlp --model.hidden 64 64"),
         ("use class_weight='balanced'", "use --class-weight balanced"),
         ("nothing to say: x = 3", "nothing to say: x = 3"),
+        (
+            "name them in time= (of rows), known= (ahead) or series=, or not",
+            "name them in --time (of rows), --known (ahead) or --series, or not",
+        ),
+        (
+            "say by missing= how; fit with n_cross_fits=2 (two more)",
+            "say by --missing how; fit with --n-cross-fits 2 (two more)",
+        ),
+        ("call fit(X, known=ahead)", "call fit(X, known=ahead)"),
     ],
 )
 def test_messages_speak_in_flags(text, flags):

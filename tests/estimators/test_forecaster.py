@@ -307,6 +307,21 @@ def test_it_is_refused_in_words(case):
         call()
 
 
+def test_times_in_a_notation_of_their_own_are_named_or_a_warning_says_what_rows_are(recwarn):
+    frame = FRAME.assign(month=FRAME["month"].dt.strftime("%d %B %Y"))
+    with pytest.warns(DataWarning, match=r"'month' are not used; .*time= \(else rows are steps\)"):
+        pn.Forecaster("naive").fit(frame, target="load")
+    recwarn.clear()
+    said = pn.Forecaster("naive", time="month", horizon=2).fit(frame, target="load").predict()
+    assert len(recwarn) == 0
+    assert said["month"].tolist() == list(pd.date_range("1961-01", periods=2, freq="MS"))
+
+
+def test_numbers_with_a_decimal_comma_are_refused_with_one_that_would_do():
+    with pytest.raises(DataError, match=r"'112,0'.*give plain ones such as 76\.79"):
+        pn.Forecaster("naive").fit(FRAME.assign(load=["112,0"] * 144), target="load")
+
+
 def test_a_constant_series_is_forecast_as_constant():
     for name in ("naive", "ar", "exponential_smoothing", "theta", "ridge", "mlp"):
         said = made(name).fit(np.full(60, 7.0)).predict()

@@ -86,6 +86,9 @@ def warnings_in_a_line() -> Iterator[list[str]]:
         yield seen
 
 
+SERIES = "time|series|past|known|missing|duplicates|frequency"  # settings that messages name without a value
+
+
 def spoken(text: str) -> str:
     """A message that speaks of Python's settings, in flags.
 
@@ -112,8 +115,9 @@ def spoken(text: str) -> str:
         text,
     )
     text = re.sub(r"\b([a-z_]+)=(['\"])([\w./-]+)\2", lambda m: f"--{_flag(m[1])} {m[3]}", text)
+    text = re.sub(rf"\b({SERIES})=(?=[ ,;]|$)", lambda m: f"--{_flag(m[1])}", text)
     return re.sub(
-        r"(?<!\()(?<!, )\b(target|out|epochs|lr|validation|device|class_weight|on_error)=(?=[\w. ,;:]|$)",
+        r"(?<!\()(?<!, )\b(target|out|epochs|lr|validation|device|class_weight|on_error|n_cross_fits)=(?=[\w. ,;:]|$)",
         lambda m: f"--{_flag(m[1])} ",
         text,
     ).replace("--resume True", "--resume")

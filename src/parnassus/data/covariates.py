@@ -24,7 +24,7 @@ def known_ahead(panel: Panel, given: Any, horizon: int) -> list[np.ndarray]:
     if given is None:
         raise DataError(
             f"the next {horizon} steps of {', '.join(map(repr, names))} are needed: fit was told that they are known "
-            "ahead; give them as predict(..., known=frame)"
+            "ahead; give them by known= as a frame, or a file, with a row for each step"
         )
     frame = as_pandas(given, reading)
     for name in [*names, *([reading.series] if reading.series else [])]:

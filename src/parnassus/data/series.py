@@ -172,7 +172,7 @@ def numbers_in(given: Any, where: str) -> np.ndarray:
             raise ValueError(f"of type {found.dtype}")
         return found.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(f"{where} holds no numbers ({str(error)[:80]}); a forecast is of numbers") from error
+        raise DataError(f"{where} holds no numbers ({str(error)[:80]}); give plain ones such as 76.79") from error
 
 
 # --- frames ---------------------------------------------------------------------------------------
@@ -270,7 +270,7 @@ def _columns_of(frame: Any, reading: Reading) -> Reading:
     if left:
         warnings.warn(
             f"the columns {', '.join(map(repr, left))} are not used; name them in past= (known until now), known= "
-            "(known ahead) or series=, or leave them out",
+            f"(known ahead){'' if time else ', time= (else rows are steps)'} or series=, or leave them out",
             DataWarning,
             stacklevel=7,
         )
