@@ -348,6 +348,7 @@ def test_a_net_on_windows_learns_the_harmonic_signal_down_to_about_its_noise(nam
     assert np.square(one_step_errors(model, y, 400)).mean() < 0.04
 
 
+@pytest.mark.slow
 def test_an_lstm_of_four_units_on_the_flights_misses_as_the_book_does_unless_windows_are_scaled():
     """2b:B20, F40: LSTM(4), W = 12, 126 to learn from. Scaled by the training part a linear head misses by 49 to 79.
 

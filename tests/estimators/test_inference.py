@@ -61,6 +61,7 @@ def test_every_engine_answers_numbers_and_comes_back_from_a_file(tmp_path, name)
     np.testing.assert_array_equal(again.predict_interval(X[:7]), fitted.predict_interval(X[:7]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ENGINES)
 def test_every_engine_answers_classes(name):
     rng = np.random.default_rng(0)
@@ -199,7 +200,7 @@ def test_points_side_by_side_have_the_density_of_each():
         slopes = [torch.autograd.grad(found.sum(), points)[0] for found in (together, each)]
         torch.testing.assert_close(*slopes)
     with pytest.raises(RuntimeError, match="size"):
-        side_by_side(lambda p: (p @ torch.ones(5, dtype=p.dtype)), points[0])(points)
+        side_by_side(lambda p: p @ torch.ones(5, dtype=p.dtype), points[0])(points)
 
 
 def refusing(point):

@@ -52,6 +52,7 @@ def test_the_last_grid_is_what_the_generator_then_samples(average, tmp_path):
     assert not np.array_equal(found["epoch_0001.png"], found["epoch_0002.png"])
 
 
+@pytest.mark.slow
 def test_they_are_in_tensorboards_events_and_in_the_report(tmp_path):
     colours = np.repeat(DIGITS[..., None], 3, 3)
     made = pn.Generator(GAN, epochs=9, out=str(tmp_path), pictures_every=1, progress=False).fit(colours)

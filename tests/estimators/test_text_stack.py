@@ -86,6 +86,7 @@ def test_the_answer_of_the_nearest_thing_that_was_said():
         assert said[row] == due
 
 
+@pytest.mark.slow
 def test_the_right_reply_is_chosen_among_wrong_ones():
     """1 A215, by pairs: a net that reads what was said and a reply puts the right one first, in words not learned."""
     rng = np.random.default_rng(0)

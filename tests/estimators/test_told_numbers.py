@@ -35,6 +35,7 @@ def diffusion():
     return generator("ddpm").fit(X, Y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ddpm", "flow_matching", "gan", "gsn"])
 def test_rows_come_with_the_numbers_asked_for(name, diffusion):
     more = {"epochs": 120, "average": 0.99} if name == "gan" else {}
@@ -106,6 +107,7 @@ def test_numbers_are_embedded_by_two_layers_and_nothing_by_a_vector_of_its_own(d
     torch.testing.assert_close(step(torch.tensor([0]), torch.full((1, 2), torch.nan)), alone + step.numbers.nothing)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("spec", "epochs", "apart"), [
     (pn.model("dcgan", width=4, n_noise=4), 60, 100),
     (pn.model("ddpm", channels=(12,), n_sampled=5, guidance=1.5), 20, 30),

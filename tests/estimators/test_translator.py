@@ -51,6 +51,7 @@ TASKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_it_learns_to(task):
     pairs, name, epochs, options = TASKS[task]
@@ -60,6 +61,7 @@ def test_it_learns_to(task):
     assert model.score(test, metric="exact") > 0.9
 
 
+@pytest.mark.slow
 def test_it_learns_to_write_dates_in_one_way():
     train, test = dates(600, seed=0), dates(60, seed=1)
     model = Translator(

@@ -32,6 +32,7 @@ def order_of_two(n=400, steps=12, seed=0):
     return X, y
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS, ids=repr)
 def test_the_order_of_two_marks_is_learned(model):
     X, y = order_of_two()
