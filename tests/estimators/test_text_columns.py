@@ -74,3 +74,9 @@ def test_the_command_line_learns_a_file_of_texts(tmp_path, monkeypatch, capsys):
     pd.DataFrame({"review": ["lovely and fast", "awful, broken"]}).to_csv("new.csv", index=False)
     assert main(["predict", "run", "new.csv"]) == 0
     assert capsys.readouterr().out.split() == ["row,prediction", "0,good", "1,bad"]
+
+
+def test_columns_of_one_name_are_still_refused_by_the_table():
+    twice = pd.DataFrame([["a fine film", "a dull film"]] * 12, columns=["a", "a"])
+    with pytest.raises(DataError, match="'a'"):
+        pn.Classifier(epochs=1, progress=False).fit(twice, [0, 1] * 6)

@@ -48,7 +48,7 @@ def test_the_step_and_the_class_change_the_answer():
 
 def narrow(*channels):
     """A net of small pictures of ten classes, with a last layer that says something."""
-    net = picture_net("ddpm", 1, (8, 8), 10, channels=channels, n_blocks=1, dropout=0.0)
+    net = picture_net("ddpm", 1, (8, 8), 10, 0, channels=channels, n_blocks=1, dropout=0.0)
     nn.init.normal_(net.conv_out.weight)
     return net.eval()
 

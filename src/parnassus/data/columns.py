@@ -126,8 +126,11 @@ def only_column(raw: Any) -> list[Any] | None:
     """The values of a data frame's single column; None for what has several, or is no frame."""
     import narwhals as nw
 
+    names: Any = getattr(raw, "column_names", None) or getattr(raw, "columns", ())  # pyarrow's `columns` are its data
+    if len(names) != 1:
+        return None
     held = nw.from_native(raw, eager_only=True, pass_through=True)
-    return held[held.columns[0]].to_list() if isinstance(held, nw.DataFrame) and held.shape[1] == 1 else None
+    return held[held.columns[0]].to_list() if isinstance(held, nw.DataFrame) else None
 
 
 def read_native(raw: Any) -> Frame:
