@@ -24,7 +24,10 @@ PARTS = (
 
 def their_decoder(theirs: dict[str, Tensor], n_layers: int) -> dict[str, Tensor]:
     """GPT-2's weights under our names; its matrices are (in, out)."""
-    own = {k.removeprefix("transformer."): v.T if "c_" in k or "q_attn" in k else v for k, v in theirs.items()}
+    own = {
+        k.removeprefix("transformer."): v.T if v.ndim == 2 and ("c_" in k or "q_attn" in k) else v
+        for k, v in theirs.items()
+    }
     found = {"targets.weight": own["wte.weight"], "place.weight": own["wpe.weight"]}
     for kind in ("weight", "bias"):
         found[f"decoder.last.{kind}"] = own[f"ln_f.{kind}"]
