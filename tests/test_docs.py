@@ -137,11 +137,13 @@ def test_pages_are_ascii():
 
 
 def test_links_to_files_point_at_files():
+    """Pages made by a build are not files of the house: a link to one is a ``{doc}`` role, which the build checks."""
     lost = []
     for page in PAGES:
         targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", FENCE.sub("", page.read_text(encoding="utf-8")))
         named = [t for t in targets if not t.startswith(("http://", "https://", "mailto:"))]
-        lost += [f"{page.name} points at {target}" for target in named if not (page.parent / target).exists()]
+        kept = [t for t in named if (page.parent / t).exists() and "generated" not in Path(t).parts]
+        lost += [f"{page.name} points at {target}" for target in named if target not in kept]
     assert lost == []
 
 
