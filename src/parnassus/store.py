@@ -17,6 +17,7 @@ from .errors import DataError, FileError
 
 KEY = "parnassus"
 FORMAT = 1
+MODEL = "model.parnassus"  # what the file is called in the folder of a run
 LARGE = 1_000_000  # bytes of JSON or of one text above which it becomes a uint8 tensor: readers refuse long headers
 
 
@@ -74,8 +75,10 @@ def manifest_of(path: str | os.PathLike) -> dict[str, Any]:
 
 
 def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    path = path / MODEL if (path / MODEL).is_file() else path
     if path.is_dir() or not path.exists():
-        raise FileError(f"{path}: {'is a folder' if path.is_dir() else 'there is no such file'}; give a saved model")
+        wrong = f"is a folder without {MODEL}" if path.is_dir() else "there is no such file"
+        raise FileError(f"{path}: {wrong}; give a saved model, or the folder of a run that ended")
     try:
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}

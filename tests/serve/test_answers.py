@@ -183,6 +183,13 @@ def test_a_question_is_answered_from_its_context():
             assert client.post("/predict", json={"inputs": [asked]}).status_code == 422
 
 
+def inside(low, high, size):
+    """(1, size, size): one square thing's pixels."""
+    at = np.arange(size)
+    row = (at >= low) & (at < high)
+    return (row[:, None] & row)[None]
+
+
 @pytest.mark.filterwarnings("ignore:the generator has collapsed")
 def test_boxes_masks_and_samples():
     big = np.random.default_rng(0).integers(0, 255, (6, 32, 32, 3), dtype=np.uint8)
@@ -191,6 +198,17 @@ def test_boxes_masks_and_samples():
     found = answers(detector, content=png(big[0]), kind="image/png")[0]
     assert found["width"] == found["height"] == 32
     assert len(found["boxes"]) == len(detector.predict([big[0]])[0])
+    corners = np.array([[[2, 2], [20, 20.0]]])
+    for model, part in (("keypoint_rcnn", {"points": corners}), ("mask_rcnn", {"masks": inside(2, 20, 32)})):
+        things = [{"boxes": corners.reshape(1, 4), "labels": ["c"], **part}] * 6
+        spec = pn.model(model, widths=(8, 8), hidden=8)
+        detector = pn.Detector(spec, epochs=12, batch_size=2, lr=6e-3, progress=False).fit(list(big), things)
+        thing = answers(detector, content=png(big[0]), kind="image/png")[0]["boxes"][0]
+        said = detector.predict([big[0]])[0]
+        assert thing["box"] == said.boxes[0].tolist()
+        assert thing.get("points") == (said.points[0].tolist() if "points" in part else None)
+        if "masks" in part:
+            assert (pixels_of(thing["mask"]) == said.masks[0] * 255).all()
     segmenter = pn.Segmenter(epochs=1, progress=False).fit(big, np.where(big[..., 0] > 128, 7, 3))
     found = answers(segmenter, content=png(big[0]), kind="image/png")[0]
     said = segmenter.predict(big[:1])[0]

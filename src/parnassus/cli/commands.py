@@ -37,7 +37,7 @@ DATA = "a CSV or Parquet file, or a folder with a folder of pictures for each cl
 DATA_OF = {
     "keypoint_finder": "a CSV with a column image and, for each point, two such as nose_x and nose_y; or .npz",
     "question_answerer": "SQuAD's JSON; or a CSV with the columns question, context, answer and answer_start",
-    "detector": "a COCO file (.json) of boxes in pictures",
+    "detector": "a COCO file (.json), a table of boxes (.csv), or a folder with VOC's or YOLO's files",
     "segmenter": "a folder that holds the folders images and masks, of files of the same names",
 }
 HELP_FLAGS = ("--help", "-h")

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from ..estimators.intake import Examples
 
 
-DRAWN = ("segmenter", "keypoint_finder", "question_answerer")  # tasks whose answers are places, in pictures or texts
+# tasks whose answers are places, in pictures or texts
+DRAWN = ("detector", "segmenter", "keypoint_finder", "question_answerer")
 
 
 def opened(
@@ -23,13 +24,15 @@ def opened(
     texts: bool = False,
     memory: int | None = None,
     task: str = "",
+    parts: Sequence[str] = (),
 ) -> "Examples":
     """The examples at a path; `target` and `drop` name columns, and `texts` says that the one left holds texts.
 
-    Tasks whose answers are places in pictures, or in texts, read paths in their own way.
+    Tasks whose answers are places in pictures, or in texts, read paths in their own way; a detector's have `parts`
+    beside boxes.
     """
     if task in DRAWN:
-        return _drawn(path, task, target or drop)
+        return _drawn(path, task, target or drop, parts)
     from ..estimators.intake import examples_of
 
     examples = examples_of(
@@ -42,11 +45,16 @@ def opened(
     return examples
 
 
-def _drawn(path: str, task: str, columns: Any) -> "Examples":
+def _drawn(path: str, task: str, columns: Any, parts: Sequence[str]) -> "Examples":
     from ..estimators.intake import Examples
 
     if columns:
         raise SettingError(f"the answers of a {task.replace('_', ' ')} are no column; leave --target and --drop out")
+    if task == "detector":
+        from ..data.annotations import open_boxes
+
+        source = open_boxes(path, parts)
+        return Examples(source.X, source.y, source=source)
     if task == "segmenter":
         from ..data.mask_files import open_masked as open_drawn
     elif task == "question_answerer":

@@ -23,6 +23,7 @@ FILES = (
     "test.csv",
     "test.txt",
     "test.npz",
+    "test.json",
     "pictures",
 )
 

@@ -343,12 +343,13 @@ def _trained(request: Request, console: "Console", command: str) -> int:
     )
 
 
-def examples_at(request: Request, path: str, *, texts: bool) -> "Examples":
+def examples_at(request: Request, path: str, *, texts: bool, **given: Any) -> "Examples":
     """The examples at a path, as the flags of a request say."""
+    from .detecting import parts_asked
     from .inputs import opened
 
     own = {name: request.own(name) for name in ("target", "drop", "memory")}
-    return opened(path, texts=texts, task=request.task, **own)
+    return opened(path, texts=texts, task=request.task, parts=parts_asked(request), **own | given)
 
 
 def by_label(weights: dict[str, Any], y: Any) -> dict[Any, Any]:
@@ -368,12 +369,11 @@ def divided(request: Request, examples: "Examples", *, texts: bool) -> tuple["Ex
     """The rows to learn from, and those to test on; nothing was learned from any yet."""
     from ..data.targets import Labels, target_for
     from ..estimators.intake import hold_out
-    from .inputs import opened
 
     part = check_part(request.own("test"), "--test")
     other = None
     if isinstance(part, str):
-        other = opened(part, target=examples.target, drop=request.own("drop"), texts=texts, task=request.task)
+        other = examples_at(request, part, texts=texts, target=examples.target)
     if request.task == "segmenter":
         from .segmenting import divided_pictures
 

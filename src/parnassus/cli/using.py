@@ -57,10 +57,11 @@ def evaluate(model: str, data: str, *, target: "Columns | None", report: Path | 
 def examples_in(estimator: "Estimator", configuration: dict[str, Any], data: str, target: "Columns | None") -> Any:
     """Rows with answers: the column trained on, unless another is named; columns left out then are left out here."""
     from ..estimators.intake import as_learned
+    from .detecting import parts_of
     from .inputs import DRAWN, opened
 
     if estimator.task in DRAWN:
-        return opened(data, target=target, task=estimator.task)
+        return opened(data, target=target, task=estimator.task, parts=parts_of(estimator))
     learned, drop = estimator.target_name_, tuple(configuration.get("drop", ()))
     suffixes = (".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson")
     if target is None and Path(data).suffix.lower() in suffixes:
@@ -119,6 +120,13 @@ def predict(
         if proba:
             raise SettingError("maps have a class for each pixel; leave --proba out, or take predict_proba in Python")
         hand_out_maps(estimator, X, names, heading=heading, out=out, on_error=on_error, json=json)
+        return 0
+    if estimator.task == "detector":
+        from .detecting import hand_out_boxes
+
+        if proba:
+            raise SettingError("boxes have a score each, and no probabilities; leave --proba out")
+        hand_out_boxes(estimator, X, names, heading=heading, out=out, on_error=on_error, json=json)
         return 0
     rows = answers(estimator, X, names, heading=heading, proba=proba, on_error=on_error)
     hand_out(rows, out, json=json)

@@ -15,7 +15,7 @@ from ..errors import DataError, FileError
 from .answers import shown
 from .coco import boxes_of_rows, found_picture, read_coco
 from .detection import Boxes, boxes_of, named
-from .sources import TABLES, open_source, pictures_in
+from .sources import TABLES, Source, fingerprint, open_source, pictures_in
 from .voc import read_voc
 from .yolo import read_yolo
 
@@ -30,23 +30,30 @@ SYNONYMS = {
 }
 
 
-def annotated(X: Any, y: Any) -> Annotated:
+def open_boxes(path: str | os.PathLike, parts: Sequence[str] = ()) -> Source:
+    """Pictures X and their `Boxes` y at a path, of any form that `annotated` knows."""
+    path = Path(path).expanduser()
+    X, y = read_annotations(path, parts=parts)
+    return Source(X, y, str(path), "boxes", fingerprint=fingerprint(path))
+
+
+def annotated(X: Any, y: Any, parts: Sequence[str] = ()) -> Annotated:
     """Pictures and boxes, from whatever X and y are.
 
     With y: a list of boxes, one entry a picture; a table of boxes with the columns image, x1, y1, x2, y2, label, where
     image is the place in X or a path; or the path of a COCO file, of such a table, or of a folder of .xml or .txt,
     X being the folder of the pictures. Without y, X is one of these paths, or such a table, and the pictures are found
-    beside it; boxes are None where there are none at all.
+    beside it; boxes are None where there are none at all. Of `parts`, "masks" and "points", a COCO file's are read too.
     """
     if isinstance(X, str | os.PathLike):
         path = Path(X).expanduser()
         if not path.exists():
             raise FileError(f"{path} does not exist; look at the path")
         if isinstance(y, str | os.PathLike):
-            return read_annotations(Path(y).expanduser(), pictures=path)
+            return read_annotations(Path(y).expanduser(), pictures=path, parts=parts)
         if y is not None:
             return _of_pairs(open_source(path).X, y, folder=path)
-        return read_annotations(path)
+        return read_annotations(path, parts=parts)
     if y is None and is_frame(X):
         return of_table(X, None)
     if isinstance(y, str | os.PathLike):
@@ -70,12 +77,13 @@ def _of_pairs(X: Any, y: Any, *, folder: Path | None = None) -> Annotated:
     return X, [boxes_of(one, named(X, i)) for i, one in enumerate(y)]
 
 
-def read_annotations(path: Path, *, pictures: Path | None = None) -> Annotated:
+def read_annotations(path: Path, *, pictures: Path | None = None, parts: Sequence[str] = ()) -> Annotated:
     """What a path holds: a COCO file, a table of boxes, or a folder of VOC or YOLO files."""
+    beside = dict.fromkeys(parts, True)
     if not path.exists():
         raise FileError(f"{path} does not exist; look at the path")
     if path.is_file() and path.suffix.lower() == ".json":
-        return read_coco(path, pictures)
+        return read_coco(path, pictures, **beside)
     if path.is_file() and path.suffix.lower() in TABLES:
         return of_table(open_source(path).X, pictures or path.parent)
     if not path.is_dir():
@@ -88,7 +96,7 @@ def read_annotations(path: Path, *, pictures: Path | None = None) -> Annotated:
         return read_yolo(path, pictures)
     jsons = sorted(path.glob("*.json"))
     if len(jsons) == 1:
-        return read_coco(jsons[0], pictures or path)
+        return read_coco(jsons[0], pictures or path, **beside)
     found = pictures_in(path)
     if not found:
         raise FileError(

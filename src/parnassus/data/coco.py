@@ -145,7 +145,7 @@ def write_coco(path: Path, pictures: Sequence[Path], boxes: Sequence[Boxes]) -> 
     """Write pictures and their boxes as a COCO file, which `read_coco` reads, and return its path.
 
     Paths are written whole; labels become names of categories, crowds `iscrowd`, masks run lengths, keypoints numbers
-    with the visibility 2; boxes that are not counted for another reason are left out.
+    with the visibility 2, scores a score; boxes that are not counted for another reason are left out.
     """
     names = sorted({str(label) for one in boxes for label in one.labels.tolist()})
     images: list[dict[str, Any]] = []
@@ -175,8 +175,8 @@ def write_coco(path: Path, pictures: Sequence[Path], boxes: Sequence[Boxes]) -> 
 
 
 def _beside(one: Boxes, k: int, size: tuple[int, int]) -> dict[str, Any]:
-    """What an annotation holds beside its box: the run lengths of its mask, its keypoints."""
-    found: dict[str, Any] = {}
+    """What an annotation holds beside its box: its score, the run lengths of its mask, its keypoints."""
+    found: dict[str, Any] = {} if one.scores is None else {"score": float(one.scores[k])}
     if one.masks is not None:
         found["segmentation"] = {"counts": runs_of_mask(one.masks[k]), "size": list(size)}
     if one.points is not None:

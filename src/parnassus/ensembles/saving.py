@@ -22,7 +22,7 @@ def save(ensemble: Ensemble, path: str | os.PathLike) -> None:
 
 
 def load(path: str | os.PathLike) -> Any:
-    """The estimator or ensemble that `save` wrote, on the CPU unless its setting says otherwise.
+    """The estimator or ensemble that `save` wrote, or of a run's folder, on the CPU unless its setting says otherwise.
 
     Raises
     ------

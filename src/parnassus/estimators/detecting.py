@@ -1,5 +1,6 @@
 """What a detector is asked besides its boxes: whether it may learn masks, what judges it, where it is most wrong."""
 
+import inspect
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -15,9 +16,16 @@ from ..data.image import is_stack
 from ..errors import DataError, DataWarning, SettingError
 from ..evaluation.detection import found_of, poses_of, shapes_of, true_of
 from ..functional.metrics.detection import FoundShapes, TrueBoxes, match_detections
+from ..registry import Spec
 from .intake import Examples
 
 TOGETHER = 32  # pictures that are looked at at a time
+
+
+def parts_learned(spec: Spec) -> list[str]:
+    """What a model learns beside boxes, by the class that its builder says it returns."""
+    made = inspect.signature(spec.builders("detector")[0].make).return_annotation
+    return [part for part in ("masks", "points") if getattr(made, f"finds_{part}", False)]
 
 
 def check_parts_are_met(objective: nn.Module, target: BoxTargets, codec: Codec) -> None:
@@ -34,8 +42,7 @@ def check_parts_are_met(objective: nn.Module, target: BoxTargets, codec: Codec) 
     if learns and not target.masked:
         raise DataError(
             "model 'mask_rcnn' learns a mask for each box, and these boxes have none; give y as dicts with the keys "
-            "'boxes', 'labels' and 'masks' (n, height, width), read a COCO file by data.coco.read_coco(path, "
-            "masks=True), or take model 'faster_rcnn'"
+            "'boxes', 'labels' and 'masks' (n, height, width), or a COCO file's path, or take model 'faster_rcnn'"
         )
     if target.masked and not learns:
         warnings.warn(

@@ -26,7 +26,7 @@ from ..train.randomness import kept_random
 from ..train.timetable import cuts_of
 from .assembly import device_under, prepare
 from .base import Estimator
-from .detecting import TOGETHER, check_parts_are_met, common_size, judged, worst_pictures
+from .detecting import TOGETHER, check_parts_are_met, common_size, judged, parts_learned, worst_pictures
 from .intake import Examples, examples_of, take_rows
 from .pictures import pictures_given
 from .protocol import fitted
@@ -71,7 +71,8 @@ class Detector(Estimator):
         Parameters
         ----------
         X : an array or list of pictures, or paths; the path of a COCO file, a table of boxes, or a folder with VOC's or
-            YOLO's files; a table of boxes with a column of paths.
+            YOLO's files; a table of boxes with a column of paths. Of COCO's, masks and keypoints are read where the
+            model learns them.
         y : for each picture a pair (boxes, labels), boxes being corners x1, y1, x2, y2 in pixels; a dict with these
             keys, and 'masks' (n, height, width), which "mask_rcnn" learns, or 'points' (n, k, 2), keypoints, x before
             y and NaN where one is not there, or (n, k, 3) with COCO's visibility, for "keypoint_rcnn"; a table with
@@ -106,7 +107,8 @@ class Detector(Estimator):
 
     def _examples(self, X: Any, y: Any, sample_weight: Any = None, *, boxes: bool = True) -> Examples:
         """Pictures and their checked boxes; without `boxes` the pictures alone."""
-        X, y = annotated(X, y)
+        learned = parts_learned(self.spec("model", self.model or self.default_models["image"])) if boxes else ()
+        X, y = annotated(X, y, learned)
         X = pictures_given(X)
         if not boxes:
             return Examples(X)

@@ -62,8 +62,7 @@ def keypoint_rcnn(
     if n_points < 1:
         raise DataError(
             "model 'keypoint_rcnn' learns keypoints of each box, and these boxes have none; give y as dicts with the "
-            "keys 'boxes', 'labels' and 'points' (n, k, 2), read a COCO file by data.coco.read_coco(path, "
-            "points=True), or take model 'faster_rcnn'"
+            "keys 'boxes', 'labels' and 'points' (n, k, 2), or a COCO file's path, or take model 'faster_rcnn'"
         )
     if not point_widths or min(point_widths) < 1:
         raise SettingError(

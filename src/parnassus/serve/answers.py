@@ -181,25 +181,35 @@ def of_question_answerer(estimator: Any) -> tuple[Answer, Json]:
 
 
 def of_detector(estimator: Any) -> tuple[Answer, Json]:
-    """The boxes in each picture, best first, in its own pixels."""
+    """The boxes in each picture, best first, in its own pixels; with the masks and keypoints of a model of those."""
 
     def answer(X: Any) -> list[Json]:
         return [
             {
                 "width": picture.width,
                 "height": picture.height,
-                "boxes": [
-                    {"label": label, "score": score, "box": box}
-                    for label, score, box in zip(*map(plain, (found.labels, found.scores, found.boxes)), strict=True)
-                ],
+                "boxes": [things_of(found, i) for i in range(len(found))],
             }
             for picture, found in zip(X, estimator.predict(X), strict=True)
         ]
 
     box = {"type": "array", "items": {"type": "number"}, "description": "x1, y1, x2, y2"}
-    one = {"type": "object", "properties": {"label": {}, "score": {"type": "number"}, "box": box}}
+    points = {"type": "array", "items": {"type": "array", "items": {"type": "number"}}, "description": "x, y of each"}
+    mask = {"type": "string", "description": "a data URL: PNG, 255 where the thing is"}
+    thing = {"label": {}, "score": {"type": "number"}, "box": box, "points": points, "mask": mask}
+    one = {"type": "object", "properties": thing, "required": ["label", "score", "box"]}
     size = {"width": {"type": "integer"}, "height": {"type": "integer"}}
     return answer, {"type": "object", "properties": size | {"boxes": {"type": "array", "items": one}}}
+
+
+def things_of(found: Any, i: int) -> Json:
+    """What was found i-th: its label, score and box, and its keypoints and mask where there are some."""
+    thing = {"label": plain(found.labels)[i], "score": float(found.scores[i]), "box": plain(found.boxes[i])}
+    if found.points is not None:
+        thing["points"] = plain(found.points[i])
+    if found.masks is not None:
+        thing["mask"] = png(found.masks[i].astype(np.uint8) * 255)
+    return thing
 
 
 def of_segmenter(estimator: Any) -> tuple[Answer, Json]:

@@ -102,11 +102,26 @@ function boxes(answer, content) {
       const [x1, y1, x2, y2] = b.box;
       pen.strokeStyle = pen.fillStyle = "#e4572e"; pen.strokeRect(x1, y1, x2 - x1, y2 - y1);
       pen.fillText(`${shown(b.label)} ${b.score.toFixed(2)}`, x1 + 2, Math.max(y1 - 3, 10));
+      for (const [x, y] of b.points || []) { pen.beginPath(); pen.arc(x, y, pen.lineWidth * 2, 0, 7); pen.fillStyle = "#2ec4b6"; pen.fill(); }
+      if (b.mask) laid(pen, b.mask);
     }
     URL.revokeObjectURL(url);
   };
   image.src = url;
   return made("div", {}, canvas, bars(answer.boxes.slice(0, 12).map((b) => bar(shown(b.label), b.score, percent(b.score), false))));
+}
+
+function laid(pen, url) {
+  const image = new Image();
+  image.onload = () => {
+    const sheet = made("canvas", { width: image.width, height: image.height }), over = sheet.getContext("2d");
+    over.drawImage(image, 0, 0);
+    const data = over.getImageData(0, 0, image.width, image.height);
+    for (let i = 0; i < data.data.length; i += 4) data.data.set([228, 87, 46, data.data[i] ? 110 : 0], i);
+    over.putImageData(data, 0, 0);
+    pen.drawImage(sheet, 0, 0);
+  };
+  image.src = url;
 }
 
 function mask(url) {
