@@ -162,7 +162,7 @@ def test_a_file_of_coco_brings_its_keypoints(tmp_path):
     (lambda one: one | {"points": one["points"][:, :, 0]}, ["picture 0", "(n, k, 2)"]),
     (lambda one: one | {"points": one["points"][:0]}, ["picture 0", "one label a box"]),
     (lambda one: one | {"points": np.concatenate([one["points"], np.full((len(one["points"]), 3, 1), 7)], 2)},
-     ["picture 0", "visibilities"]),
+     ["picture 0", "keypoint 0 of box 0", "visibility"]),
     (lambda one: one | {"points": one["points"][:, :2]}, ["3 keypoints and others' 2"]),
     (lambda one: {k: one[k] for k in ("boxes", "labels")}, ["3 keypoints and others' none"]),
 ])  # fmt: skip

@@ -14,6 +14,7 @@ from .rows import Batch, Rows
 STRETCH = 1 << 20  # bytes of rows that lie side by side and are read together
 LEAST_POOL = 1 << 26  # bytes below which rows count as held, whatever the budget: the disk's cache holds them
 
+
 class Chunks:
     """Frames of rows, read again on each pass; `len` is the number of rows.
 

@@ -12,7 +12,7 @@ from ..errors import DataError, FileError, did_you_mean
 from .answers import shown
 from .coco_masks import mask_of, runs_of_mask
 from .detection import Boxes, sizes_of
-from .object_points import point_stack
+from .object_points import read_points
 from .sources import PICTURES
 
 
@@ -73,7 +73,7 @@ def _with_masks(files: Sequence[Path], found: Sequence[Boxes], notes: Sequence[l
 def _with_points(path: Path, found: Sequence[Boxes], notes: Sequence[list[Any]], k: int) -> list[Boxes]:
     """The boxes with the keypoints of their annotations."""
     stacks = [np.array([points_of(note, k, path) for note in mine]).reshape(-1, k, 3) for mine in notes]
-    return [replace(one, points=point_stack(stack, str(path))) for one, stack in zip(found, stacks, strict=True)]
+    return [replace(one, points=read_points(stack, str(path))) for one, stack in zip(found, stacks, strict=True)]
 
 
 def names_of(categories: list[dict[str, Any]], path: Path) -> tuple[str, ...]:

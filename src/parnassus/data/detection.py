@@ -25,7 +25,7 @@ from .object_masks import (
     mask_stack,
     packed_in_frame,
 )
-from .object_points import checked_points, number_of_points, point_stack, points_in_frame, points_in_picture
+from .object_points import checked_points, number_of_points, points_in_frame, points_in_picture, read_points
 from .packing import packed, unpacked
 from .pictures import look
 from .targets import Target
@@ -145,7 +145,7 @@ def _parts_of(given: dict[str, Any], where: str) -> tuple[Any, Any, dict[str, An
         )
     extra: dict[str, Any] = {k: np.asarray(given[k], dtype=bool) for k in ("crowd", "ignored") if k in given}
     if given.get("points") is not None:
-        extra["points"] = point_stack(given["points"], where)
+        extra["points"] = read_points(given["points"], where)
     corners = given.get("boxes")
     if given.get("masks") is not None:
         extra["masks"] = mask_stack(given["masks"], where)

@@ -6,11 +6,11 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..errors import DataError
 from .codec import Codec, State
-from .detection import SLACK, Placement, named, sizes_of
+from .detection import Placement, named, sizes_of
+from .object_points import inside, points_in_frame, points_in_picture, read_points
 from .packing import packed, unpacked
 from .rows import Dense
 from .targets import Target
@@ -52,33 +52,8 @@ def keypoints_of(given: Any, pictures: Any) -> list[Points]:
 
 def _one(given: Any, size: tuple[int, int], where: str) -> Points:
     names = given.names if isinstance(given, Points) else ()
-    given = given.points if isinstance(given, Points) else given
-    try:
-        array = np.array(given.numpy(force=True) if isinstance(given, Tensor) else given, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{where}: its keypoints are no numbers ({error}); give (k, 2), x before y") from error
-    if array.ndim != 2 or array.shape[1] not in (2, 3) or not len(array):
-        raise DataError(f"{where}: its keypoints have shape {array.shape}; give (k, 2), x before y, or (k, 3) of COCO")
-    points = array[:, :2]
-    if array.shape[1] == 3:
-        unknown = ~np.isin(array[:, 2], (0, 1, 2))
-        if unknown.any():
-            i = int(unknown.argmax())
-            raise DataError(
-                f"{where}: keypoint {i} has the visibility {array[i, 2]:g}; COCO's are 0 (not there), 1 (hidden) and 2 "
-                "(seen); leave the column out if it is something else"
-            )
-        points[array[:, 2] == 0] = np.nan
-    points[np.isnan(points).any(1)] = np.nan
-    height, width = size
-    wrong = np.isinf(points).any(1) | (points < -SLACK).any(1) | (points > (width + SLACK, height + SLACK)).any(1)
-    if wrong.any():
-        i = int(wrong.argmax())
-        raise DataError(
-            f"{where}: keypoint {i}, ({points[i, 0]:g}, {points[i, 1]:g}), lies outside its picture of width {width} "
-            f"and height {height}; mend it, or give NaN where a point is not to be seen"
-        )
-    return Points(np.clip(points, 0, (width, height)), size, names)
+    points = read_points(given.points if isinstance(given, Points) else given, where, n_axes=2)
+    return Points(inside(points, size, where), size, names)
 
 
 class PointTargets(Target):
@@ -127,20 +102,13 @@ class PointTargets(Target):
         for i, one in enumerate(raw):
             if len(one.points) != self.n_points:
                 raise DataError(f"picture {i} has {len(one.points)} keypoints; fit saw {self.n_points} in each")
-            place = self._placement(one.size)
-            framed = one.points * np.array(place.scale) - np.array(place.corner)
-            there = ~np.isnan(framed[:, :1])
-            rows.append(np.concatenate([np.where(there, framed, 0.0), there], 1))
+            rows.append(points_in_frame(one.points[None], self._placement(one.size)).reshape(-1, 3))
         return Dense(y=torch.from_numpy(np.stack(rows)).float())
 
     def decode(self, found: Any, sizes: Sequence[tuple[int, int]]) -> np.ndarray:
         """Places in the frame (n, k, 2) in pixels of each picture, and inside it."""
-        answers = []
-        for points, size in zip(np.asarray(found, dtype=np.float64), sizes, strict=True):
-            place = self._placement(size)
-            back = (points + np.array(place.corner)) / np.array(place.scale)
-            answers.append(np.clip(back, 0, size[::-1]))
-        return np.stack(answers)
+        pairs = zip(np.asarray(found, dtype=np.float64), sizes, strict=True)
+        return np.stack([points_in_picture(points, self._placement(size), size) for points, size in pairs])
 
     def state(self) -> State:
         return {

@@ -1,4 +1,4 @@
-"""Keypoints of single things: what they are given as, what is refused in them, and how they lie in a model's frame."""
+"""Keypoints of things: what they are given as, what is refused in them, and how they lie in a model's frame."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -30,43 +30,60 @@ class Placed(Protocol):
     def corner(self) -> tuple[float, float]: ...
 
 
-def point_stack(given: Any, where: str) -> np.ndarray:
-    """Keypoints as (n, k, 2), NaN where one is not there; a third number of each is COCO's visibility."""
+def read_points(given: Any, where: str, *, n_axes: int = 3) -> np.ndarray:
+    """Keypoints of n things as (n, k, 2), NaN where one is not there; with `n_axes` 2 those of one, (k, 2).
+
+    A third number of each is COCO's visibility.
+    """
+    form = "(n, k, 2)" if n_axes == 3 else "(k, 2)"
     try:
         array = np.array(given.numpy(force=True) if isinstance(given, Tensor) else given, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(f"{where}: its keypoints are no numbers ({error}); give (n, k, 2), x before y") from error
-    if not array.size:
+        raise DataError(f"{where}: its keypoints are no numbers ({error}); give {form}, x before y") from error
+    if not array.size and n_axes == 3:
         return np.zeros((0, array.shape[1] if array.ndim == 3 else 0, 2))
-    if array.ndim != 3 or array.shape[2] not in (2, 3):
+    if array.ndim != n_axes or array.shape[-1] not in (2, 3) or not array.size:
         raise DataError(
-            f"{where}: its keypoints have shape {array.shape}; give (n, k, 2), x before y, or (n, k, 3) with COCO's "
-            "visibility, as many for each box"
+            f"{where}: its keypoints have shape {array.shape}; give {form}, x before y, or {form[:-2]}3) with COCO's "
+            "visibility, as many for each"
         )
     points = array[..., :2]
-    if array.shape[2] == 3:
-        if not np.isin(array[..., 2], (0, 1, 2)).all():
-            raise DataError(f"{where}: visibilities of keypoints are 0 (not there), 1 (hidden) or 2 (seen)")
+    if array.shape[-1] == 3:
+        for at in np.argwhere(~np.isin(array[..., 2], (0, 1, 2)))[:1].tolist():
+            raise DataError(
+                f"{where}: {_called(at)} has the visibility {array[(*at, 2)]:g}; COCO's are 0 (not there), 1 (hidden) "
+                "and 2 (seen); leave the column out if it is something else"
+            )
         points[array[..., 2] == 0] = np.nan
     points[np.isnan(points).any(-1)] = np.nan
     return points
 
 
+def inside(points: np.ndarray, size: tuple[int, int], where: str) -> np.ndarray:
+    """Keypoints (..., k, 2), every one in its picture of (height, width); what stands over by a pixel is cut."""
+    far = np.array(size[::-1], dtype=np.float64)
+    wrong = np.isinf(points).any(-1) | (points < -EDGE).any(-1) | (points > far + EDGE).any(-1)
+    for at in np.argwhere(wrong)[:1].tolist():
+        x, y = points[tuple(at)]
+        raise DataError(
+            f"{where}: {_called(at)}, ({x:g}, {y:g}), lies outside its picture of width {size[1]} and height "
+            f"{size[0]}; mend it, or give NaN where a point is not to be seen"
+        )
+    return np.clip(points, 0, far)
+
+
+def _called(at: list[int]) -> str:
+    """What the messages call a keypoint, by its place in (k,) or (n, k)."""
+    return f"keypoint {at[-1]}" + (f" of box {at[0]}" if len(at) > 1 else "")
+
+
 def checked_points(points: np.ndarray | None, n: int, size: tuple[int, int], where: str) -> np.ndarray | None:
-    """The keypoints of n boxes, every one inside its picture of (height, width); over the edge by a pixel is cut."""
+    """The keypoints of n boxes, every one inside its picture of (height, width)."""
     if points is None:
         return None
     if len(points) != n:
         raise DataError(f"{where}: {n} boxes and keypoints of {len(points)}; give one (k, 2) a box")
-    far = np.array(size[::-1], dtype=np.float64)
-    wrong = np.isinf(points).any(-1) | (points < -EDGE).any(-1) | (points > far + EDGE).any(-1)
-    for box, k in np.argwhere(wrong)[:1].tolist():
-        x, y = points[box, k]
-        raise DataError(
-            f"{where}: keypoint {k} of box {box}, ({x:g}, {y:g}), lies outside its picture of width {size[1]} and "
-            f"height {size[0]}; mend it, or give NaN where a point is not to be seen"
-        )
-    return np.clip(points, 0, far)
+    return inside(points, size, where)
 
 
 def number_of_points(raw: Sequence[HasPoints]) -> int:
