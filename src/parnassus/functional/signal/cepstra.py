@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from ...errors import SettingError
 from .conventions import Analysis
-from .mel import logarithm, mel_energies, top_limited
-from .spectrum import by_blocks, magnitudes
+from .mel import by_mel, log_mel, logarithm
+from .spectrum import frame_squares
 
 DctNorm = Literal["plain", "ortho", "htk"]
 
@@ -72,8 +72,12 @@ def cepstra(log_energies: Tensor, setting: Analysis) -> Tensor:
 
 def frame_energy(part: Tensor, setting: Analysis) -> Tensor:
     """ln sum_n x[n]^2 of frames (..., size) as Kaldi takes it: without the mean, before pre-emphasis and window."""
-    part = part - part.mean(-1, keepdim=True) if setting.zero_mean else part
-    return (part.square().sum(-1) * setting.scale**2).clamp(min=setting.floor).log()
+    return loudness(frame_squares(part, setting), setting)
+
+
+def loudness(squares: Tensor, setting: Analysis) -> Tensor:
+    """The logarithm of sums of squares in the units of an analysis, raised to its floor."""
+    return (squares * setting.scale**2).clamp(min=setting.floor).log()
 
 
 def mfcc(x: Tensor, setting: Analysis) -> Tensor:
@@ -86,16 +90,15 @@ def mfcc(x: Tensor, setting: Analysis) -> Tensor:
     Source: Hifny A3.20; Davis and Mermelstein 1980.
     """
     if setting.top_db is not None:  # the limit needs the loudest frame first
-        found = by_blocks(x, setting, lambda part: logarithm(mel_energies(magnitudes(part, setting), setting), setting))
-        return cepstra(top_limited(found, setting), setting)
+        return cepstra(log_mel(x, setting), setting)
 
-    def work(part: Tensor) -> Tensor:
-        found = cepstra(logarithm(mel_energies(magnitudes(part, setting), setting), setting), setting)
-        if setting.energy and setting.first == 0:
-            found = torch.cat([frame_energy(part, setting)[..., None], found[..., 1:]], -1)
+    def work(energies: Tensor, squares: Tensor | None) -> Tensor:
+        found = cepstra(logarithm(energies, setting), setting)
+        if squares is not None and setting.first == 0:
+            found = torch.cat([loudness(squares, setting)[..., None], found[..., 1:]], -1)
         return found
 
-    return by_blocks(x, setting, work)
+    return by_mel(x, setting, work)
 
 
 # --- changes over time ----------------------------------------------------------------------------

@@ -72,18 +72,25 @@ def frames(x: Tensor, size: int, hop: int, *, edges: Edges = "inside") -> Tensor
     Systems: framing
     Source: Hifny A3.11, eq. 3.4.
     """
-    n = x.shape[-1]
-    n_frames = frame_count(n, size, hop, edges=edges)
+    n_frames = frame_count(x.shape[-1], size, hop, edges=edges)
     if not n_frames:
-        raise DataError(f"a signal of {n} samples holds no frame of {size}; give a longer one, or shorter frames")
+        raise DataError(
+            f"a signal of {x.shape[-1]} samples holds no frame of {size}; give a longer one, or shorter frames"
+        )
     if edges == "centered":
         zeros = x.new_zeros(*x.shape[:-1], size // 2 + size % 2)
         x = torch.cat([zeros[..., : size // 2], x, zeros], -1)
     elif edges == "reflected":
-        before = size // 2 - hop // 2
-        at = torch.arange(-before, (n_frames - 1) * hop + size - before, device=x.device) % (2 * n)
-        x = x[..., torch.where(at < n, at, 2 * n - 1 - at)]
+        x = reflected(x, size, hop)
     return x.unfold(-1, size, hop)[..., :n_frames, :]
+
+
+def reflected(x: Tensor, size: int, hop: int) -> Tensor:
+    """x (..., n) as frames "reflected" at its ends see it: mirrored there, the first frame's first sample first."""
+    n, n_frames = x.shape[-1], frame_count(x.shape[-1], size, hop, edges="reflected")
+    before = size // 2 - hop // 2
+    at = torch.arange(-before, (n_frames - 1) * hop + size - before, device=x.device) % (2 * n)
+    return x[..., torch.where(at < n, at, 2 * n - 1 - at)]
 
 
 def overlap_add(frames: Tensor, hop: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Literal
 
@@ -10,11 +11,13 @@ from torch import Tensor
 
 from ...errors import DataWarning, SettingError, did_you_mean
 from .conventions import Analysis, Convention, analysis
-from .spectrum import by_blocks, magnitudes
+from .filterbank import Sparse, filterbank
+from .spectrum import by_blocks, frame_squares, magnitudes
 
 MelScale = Literal["htk", "slaney", "kaldi"]
 SCALES = ("htk", "slaney", "kaldi")
 LINEAR = 3 / 200  # mel a hertz below 1,000 Hz, where Slaney's scale is linear
+PIECE = 1 << 18  # energies that stay in cache
 GROUP = 32  # filters whose product is taken together
 STEP = math.log(6.4) / 27  # and the step of its logarithm above
 
@@ -141,6 +144,17 @@ def bands_of(setting: Analysis, dtype: torch.dtype, device: torch.device) -> lis
         return found
 
 
+@lru_cache(maxsize=32)
+def sparse_filters(setting: Analysis) -> Sparse:
+    """The filters of an analysis without their zeros, float32."""
+    with torch.inference_mode(False):
+        filters = filters_of(setting)
+        seen = [torch.nonzero(row)[:, 0].tolist() for row in filters]
+        bins = [(at[0], at[-1] + 1) if at else (0, 0) for at in seen]
+        weights = torch.cat([row[first:end] for row, (first, end) in zip(filters, bins, strict=True)])
+        return Sparse(torch.tensor(bins), weights.float())
+
+
 def mel_energies(spectrum: Tensor, setting: Analysis) -> Tensor:
     """E_m = sum_k P[k] H_m[k] of spectra (..., n_fft // 2 + 1): (..., n_mels).
 
@@ -175,8 +189,27 @@ def log_mel(x: Tensor, setting: Analysis) -> Tensor:
     Systems: log-mel-energies
     Source: Hifny A3.9 to A3.18.
     """
-    found = by_blocks(x, setting, lambda part: logarithm(mel_energies(magnitudes(part, setting), setting), setting))
-    return top_limited(found, setting)
+    return top_limited(by_mel(x, setting, lambda energies, _: logarithm(energies, setting)), setting)
+
+
+def by_mel(x: Tensor, setting: Analysis, work: Callable[[Tensor, Tensor | None], Tensor]) -> Tensor:
+    """`work` of the mel energies (..., n_frames, n_mels) of x (..., n) and of its `frame_squares`, done in pieces.
+
+    The squares (..., n_frames) are None where the analysis asks for no energy. Both come from a compiled kernel where
+    there is one, see `filterbank`, and step by step elsewhere.
+    """
+    found = filterbank(x.reshape(-1, x.shape[-1]), setting, sparse_filters(setting))
+    if found is None:
+
+        def steps(part: Tensor) -> Tensor:
+            squares = frame_squares(part, setting) if setting.energy else None
+            return work(mel_energies(magnitudes(part, setting), setting), squares)
+
+        return by_blocks(x, setting, steps)
+    each = zip(*(whole.split(max(PIECE // setting.n_mels, 1), 1) for whole in found), strict=True)
+    parts = [work(energies, squares if setting.energy else None) for energies, squares in each]
+    whole = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
+    return whole.reshape(*x.shape[:-1], *whole.shape[1:])
 
 
 def mel_to_spectrum(energies: Tensor, setting: Analysis) -> Tensor:

@@ -51,17 +51,20 @@ def power_spectrum(frames: Tensor, n_fft: int | None = None) -> Tensor:
 # --- an analysis, in blocks -----------------------------------------------------------------------
 
 
-def framed(x: Tensor, setting: Analysis) -> Tensor:
-    """The frames (..., n_frames, size) that an analysis sees, before what it does to each of them.
+def prepared(x: Tensor, setting: Analysis) -> Tensor:
+    """x (..., n) dithered (with the noise of seed 0) and, where the convention says so, pre-emphasised.
 
-    The signal is dithered (with the noise of seed 0) and, where the convention says so, pre-emphasised; its scale comes
-    with the window, since all between is linear. Frames of librosa hold `n_fft` samples, those of the others `frame`.
+    Its scale comes with the window, since all between is linear.
     """
     x = dither(x, setting.dither / setting.scale) if setting.dither else x
     if setting.pre_emphasis and setting.emphasis == "signal":
         x = pre_emphasis(x, setting.pre_emphasis)
-    size = setting.n_fft if setting.edges == "centered" else setting.frame
-    return frames(x, size, setting.hop, edges=setting.edges)
+    return x
+
+
+def frame_size(setting: Analysis) -> int:
+    """Samples of a frame as it is cut: librosa's hold `n_fft`, those of the others `frame`."""
+    return setting.n_fft if setting.edges == "centered" else setting.frame
 
 
 def windowed(part: Tensor, setting: Analysis) -> Tensor:
@@ -86,7 +89,7 @@ def window_of(setting: Analysis, dtype: torch.dtype, device: torch.device) -> Te
 
 def by_blocks(x: Tensor, setting: Analysis, work: Callable[[Tensor], Tensor]) -> Tensor:
     """`work` of all frames (..., n_frames, size) of x (..., n), done on pieces that stay in cache."""
-    seen = framed(x, setting)
+    seen = frames(prepared(x, setting), frame_size(setting), setting.hop, edges=setting.edges)
     *rows, n_frames, size = seen.shape
     seen = seen.reshape(-1, n_frames, size) if len(rows) != 1 else seen
     block = max((BLOCK if x.device.type == "cpu" else DEVICE_BLOCK) // setting.n_fft, 1)
@@ -96,6 +99,12 @@ def by_blocks(x: Tensor, setting: Analysis, work: Callable[[Tensor], Tensor]) ->
         parts.append(done[0] if len(done) == 1 else torch.cat(done, 1))
     whole = parts[0] if len(parts) == 1 else torch.cat(parts)
     return whole.reshape(*rows, *whole.shape[1:])
+
+
+def frame_squares(part: Tensor, setting: Analysis) -> Tensor:
+    """sum_n x[n]^2 of frames (..., size), without their mean where the analysis takes it off."""
+    part = part - part.mean(-1, keepdim=True) if setting.zero_mean else part
+    return part.square().sum(-1)
 
 
 def magnitudes(part: Tensor, setting: Analysis) -> Tensor:
