@@ -91,7 +91,8 @@ SURFACE = {
     "runs": {"folders", "plot", "sort", "mlflow", "json"},
     "compare": {"data", "models", "target", "drop", "task", "folds", "groups", "metric", "seed", "json"},
     "evaluate": {"RUN", "data", "target", "report", "json"},
-    "predict": {"RUN", "data", "text", "out", "proba", "on-error", "horizon", "quantiles", "known", "json"},
+    "predict": {"RUN", "data", "text", "out", "proba", "on-error", "horizon", "quantiles", "known", "json"}
+    | {"n-tokens", "temperature", "top-k", "top-p", "seed"},
     "report": {"RUN", "data", "out", "target", "json"},
     "export": {"RUN", "DATA", "to", "out", "int8", "target", "json"},
     "serve": {"RUN", "host", "port", "token", "max-batch", "max-wait-ms", "max-queue", "max-bytes", "timeout"},
@@ -311,7 +312,6 @@ def test_verify_says_what_was_measured_and_fails_where_it_differs(capsys, monkey
 
 
 @pytest.mark.parametrize(("task", "name"), [
-    ("language-model", "pn.LanguageModel"),
     ("embedder", "pn.Embedder"), ("tagger", "pn.Tagger"), ("contact-predictor", "pn.ContactPredictor"),
 ])  # fmt: skip
 def test_tasks_that_are_learned_from_python_say_so(capsys, task, name):

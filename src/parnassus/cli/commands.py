@@ -37,6 +37,7 @@ DATA = "a CSV or Parquet file, or a folder with a folder of pictures for each cl
 DATA_OF = {
     "keypoint_finder": "a CSV with a column image and, for each point, two such as nose_x and nose_y; or .npz",
     "question_answerer": "SQuAD's JSON; or a CSV with the columns question, context, answer and answer_start",
+    "language_model": "a text file, a folder of .txt files, or a CSV with a column of texts",
     "detector": "a COCO file (.json), a table of boxes (.csv), or a folder with VOC's or YOLO's files",
     "segmenter": "a folder that holds the folders images and masks, of files of the same names",
 }
@@ -261,13 +262,25 @@ def predict(
         tuple[float, ...], Parameter(consume_multiple=True, negative=(), help="levels such as 0.1 0.9, of a forecaster")
     ] = (),
     known: Annotated[str | None, Parameter(help="a file of covariates of the steps ahead, of a forecaster")] = None,
+    n_tokens: Annotated[int | None, Parameter(help="how much a language model writes at most; 50 unless told")] = None,
+    temperature: Annotated[
+        float | None, Parameter(help="of a language model's draws; 0 takes the likeliest, 1 unless told")
+    ] = None,
+    top_k: Annotated[int | None, Parameter(help="a language model draws among so many tokens")] = None,
+    top_p: Annotated[float | None, Parameter(help="a language model draws among tokens of so much in all")] = None,
+    seed: Annotated[int | None, Parameter(help="of what a language model draws; without it, the run's")] = None,
     json: Json = False,
 ) -> int:
-    """Answer for new data with a trained model, as CSV; a forecaster goes on from its own series without data."""
+    """Answer for new data with a trained model, as CSV.
+
+    A forecaster goes on from its own series without data; a language model writes on from prompts.
+    """
     from .using import predict as work
 
-    ahead = {"horizon": horizon, "quantiles": quantiles or None, "known": known}
-    return work(model, list(data), texts=list(text), out=out, proba=proba, on_error=on_error, ahead=ahead, json=json)
+    given: dict[str, Any] = {"horizon": horizon, "quantiles": quantiles or None, "known": known, "n_tokens": n_tokens}
+    given |= {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+    asked: dict[str, Any] = {"out": out, "proba": proba, "on_error": on_error, "settings": given, "json": json}
+    return work(model, list(data), texts=list(text), **asked)
 
 
 def report(

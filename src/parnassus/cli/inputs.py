@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, SettingError, did_you_mean
+from .language import TASK, texts_alone
 
 if TYPE_CHECKING:
     from ..data.sources import Columns
@@ -31,6 +32,8 @@ def opened(
     Tasks whose answers are places in pictures, or in texts, read paths in their own way; a detector's have `parts`
     beside boxes.
     """
+    if task == TASK:
+        return texts_alone(path, target, drop)
     if task in DRAWN:
         return _drawn(path, task, target or drop, parts)
     from ..estimators.intake import examples_of
@@ -144,11 +147,12 @@ def write_rows(examples: "Examples", folder: Path) -> Path | None:
         lines = [f"{x.resolve()}\t{label}\n" for x, label in zip(X, np.asarray(y).tolist(), strict=True)]
         path.write_text("".join(lines), encoding="utf-8")
         return path
-    if isinstance(X, list) and X and isinstance(X[0], str) and isinstance(examples.target, str):
+    if isinstance(X, list) and X and isinstance(X[0], str) and (y is None or isinstance(examples.target, str)):
         import pandas as pd
 
         path = folder / "test.csv"
-        pd.DataFrame({"text": X, examples.target: np.asarray(y)}).to_csv(path, index=False)
+        answers = {examples.target or "text": X} if y is None else {"text": X, examples.target: np.asarray(y)}
+        pd.DataFrame(answers).to_csv(path, index=False)
         return path
     if isinstance(X, np.ndarray) and isinstance(y, np.ndarray):
         path = folder / "test.npz"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingError, did_you_mean
-from . import settings
+from . import language, settings
 from .configuration import read_configuration
 from .settings import ROLES, Setting
 from .values import NO, NONE, YES, number, value_of, words_of
@@ -235,7 +235,6 @@ def complete(request: Request, estimator: "Estimator") -> dict[str, Any]:
 FROM_PYTHON = {  # whose data are no examples that could be read and split as rows
     "image_captioner": "captions are learned from Python so far: pn.ImageCaptioner takes pictures and texts in fit",
     "embedder": "words are learned from Python so far: pn.Embedder takes the path of this file in fit",
-    "language_model": "texts are modelled from Python so far: pn.LanguageModel takes the path of this file in fit",
     "image_translator": "pictures are translated from Python so far: pn.ImageTranslator takes two folders in fit",
     "tagger": "tags are learned from Python so far: pn.Tagger takes rows of tokens and of tags in fit",
     "contact_predictor": "contacts are learned from Python so far: pn.ContactPredictor takes structures in fit",
@@ -313,7 +312,7 @@ def _trained(request: Request, console: "Console", command: str) -> int:
     texts = codec == "text"
     examples = examples_at(request, data, texts=texts)
     estimator = estimator_for(request, codec or kind_of(examples.X))
-    if examples.y is None and not isinstance(estimator, Unsupervised):
+    if examples.y is None and not isinstance(estimator, Unsupervised) and request.task != language.TASK:
         raise unanswered(data, examples)
     if isinstance(getattr(estimator, "class_weight", None), dict):
         estimator.set_params(class_weight=by_label(estimator.get_params()["class_weight"], examples.y))
@@ -380,6 +379,8 @@ def divided(request: Request, examples: "Examples", *, texts: bool) -> tuple["Ex
         return divided_pictures(examples, other, part, seed=request.own("seed"))
     if isinstance(part, str) or part == 0:
         return examples, other
+    if request.task == language.TASK:
+        language.refuse_lone(examples, request.words["data"][0])
     if examples.y is None or request.task not in ("classifier", "regressor"):
         return hold_out(examples, part, seed=request.own("seed"), labels=None)
     goal = target_for(examples.y, request.task).fit(examples.y)  # refuses bad answers by their rows in the file
@@ -395,4 +396,4 @@ def watched(request: Request, *, texts: bool) -> Any:
     if not isinstance(part, str):
         return part
     held = examples_at(request, part, texts=texts)
-    return held.X, held.y
+    return held.X if request.task == language.TASK else (held.X, held.y)

@@ -15,6 +15,7 @@ from cyclopts import App, Group, Parameter
 
 from ..errors import DataError, SettingError, did_you_mean
 from . import settings
+from .language import TASK as LANGUAGE
 from .settings import ROLES
 from .training import FROM_PYTHON, Request, complete, divided, estimator_for, examples_at, named_in
 from .values import number, value_of, whole
@@ -151,7 +152,7 @@ def rows_of(request: Request) -> Job:
     data = request.words["data"][0]
     examples = examples_at(request, data, texts=codec == "text")
     estimator = estimator_for(request, codec or kind_of(examples.X))
-    if examples.y is None and not isinstance(estimator, Unsupervised):
+    if examples.y is None and not isinstance(estimator, Unsupervised) and request.task != LANGUAGE:
         raise DataError(f"{data} holds no answers; name their column by --target")
     train, test = divided(request, examples, texts=codec == "text")
 

@@ -7,12 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, FileError, SettingError
+from . import language
 from .console import Console, finite, note
 from .runs import loaded
 
 if TYPE_CHECKING:
     from ..data.sources import Columns
     from ..estimators.base import Estimator
+
+ASKED_OF = {  # what `predict` may be told beside data, by task
+    "forecaster": ("horizon", "quantiles", "known"),
+    language.TASK: ("n_tokens", "temperature", "top_k", "top_p", "seed"),
+}
 
 
 def one_or_several(names: tuple[str, ...]) -> "Columns | None":
@@ -30,7 +36,7 @@ def evaluate(model: str, data: str, *, target: "Columns | None", report: Path | 
         return evaluate_series(estimator, configuration, model, data, report=report, json=json)
     examples = examples_in(estimator, configuration, data, target)
     check_form(estimator, examples.X, data)
-    if examples.y is None and estimator.target_ is not None:
+    if examples.y is None and estimator.target_ is not None and estimator.task != language.TASK:
         where = (
             "name the column that holds them by --target"
             if hasattr(examples.X, "columns")
@@ -62,6 +68,8 @@ def examples_in(estimator: "Estimator", configuration: dict[str, Any], data: str
 
     if estimator.task in DRAWN:
         return opened(data, target=target, task=estimator.task, parts=parts_of(estimator))
+    if estimator.task == language.TASK:
+        return language.texts_again(estimator, configuration, data, target)
     learned, drop = estimator.target_name_, tuple(configuration.get("drop", ()))
     suffixes = (".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson")
     if target is None and Path(data).suffix.lower() in suffixes:
@@ -94,18 +102,16 @@ def predict(
     proba: bool,
     on_error: str,
     json: bool,
-    ahead: dict[str, Any] | None = None,
+    settings: dict[str, Any] | None = None,
 ) -> int:
-    """Answers as CSV, on standard output or in a file; `ahead` is what a forecaster is asked for. The exit code."""
+    """Answers as CSV, on standard output or in a file; `settings` are those of `ASKED_OF`. The exit code."""
     estimator, configuration = loaded(model)
-    asked = {k: v for k, v in (ahead or {}).items() if v is not None}
+    asked = asked_of(estimator, settings or {}, model)
     if estimator.task == "forecaster":
         from .forecasting import forecasts
 
         hand_out(forecasts(estimator, configuration, data, asked, rows=bool(texts) or proba), out, json=json)
         return 0
-    if asked:
-        raise SettingError(f"--{', --'.join(asked)} is for a forecaster, and {model} holds a {estimator.task}")
     if bool(data) == bool(texts):
         raise SettingError('predict takes data or --text, one of them: a CSV, pictures, or --text "..."')
     if estimator.task == "segmenter":
@@ -128,9 +134,23 @@ def predict(
             raise SettingError("boxes have a score each, and no probabilities; leave --proba out")
         hand_out_boxes(estimator, X, names, heading=heading, out=out, on_error=on_error, json=json)
         return 0
-    rows = answers(estimator, X, names, heading=heading, proba=proba, on_error=on_error)
+    if estimator.task == language.TASK:
+        rows = language.written(estimator, X, asked, proba=proba, on_error=on_error)
+    else:
+        rows = answers(estimator, X, names, heading=heading, proba=proba, on_error=on_error)
     hand_out(rows, out, json=json)
     return 0
+
+
+def asked_of(estimator: "Estimator", settings: dict[str, Any], model: str) -> dict[str, Any]:
+    """Those of the settings that were given; refused where the estimator is of another task."""
+    asked = {name: value for name, value in settings.items() if value is not None}
+    for task, names in ASKED_OF.items():
+        strange = [f"--{name.replace('_', '-')}" for name in asked if name in names and task != estimator.task]
+        if strange:
+            words, held = task.replace("_", " "), estimator.task.replace("_", " ")
+            raise SettingError(f"{', '.join(strange)} is for a {words}, and {model} holds a {held}")
+    return asked
 
 
 def hand_out(rows: list[dict[str, Any]], out: Path | None, *, json: bool) -> None:
@@ -202,7 +222,7 @@ def _inputs(
 ) -> tuple[str, list[Any], Any]:
     """(what a row is called, the rows' names, raw inputs)."""
     kind = estimator.codec_.kind
-    written = kind in ("text", "source_texts")
+    written = kind in ("text", "source_texts", "token_stream")
     if texts or (written and len(data) == 1 and data[0].lower().endswith(".txt")):
         if not written:
             takes = {"image": "pictures", "speech": "sounds"}.get(kind, "tables")
@@ -235,6 +255,9 @@ def _rows(estimator: "Estimator", configuration: dict[str, Any], data: str) -> t
     from ..data.sources import names_of, open_source
     from .inputs import columns_of, texts_of, without
 
+    if estimator.task == language.TASK:
+        prompts = language.texts_again(estimator, configuration, data, None).X
+        return "text", prompts, prompts
     X = open_source(data, memory=estimator.memory).X
     gone = {*names_of(estimator.target_name_), *configuration.get("drop", ())}
     X = without(X, [c for c in columns_of(X) if c in gone], data)

@@ -207,7 +207,7 @@ def usage(estimator: "Estimator", run: Run, held: "str | Path | None", whole: "E
     """Commands that go on from here; they work as they stand where the test rows are in a file."""
     folder = shlex.quote(str(run.folder))
     rows = shlex.quote(str(held)) if held is not None else "DATA"
-    if estimator.codec_.kind in ("text", "source_texts"):
+    if estimator.codec_.kind in ("text", "source_texts", "token_stream"):
         given = '--text "..."'
     elif estimator.codec_.kind in ("image", "speech") and isinstance(whole.X, list):
         first = whole.X[0] if isinstance(whole.X[0], str | os.PathLike) else Path(held or "PICTURES").with_suffix("")
