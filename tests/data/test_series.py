@@ -292,3 +292,15 @@ def test_a_missing_value_beside_others_of_its_time_does_not_take_them_away(how, 
     assert read(given, duplicates=how).tracks[0].y.ravel().tolist() == due
     gone = pd.DataFrame({"t": days[[0, 1, 2, 4]], "v": [1.0, np.nan, np.nan, 3.0]})
     assert read(gone, duplicates=how, missing="linear").tracks[0].y.ravel().tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("night", "fault"), [("2025-03-30", "has no value at"), ("2025-10-26", "are there twice")])
+def test_nights_in_which_clocks_move_are_named_and_pass_with_their_zone(night, fault):
+    zoned = pd.date_range(pd.Timestamp(night, tz="Europe/Berlin") - pd.Timedelta("3D"), periods=150, freq="h")
+    given = pd.DataFrame({"day": zoned, "y": np.arange(150.0)})
+    assert len(read(given).tracks[0]) == 150
+    with pytest.raises(DataError, match=f"{fault}.*with their zone"):
+        read(given.assign(day=zoned.tz_localize(None)))
+    with pytest.raises(DataError, match="has no value at") as caught:
+        read(given.drop(index=50))
+    assert "zone" not in str(caught.value)

@@ -3,7 +3,7 @@
 import os
 import warnings
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import narwhals as nw
 import numpy as np
@@ -11,13 +11,10 @@ from torch import Tensor
 
 from ..errors import DataError, DataWarning, SettingError, did_you_mean
 from .grids import Grid, grid_of, places_on, stamps_of, written_dates
+from .mending import DUPLICATES, MISSING, is_new, of_one_time, without_holes
 from .panels import long_form
 
-Missing = Literal["refuse", "linear", "last", "seasonal", "zero"]
-Duplicates = Literal["refuse", "mean", "sum", "first", "last"]
-MISSING = ("refuse", "linear", "last", "seasonal", "zero")
 LARGEST = 1e100
-DUPLICATES = ("refuse", "mean", "sum", "first", "last")
 
 
 @dataclass(frozen=True)
@@ -160,7 +157,7 @@ def _from_arrays(raw: Any, reading: Reading) -> Panel:
         y = numbers_in(given, where_of(name))
         if y.ndim != 1:
             raise DataError(f"{where_of(name)} is {y.shape}; each series is (time,)")
-        tracks.append(Track(name, _whole(y, where_of(name), reading.missing, season, np.arange(len(y)))))
+        tracks.append(Track(name, without_holes(y, where_of(name), reading.missing, season, np.arange(len(y)))))
     return _checked(Panel(tracks, Grid(), season, "arrays" if many else "array", reading))
 
 
@@ -229,7 +226,7 @@ def _from_frame(frame: Any, reading: Reading) -> Panel:
     ordered = _ordered(groups, stamps, reading)
     grid = Grid(step=1.0)
     if stamps is not None:
-        longest = max((times[_new(times)] for _, times in ordered.values()), key=len)
+        longest = max((times[is_new(times)] for _, times in ordered.values()), key=len)
         found = frame.attrs.get("offset")
         where = f"the column {reading.time!r}"
         grid = grid_of(longest, where, frequency=reading.frequency or found, zone=zone, wall=wall)
@@ -300,84 +297,20 @@ def _track(frame: Any, rows: np.ndarray, times: Any, target: str, name: str, gri
     wide = [target, *reading.past, *reading.known]
     columns = [numbers_in(frame[c].to_numpy()[rows], f"{where}, column {c!r}") for c in wide]
     values = np.stack(columns, 1)
-    same = ~_new(times)[1:]
-    if same.any():
-        if reading.duplicates == "refuse":
-            raise DataError(
-                f"{where}: {int(same.sum())} times are there twice, the first is {times[int(same.argmax())]}; say by "
-                "duplicates= whether rows of one time are the 'mean', 'sum', 'first' or 'last', or by series= which "
-                "column tells series apart"
-            )
-        values, times = _joined(values, times, same, reading.duplicates)
+    values, times = of_one_time(values, times, reading.duplicates, where)
     place, steps = places_on(grid, times, where)
     whole = np.full((len(steps), values.shape[1]), np.nan)
     whole[place] = values
     season = reading.season or grid.season
     shown = steps
     filled = [
-        _whole(column, where if i == 0 else f"{where}, column {wide[i]!r}", reading.missing, season, shown)
+        without_holes(column, where if i == 0 else f"{where}, column {wide[i]!r}", reading.missing, season, shown)
         for i, column in enumerate(whole.T)
     ]
     n_past = len(reading.past)
     cut = min(len(c) for c in filled)
     matrix = np.stack([c[len(c) - cut :] for c in filled], 1)
     return Track(name, matrix[:, 0], steps[len(steps) - cut :], matrix[:, 1 : 1 + n_past], matrix[:, 1 + n_past :])
-
-
-def _new(times: Any) -> np.ndarray:
-    """Which of ascending times are not those before them."""
-    return np.concatenate([[True], np.asarray(times[1:] != times[:-1])])
-
-
-def _joined(values: np.ndarray, times: Any, same: np.ndarray, how: str) -> tuple[np.ndarray, Any]:
-    """Values (rows, columns) of one row a time; a mean or sum is of the values that are there, NaN of none."""
-    group = np.concatenate([[0], np.cumsum(~same)])
-    first = np.concatenate([[True], ~same])
-    last = np.concatenate([~same, [True]])
-    if how in ("first", "last"):
-        return values[first if how == "first" else last], times[first]
-    sums, counts = np.zeros((group[-1] + 1, values.shape[1])), np.zeros((group[-1] + 1, values.shape[1]))
-    there = ~np.isnan(values)
-    np.add.at(sums, group, np.where(there, values, 0.0))
-    np.add.at(counts, group, there)
-    sums[counts == 0] = np.nan
-    return (sums / np.maximum(counts, 1) if how == "mean" else sums), times[first]
-
-
-# --- holes ----------------------------------------------------------------------------------------
-
-
-def _whole(y: np.ndarray, where: str, missing: str, season: int, stamps: Any) -> np.ndarray:
-    """The series without holes, from its first value on; infinity is always refused."""
-    if np.isinf(y).any():
-        raise DataError(f"{where} is infinite at {stamps[int(np.isinf(y).argmax())]}; correct or remove that value")
-    hole = np.isnan(y)
-    if not hole.any():
-        return y
-    if hole.all():
-        raise DataError(f"{where} has no value at all; leave it out")
-    first = int((~hole).argmax())
-    if missing == "refuse":
-        raise DataError(
-            f"{where} has no value at {stamps[int(hole.argmax())]} ({int(hole.sum())} of {len(y)} steps are missing or "
-            f"NaN); say by missing= how to fill them: {', '.join(map(repr, MISSING[1:]))}"
-        )
-    if hole[-1] and missing == "linear":
-        raise DataError(
-            f"{where} ends without a value, at {stamps[-1]}, and nothing follows to interpolate to; cut it "
-            "there (rows that only hold covariates known ahead go to predict), or use missing='last'"
-        )
-    y, hole = y[first:].copy(), hole[first:]
-    at = np.flatnonzero(~hole)
-    if missing == "linear":
-        y[hole] = np.interp(np.flatnonzero(hole), at, y[at])
-    elif missing == "zero":
-        y[hole] = 0.0
-    else:
-        back = season if missing == "seasonal" else 1
-        for i in np.flatnonzero(hole):
-            y[i] = y[i - back] if i >= back else y[i - 1]
-    return y
 
 
 def _checked(panel: Panel) -> Panel:
