@@ -98,7 +98,7 @@ SURFACE = {
     "serve": {"RUN", "host", "port", "token", "max-batch", "max-wait-ms", "max-queue", "max-bytes", "timeout"},
     "plan": {"SIZE", "batch", "context", "devices", "memory", "bandwidth", "optimizer", "precision", "micro-batch"}
     | {"again", "json"},
-    "models": {"task", "modality", "costs", "size", "json"},
+    "models": {"name", "task", "modality", "costs", "size", "json"},
     "systems": {"id", "family", "claimed", "missing", "json"},
     "verify": {"what", "json"},
     "reproduce": {"what", "tiny", "data", "write", "json"},
@@ -221,7 +221,7 @@ def test_garbage_ends_in_one_line_and_exit_code_2(words, capsys, tmp_path, monke
 
 
 def test_a_fault_of_our_own_is_told_from_a_user_s_mistake(capsys, monkeypatch):
-    def fail(**_):
+    def fail(*_, **__):
         raise RuntimeError("of our own")
 
     monkeypatch.setattr("parnassus.cli.catalogue.models", fail)
@@ -232,7 +232,7 @@ def test_a_fault_of_our_own_is_told_from_a_user_s_mistake(capsys, monkeypatch):
 
 
 def test_an_interrupt_is_exit_code_130(capsys, monkeypatch):
-    def stop(**_):
+    def stop(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("parnassus.cli.catalogue.models", stop)
@@ -317,3 +317,13 @@ def test_verify_says_what_was_measured_and_fails_where_it_differs(capsys, monkey
 def test_tasks_that_are_learned_from_python_say_so(capsys, task, name):
     assert main(["train", task, "data.txt"]) == 2
     assert name in capsys.readouterr().err
+
+
+def test_one_model_is_shown_in_full(capsys):
+    assert main(["models", "keypoint_rcnn"]) == 0
+    said = capsys.readouterr().out
+    assert "Source: He et al. 2017" in said
+    assert "--model.point-widths 64 64 64" in said
+    assert "u_net" not in said
+    assert main(["models", "keypoint_rcn"]) == 2
+    assert "did you mean 'keypoint_rcnn'" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """`parnassus models`, `systems` and `verify`: what there is, and whether it is right."""
 
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingError, did_you_mean
@@ -33,9 +34,14 @@ if TYPE_CHECKING:
     from ..checks import Result
 
 
-def models(*, task: str | None, modality: str | None, json: bool) -> int:
-    """The registered models, read off their sources."""
+def models(name: str | None, *, task: str | None, modality: str | None, json: bool) -> int:
+    """The registered models, or one of them, read off their sources."""
     found = list(settings.builders("model"))
+    if name is not None:
+        known = {b.name for b in found}
+        if name not in known:
+            raise SettingError(f"there is no model {name!r}; {did_you_mean(name, known)}")
+        found = [b for b in found if b.name == name]
     if task is not None:
         known = {t for b in found for t in b.tasks}
         if task not in known:
@@ -48,7 +54,7 @@ def models(*, task: str | None, modality: str | None, json: bool) -> int:
     console = Console(json=json)
     for one in found:
         console.say(f"{one.name}  ({', '.join(one.tasks)}; takes {takes(one)})")
-        console.say(f"    {one.summary}")
+        console.say(indent(one.docstring if name is not None else one.summary, "    "))
         if one.settings:
             console.say(
                 "    " + "  ".join(f"--model.{k.replace('_', '-')} {shown(s.default)}" for k, s in one.settings.items())

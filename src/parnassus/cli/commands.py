@@ -324,6 +324,8 @@ def serve(
 
 
 def models(
+    name: Annotated[str | None, Parameter(help="one model, in full")] = None,
+    /,
     *,
     task: Annotated[str | None, Parameter(help="those that serve this task, such as classifier")] = None,
     modality: Annotated[str | None, Parameter(help="those that take table, text, image or sequence data")] = None,
@@ -335,7 +337,7 @@ def models(
     from .catalogue import costs as counted
     from .catalogue import models as work
 
-    return counted(size=size, json=json) if costs else work(task=task, modality=modality, json=json)
+    return counted(size=size, json=json) if costs else work(name, task=task, modality=modality, json=json)
 
 
 def systems(
