@@ -6,8 +6,10 @@ import torch
 from torch import nn
 
 import parnassus as pn
+from parnassus import kernels
 from parnassus.errors import SettingError
-from parnassus.functional.bayes import linear_posterior
+from parnassus.functional import places
+from parnassus.functional.bayes import drawn, linear_posterior
 
 
 def objective(draw, **options):
@@ -155,3 +157,32 @@ def test_slopes_in_closed_form_are_autograds(draws, answers, options, weighted):
     for p, slope, kept in zip(made.moved(), slopes, before, strict=True):
         torch.testing.assert_close(p.grad, slope, rtol=1e-9, atol=1e-12)
         assert torch.equal(p.detach(), kept)
+
+
+@pytest.mark.skipif(places.compiled() is None, reason=kernels.status()["mean_field"])
+def test_a_training_without_the_compiled_loops_ends_at_the_same_weights(monkeypatch):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(200, 5)).astype(np.float32), rng.integers(0, 3, 200)
+
+    def fitted():
+        net = pn.model("mlp", hidden=(16, 8))
+        made = pn.Classifier(net, inference="vi", epochs=5, batch_size=32, lr=0.01).fit(X, y)
+        return torch.cat([p.detach().flatten() for p in made.objective_.parameters()]), made.history_[-1]["loss"]
+
+    fast, loss = fitted()
+    for module in (places, drawn):
+        monkeypatch.setattr(module, "compiled", lambda: None)
+    slow, other = fitted()
+    torch.testing.assert_close(fast, slow, rtol=1e-3, atol=1e-4)
+    assert loss == pytest.approx(other, rel=1e-4)
+
+
+def test_a_fit_is_the_same_by_its_seed_and_leaves_torchs_state_alone():
+    X, y = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32), np.arange(40) % 2
+    before = torch.get_rng_state()
+    found = [
+        pn.Classifier("mlp", inference="vi", epochs=2, seed=seed).fit(X, y).predict_proba(X[:5]) for seed in (3, 3, 4)
+    ]
+    assert torch.equal(before, torch.get_rng_state())
+    assert np.array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])

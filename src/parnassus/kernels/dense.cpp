@@ -11,34 +11,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <vector>
+
+#include "elementary.h"
 
 using torch::stable::Tensor;
 
 constexpr int64_t kRows = 64;        // rows of a chunk: what the loops below run along
 constexpr int64_t kIgnored = -100;   // a label that counts for nothing
-constexpr float kLowest = -87.0f;    // exp of anything lower is not a normal float
-
-// exp(x) for x in [kLowest, 0] to 2e-7: x = n ln 2 + r, a polynomial of r, and n put into the exponent's bits.
-// std::exp would keep a compiler from computing the rows of a chunk side by side.
-static inline float exponential(float x) {
-  x = std::max(x, kLowest);
-  const float shifted = x * 1.44269504f + 12582912.0f;  // 1.5 * 2^23 rounds to a whole number
-  const float n = shifted - 12582912.0f;
-  const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.0f;
-  const int32_t bits = (static_cast<int32_t>(n) + 127) << 23;
-  float power;
-  std::memcpy(&power, &bits, sizeof power);
-  return p * power;
-}
 
 // z: classes x kRows in memory, turned into probabilities in place. `logs` receives log sum exp, `own` the label's
 // logit.

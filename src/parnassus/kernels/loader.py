@@ -135,8 +135,10 @@ def _compiler() -> str:
 
 
 def _flags() -> list[str]:
-    # no contraction: a fused multiply-add would round otherwise than the twin
-    flags = ["-std=c++20", "-O3", "-fPIC", "-shared", "-ffp-contract=off", _TARGET]
+    # no contraction: a fused multiply-add would round otherwise than the twin; errno and exceptions, which nobody asks
+    # for, change no number and keep loops with roots and choices from being computed side by side
+    flags = ["-std=c++20", "-O3", "-fPIC", "-shared", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+    flags.append(_TARGET)
     if platform.machine().lower() in ("x86_64", "amd64"):
         flags.append("-march=native")
     if sys.platform == "darwin":

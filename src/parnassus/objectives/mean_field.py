@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, cast
 
 import torch
@@ -11,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import SettingError, did_you_mean
-from ..functional.bayes import kl_of_normals, scale_mixture_log_prior
+from ..functional.bayes import draw_weights, kl_of_normals, scale_mixture_log_prior, take_back_weights
+from ..functional.places import normals
 from ..functional.probability import LOG_2PI
 from ..layers.dense import DenseBackprop, dense_backprop
 from ..registry import inference
@@ -57,6 +57,7 @@ class MeanField(Posterior):
         start = math.log(math.expm1(first_std))
         self.names = [name for name, _ in self.model.named_parameters()]
         self.rho = nn.ParameterList([nn.Parameter(torch.full_like(p, start)) for p in self.model.parameters()])
+        self.size = sum(p.numel() for p in self.rho)
         self.kl_weight, self.draw, self.narrow = kl_weight, draw, (narrow_std, narrow_share)
         named = self.model.named_modules() if draw != "shared" else ()
         # Of weights that two layers share, the second's name is not among the parameters: they are drawn for both.
@@ -67,6 +68,10 @@ class MeanField(Posterior):
     def spreads(self) -> list[Tensor]:
         """The standard deviation of every weight, parameter by parameter."""
         return [F.softplus(rho) for rho in self.rho]
+
+    def noise_into(self, room: Tensor) -> Tensor:
+        """Standard normal numbers for all weights (n,), by a seed from the default generator."""
+        return normals(torch.empty((), dtype=torch.int64, device=room.device).random_(), room)
 
     def kl(self, drawn: dict[str, Tensor] | None = None) -> Tensor:
         """KL(q || prior) over all weights; of a mixture ln q - ln p at the drawn weights."""
@@ -87,7 +92,8 @@ class MeanField(Posterior):
     def bound(self, batch: Batch) -> Tensor:
         """Minus the evidence lower bound a row, by one draw."""
         means, spreads = self.weights(), dict(zip(self.names, self.spreads(), strict=True))
-        changes = {name: s * torch.randn_like(s) for name, s in spreads.items()}
+        noise = self.noise_into(self.rho[0].new_empty(self.size))
+        changes = {name: spreads[name] * e for name, e in self.unflat(noise).items()}
         drawn = {name: mu + changes[name] for name, mu in means.items()}
         if self.draw == "shared":
             said = self.said(drawn, batch)
@@ -133,32 +139,10 @@ class MeanField(Posterior):
     def phases(self) -> Sequence[Phase]:
         plain = self.draw == "shared" and self.narrow[0] is None
         backprop = dense_backprop(self.model) if plain else None
-        gradient = None if backprop is None else partial(self.closed_form, backprop)
+        gradient = None if backprop is None else ClosedForm(self, backprop)
         return [Phase("fit", self.bound, self.moved(), gradient=gradient)]
 
-    @torch.no_grad()
-    def closed_form(self, backprop: DenseBackprop, batch: Batch) -> Tensor:
-        """`bound`; overwrites every gradient. Equal to autograd to rounding, and draws what it draws.
-
-        With w = mu + s noise, s = softplus(rho) and c = kl_weight / n:
-        d/dmu = dnll/dw + c mu / prior^2, d/drho = (dnll/dw noise + c (s / prior^2 - 1 / s)) sigmoid(rho).
-        """
-        means, kept = list(self.model.parameters()), [mu.clone() for mu in self.model.parameters()]
-        spreads = self.spreads()
-        noises = [torch.randn_like(s) for s in spreads]
-        for mu, s, noise in zip(means, spreads, noises, strict=True):
-            mu.addcmul_(s, noise)
-        nll, slope = self._nll_slope(backprop.forward(batch["x"]), batch)
-        backprop.backward(slope)
-        share, variance = self.kl_weight / max(self.n_training, 1), self.prior_std**2
-        for mu, before, rho, s, noise in zip(means, kept, self.rho, spreads, noises, strict=True):
-            mu.copy_(before)
-            by_spread = noise.mul_(gradient_of(mu)).add_(s, alpha=share / variance).sub_(s.reciprocal(), alpha=share)
-            torch.mul(by_spread, rho.sigmoid(), out=gradient_of(rho))
-            gradient_of(mu).add_(mu, alpha=share / variance)
-        return nll + share * self.kl()
-
-    def _nll_slope(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    def nll_slope(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """`nll`, and its slope by the outputs; that by the noise's logarithm is put where it belongs."""
         y, weight = batch["y"], batch.get("weight")
         if self.kind != "numbers":
@@ -183,6 +167,32 @@ class MeanField(Posterior):
             }
             found.append(self.said(drawn, batch))
         return torch.stack(found)
+
+
+class ClosedForm:
+    """The gradients of `MeanField.bound` by one shared draw, without a graph, over lists and room that are made once.
+
+    They are autograd's to rounding, of the same draw.
+    """
+
+    def __init__(self, objective: MeanField, backprop: DenseBackprop) -> None:
+        self.objective, self.backprop = objective, backprop
+        self.means, self.rhos = list(objective.model.parameters()), list(objective.rho)
+        self.room = self.means[0].new_empty(0)
+
+    @torch.no_grad()
+    def __call__(self, batch: Batch) -> Tensor:
+        made, means, rhos = self.objective, self.means, self.rhos
+        if self.room.shape[-1] != made.size or self.room.device != means[0].device or self.room.dtype != means[0].dtype:
+            self.room = means[0].new_empty(2, made.size)
+        noise, kept = self.room
+        share, std = made.kl_weight / max(made.n_training, 1), made.prior_std
+        by_means, by_rhos = [gradient_of(p) for p in means], [gradient_of(p) for p in rhos]
+        kl = draw_weights(means, rhos, by_rhos, made.noise_into(noise), kept, share=share, prior_std=std)
+        nll, slope = made.nll_slope(self.backprop.forward(batch["x"]), batch)
+        self.backprop.backward(slope)
+        take_back_weights(means, by_means, by_rhos, noise, kept, share=share, prior_std=std)
+        return nll + share * kl
 
 
 def _name(layer: str, part: str) -> str:

@@ -11,6 +11,7 @@ from .conjugate import (
     normal_posterior,
     poisson_posterior,
 )
+from .drawn import draw_weights, take_back_weights
 from .linear import LinearPosterior, evidence_maximum, linear_posterior
 from .processes import (
     GaussianProcess,
@@ -41,6 +42,7 @@ __all__ = [
     "bayes_by_backprop_gradients",
     "bernoulli_posterior",
     "categorical_posterior",
+    "draw_weights",
     "evidence_maximum",
     "flipout_linear",
     "gaussian_process",
@@ -60,4 +62,5 @@ __all__ = [
     "posterior_table",
     "rbf_kernel",
     "scale_mixture_log_prior",
+    "take_back_weights",
 ]
