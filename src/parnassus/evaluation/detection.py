@@ -17,7 +17,7 @@ from ..functional.metrics.detection import (
     average_precision,
     coco_metrics,
     found_shapes,
-    match_detections,
+    match_classes,
     precision_at,
     precision_recall,
 )
@@ -57,7 +57,7 @@ def evaluate_detection(
         raise DataError("no picture has a true box, so precision means nothing; give some that have")
     true, said = [true_of(one) for one in truths], [found_of(one) for one in found]
     at = {c: i for i, c in enumerate(classes)}
-    matches = {c: match_detections(true, said, c) for c in classes}
+    matches = dict(zip(classes, match_classes(true, said, classes), strict=True))
     n_found = sum(len(m.scores) for m in matches.values())
     passes = max(1, 10 * n_found // max(len(truths), 1))
     bootstrap = Bootstrap(row_weights(sample_weight, len(truths)), n_bootstrap, seed)
@@ -130,7 +130,7 @@ def _of_parts(
         return []
     there, said = [one[0] for one in shapes], [one[1] for one in shapes]
     n_most = N_MOST if kind == "pose" else MOST
-    matches = [match_detections(there, said, c, n_most=n_most) for c in classes]
+    matches = match_classes(there, said, classes, n_most=n_most)
     passes = max(1, 10 * sum(len(m.scores) for m in matches) // len(shapes))
     point, replicates = bootstrap.run([Statistic(lambda w: _numbers(matches, w), passes)])
     metrics = []
@@ -177,7 +177,7 @@ def _baseline(truths: Sequence[Boxes], constant: Boxes, classes: list[Any], weig
         height, width = one.size or (1, 1)
         boxes = constant.boxes * np.array([width, height, width, height])
         answers.append(FoundBoxes(boxes, np.ones(len(boxes)), constant.labels))
-    matches = [match_detections([true_of(one) for one in truths], answers, c) for c in classes]
+    matches = match_classes([true_of(one) for one in truths], answers, classes)
     found = _numbers(matches, weight[:, None])
     return {name: float(values[0]) for name, values in found.items()}
 

@@ -95,6 +95,33 @@ class Matches:
     n_truths: Floats
 
 
+class _Picture(NamedTuple):
+    """One picture's true things (m) and found ones (n), and how much each found one overlaps each true one (n, m)."""
+
+    labels: NDArray
+    crowd: Flags
+    passed: Flags  # crowds and what is ignored
+    sizes: Floats
+    said: NDArray
+    scores: Floats
+    areas: Floats
+    overlaps: Floats
+
+
+def _picture(true: TrueBoxes, said: FoundThings) -> _Picture:
+    boxes = np.asarray(true.boxes, dtype=np.float64).reshape(-1, 4)
+    crowd = np.zeros(len(boxes), dtype=bool) if true.crowd is None else np.asarray(true.crowd)
+    passed = crowd if true.ignored is None else crowd | np.asarray(true.ignored)
+    sizes = _areas(boxes) if true.area is None else np.asarray(true.area, dtype=np.float64)
+    if isinstance(said, FoundShapes):
+        areas, overlaps = said.areas, said.overlaps
+    else:
+        seen = np.asarray(said.boxes, dtype=np.float64).reshape(-1, 4)
+        areas, overlaps = _areas(seen), _overlaps(seen, boxes, crowd)
+    scores = np.asarray(said.scores, dtype=np.float64)
+    return _Picture(np.asarray(true.labels), crowd, passed, sizes, np.asarray(said.labels), scores, areas, overlaps)
+
+
 def match_detections(
     truths: Sequence[TrueBoxes],
     found: Sequence[FoundThings],
@@ -114,54 +141,70 @@ def match_detections(
 
     Source: Lin et al. 2014 and the evaluation code of COCO.
     """
+    return match_classes(truths, found, [label], thresholds=thresholds, area=area, n_most=n_most)[0]
+
+
+def match_classes(
+    truths: Sequence[TrueBoxes],
+    found: Sequence[FoundThings],
+    labels: Sequence[object],
+    *,
+    thresholds: Sequence[float] | Floats = COCO_THRESHOLDS,
+    area: tuple[float, float] = AREAS["all"],
+    n_most: int = 100,
+) -> list[Matches]:
+    """The same for several classes; boxes are compared once."""
+    pictures = [_picture(true, said) for true, said in zip(truths, found, strict=True)]
     levels = np.asarray(thresholds, dtype=np.float64)
-    parts: list[tuple[Floats, Flags, Flags]] = []
-    n_truths = np.zeros(len(truths))
-    for i, (true, said) in enumerate(zip(truths, found, strict=True)):
-        scores, correct, ignored, n_truths[i] = _match_one(true, said, label, levels, area, n_most)
-        parts.append((scores, correct, ignored))
-    picture = np.repeat(np.arange(len(parts)), [len(p[0]) for p in parts])
-    scores = np.concatenate([np.zeros(0), *(p[0] for p in parts)])
-    order = np.argsort(-scores, kind="stable")
-    none = np.zeros((len(levels), 0), dtype=bool)
-    correct, ignored = (np.concatenate([none, *(p[k] for p in parts)], axis=1)[:, order] for k in (1, 2))
-    return Matches(scores[order], picture[order], correct, ignored, n_truths)
+    return [_matches(pictures, label, levels, [area], n_most)[0][0] for label in labels]
+
+
+def _matches(
+    pictures: Sequence[_Picture], label: object, levels: Floats, areas: Sequence[tuple[float, float]], n_most: int
+) -> tuple[list[Matches], NDArray[np.int64]]:
+    """The detections of a class for each area, and which in its picture each is by score, from 0."""
+    scores, where, ranks = [np.zeros(0)], [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    flags = [np.zeros((2, len(areas), len(levels), 0), dtype=bool)]
+    n_truths = np.zeros((len(areas), len(pictures)))
+    for i, one in enumerate(pictures):
+        mine, asked = np.flatnonzero(one.labels == label), np.flatnonzero(one.said == label)
+        if len(mine) or len(asked):
+            best = asked[np.argsort(-one.scores[asked], kind="stable")[:n_most]]
+            found, n_truths[:, i] = _match_one(one, mine, best, levels, np.array(areas))
+            flags.append(found)
+            scores.append(one.scores[best])
+            where.append(np.full(len(best), i))
+            ranks.append(np.arange(len(best)))
+    score = np.concatenate(scores)
+    order = np.argsort(-score, kind="stable")
+    picture, (correct, ignored) = np.concatenate(where)[order], np.concatenate(flags, axis=-1)[..., order]
+    per_area = zip(correct, ignored, n_truths, strict=True)
+    return [Matches(score[order], picture, *one) for one in per_area], np.concatenate(ranks)[order]
 
 
 def _match_one(
-    true: TrueBoxes, said: FoundThings, label: object, levels: Floats, area: tuple[float, float], n_most: int
-) -> tuple[Floats, Flags, Flags, float]:
-    """Scores (n,), right (T, n), ignored (T, n) of one picture, and how many boxes are to be found there."""
-    mine = np.asarray(true.labels) == label
-    boxes = np.asarray(true.boxes, dtype=np.float64).reshape(-1, 4)[mine]
-    crowd = np.zeros(len(boxes), dtype=bool) if true.crowd is None else np.asarray(true.crowd)[mine]
-    passed = crowd if true.ignored is None else crowd | np.asarray(true.ignored)[mine]
-    size = _areas(boxes) if true.area is None else np.asarray(true.area, dtype=np.float64)[mine]
-    passed = passed | (size < area[0]) | (size > area[1])
-    asked = np.asarray(said.labels) == label
-    scores = np.asarray(said.scores, dtype=np.float64)[asked]
-    order = np.argsort(-scores, kind="stable")[:n_most]
-    scores = scores[order]
-    if isinstance(said, FoundShapes):
-        areas, overlap = said.areas[asked][order], said.overlaps[:, mine][asked][order]
-    else:
-        seen = np.asarray(said.boxes, dtype=np.float64).reshape(-1, 4)[asked][order]
-        areas, overlap = _areas(seen), _overlaps(seen, boxes, crowd)
-    correct = np.zeros((len(levels), len(scores)), dtype=bool)
-    ignored, taken = correct.copy(), np.zeros((len(levels), len(boxes)), dtype=bool)
-    rows = np.arange(len(levels))
-    for d in range(len(scores) if len(boxes) else 0):
-        open_ = (overlap[d] >= np.minimum(levels, 1 - 1e-10)[:, None]) & (~taken | crowd)
-        counted = open_ & ~passed
+    one: _Picture, mine: NDArray[np.int64], best: NDArray[np.int64], levels: Floats, areas: Floats
+) -> tuple[Flags, Floats]:
+    """Whether each detection `best` of one picture is right, and ignored, (2, A, T, n); how many are there (A,)."""
+    crowd, sizes, overlaps = one.crowd[mine], one.sizes[mine], one.overlaps[best][:, mine]
+    passed = one.passed[mine] | (sizes < areas[:, :1]) | (sizes > areas[:, 1:])
+    n_rows = len(areas) * len(levels)  # every area with every threshold, side by side
+    level, aside = np.tile(np.minimum(levels, 1 - 1e-10), len(areas))[:, None], np.repeat(passed, len(levels), axis=0)
+    correct, ignored = np.zeros((2, n_rows, len(best)), dtype=bool)
+    taken, rows = np.zeros((n_rows, len(mine)), dtype=bool), np.arange(n_rows)
+    for d in np.flatnonzero((overlaps >= level.min()).any(1)):
+        open_ = (overlaps[d] >= level) & (~taken | crowd)
+        counted = open_ & ~aside
         # a box that counts is preferred; of equal overlaps the last is taken
         pool = np.where(counted.any(1)[:, None], counted, open_)
-        best = len(boxes) - 1 - np.where(pool, overlap[d], -1.0)[:, ::-1].argmax(1)
-        hit = pool.any(1)
-        taken[rows[hit], best[hit]] = True
-        ignored[:, d] = hit & passed[best]
-        correct[:, d] = hit & ~passed[best]
-    strange = (areas < area[0]) | (areas > area[1])
-    return scores, correct, ignored | (~correct & ~ignored & strange), float((~passed).sum())
+        at = len(mine) - 1 - np.where(pool, overlaps[d], -1.0)[:, ::-1].argmax(1)
+        hit, left = pool.any(1), aside[rows, at]
+        taken[rows[hit], at[hit]] = True
+        ignored[:, d], correct[:, d] = hit & left, hit & ~left
+    shape = (len(areas), len(levels), len(best))
+    size, correct, ignored = one.areas[best], correct.reshape(shape), ignored.reshape(shape)
+    strange = ((size < areas[:, :1]) | (size > areas[:, 1:]))[:, None]
+    return np.stack([correct, ignored | (~correct & ~ignored & strange)]), (~passed).sum(1).astype(np.float64)
 
 
 def match_detections_voc(
@@ -270,19 +313,27 @@ def coco_metrics(
     """
     if labels is None:
         labels = sorted({x for one in truths for x in np.asarray(one.labels).tolist()})
-    found_at = {
-        (name, n_most): [match_detections(truths, found, c, area=area, n_most=n_most) for c in labels]
-        for name, area in AREAS.items()
-        for n_most in ((1, 10, 100) if name == "all" else (100,))
-    }
-    shape = (len(labels), len(COCO_THRESHOLDS))
-    precision = {name: np.array([average_precision(m) for m in found_at[name, 100]]).reshape(shape) for name in AREAS}
-    recall = {key: np.array([precision_recall(m)[2] for m in matches]) for key, matches in found_at.items()}
+    pictures = [_picture(true, said) for true, said in zip(truths, found, strict=True)]
+    shape, areas = (len(labels), len(COCO_THRESHOLDS)), list(AREAS.values())
+    precision = {name: np.zeros(shape) for name in AREAS}
+    recall: dict[object, Floats] = {key: np.zeros(shape) for key in (1, 10, 100, "small", "medium", "large")}
+    for c, label in enumerate(labels):
+        per_area, rank = _matches(pictures, label, COCO_THRESHOLDS, areas, 100)
+        for name, matches in zip(AREAS, per_area, strict=True):
+            precision[name][c] = average_precision(matches)
+            recall[100 if name == "all" else name][c] = precision_recall(matches)[2]
+        for n_most in (1, 10):
+            recall[n_most][c] = precision_recall(_best(per_area[0], rank < n_most))[2]
     numbers = {"map": _mean(precision["all"]), "map_50": _mean(precision["all"][:, 0])}
     numbers["map_75"] = _mean(precision["all"][:, 5])
     numbers |= {f"map_{name}": _mean(precision[name]) for name in ("small", "medium", "large")}
-    numbers |= {f"mar_{n}": _mean(recall["all", n]) for n in (1, 10, 100)}
-    return numbers | {f"mar_{name}": _mean(recall[name, 100]) for name in ("small", "medium", "large")}
+    return numbers | {f"mar_{key}": _mean(found) for key, found in recall.items()}
+
+
+def _best(matches: Matches, kept: Flags) -> Matches:
+    """Some of the detections: what a better one took does not depend on those behind it."""
+    correct, ignored = matches.correct[:, kept], matches.ignored[:, kept]
+    return Matches(matches.scores[kept], matches.picture[kept], correct, ignored, matches.n_truths)
 
 
 def _mean(values: Floats) -> float:

@@ -11,7 +11,7 @@ from .detection import (
     FoundShapes,
     TrueBoxes,
     average_precision,
-    match_detections,
+    match_classes,
     precision_recall,
 )
 
@@ -134,7 +134,7 @@ def keypoint_metrics(
     numbers: dict[str, float] = {}
     for kind in ("map", "mar"):
         for name in ("all", "medium", "large"):
-            every = [match_detections(truths, found, c, area=AREAS[name], n_most=N_MOST) for c in labels]
+            every = match_classes(truths, found, labels, area=AREAS[name], n_most=N_MOST)
             values = np.array([average_precision(m) if kind == "map" else precision_recall(m)[2] for m in every])
             values = values.reshape(len(labels), -1)
             if name != "all":
