@@ -45,6 +45,15 @@ def test_written_step_by_step_it_gives_what_it_gives_at_once(kind, norm):
     torch.testing.assert_close(torch.stack(steps, 1), wanted)
 
 
+def test_first_weights_do_not_depend_on_where_tables_lie_in_memory():
+    held = []
+    for _ in range(12):  # all are kept, so that each has places of its own
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            held.append(small())
+    assert all(torch.equal(net.sources.weight, held[0].sources.weight) for net in held)
+
+
 def test_beams_share_the_memory_of_their_sentence():
     net = small().eval()
     source, target, lengths = torch.randint(9, (2, 5)), torch.randint(7, (6, 3)), torch.tensor([3, 5])

@@ -184,7 +184,7 @@ class Transformer(nn.Module):
         )
         self.targets = nn.Embedding(target_vocab_size, width)
         self.sources = self.targets if tied == "all" else nn.Embedding(source_vocab_size, width)
-        for table in {self.targets, self.sources}:
+        for table in dict.fromkeys((self.targets, self.sources)):
             nn.init.normal_(table.weight, std=width**-0.5)
         self.source_place, self.target_place = (_positions(positions, width, context) for _ in range(2))
         self.dropout = dropped(dropout)
