@@ -5,7 +5,7 @@ import pytest
 from sklearn import preprocessing
 
 from parnassus.data import scaling
-from parnassus.data.scaling import Moments, Scaler
+from parnassus.data.scaling import Moments, Scaler, down
 from parnassus.errors import DataError, SettingError
 
 
@@ -189,3 +189,16 @@ def test_unknown_ways_are_refused():
         scaling.bin_edges(np.arange(5), 2, strategy="magic")
     with pytest.raises(DataError):
         scaling.bin_edges(np.array([]), 2)
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (340, 3), (341, 3), (1000, 3), (70, 16), (5, 2000), (300, 0)])
+@pytest.mark.parametrize("least", [np.minimum, np.maximum])
+def test_extremes_down_columns_are_numpys(shape, least):
+    block = np.random.default_rng(0).normal(size=shape)
+    assert down(least, block).tolist() == least.reduce(block, axis=0).tolist()
+
+
+def test_extremes_pass_on_what_is_missing():
+    block = np.ones((2000, 3))
+    block[1234, 1] = np.nan
+    assert np.isnan(down(np.minimum, block)).tolist() == [False, True, False]

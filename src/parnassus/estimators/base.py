@@ -204,7 +204,7 @@ class Estimator(Settings):
         started = time.perf_counter()
         with unfitted_on_error(self), regularized(self, self.objective_) as held_back:
             trainer = self._trainer(ready, held_back, strategy=self.parallelism)
-            resume_from(self, trainer, self.data_)
+            resume_from(self, trainer, self.data_, ready.rows)
             with threads_for(self.objective_, trainer.window), compiled(self.objective_, self.compile):
                 trainer.fit(
                     placed(ready.rows, ready.device),

@@ -22,7 +22,7 @@ from ..functional.calibration import (
 )
 from ..functional.metrics.calibration import brier, expected_calibration_error, log_loss
 from .assembly import rows_of
-from .identity import fingerprint, row_keys_of
+from .identity import as_kept, row_keys_of
 from .intake import Examples
 from .using import outputs_of
 
@@ -64,7 +64,8 @@ def refuse_training_rows(estimator: "Estimator", examples: Examples) -> None:
         by_class = class_weights(estimator.class_weight, estimator.target_)[estimator.target_.indices(examples.y)]
         weight = by_class if weight is None else weight * by_class
     as_fitted = Examples(examples.X, examples.y, weight)
-    if fingerprint(rows_of(estimator, as_fitted)) == estimator.data_["fingerprint"]:
+    held = estimator.data_["fingerprint"]
+    if as_kept(held, rows_of(estimator, as_fitted)) == held:
         raise DataError(
             "these are the rows that the model was trained on, where it is too sure of itself; calibrate on "
             "others, such as rows that fit held out by validation=0.2"

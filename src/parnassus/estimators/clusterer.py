@@ -21,6 +21,8 @@ from .training import Ready
 from .unsupervised import Unsupervised
 from .using import spread, usable
 
+COMPARED = 16_384  # rows whose nearest centers are looked for at once
+
 
 class Clusterer(Unsupervised):
     """A group for each row, found without answers.
@@ -94,7 +96,7 @@ class Clusterer(Unsupervised):
             labels, squares = objective.nearest(batch)
             return torch.stack([labels.double(), squares * batch.get("weight", 1)], 1)
 
-        found = self._asked(rows, both)
+        found = self._asked(rows, both, at_once=COMPARED)
         return found[:, 0].astype(np.int64), float(found[:, 1].sum())
 
     def _label(self, batch: Any) -> Any:

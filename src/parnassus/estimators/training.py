@@ -33,6 +33,7 @@ from ..train.record import LISTENERS, Log, Progress, Record, Several
 from ..train.regularizers import Regularizer
 from ..train.strategies import WHOLE, check_strategy, strategy_of
 from ..train.trainer import Trainer
+from .identity import made_alike
 from .intake import Examples
 from .regularization import settle_penalties
 
@@ -331,7 +332,7 @@ def last_whole(path: Path) -> dict[str, Any] | None:
         return state
 
 
-def resume_from(estimator: "Estimator", trainer: Trainer, identity: dict[str, Any]) -> None:
+def resume_from(estimator: "Estimator", trainer: Trainer, identity: dict[str, Any], rows: Rows) -> None:
     """Take up the run in `out`, where there is one and `resume` asks for it; other data are refused."""
     if not estimator.resume:
         return
@@ -352,7 +353,7 @@ def resume_from(estimator: "Estimator", trainer: Trainer, identity: dict[str, An
         )
     if state is None:
         return
-    if state["data"] != identity:
+    if state["data"] != made_alike(identity, state["data"], rows):
         raise DataError(
             f"{path}: this checkpoint was made on other data ({state['data']}, now {identity}); "
             f"resume with the same rows, or start anew in another folder"

@@ -99,14 +99,14 @@ class Unsupervised(Estimator):
         """New raw rows, encoded; a path is opened."""
         return fitted(self).codec_.encode(inputs_of(X, self.target_name_, memory=self.memory))
 
-    def _asked(self, rows: Rows, ask: Callable[[Batch], Tensor]) -> np.ndarray:
-        """What `ask` says of batches of encoded rows, end to end; of the precision that it answers in."""
+    def _asked(self, rows: Rows, ask: Callable[[Batch], Tensor], *, at_once: int = EVALUATED) -> np.ndarray:
+        """What `ask` says of batches of `at_once` encoded rows, end to end; of the precision that it answers in."""
         objective = fitted(self).objective_
         device = device_under(objective)
         objective.eval()
         parts = []
-        with torch.inference_mode(), threads_for(objective, EVALUATED), kept_random(device, self.seed, "use"):
-            for taken in batches_of(rows, torch.arange(len(rows)), cuts_of(len(rows), EVALUATED)):
+        with torch.inference_mode(), threads_for(objective, at_once), kept_random(device, self.seed, "use"):
+            for taken in batches_of(rows, torch.arange(len(rows)), cuts_of(len(rows), at_once)):
                 parts.append(ask(prepare(self, device, taken)).cpu())
         return torch.cat(parts).numpy()
 
