@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -12,7 +13,10 @@ import torch
 import parnassus as pn
 from parnassus.data.rows import Bucketed, Joined
 from parnassus.data.token_groups import TokenGroups
-from parnassus.errors import SettingError
+from parnassus.errors import Diverged, SettingError
+from parnassus.train.distributed import HOST, Ranks
+from parnassus.train.phase import Objective
+from parnassus.train.sharding import Shards
 
 LENGTHS = torch.randint(1, 12, (97,), generator=torch.Generator().manual_seed(0))
 
@@ -132,10 +136,32 @@ def test_what_cannot_be_grouped_is_refused(settings, words):
         net(**settings).fit(PAIRS)
 
 
-def test_several_processes_are_refused(monkeypatch):
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(SettingError, match="for one process"):
-        net().fit(PAIRS)
+@pytest.mark.parametrize("size", [2, 3])
+def test_ranks_share_out_the_rows_of_every_group(size):
+    """Without overlap or loss; a group of fewer rows than ranks is done whole by each, as any batch is."""
+    groups = grouped()
+    order = groups.arranged(torch.arange(len(groups)), 1, torch.Generator().manual_seed(0))
+    rows, whole, counts = groups.opened(order)
+    held = [
+        Shards(Objective(), Ranks(rank, size), divided=True, seed=0, device=HOST).rows(whole, counts)
+        for rank in range(size)
+    ]
+    parts = [list(mine.split(sizes)) for mine, sizes in held]
+    for i, group in enumerate(whole.split(counts)):
+        dealt = [part[i].tolist() for part in parts]
+        if len(group) < size:
+            assert all(own == group.tolist() for own in dealt)
+        else:
+            assert sorted(itertools.chain(*dealt)) == sorted(group.tolist())
+            assert max(map(len, dealt)) - min(map(len, dealt)) <= 1
+    assert min(counts) < 3 < max(counts)
+    assert rows is groups.rows
+
+
+def test_a_loss_that_is_not_finite_names_the_rows_of_its_groups():
+    with pytest.raises(Diverged, match=r"in rows \d+, \d+, \d+") as said:
+        net(optimizer="sgd", lr=1e38).fit(PAIRS)
+    assert max(int(row) for row in re.findall(r"\d+", str(said.value).partition("in rows ")[2].partition(";")[0])) < 60
 
 
 @pytest.mark.filterwarnings("ignore:12 of 12 validation rows")

@@ -44,9 +44,13 @@ class TokenGroups:
 
     def take(self, index: Tensor) -> Batch:
         """The rows of these groups, end to end."""
+        return self.rows.take(self.opened(index)[1])
+
+    def opened(self, index: Tensor) -> tuple[Rows, Tensor, list[int]]:
+        """What is grouped, its rows that these groups hold, end to end, and how many each of them holds."""
         starts = torch.cat([self.ends.new_zeros(1), self.ends[:-1]])
         parts = [self.members[int(starts[i]) : int(self.ends[i])] for i in index.tolist()]
-        return self.rows.take(torch.cat(parts))
+        return self.rows, torch.cat(parts), [len(part) for part in parts]
 
     def arranged(self, order: Tensor, window: int, generator: torch.Generator) -> Tensor:
         """The order of groups as it is; rows of equal size are dealt anew among them."""

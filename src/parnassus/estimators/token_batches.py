@@ -1,6 +1,5 @@
 """Batches by a number of tokens: what an estimator of pairs of texts trains on in place of batches of rows."""
 
-import os
 from dataclasses import replace
 from typing import Any
 
@@ -25,8 +24,6 @@ def in_groups(estimator: Any, ready: Ready) -> Ready:
     for name in ("batch_size", "micro_batch_size"):
         if getattr(estimator, name) is not None:
             raise SettingError(f"batch_tokens and {name} both say how large a batch is; give one of them")
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise SettingError("batch_tokens is for one process so far; give batch_size under torchrun")
     assert isinstance(ready.rows, Joined)
     sources, targets = (part.lengths for part in ready.rows.parts[:2])  # type: ignore[attr-defined]
     sizes = sources.cpu().maximum(targets.cpu() + 1)

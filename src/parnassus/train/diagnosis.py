@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..data.rows import Rows
+from ..data.token_groups import TokenGroups
 
 if TYPE_CHECKING:
     from .trainer import Trainer
@@ -31,6 +32,7 @@ def explain(trainer: "Trainer", rows: Rows, phase: str, from_end: int) -> str:
 
 def _suspects(trainer: "Trainer", rows: Rows, index: Tensor, step: int) -> str:
     batch = trainer.prepare(rows.take(index))
+    index = _rows_of(rows, index)
     for key, value in batch.items():
         bad = ~value.isfinite().flatten(1).all(1) if value.ndim > 1 else ~value.isfinite()
         if value.is_floating_point() and bad.any():
@@ -40,12 +42,18 @@ def _suspects(trainer: "Trainer", rows: Rows, index: Tensor, step: int) -> str:
     epoch, position = trainer.timetable.place(step)
     window = trainer.timetable.window(step)
     lately = trainer.order(epoch)[max(position - 2, 0) * window : (position + 1) * window]
+    largest_of = trainer.prepare(rows.take(lately))["x"].double().flatten(1).abs().amax(1)
+    lately = _rows_of(rows, lately)
     _replay(trainer, rows, step)
     layer = first_bad_layer(trainer.objective, batch)
     where = f"the first layer that overflows is {layer}" if layer else "the weights themselves are out of range"
-    x = trainer.prepare(rows.take(lately))["x"].double().flatten(1).abs().amax(1)
-    largest = lately[x.topk(min(3, len(x))).indices.cpu()]
+    largest = lately[largest_of.topk(min(3, len(lately))).indices.cpu()]
     return f"{where}; of the rows of that step and the two before, the largest values are in rows {_few(largest)}"
+
+
+def _rows_of(rows: Rows, index: Tensor) -> Tensor:
+    """The rows themselves, where those of a training are groups of them."""
+    return rows.opened(index)[1] if isinstance(rows, TokenGroups) else index
 
 
 def _replay(trainer: "Trainer", rows: Rows, step: int) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..data.rows import Rows
 from ..data.rows import batches as batches_of
+from ..data.token_groups import TokenGroups
 from ..errors import Diverged, SettingError
 from ..registry import Spec
 from .blocks import averages_in_place
@@ -119,6 +120,7 @@ class Trainer:
         self.history: list[dict[str, float]] = []
         self.best: dict[str, Any] | None = None
         self.losses = {p.name: Losses() for p in self.phases}
+        self.cuts = self.timetable.cuts(0, plan.micro_batch_size)  # the rows of the window under way, on all ranks
         self._epoch_start: dict[str, Any] | None = None
         self._held: Batch | None = None  # all rows, of an objective that sees them all at every step
 
@@ -180,9 +182,12 @@ class Trainer:
         window = self.window
         order = self.order(epoch)[position * window :]
         cuts = [cuts_of(n, self.plan.micro_batch_size) for n in cuts_of(len(order), window)]
+        if isinstance(rows, TokenGroups):  # a window is a group, whose rows are dealt out
+            rows, order, counts = rows.opened(order)
+            cuts = [[n] for n in counts]
         pieces = batches_of(rows, *self.shards.rows(order, [n for sizes in cuts for n in sizes]))
-        for sizes in cuts:
-            yield [next(pieces) for _ in sizes]
+        for self.cuts in cuts:
+            yield [next(pieces) for _ in self.cuts]
 
     def order(self, epoch: int) -> Tensor:
         """The order in which an epoch takes its rows, (n_rows,) int64."""
@@ -212,7 +217,7 @@ class Trainer:
         self.objective.progress = progress = self.step / self.steps
         for regularizer in self.regularizers:
             regularizer.progress = progress
-        sizes = self.timetable.cuts(self.step, self.plan.micro_batch_size) if self.shards.divided else []
+        sizes = self.cuts if self.shards.divided else []
         batches = self.shards.prepared(window, sizes, self.step, self.prepared)
         for phase in self.phases:
             if phase.due(self.step, progress):
