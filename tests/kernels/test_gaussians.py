@@ -96,6 +96,15 @@ def test_a_round_of_k_means_finds_scikit_learns_nearest(n, d, k, dtype):
 
 
 @compiled
+def test_a_round_without_shares_or_labels_adds_up_the_same():
+    x, origin, centers, _, _ = drawn(300, 5, 7)
+    whole = lloyd_round(x, origin, torch.ones(300, dtype=torch.float64), centers)
+    found = lloyd_round(x, origin, None, centers, told=False)
+    assert all(torch.equal(a, b) for a, b in zip(found[:3], whole[:3], strict=True))
+    assert len(found.labels) == len(found.distance) == 0
+
+
+@compiled
 def test_the_number_of_threads_changes_no_bit():
     x, origin, means, variances, g = drawn(20_000, 6, 5)
     share = torch.rand(20_000, 1, generator=g).double()

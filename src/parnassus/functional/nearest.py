@@ -22,23 +22,27 @@ class Round(NamedTuple):
     distance: Tensor
 
 
-def lloyd_round(x: Tensor, origin: Tensor, share: Tensor, centers: Tensor) -> Round | None:
+def lloyd_round(
+    x: Tensor, origin: Tensor, share: Tensor | None, centers: Tensor, *, told: bool = True
+) -> Round | None:
     """What a round of Lloyd's iterations needs, in float64; None where there is no kernel.
 
-    x (n, d) float32 or float64; centers (k, d) about the origin (d,); share (n,) is what each row counts. The first of
-    equally near centers is taken. `mixtures.lloyd_step` is the same by its equations.
+    x (n, d) float32 or float64; centers (k, d) about the origin (d,); share (n,) is what each row counts, None where
+    all count 1. The first of equally near centers is taken. Labels and distances are left out where they are not to be
+    `told`. `mixtures.lloyd_step` is the same by its equations.
     """
     fits = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and len(x) > 0
     kernel = kernels.load("gaussians") if fits else None
     if kernel is None:
         return None
-    (k, d), n = centers.shape, len(x)
+    (k, d), n = centers.shape, len(x) if told else 0
     found = Round(
-        share.new_zeros(1),
-        share.new_zeros(k),
-        share.new_zeros(k, d),
+        centers.new_zeros(1),
+        centers.new_zeros(k),
+        centers.new_zeros(k, d),
         torch.empty(n, dtype=torch.int64),
-        share.new_empty(n),
+        centers.new_empty(n),
     )
-    kernel.lloyd(x.contiguous(), origin, share.contiguous(), centers.contiguous(), *found, n_threads())
+    counted = centers.new_empty(0) if share is None else share.contiguous()
+    kernel.lloyd(x.contiguous(), origin, counted, centers.contiguous(), *found, n_threads())
     return found._replace(inertia=found.inertia[0])

@@ -294,8 +294,8 @@ static void nearest(const double* found, const double* z, int64_t k, int64_t d, 
   }
 }
 
-// A round of k-means: share (n,), centers (k, d) about the origin. inertia (1,), counts (k,) and sums (k, d) are added
-// to; labels (n,) int64 and distance (n,), squared, are written.
+// A round of k-means: centers (k, d) about the origin; share (n,), or empty where each row counts 1. inertia (1,), counts
+// (k,) and sums (k, d) are added to; labels (n,) int64 and distance (n,), squared, are written unless they are empty.
 void lloyd(const Tensor& x, const Tensor& origin, const Tensor& share, const Tensor& centers, Tensor inertia,
            Tensor counts, Tensor sums, Tensor labels, Tensor distance, int64_t n_threads) {
   const int64_t n = x.size(0), d = x.size(1), k = centers.size(0);
@@ -306,7 +306,8 @@ void lloyd(const Tensor& x, const Tensor& origin, const Tensor& share, const Ten
     bias[i / d] += own * own;
   }
   const Densities all{slopes.data(), nullptr, bias.data(), k, d};
-  const double *centre = read(origin), *shares = read(share);
+  const double *centre = read(origin), *shares = share.numel() ? read(share) : nullptr;
+  const bool told = labels.numel() > 0;
   int64_t* label = static_cast<int64_t*>(labels.mutable_data_ptr());
   double* gap = write(distance);
   std::vector<Sums> pieces((n + kPiece - 1) / kPiece);
@@ -324,9 +325,11 @@ void lloyd(const Tensor& x, const Tensor& origin, const Tensor& share, const Ten
         nearest(found.data(), z.data(), k, d, low.data(), which.data());
         for (int64_t i = 0; i < m; ++i) {
           const int64_t c = static_cast<int64_t>(which[i]);
-          const double counted = shares[at + i];
-          label[at + i] = c;
-          gap[at + i] = low[i];
+          const double counted = shares ? shares[at + i] : 1.0;
+          if (told) {
+            label[at + i] = c;
+            gap[at + i] = low[i];
+          }
           own.likelihood[0] += low[i] * counted;
           own.counts[c] += counted;
           double* into = own.products.data() + c * d;

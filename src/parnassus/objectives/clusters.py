@@ -91,19 +91,25 @@ class Lloyd(EM):
 
     def _by_kernel(self, batch: Batch) -> list[Tensor] | None:
         """The sums of all rows at once, where there is a kernel."""
-        x, shares = batch["x"], self.shares(batch)
+        x, weight = batch["x"], batch["weight"].double() if "weight" in batch else None
         rounds = []
         for run, centers in enumerate(self.centers):
-            own = shares[:, run]
-            found = lloyd_round(x, self.shift, own, centers)
+            found = lloyd_round(x, self.shift, weight, centers, told=False)
             if found is None:
                 return None
             if not bool(found.counts.all()):  # where every cluster has rows, none will ask for the farthest
-                distance = found.distance.where(own > 0, -1.0)
-                self._note_far(run, x.double() - self.shift, found.labels, distance, own)
+                self._note_rows(run, x, weight)
             rounds.append(found)
+        counted = centers.new_tensor(len(x)) if weight is None else weight.sum()
         parts = [[-r.inertia for r in rounds], [r.counts for r in rounds], [r.sums for r in rounds]]
-        return [shares.sum(0), *(torch.stack(part) for part in parts)]
+        return [counted.expand(len(rounds)), *(torch.stack(part) for part in parts)]
+
+    def _note_rows(self, run: int, x: Tensor, weight: Tensor | None) -> None:
+        """Keep the farthest of rows that a run has left a cluster without."""
+        found = lloyd_round(x, self.shift, weight, self.centers[run])
+        assert found is not None
+        own = found.distance.new_ones(len(x)) if weight is None else weight
+        self._note_far(run, x.double() - self.shift, found.labels, found.distance.where(own > 0, -1.0), own)
 
     def gather(self, x: Tensor, share: Tensor) -> list[Tensor]:
         k = self.centers.shape[1]
@@ -181,7 +187,7 @@ class Lloyd(EM):
     def nearest(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The nearest center of each row (n,), and its squared distance (n,) float64."""
         x, centers = batch["x"], self.centers[self.leader]
-        found = lloyd_round(x, self.shift, centers.new_ones(len(x)), centers)
+        found = lloyd_round(x, self.shift, None, centers)
         return assign(x.double() - self.shift, centers) if found is None else (found.labels, found.distance)
 
     def distances(self, batch: Batch) -> Tensor:
