@@ -8,7 +8,7 @@ import torch
 
 import parnassus as pn
 from parnassus.errors import DataError, Diverged, SettingError
-from parnassus.functional.bayes import linear_posterior, normal_posterior
+from parnassus.functional.bayes import GeneralisedLinear, generalised, linear_posterior, normal_posterior
 
 MEAN = torch.tensor([1.0, -2.0, 5.0], dtype=torch.float64)
 COVARIANCE = torch.tensor([[1.0, 0.8, 0], [0.8, 2, 0], [0, 0, 25]], dtype=torch.float64)
@@ -174,3 +174,30 @@ def test_plots_are_drawn(kind):
     assert plot_chains(found, kind).axes
     with pytest.raises(SettingError, match="no number"):
         plot_chains(found, kind, names=["theta[7]"])
+
+
+@pytest.mark.parametrize("method", ["hmc", "nuts", "mala"])
+def test_a_density_that_brings_its_gradient_and_paths_is_sampled_as_with_autograd(monkeypatch, method):
+    rng = np.random.default_rng(0)
+    x = torch.from_numpy(rng.normal(size=(60, 3)))
+    y = (x.sum(1) + torch.from_numpy(rng.normal(size=60)) > 0).double()
+    density = GeneralisedLinear(x, y)
+    options = {"method": method, "n_draws": 20, "n_warmup": 20, "n_chains": 5}
+    found = pn.sample(density, torch.zeros(3), **options)
+    plain = pn.sample(lambda theta: density(theta), torch.zeros(3), **options)
+    np.testing.assert_allclose(found["theta"], plain["theta"], rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(found.log_p, plain.log_p, rtol=1e-6)
+    monkeypatch.setattr(generalised, "_compiled", lambda: None)
+    slow = pn.sample(density, torch.zeros(3), **options)
+    np.testing.assert_allclose(found["theta"], slow["theta"], rtol=1e-6, atol=1e-8)
+
+
+def test_a_gradient_given_stands_before_the_densitys_own():
+    density, asked = GeneralisedLinear(torch.ones(3, 1), torch.tensor([0.0, 1.0, 1.0])), []
+
+    def gradient(theta):
+        asked.append(len(theta))
+        return density.gradient(theta)
+
+    pn.sample(density, torch.zeros(1), method="hmc", n_draws=4, n_warmup=0, n_steps=3, step=0.1, gradient=gradient)
+    assert len(asked) >= 12

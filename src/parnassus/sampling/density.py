@@ -20,13 +20,16 @@ class Density:
     ----------
     log_density : takes points, a tensor (n, d) or a dict of tensors (n, *shape) as `start` is, and gives (n,).
     start : one point: a tensor (d,), or a dict from name to tensor.
-    gradient : takes a tensor (n, d) and gives (log p (n,), its gradient (n, d)); autograd where it is left out.
+    gradient : takes a tensor (n, d) and gives (log p (n,), its gradient (n, d)); left out, it is the method `gradient`
+        of a log_density that has one, whose `leapfrog` follows whole paths then, and autograd of any other.
     """
 
     def __init__(
         self, log_density: Callable[[Any], Tensor], start: Any, *, gradient: Callable[[Tensor], Any] | None = None
     ) -> None:
-        self.log_density, self.given = log_density, gradient
+        self.log_density = log_density
+        self.given = getattr(log_density, "gradient", None) if gradient is None else gradient
+        self.follow = getattr(log_density, "leapfrog", None) if gradient is None else None
         self.named = isinstance(start, Mapping)
         sites = dict(start) if self.named else {"theta": start}
         self.shapes: dict[str, tuple[int, ...]] = {}
@@ -44,7 +47,7 @@ class Density:
             raise SettingError(
                 f"start has shape {self.shapes['theta']}; give one point (d,), or a dict of named parameters"
             )
-        if gradient is not None and self.named:
+        if self.given is not None and self.named:
             raise SettingError("a gradient of one's own is of a flat tensor; give start as a tensor (d,)")
         self.asked: Tensor | None = None
         self.start = torch.cat(parts)

@@ -236,6 +236,10 @@ class Scaled(Transition):
         """The end of a leapfrog path, with one gradient a step."""
         points, slope = state.points, state.slope
         assert slope is not None  # of every state of a transition that needs gradients
+        if self.density.follow is not None:
+            ended = self.density.follow(points, slope, momentum, step=step, variance=self.variance, n_steps=n_steps)
+            if ended is not None:
+                return State(*ended[:3]), ended[3]
         momentum = momentum + 0.5 * step * slope
         for i in range(n_steps):
             points = points + step * self.variance * momentum

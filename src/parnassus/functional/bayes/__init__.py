@@ -12,6 +12,7 @@ from .conjugate import (
     poisson_posterior,
 )
 from .drawn import draw_weights, take_back_weights
+from .generalised import GeneralisedLinear
 from .linear import LinearPosterior, evidence_maximum, linear_posterior
 from .processes import (
     GaussianProcess,
@@ -36,6 +37,7 @@ __all__ = [
     "BetaPosterior",
     "GammaPosterior",
     "GaussianProcess",
+    "GeneralisedLinear",
     "LinearPosterior",
     "NormalInverseGamma",
     "NormalPosterior",
