@@ -68,6 +68,14 @@ def sizes_of(plan: Plan) -> list[tuple[int, int]]:
     return [(0, plan.batch_size)] if isinstance(plan.batch_size, int) else list(plan.batch_size)
 
 
+def cut_up(rows: Rows, order: Tensor, window: int, size: int | None) -> tuple[Rows, Tensor, list[list[int]]]:
+    """Rows, their order, and how many of them each cut of each window has; of groups, each is a window of its rows."""
+    if isinstance(rows, TokenGroups):
+        rows, order, counts = rows.opened(order)
+        return rows, order, [[n] for n in counts]
+    return rows, order, [cuts_of(n, size) for n in cuts_of(len(order), window)]
+
+
 class Trainer:
     """Trains an objective; `prepare(batch, training=...)` turns what rows give into what its phases take."""
 
@@ -181,10 +189,7 @@ class Trainer:
         epoch, position = self.timetable.place(self.step)
         window = self.window
         order = self.order(epoch)[position * window :]
-        cuts = [cuts_of(n, self.plan.micro_batch_size) for n in cuts_of(len(order), window)]
-        if isinstance(rows, TokenGroups):  # a window is a group, whose rows are dealt out
-            rows, order, counts = rows.opened(order)
-            cuts = [[n] for n in counts]
+        rows, order, cuts = cut_up(rows, order, window, self.plan.micro_batch_size)
         pieces = batches_of(rows, *self.shards.rows(order, [n for sizes in cuts for n in sizes]))
         for self.cuts in cuts:
             yield [next(pieces) for _ in self.cuts]
