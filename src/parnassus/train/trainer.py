@@ -187,9 +187,8 @@ class Trainer:
             yield [dict(self._held)]
             return
         epoch, position = self.timetable.place(self.step)
-        window = self.window
-        order = self.order(epoch)[position * window :]
-        rows, order, cuts = cut_up(rows, order, window, self.plan.micro_batch_size)
+        order = self.order(epoch)[position * self.window :]
+        rows, order, cuts = cut_up(rows, order, self.window, self.plan.micro_batch_size)
         pieces = batches_of(rows, *self.shards.rows(order, [n for sizes in cuts for n in sizes]))
         for self.cuts in cuts:
             yield [next(pieces) for _ in self.cuts]
