@@ -17,7 +17,7 @@ from .answers import shown
 from .augmentation import augmentation
 from .codec import Codec, State
 from .moved_boxes import changed_with_boxes, changed_with_masks, changed_with_points
-from .pictures import RESIZES, converted, look, open_picture, refuse_range, resized, unit_floats
+from .pictures import RESIZES, look, pixels_of, refuse_range, unit_floats
 from .rows import Batch, Dense, Rows, Stream
 
 MEMORY_BUDGET = 2 << 30  # bytes of pixels; more pictures than that stay in files
@@ -203,14 +203,19 @@ class Image(Codec):
         pixels = np.empty((len(pictures), height, width, channels), dtype=np.uint8)
         mode, size, how = "L" if channels == 1 else "RGB", (height, width), self.options["resize"]
 
-        def decode(i: int) -> bool:
-            image = open_picture(pictures[i], name_of(pictures[i], start + i))
-            other = (image.height, image.width) != size
-            pixels[i] = np.asarray(resized(converted(image, mode), size, how)).reshape(height, width, channels)
-            return other
+        n_threads = min(THREADS, (os.cpu_count() or 1) + 2, len(pictures))
 
-        with ThreadPoolExecutor(min(THREADS, (os.cpu_count() or 1) + 2)) as pool:
-            n_other = sum(pool.map(decode, range(len(pictures))))
+        def decode(first: int) -> int:
+            """Every `n_threads`-th picture from the first on, since a task for each would cost half as much as it."""
+            n_other = 0
+            for i in range(first, len(pictures), n_threads):
+                found, other = pixels_of(pictures[i], name_of(pictures[i], start + i), mode, size, how)
+                pixels[i] = found.reshape(height, width, channels)
+                n_other += other
+            return n_other
+
+        with ThreadPoolExecutor(n_threads) as pool:
+            n_other = sum(pool.map(decode, range(n_threads)))
         if n_other and self.even and not self.options["size"]:
             warnings.warn(
                 f"{n_other} pictures are not {height} x {width}, as all were in training; they are resized ({how})",

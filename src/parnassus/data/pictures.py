@@ -7,6 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from ..errors import DataError, FileError
+from .jpegs import jpeg_pixels
 from .shards import as_file, stream_of
 
 GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"}
@@ -42,6 +43,17 @@ def open_picture(given: Any, where: str) -> Any:
         raise FileError(
             f"{where}: {path} cannot be read as a picture ({'0 bytes' if empty else error}); mend or remove it"
         ) from error
+
+
+def pixels_of(given: Any, where: str, mode: str, size: tuple[int, int], how: str) -> tuple[np.ndarray, bool]:
+    """The pixels of a picture at (height, width), and whether it had another size."""
+    from PIL import Image
+
+    pixels = jpeg_pixels(given, mode)
+    if pixels is not None and pixels.shape[:2] == size:
+        return pixels, False
+    image = converted(open_picture(given, where), mode) if pixels is None else Image.fromarray(pixels)
+    return np.asarray(resized(image, size, how)), (image.height, image.width) != size
 
 
 def look(given: Any, where: str) -> tuple[str, tuple[int, int]]:
