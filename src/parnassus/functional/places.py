@@ -15,14 +15,14 @@ _MIXES = ((30, 0xBF58476D1CE4E5B9 - (1 << 64)), (27, 0x94D049BB133111EB - (1 << 
 
 
 def bits_at(seed: Tensor, n: int) -> Tensor:
-    """64 random bits at places 0 to n - 1 of the stream of `seed`, one int64: (n,) int64.
+    """64 random bits at places 0 to n - 1 of the stream of each `seed`, int64 () or (k, 1): (n,) or (k, n) int64.
 
     Source: Steele, Lea and Flood 2014 (SplitMix64, whose step k is a function of its start and k).
 
     >>> [hex(z & (1 << 64) - 1) for z in bits_at(torch.tensor(0), 2).tolist()]
     ['0xe220a8397b1dcdaf', '0x6e789e6aa1b965f4']
     """
-    z = torch.arange(1, n + 1, device=seed.device).mul_(_STEP).add_(seed)
+    z = torch.arange(1, n + 1, device=seed.device).mul_(_STEP) + seed
     for shift, factor in _MIXES:
         z = (z ^ _shifted(z, shift)).mul_(factor)
     return z ^ _shifted(z, 31)
