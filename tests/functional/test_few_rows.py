@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("draws")
 
 @pytest.mark.skipif(kernels.load("few_rows") is None, reason="no C++ compiler here: torch's linear serves")
 @pytest.mark.parametrize("rows", range(1, 9))
-@pytest.mark.parametrize(("n_in", "n_out"), [(1, 1), (7, 5), (16, 4), (37, 11), (384, 30)])
+@pytest.mark.parametrize(("n_in", "n_out"), [(1, 1), (7, 5), (16, 4), (37, 11), (88, 3), (384, 30)])
 def test_products_are_torchs(rows, n_in, n_out, monkeypatch):
     x, w, b = torch.randn(rows, n_in), torch.randn(n_out, n_in), torch.randn(n_out)
     monkeypatch.setattr(few_rows, "linear", lambda *_: pytest.fail("the kernel was not used"))

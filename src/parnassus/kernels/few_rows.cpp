@@ -14,6 +14,7 @@ using torch::stable::Tensor;
 
 constexpr int kMost = 8;            // rows of x
 constexpr int64_t kShare = 1 << 14;  // numbers of w that are worth a thread
+constexpr int64_t kAhead = 256;      // numbers of w that are asked for before they are needed
 
 typedef float Four __attribute__((vector_size(4 * sizeof(float))));
 
@@ -26,36 +27,45 @@ static inline float sum_of(Wide held) {
   return (part[0][0] + part[0][2]) + (part[0][1] + part[0][3]);
 }
 
-// Rows of w `first` to `end`, R of them side by side so that sums need not wait for each other.
-template <int M, int R>
+// Products of n numbers of a row of w with M rows of x, n_in apart; n is known to the compiler where a register is full.
+template <int M>
+static inline __attribute__((always_inline)) void add(Wide (&sum)[M], const float* x, const float* w, int64_t n_in,
+                                                      int64_t n) {
+  const Wide weight = load(w, n);
+#pragma GCC unroll 8
+  for (int m = 0; m < M; ++m) sum[m] += weight * load(x + m * n_in, n);
+}
+
+// Rows of w `first` to `end`, one after the other, so that memory is read in one stream, some way ahead of what is at
+// work; U registers side by side, so that sums need not wait for each other.
+template <int M, int U>
 static void some_rows(const float* x, const float* w, const float* b, float* y, int64_t n_in, int64_t n_out,
                       int64_t first, int64_t end) {
-  for (int64_t o = first; o + R <= end; o += R) {
-    Wide sum[R][M] = {};
-    for (int64_t i = 0; i < n_in; i += kWide) {
-      Wide given[M];
+  for (int64_t o = first; o < end; ++o) {
+    const float* row = w + o * n_in;
+    Wide sum[U][M] = {};
+    int64_t i = 0;
+    for (; i + U * kWide <= n_in; i += U * kWide)
 #pragma GCC unroll 8
-      for (int m = 0; m < M; ++m) given[m] = load(x + m * n_in + i, n_in - i);
-#pragma GCC unroll 8
-      for (int r = 0; r < R; ++r) {
-        const Wide weight = load(w + (o + r) * n_in + i, n_in - i);
-#pragma GCC unroll 8
-        for (int m = 0; m < M; ++m) sum[r][m] += weight * given[m];
+      for (int u = 0; u < U; ++u) {
+        __builtin_prefetch(row + i + u * kWide + kAhead);
+        add<M>(sum[u], x + i + u * kWide, row + i + u * kWide, n_in, kWide);
       }
+    for (; i + kWide <= n_in; i += kWide) add<M>(sum[0], x + i, row + i, n_in, kWide);
+    if (i < n_in) add<M>(sum[0], x + i, row + i, n_in, n_in - i);
+    for (int m = 0; m < M; ++m) {
+      for (int u = 1; u < U; ++u) sum[0][m] += sum[u][m];
+      y[m * n_out + o] = sum_of(sum[0][m]) + (b ? b[o] : 0.0f);
     }
-    for (int r = 0; r < R; ++r)
-      for (int m = 0; m < M; ++m) y[m * n_out + o + r] = sum_of(sum[r][m]) + (b ? b[o + r] : 0.0f);
   }
 }
 
 template <int M>
 static void all_rows(const float* x, const float* w, const float* b, float* y, int64_t n_in, int64_t n_out) {
-  constexpr int R = M > 4 ? 2 : 4;
-  const int64_t groups = n_out / R, grain = std::max<int64_t>(1, kShare / (R * n_in));
-  torch::stable::parallel_for(0, groups, grain, [&](int64_t first, int64_t end) {
-    some_rows<M, R>(x, w, b, y, n_in, n_out, first * R, end * R);
+  constexpr int U = M > 4 ? 1 : M > 2 ? 2 : 4;
+  torch::stable::parallel_for(0, n_out, std::max<int64_t>(1, kShare / n_in), [&](int64_t first, int64_t end) {
+    some_rows<M, U>(x, w, b, y, n_in, n_out, first, end);
   });
-  some_rows<M, 1>(x, w, b, y, n_in, n_out, groups * R, n_out);
 }
 
 // x (rows, n_in), w (n_out, n_in), b (n_out,) or empty, y (rows, n_out).
