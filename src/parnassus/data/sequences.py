@@ -164,9 +164,8 @@ def end_to_end(raw: Any) -> tuple[np.ndarray, np.ndarray]:
         if row.shape[1:] != first.shape[1:] or row.dtype != first.dtype:
             raise DataError(f"sequence {i} has {_words(row)}, and sequence 0 {_words(first)}; give one kind")
     values, lengths = np.concatenate(rows), np.array([len(r) for r in rows], dtype=np.int64)
-    bad = ~np.isfinite(values) if values.dtype.kind == "f" else np.zeros(1, dtype=bool)
-    if bad.any():
-        at = int(bad.reshape(len(values), -1).any(1).argmax())
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        at = int((~np.isfinite(values)).reshape(len(values), -1).any(1).argmax())
         i, step = place_of(at, lengths)
         raise DataError(f"sequence {i}, step {step} holds {values[at]}; give finite numbers, or leave it out")
     return values, lengths
@@ -205,8 +204,9 @@ def _frames(row: Any, i: int) -> np.ndarray:
             f"sequence {i} is {_words(given)}; expected numbers (time, features), or integers (time,) for symbols"
         )
     if given.ndim == 1 and given.dtype.kind in "iub":
-        return given.astype(np.int64)
-    return given.astype(np.float64) if given.ndim == 2 else given.astype(np.float64)[:, None]
+        return given.astype(np.int64, copy=False)
+    frames = given.astype(np.float64, copy=False)  # joined, and so copied, by the caller
+    return frames if given.ndim == 2 else frames[:, None]
 
 
 def _words(array: np.ndarray) -> str:

@@ -17,7 +17,8 @@ from ..evaluation.result import Evaluation
 from ..evaluation.unsupervised import evaluate_sequences
 from ..functional.chains import Chain, best_paths, drawn_path, expectations, recursions
 from ..insight.states import state_figures
-from ..objectives.baum_welch import BaumWelch, refuse_impossible
+from ..objectives.baum_welch import BaumWelch
+from ..objectives.impossible_paths import refuse_impossible
 from ..train.phase import Batch
 from ..train.timetable import cuts_of
 from .assembly import device_under, prepare

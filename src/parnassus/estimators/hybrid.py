@@ -10,7 +10,8 @@ from ..data.sequences import SequenceList
 from ..errors import DataError, SettingError
 from ..functional.chains import Chain, best_paths, expectations
 from ..functional.discriminative import scaled_likelihood
-from ..objectives.baum_welch import path_counts, why_impossible
+from ..objectives.baum_welch import path_counts
+from ..objectives.impossible_paths import why_impossible
 from .hmm import HMM, Decoded, known_states, sequences_of
 from .protocol import fitted, not_fitted_error
 

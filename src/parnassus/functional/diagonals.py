@@ -34,7 +34,7 @@ class Expected(NamedTuple):
     rows: Tensor
 
 
-def _forms(means: Tensor, variances: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def forms(means: Tensor, variances: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Slopes and curves (k, d) and the constant (k,) of ln N(z) = constant + slopes . z + curves . z^2."""
     precision = variances.reciprocal()
     constant = -0.5 * (means.square() * precision + variances.log() + LOG_2PI).sum(1)
@@ -51,7 +51,7 @@ def log_densities(x: Tensor, origin: Tensor, means: Tensor, variances: Tensor) -
 
     It lies in memory states first: a product with few rows and many columns takes half the time of the other.
     """
-    slopes, curves, constant = _forms(means, variances)
+    slopes, curves, constant = forms(means, variances)
     out = torch.empty(len(means), len(x), dtype=torch.float64, device=x.device)
     kernel = _kernel(x)
     if kernel is not None:
@@ -90,7 +90,7 @@ def expected(
     if kernel is None:
         return None
     (r, k), d = weights.shape, x.shape[1]
-    slopes, curves, constant = _forms(means.flatten(0, 1), variances.flatten(0, 1))
+    slopes, curves, constant = forms(means.flatten(0, 1), variances.flatten(0, 1))
     found, counts = share.new_zeros(r), share.new_zeros(r * k)
     both, worst, rows = share.new_zeros(r * k, 2 * d), share.new_empty(r), torch.empty(r, dtype=torch.int64)
     kernel.em_step(

@@ -22,9 +22,7 @@ class Round(NamedTuple):
     distance: Tensor
 
 
-def lloyd_round(
-    x: Tensor, origin: Tensor, share: Tensor | None, centers: Tensor, *, told: bool = True
-) -> Round | None:
+def lloyd_round(x: Tensor, origin: Tensor, share: Tensor | None, centers: Tensor, *, told: bool = True) -> Round | None:
     """What a round of Lloyd's iterations needs, in float64; None where there is no kernel.
 
     x (n, d) float32 or float64; centers (k, d) about the origin (d,); share (n,) is what each row counts, None where

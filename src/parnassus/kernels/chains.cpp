@@ -4,6 +4,7 @@
 #include <torch/csrc/stable/library.h>
 #include <torch/csrc/stable/ops.h>
 #include <torch/csrc/stable/tensor.h>
+#include <torch/headeronly/core/ScalarType.h>
 
 #include <algorithm>
 #include <cmath>
@@ -12,8 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "lanes.h"
-#include "pieces.h"
+#include "rows.h"
 
 using torch::stable::Tensor;
 
@@ -355,53 +355,157 @@ static void group_expectations(const Chain& chain, Sequence* group, int64_t n, F
   }
 }
 
+static const double* read(const Tensor& t) { return static_cast<const double*>(t.const_data_ptr()); }
+static double* write(Tensor& t) { return static_cast<double*>(t.mutable_data_ptr()); }
+
+struct Given {
+  std::vector<double> back;
+  Chain chain;
+  std::vector<Sequence> all;
+  std::vector<int64_t> first;  // frame of each sequence, and one behind the last
+
+  Given(const Tensor& start, const Tensor& transition, const Tensor& leave, const Tensor& lengths, const Tensor& weight)
+      : back(transition.numel()), chain{read(start), read(transition), back.data(), read(leave), start.size(0)},
+        all(lengths.size(0)), first(1, 0) {
+    const int64_t* length = static_cast<const int64_t*>(lengths.const_data_ptr());
+    for (int64_t i = 0; i < chain.k; ++i) {
+      for (int64_t j = 0; j < chain.k; ++j) back[j * chain.k + i] = chain.transition[i * chain.k + j];
+    }
+    for (size_t r = 0; r < all.size(); ++r) {
+      all[r] = Sequence{nullptr, 1, 1, nullptr, length[r], read(weight)[r], 0, 0.0};
+      first.push_back(first.back() + length[r]);
+    }
+  }
+
+  // The logs of sequences r to end lie from `logs` on, and their gamma shall from `gamma` on.
+  void lay(int64_t r, int64_t end, const double* logs, int64_t by_frame, int64_t by_state, double* gamma) {
+    for (int64_t s = r; s < end; ++s) {
+      const int64_t at = first[s] - first[r];
+      all[s].logs = logs + at * by_frame;
+      all[s].by_frame = by_frame;
+      all[s].by_state = by_state;
+      all[s].gamma = gamma + at * chain.k;
+    }
+  }
+};
+
+// Deals sequences into groups, which are the same for any number of threads, and so are sums. Some of a group advance
+// together: before(r, end, thread, inside) says where their logs and gamma lie, after(r, end, group, thread, inside) takes
+// what came of it. xi (k, k) is added to.
+template <typename Before, typename After>
+static void over_groups(Given& given, int64_t n_threads, double* xi, double* log_probs, const Before& before,
+                        const After& after) {
+  const Chain& chain = given.chain;
+  const int64_t k = chain.k, n = static_cast<int64_t>(given.all.size());
+  const int64_t each = std::max(kAbreast, (n + kGroups - 1) / kGroups), n_groups = (n + each - 1) / each;
+  std::vector<double> sums(2 * n_groups * k * k, 0.0);
+  const int64_t inside = n_groups > 1 ? 1 : n_threads;  // one group alone has the threads for its own loops
+  std::vector<Frames> frames(std::min(n_groups, n_threads));
+  share_out(n_groups, n_threads, [&](int64_t g, int64_t thread) {
+    double* own = sums.data() + 2 * g * k * k;
+    for (int64_t r = g * each; r < std::min(n, (g + 1) * each); r += kAbreast) {
+      const int64_t end = std::min({r + kAbreast, n, (g + 1) * each});
+      before(r, end, thread, inside);
+      group_expectations(chain, given.all.data() + r, end - r, frames[thread], own, own + k * k, inside);
+      after(r, end, g, thread, inside);
+    }
+  });
+  for (int64_t g = 0; g < n_groups; ++g) {
+    const double* own = sums.data() + 2 * g * k * k;
+    for (int64_t i = 0; i < k * k; ++i) xi[i] += own[i] * chain.transition[i] + own[k * k + i];
+  }
+  for (int64_t r = 0; r < n; ++r) log_probs[r] = given.all[r].log_p;
+}
+
 // start, leave: (k,); transition: (k, k); gamma: (frames, k); lengths: int64 (b,); weight, log_probs: (b,); xi: (k, k),
 // zeros on entry; all double and contiguous, but logs: (frames, k) of any strides.
 void expectations(const Tensor& start, const Tensor& transition, const Tensor& leave, const Tensor& logs,
                   const Tensor& lengths, const Tensor& weight, Tensor gamma, Tensor xi, Tensor log_probs,
                   int64_t n_threads) {
-  const auto read = [](const Tensor& t) { return static_cast<const double*>(t.const_data_ptr()); };
-  const auto write = [](Tensor& t) { return static_cast<double*>(t.mutable_data_ptr()); };
-  const int64_t k = start.size(0), n = lengths.size(0), by_frame = logs.stride(0), by_state = logs.stride(1);
-  std::vector<double> back(k * k);
-  for (int64_t i = 0; i < k; ++i) {
-    for (int64_t j = 0; j < k; ++j) back[j * k + i] = read(transition)[i * k + j];
-  }
-  const Chain chain{read(start), read(transition), back.data(), read(leave), k};
-  const int64_t* length = static_cast<const int64_t*>(lengths.const_data_ptr());
-  std::vector<Sequence> all(n);
-  int64_t at = 0;
-  for (int64_t r = 0; r < n; at += length[r], ++r) {
-    all[r] = Sequence{read(logs) + at * by_frame, by_frame, by_state, write(gamma) + at * k, length[r], read(weight)[r],
-                      0, 0.0};
-  }
-  // groups are the same for any number of threads, and so are sums
-  const int64_t each = std::max(kAbreast, (n + kGroups - 1) / kGroups), n_groups = (n + each - 1) / each;
-  std::vector<double> sums(2 * n_groups * k * k, 0.0);
-  // one group alone has the threads for its own loops
-  const int64_t inside = n_groups > 1 ? 1 : n_threads;
-  std::vector<Frames> frames(std::min(n_groups, n_threads));
-  share_out(n_groups, n_threads, [&](int64_t g, int64_t thread) {
-    double* own = sums.data() + 2 * g * k * k;
-    for (int64_t r = g * each; r < std::min(n, (g + 1) * each); r += kAbreast) {
-      const int64_t here = std::min({kAbreast, n - r, (g + 1) * each - r});
-      group_expectations(chain, all.data() + r, here, frames[thread], own, own + k * k, inside);
+  Given given(start, transition, leave, lengths, weight);
+  given.lay(0, lengths.size(0), read(logs), logs.stride(0), logs.stride(1), write(gamma));
+  over_groups(given, n_threads, write(xi), write(log_probs), [](auto...) {}, [](auto...) {});
+}
+
+// What frames add up that diagonal Gaussians emit, of one group.
+struct Emitted {
+  std::vector<double> counts, products, ends;  // (k,), (k, 2 d), (2, k): gamma of first and of last frames
+};
+
+// The same of frames x (frames, d), float or double, that diagonal Gaussians emit, as in parnassus_gaussians; logs and gamma
+// stay in cache. counts (k,), products (k, 2 d), ends (2, k) and xi (k, k) are zeros on entry.
+template <typename Number>
+static void emitted(const Number* x, const double* origin, const Densities& densities, Given& given, double* counts,
+                    double* products, double* ends, double* xi, double* log_probs, int64_t n_threads) {
+  const int64_t k = densities.k, d = densities.d, f = 2 * d;
+  struct Room {
+    std::vector<double> logs, gamma;
+  };
+  std::vector<Room> rooms(n_threads);
+  std::vector<Emitted> found(kGroups, Emitted{std::vector<double>(k), std::vector<double>(k * f), std::vector<double>(2 * k)});
+  const auto before = [&](int64_t r, int64_t end, int64_t thread, int64_t inside) {
+    const int64_t n = given.first[end] - given.first[r];
+    Room& room = rooms[thread];
+    room.logs.resize(n * k);
+    room.gamma.resize(n * k);
+    over_pieces(n, inside, [&](int64_t, int64_t from, int64_t to) {
+      std::vector<double> z(f * kBlock), scored(k * kBlock);
+      write_scores(densities, x + (given.first[r] + from) * d, origin, to - from, n, z.data(), scored.data(),
+                   room.logs.data() + from);
+    });
+    given.lay(r, end, room.logs.data(), 1, n, room.gamma.data());
+  };
+  const auto after = [&](int64_t r, int64_t end, int64_t group, int64_t thread, int64_t inside) {
+    const int64_t n = given.first[end] - given.first[r];
+    const double* gamma = rooms[thread].gamma.data();
+    Emitted& own = found[group];
+    std::vector<Sums> pieces((n + kPiece - 1) / kPiece);
+    over_pieces(n, inside, [&](int64_t p, int64_t from, int64_t to) {
+      pieces[p].counts.assign(k, 0.0);
+      pieces[p].products.assign(k * f * kLanes, 0.0);
+      std::vector<double> z(f * kBlock), turned(k * kBlock);
+      add_moments(x + (given.first[r] + from) * d, origin, gamma + from * k, to - from, d, k, z.data(), turned.data(),
+                  pieces[p]);
+    });
+    add_up(pieces, k, f, own.counts.data(), own.products.data());
+    for (int64_t s = r; s < end; ++s) {
+      const double *head = given.all[s].gamma, *tail = head + (given.all[s].length - 1) * k;
+      for (int64_t i = 0; i < k; ++i) own.ends[i] += head[i];
+      for (int64_t i = 0; i < k; ++i) own.ends[k + i] += tail[i];
     }
-  });
-  double* pairs = write(xi);
-  for (int64_t g = 0; g < n_groups; ++g) {
-    const double* own = sums.data() + 2 * g * k * k;
-    for (int64_t i = 0; i < k * k; ++i) pairs[i] += own[i] * chain.transition[i] + own[k * k + i];
+  };
+  over_groups(given, n_threads, xi, log_probs, before, after);
+  for (const Emitted& own : found) {
+    for (int64_t i = 0; i < k; ++i) counts[i] += own.counts[i];
+    for (int64_t i = 0; i < k * f; ++i) products[i] += own.products[i];
+    for (int64_t i = 0; i < 2 * k; ++i) ends[i] += own.ends[i];
   }
-  for (int64_t r = 0; r < n; ++r) write(log_probs)[r] = all[r].log_p;
+}
+
+void gaussians(const Tensor& start, const Tensor& transition, const Tensor& leave, const Tensor& x, const Tensor& origin,
+               const Tensor& slopes, const Tensor& curves, const Tensor& bias, const Tensor& lengths, const Tensor& weight,
+               Tensor counts, Tensor products, Tensor ends, Tensor xi, Tensor log_probs, int64_t n_threads) {
+  Given given(start, transition, leave, lengths, weight);
+  const Densities densities{read(slopes), read(curves), read(bias), bias.size(0), x.size(1)};
+  const auto work = [&](const auto* frames) {
+    emitted(frames, read(origin), densities, given, write(counts), write(products), write(ends), write(xi),
+            write(log_probs), n_threads);
+  };
+  if (x.scalar_type() == torch::headeronly::ScalarType::Float) work(static_cast<const float*>(x.const_data_ptr()));
+  else work(static_cast<const double*>(x.const_data_ptr()));
 }
 
 STABLE_TORCH_LIBRARY(parnassus_chains, m) {
   m.def(
       "expectations(Tensor start, Tensor transition, Tensor leave, Tensor logs, Tensor lengths, "
       "Tensor weight, Tensor(a!) gamma, Tensor(b!) xi, Tensor(c!) log_probs, int n_threads) -> ()");
+  m.def(
+      "gaussians(Tensor start, Tensor transition, Tensor leave, Tensor x, Tensor origin, Tensor slopes, Tensor curves, "
+      "Tensor bias, Tensor lengths, Tensor weight, Tensor(a!) counts, Tensor(b!) products, Tensor(c!) ends, Tensor(d!) xi, "
+      "Tensor(e!) log_probs, int n_threads) -> ()");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(parnassus_chains, CPU, m) {
   m.impl("expectations", TORCH_BOX(&expectations));
+  m.impl("gaussians", TORCH_BOX(&gaussians));
 }

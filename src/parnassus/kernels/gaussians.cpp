@@ -1,9 +1,6 @@
 // Many rows in float64: scores of diagonal Gaussians, weighted sums of rows and their squares, a step of EM, and one of
 // k-means.
 // The twins are in parnassus.functional.diagonals; both agree to rounding.
-//
-// Rows are worked on in blocks of kBlock, turned so that the loops run along rows. Every kPiece rows have sums of
-// their own, which are added in order: results are the same for any number of threads.
 
 #include <torch/csrc/stable/library.h>
 #include <torch/csrc/stable/ops.h>
@@ -17,132 +14,9 @@
 #include <limits>
 #include <vector>
 
-#include "lanes.h"
-#include "pieces.h"
+#include "rows.h"
 
 using torch::stable::Tensor;
-
-constexpr int kWide = kLanes / 2;
-
-constexpr int64_t kBlock = 128;
-constexpr int64_t kVectors = kBlock / kLanes;
-constexpr int kTall = 4;  // densities of a tile
-
-static inline double total(Lanes held) {
-  double parts[kLanes];
-  std::memcpy(parts, &held, sizeof(held));
-  double sum = 0;
-  for (int i = 0; i < kLanes; ++i) sum += parts[i];
-  return sum;
-}
-
-// z (2 d, kBlock): rows about the origin and their squares, zeros where there is no row.
-template <typename Number>
-static void turn(const Number* x, const double* origin, int64_t n, int64_t d, double* z) {
-  for (int64_t j = 0; j < d; ++j) {
-    double* own = z + j * kBlock;
-    for (int64_t i = 0; i < n; ++i) own[i] = static_cast<double>(x[i * d + j]) - origin[j];
-    std::fill(own + n, own + kBlock, 0.0);
-    double* square = own + d * kBlock;
-    for (int64_t i = 0; i < kBlock; ++i) square[i] = own[i] * own[i];
-  }
-}
-
-struct Densities {
-  const double *slopes, *curves, *bias;  // (k, d), (k, d), (k,)
-  int64_t k, d;
-};
-
-template <int N, bool Curved>
-static void score_tile(const Densities& all, int64_t first, const double* z, double* out) {
-  const double* slopes = all.slopes + first * all.d;
-  [[maybe_unused]] const double* curves = Curved ? all.curves + first * all.d : nullptr;
-  for (int64_t at = 0; at < kVectors; at += kWide) {
-    Lanes sum[N][kWide];
-    for (int k = 0; k < N; ++k) {
-      for (int v = 0; v < kWide; ++v) sum[k][v] = all.bias[first + k] - Lanes{};
-    }
-    for (int64_t j = 0; j < all.d; ++j) {
-      Lanes own[kWide];
-      for (int v = 0; v < kWide; ++v) own[v] = load(z + j * kBlock + (at + v) * kLanes);
-      for (int k = 0; k < N; ++k) {
-        const double slope = slopes[k * all.d + j];
-        if constexpr (Curved) {
-          const double curve = curves[k * all.d + j];
-          for (int v = 0; v < kWide; ++v) sum[k][v] += (own[v] * curve + slope) * own[v];
-        } else {
-          for (int v = 0; v < kWide; ++v) sum[k][v] += own[v] * slope;
-        }
-      }
-    }
-    for (int k = 0; k < N; ++k) {
-      for (int v = 0; v < kWide; ++v) store(out + (first + k) * kBlock + (at + v) * kLanes, sum[k][v]);
-    }
-  }
-}
-
-// out (k, kBlock) receives bias + sum_j (slope z + curve z^2).
-template <bool Curved = true>
-static void score(const Densities& all, const double* z, double* out) {
-  int64_t k = 0;
-  for (; k + kTall <= all.k; k += kTall) score_tile<kTall, Curved>(all, k, z, out);
-  for (; k < all.k; ++k) score_tile<1, Curved>(all, k, z, out);
-}
-
-template <int M, int N>
-static void product_tile(const double* gamma, const double* z, double* sums, int64_t stride) {
-  Lanes held[M][N] = {};
-  for (int64_t v = 0; v < kVectors; ++v) {
-    Lanes own[N];
-    for (int j = 0; j < N; ++j) own[j] = load(z + j * kBlock + v * kLanes);
-    for (int k = 0; k < M; ++k) {
-      const Lanes share = load(gamma + k * kBlock + v * kLanes);
-      for (int j = 0; j < N; ++j) held[k][j] += share * own[j];
-    }
-  }
-  for (int k = 0; k < M; ++k) {
-    for (int j = 0; j < N; ++j) store(sums + (k * stride + j) * kLanes, load(sums + (k * stride + j) * kLanes) + held[k][j]);
-  }
-}
-
-// sums (k, f, kLanes) += gamma (k, kBlock) z' (kBlock, f)
-static void add_products(const double* gamma, const double* z, int64_t n_k, int64_t f, double* sums) {
-  for (int64_t k = 0; k < n_k;) {
-    const int64_t tall = k + kTall <= n_k ? kTall : 1;
-    for (int64_t j = 0; j < f;) {
-      const double *own = gamma + k * kBlock, *with = z + j * kBlock;
-      double* into = sums + (k * f + j) * kLanes;
-      const int64_t wide = j + kWide <= f ? kWide : 1;
-      if (tall > 1 && wide > 1) product_tile<kTall, kWide>(own, with, into, f);
-      else if (tall > 1) product_tile<kTall, 1>(own, with, into, f);
-      else if (wide > 1) product_tile<1, kWide>(own, with, into, f);
-      else product_tile<1, 1>(own, with, into, f);
-      j += wide;
-    }
-    k += tall;
-  }
-}
-
-static void add_counts(const double* gamma, int64_t n_k, double* counts) {
-  for (int64_t k = 0; k < n_k; ++k) {
-    Lanes held{};
-    for (int64_t v = 0; v < kVectors; ++v) held += load(gamma + k * kBlock + v * kLanes);
-    counts[k] += total(held);
-  }
-}
-
-// What a piece of rows adds up: counts (k,), z and z^2 (k, 2 d) a lane each, and the log-likelihoods (runs,).
-struct Sums {
-  std::vector<double> counts, products, likelihood, worst;
-  std::vector<int64_t> where;
-};
-
-static void add_up(const std::vector<Sums>& pieces, int64_t k, int64_t f, double* counts, double* products) {
-  for (const Sums& own : pieces) {
-    for (int64_t i = 0; i < k; ++i) counts[i] += own.counts[i];
-    for (int64_t i = 0; i < k * f; ++i) products[i] += total(load(own.products.data() + i * kLanes));
-  }
-}
 
 static const double* read(const Tensor& t) { return static_cast<const double*>(t.const_data_ptr()); }
 static double* write(Tensor& t) { return static_cast<double*>(t.mutable_data_ptr()); }
@@ -163,12 +37,7 @@ void scores(const Tensor& x, const Tensor& origin, const Tensor& slopes, const T
   by_type(x, [&](const auto* rows) {
     over_pieces(n, n_threads, [&](int64_t, int64_t begin, int64_t end) {
       std::vector<double> z(2 * d * kBlock), found(k * kBlock);
-      for (int64_t at = begin; at < end; at += kBlock) {
-        const int64_t m = std::min(kBlock, end - at);
-        turn(rows + at * d, centre, m, d, z.data());
-        score(all, z.data(), found.data());
-        for (int64_t j = 0; j < k; ++j) std::copy_n(found.data() + j * kBlock, m, result + j * n + at);
-      }
+      write_scores(all, rows + begin * d, centre, end - begin, n, z.data(), found.data(), result + begin);
     });
   });
 }
@@ -185,16 +54,7 @@ void moments(const Tensor& x, const Tensor& origin, const Tensor& gamma, Tensor 
       own.counts.assign(k, 0.0);
       own.products.assign(k * 2 * d * kLanes, 0.0);
       std::vector<double> z(2 * d * kBlock), turned(k * kBlock);
-      for (int64_t at = begin; at < end; at += kBlock) {
-        const int64_t m = std::min(kBlock, end - at);
-        turn(rows + at * d, centre, m, d, z.data());
-        if (m < kBlock) std::fill(turned.begin(), turned.end(), 0.0);
-        for (int64_t i = 0; i < m; ++i) {
-          for (int64_t j = 0; j < k; ++j) turned[j * kBlock + i] = shares[(at + i) * k + j];
-        }
-        add_counts(turned.data(), k, own.counts.data());
-        add_products(turned.data(), z.data(), k, 2 * d, own.products.data());
-      }
+      add_moments(rows + begin * d, centre, shares + begin * k, end - begin, d, k, z.data(), turned.data(), own);
     });
   });
   add_up(pieces, k, 2 * d, write(counts), write(products));

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import DataError
+from ..functional.chains import Chain, Emitted, gaussian_counts
 from ..functional.diagonals import BLOCK, log_densities, weighted_moments
 from ..functional.probability import LOG_2PI
 
@@ -40,6 +41,10 @@ class Emissions(nn.Module):
     def statistics(self, x: Tensor, gamma: Tensor) -> list[Tensor]:
         """Sums over frames, weighted by gamma (frames, K)."""
         raise NotImplementedError
+
+    def at_once(self, chain: Chain, x: Tensor, lengths: Tensor, weight: Tensor | None) -> Emitted | None:
+        """What a step of Baum-Welch adds up of sequences end to end, weight (n,); None where no loop has it all."""
+        return None
 
     def update(self, sums: Sequence[Tensor]) -> list[str]:
         """Set the parameters that the sums call for; what was repaired, in words, a line each."""
@@ -186,6 +191,12 @@ class Gaussian(Emissions):
         self.means.copy_(self.centre.expand_as(self.means))
         self.covariances.copy_(self.overall + (self.least if self.by_feature else self.least * torch.eye(len(spread))))
         self.update(self.statistics(x, gamma))
+
+    def at_once(self, chain: Chain, x: Tensor, lengths: Tensor, weight: Tensor | None) -> Emitted | None:
+        if not self.by_feature:
+            return None
+        means = self.means - self.centre
+        return gaussian_counts(chain, x, lengths, self.centre, means, self.covariances, weight=weight)
 
     def statistics(self, x: Tensor, gamma: Tensor) -> list[Tensor]:
         if self.by_feature:

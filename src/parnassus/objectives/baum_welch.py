@@ -8,10 +8,11 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from ..errors import DataError, DataWarning, Diverged, SettingError
-from ..functional.chains import Chain, best_paths, expectations, recursions
+from ..errors import DataWarning, Diverged, SettingError
+from ..functional.chains import Chain, best_paths, expectations
 from ..layers.emissions import LEAST, Emissions
 from ..train.phase import Batch, Objective, Phase
+from .impossible_paths import refuse_impossible
 
 Algorithm = Literal["baum_welch", "viterbi"]
 SLACK = 1e-8  # of the log likelihood: what rounding may take from it in a step
@@ -73,13 +74,8 @@ class BaumWelch(Objective):
         start: Literal["segmental", "labels"] = "segmental",
     ) -> None:
         super().__init__()
-        self.emissions, self.entry_exit, self.algorithm, self.prior, self.tol = (
-            emissions,
-            entry_exit,
-            algorithm,
-            prior,
-            tol,
-        )
+        self.emissions, self.entry_exit = emissions, entry_exit
+        self.algorithm, self.prior, self.tol = algorithm, prior, tol
         self.first_guess = start
         self.given: dict[str, Tensor] = {}
         self.tied = tied
@@ -163,16 +159,21 @@ class BaumWelch(Objective):
     def expect(self, batch: Batch) -> Tensor:
         """Minus the log likelihood a frame; adds up the expected counts."""
         lengths = batch["lengths"]
-        found = self.counted(batch)
-        refuse_impossible(self.chain, found.logs, lengths, found.log_probs, first=self._seen)
-        self._sums = found.sums if self._sums is None else [a + b for a, b in zip(self._sums, found.sums, strict=True)]
-        if bool((found.gamma.sum(0) <= LEAST).any()):
-            self._remember_worst(unpadded(batch["x"], lengths), found.logs)
-        total = (found.log_probs * batch["weight"].double() if "weight" in batch else found.log_probs).sum()
+        log_probs, sums = counted_at_once(self, batch) or self._in_turn(batch)
+        self._sums = sums if self._sums is None else [a + b for a, b in zip(self._sums, sums, strict=True)]
+        total = (log_probs * batch["weight"].double() if "weight" in batch else log_probs).sum()
         self._likelihood += float(total)
         frames = self.weight(batch)
         self._frames, self._seen = self._frames + float(frames), self._seen + len(lengths)
         return -total / frames
+
+    def _in_turn(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+        """log p and the sums by emissions, chain and statistics; refuses what is impossible, and notes the worst."""
+        found, lengths = self.counted(batch), batch["lengths"]
+        refuse_impossible(self.chain, found.logs, lengths, found.log_probs, first=self._seen)
+        if bool((found.gamma.sum(0) <= LEAST).any()):
+            self._remember_worst(unpadded(batch["x"], lengths), found.logs)
+        return found.log_probs, found.sums
 
     def counted(self, batch: Batch) -> Counted:
         """What a batch adds: counts of first states, of transitions and of last states, and the emissions' sums."""
@@ -305,6 +306,17 @@ class BaumWelch(Objective):
                 held.copy_(self.given[name.rpartition(".")[2]])
 
 
+def counted_at_once(model: BaumWelch, batch: Batch) -> tuple[Tensor, list[Tensor]] | None:
+    """log p and the sums by one loop over the frames; None where there is none, or a state lost its frames."""
+    if model.algorithm != "baum_welch" or model.tied is not None or "states" in batch:
+        return None
+    x, lengths = unpadded(batch["x"], batch["lengths"]), batch["lengths"]
+    found = model.emissions.at_once(model.chain, x, lengths, batch.get("weight"))
+    if found is None or not bool(found.log_probs.isfinite().all() & (found.moments.counts > LEAST).all()):
+        return None
+    return found.log_probs, [found.first, found.xi, found.last, *found.moments]
+
+
 def refuse_no_probabilities(name: str, given: Tensor, *, exits: bool) -> None:
     """Refuses first parameters that are not finite, and probabilities that are negative or do not sum to 1."""
     if not bool(given.isfinite().all()):
@@ -326,8 +338,9 @@ def refuse_no_probabilities(name: str, given: Tensor, *, exits: bool) -> None:
 
 def unpadded(x: Tensor, lengths: Tensor) -> Tensor:
     """(frames, ...) end to end from (batch, time, ...); no copy where all are equally long."""
-    inside = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
-    return x.flatten(0, 1) if bool(inside.all()) else x[inside]
+    if bool((lengths == x.shape[1]).all()):
+        return x.flatten(0, 1)
+    return x[torch.arange(x.shape[1], device=x.device) < lengths[:, None]]
 
 
 def path_counts(paths: Tensor, lengths: Tensor, weight: Tensor, *, n_states: int) -> tuple[Tensor, Tensor]:
@@ -343,7 +356,9 @@ def path_counts(paths: Tensor, lengths: Tensor, weight: Tensor, *, n_states: int
 
 def cut_evenly(lengths: Tensor, n_states: int) -> Tensor:
     """States in order (frames,), each for an equal share of its sequence."""
-    return torch.cat([torch.arange(n) * n_states // n for n in lengths.tolist()]).to(lengths.device)
+    each = lengths.repeat_interleave(lengths)
+    step = torch.arange(len(each), device=each.device) - (lengths.cumsum(0) - lengths).repeat_interleave(lengths)
+    return step * n_states // each
 
 
 def grouped(x: Tensor, n_states: int, known: Tensor | None) -> Tensor:
@@ -362,31 +377,3 @@ def grouped(x: Tensor, n_states: int, known: Tensor | None) -> Tensor:
         warnings.simplefilter("ignore")  # of fewer distinct frames than states
         found = KMeans(min(n_states, len(few)), n_init=3, random_state=seed).fit(few).predict(frames)
     return torch.from_numpy(found).long().to(x.device)
-
-
-def refuse_impossible(chain: Chain, logs: Tensor, lengths: Tensor, log_probs: Tensor, *, first: int) -> None:
-    """Refuses sequences without a path, the first of them by its number among all, the batch's own from `first` on."""
-    bad = (~log_probs.isfinite()).nonzero()[:, 0]
-    if len(bad):
-        own = logs.split(lengths.tolist())[int(bad[0])]
-        raise DataError(f"sequence {first + int(bad[0])} {why_impossible(chain, own)}")
-
-
-def why_impossible(chain: Chain, logs: Tensor) -> str:
-    """Where a sequence that no path explains stops being possible, in words."""
-    start, step, _ = chain.logs()
-    if not bool(logs.isfinite().any(1).all()):
-        t = int((~logs.isfinite().any(1)).int().argmax())
-        return f"has no path: no state emits what step {t} holds; give a prior, or states that emit it"
-    alpha, _ = recursions.forward(start, step, logs)
-    gone = ~alpha.isfinite().any(1)
-    if bool(gone.any()):
-        t = int(gone.int().argmax())
-        return (
-            f"has no path: at step {t} every state that emits it is cut off by transitions (or a start) of "
-            "probability 0; allow a transition, or give a prior"
-        )
-    return (
-        f"has no path of its {len(logs)} steps that ends in the exit state; it may be shorter than the "
-        f"{chain.n_states} states in a row: give longer sequences, fewer states, or entry_exit=False"
-    )
