@@ -31,6 +31,7 @@ PICTURES, KINDS = rng.integers(0, 255, (50, 8, 8), dtype=np.uint8), np.arange(50
 RAGGED = [X[i : i + 6 + i % 5] for i in range(50)]
 PAIRS = [(" ".join("abcdefg"[: 1 + i % 7]), " ".join("gfedcba"[i % 5 :])) for i in range(43)]
 TEXTS = ["the cat sat on the mat and looked at the dog " * 6, "a dog ran " * 9]
+AWAY = ((0.0,) * 5, (50.0,) * 5, (60.0,) * 5, (-70.0,) * 5)
 WEIGHTS = np.where(np.arange(70) % 7 == 0, 0.0, 1.0 + np.arange(70) % 3)
 USUAL = {"progress": False, "batch_size": 16, "epochs": 2, "device": "cpu", "deterministic": True}
 
@@ -64,6 +65,18 @@ MODELS = {
     "line search": lambda: net("mlp", X, Y, WHOLE, hidden=(8,)),
     "curvature": lambda: net("mlp", X, Y, {"optimizer": "hessian_free", "batch_size": 35}, hidden=(8,)),
     "rule": lambda: pn.Clusterer("kmeans", n_clusters=3, device="cpu", progress=False).fit(X),
+    "empty clusters": lambda: pn.Clusterer(
+        pn.model("kmeans", centers=AWAY), n_clusters=4, device="cpu", progress=False
+    ).fit(X),
+    "mixture": lambda: pn.Density("gmm", n_components=3, device="cpu", progress=False).fit(X, sample_weight=WEIGHTS),
+    "full mixture": lambda: pn.Density(
+        pn.model("gmm", covariance_type="full", tol=1e-9), n_components=2, epochs=7, device="cpu", progress=False
+    ).fit(X),
+    "hidden states": lambda: pn.HMM("gaussian", n_states=3, epochs=5, device="cpu", progress=False).fit(RAGGED),
+    "lost states": lambda: pn.HMM(
+        "gaussian", n_states=4, initial={"means": AWAY}, epochs=5, device="cpu", progress=False
+    ).fit(RAGGED),
+    "three rows": lambda: pn.Clusterer("kmeans", n_clusters=2, device="cpu", progress=False).fit(X[:3]),
     "own draws": lambda: net("mlp", X, Y, {"deterministic": False}, hidden=(16,), dropout=0.3),
     "nothing drawn": lambda: net("mlp", X, Y, {"deterministic": False}, 0.2, hidden=(16,), norm="batch", dropout=0.0),
 }
@@ -117,10 +130,12 @@ if __name__ == "__main__":
 '''
 DETERMINISTIC = [
     "classifier", "pictures", "language model", "batches of tokens", "GAN", "VAE", "DDPM", "closed form", "settings",
-    "fewer rows than ranks", "weights", "lengths", "curvature", "rule", "nothing drawn",
+    "fewer rows than ranks", "weights", "lengths", "curvature", "rule", "nothing drawn", "empty clusters", "mixture",
+    "full mixture", "hidden states", "lost states", "three rows",
 ]  # fmt: skip
 ON_FOUR = [
     "classifier", "language model", "batches of tokens", "GAN", "VAE", "DDPM", "fewer rows than ranks", "weights",
+    "empty clusters", "mixture", "hidden states", "three rows",
 ]  # fmt: skip
 RUNS = [(2, name) for name in DETERMINISTIC] + [(4, name) for name in ON_FOUR]
 

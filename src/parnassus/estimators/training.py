@@ -180,7 +180,8 @@ def trainer_of(
 def say_undivided(trainer: Trainer, model: Any) -> None:
     """Warn where several processes train what cannot be divided among them."""
     ranks = trainer.shards.ranks
-    if ranks.first and ranks.size > 1 and not trainer.shards.divided and trainer.strategy.by_rows:
+    whole = not trainer.shards.divided and trainer.objective.ranks is None
+    if ranks.first and ranks.size > 1 and whole and trainer.strategy.by_rows:
         warnings.warn(
             f"{model if isinstance(model, str | Spec) else type(model).__name__} does not learn by gradients of rows "
             f"that are seen one by one, so each of the {ranks.size} processes does the whole work; one is as fast",

@@ -11,7 +11,9 @@ from torch import Tensor
 from ..errors import DataWarning, Diverged, SettingError
 from ..functional.chains import Chain, best_paths, expectations
 from ..layers.emissions import LEAST, Emissions
+from ..train.distributed import ALONE, Ranks
 from ..train.phase import Batch, Objective, Phase
+from .em import added, dealt, lowest_of
 from .impossible_paths import refuse_impossible
 
 Algorithm = Literal["baum_welch", "viterbi"]
@@ -60,6 +62,7 @@ class BaumWelch(Objective):
 
     full_batch = True
     epochs = 100
+    ranks: Ranks = ALONE  # among whom the sequences are dealt out
 
     def __init__(
         self,
@@ -118,7 +121,7 @@ class BaumWelch(Objective):
     def _clear(self) -> None:
         self._sums: list[Tensor] | None = None
         self._likelihood, self._frames, self._seen = 0.0, 0.0, 0
-        self._worst: tuple[float, Tensor] | None = None
+        self._worst: tuple[Tensor, Tensor] | None = None
 
     # --- the steps --------------------------------------------------------------------------------
 
@@ -158,19 +161,20 @@ class BaumWelch(Objective):
 
     def expect(self, batch: Batch) -> Tensor:
         """Minus the log likelihood a frame; adds up the expected counts."""
-        lengths = batch["lengths"]
-        log_probs, sums = counted_at_once(self, batch) or self._in_turn(batch)
+        part, first, divided = dealt(batch, self.ranks)
+        log_probs, sums = counted_at_once(self, part) or self._in_turn(part, self._seen + first)
+        total = (log_probs * part["weight"].double() if "weight" in part else log_probs).sum()
+        told = torch.stack([total, total.new_tensor(float(self.weight(part)))])
+        told, *sums = added(self.ranks, [told, *sums]) if divided else [told, *sums]
         self._sums = sums if self._sums is None else [a + b for a, b in zip(self._sums, sums, strict=True)]
-        total = (log_probs * batch["weight"].double() if "weight" in batch else log_probs).sum()
-        self._likelihood += float(total)
-        frames = self.weight(batch)
-        self._frames, self._seen = self._frames + float(frames), self._seen + len(lengths)
-        return -total / frames
+        self._likelihood, self._frames = self._likelihood + float(told[0]), self._frames + float(told[1])
+        self._seen += len(batch["lengths"])
+        return -told[0] / told[1]
 
-    def _in_turn(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+    def _in_turn(self, batch: Batch, first: int) -> tuple[Tensor, list[Tensor]]:
         """log p and the sums by emissions, chain and statistics; refuses what is impossible, and notes the worst."""
         found, lengths = self.counted(batch), batch["lengths"]
-        refuse_impossible(self.chain, found.logs, lengths, found.log_probs, first=self._seen)
+        refuse_impossible(self.chain, found.logs, lengths, found.log_probs, first=first)
         if bool((found.gamma.sum(0) <= LEAST).any()):
             self._remember_worst(unpadded(batch["x"], lengths), found.logs)
         return found.log_probs, found.sums
@@ -200,8 +204,8 @@ class BaumWelch(Objective):
     def _remember_worst(self, x: Tensor, logs: Tensor) -> None:
         """The frame that its best state explains least: where a state that lost its frames is put."""
         worst, at = logs.amax(1).min(0)
-        if self._worst is None or float(worst) < self._worst[0]:
-            self._worst = float(worst), x[at].clone()
+        if self._worst is None or bool(worst < self._worst[0]):
+            self._worst = worst, x[at].clone()
 
     def maximize(self) -> None:
         """Set the parameters that the counts call for; look whether the likelihood rose, and whether it still does."""
@@ -214,7 +218,7 @@ class BaumWelch(Objective):
         notes = self.emissions.update(own)
         for k in (lost <= LEAST).nonzero()[:, 0].tolist():
             if self._worst is not None and self.reseeded[k] < RESEEDS:
-                self.emissions.reseed(k, self._worst[1])
+                self.emissions.reseed(k, lowest_of(self.ranks, *self._worst))
                 self.reseeded[k] += 1
                 self.previous.fill_(-math.inf)
                 notes.append(f"state {k}: it had no frames left and was put at the frame explained worst")

@@ -32,6 +32,11 @@ def given_centers(given: Sequence[Sequence[float]], n_clusters: int, d: int) -> 
     return centers
 
 
+def pad(part: Tensor, n: int) -> Tensor:
+    """Rows (m, ...) as (n, ...), with zeros behind them."""
+    return torch.cat([part, part.new_zeros(n - len(part), *part.shape[1:])])
+
+
 class Lloyd(EM):
     """k-means by Lloyd's iterations, `n_runs` starts side by side, in float64.
 
@@ -153,13 +158,24 @@ class Lloyd(EM):
         self._far = [None] * len(self._far)
         self.n_iter.add_(1)
 
+    def _farthest(self, run: int) -> list[Tensor]:
+        """Distances, rows, clusters and weights of the rows noted for a run, farthest first, of all ranks' rows."""
+        held = self._far[run]
+        assert held is not None
+        if not self._divided:
+            return list(held)
+        k, n = self.centers.shape[1], len(held[0])
+        padded = [torch.cat([held[0], held[0].new_full((k - n,), -1.0)]), *(pad(part, k) for part in held[1:])]
+        every = [self.ranks.gathered(part).flatten(0, 1) for part in padded]
+        order = every[0].argsort(descending=True, stable=True)[:k]
+        return [part[order] for part in every]
+
     def _relocate(self, run: int, counts: Tensor, sums: Tensor) -> None:
         """Empty clusters take the farthest rows, which leave the means they were in."""
         empty = (counts == 0).nonzero()[:, 0].tolist()
         if not empty:
             return
-        held = self._far[run]
-        assert held is not None
+        held = self._farthest(run)
         for cluster, distance, row, label, share in zip(empty, *held, strict=False):
             if distance > 0:
                 counts[label] -= share

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..errors import Diverged
 from ..functional.threads import one_thread
+from ..train.distributed import ALONE, Ranks
 from ..train.phase import Batch, Objective, Phase
 
 BLOCK = 4096  # rows worked on at a time: scores stay in cache
@@ -18,13 +19,15 @@ class EM(Objective):
     A subclass starts from data (`start`), adds up what a block of rows says under the present model (`gather`, whose
     first sum is the log-likelihood of each run) and makes the next model of the sums (`maximise`). A run ends when its
     mean log-likelihood a row gains less than `tol`; the others go on, and training ends with the last. A mean
-    log-likelihood that falls by more than rounding and the floor explain is an error, and no end.
+    log-likelihood that falls by more than rounding and the floor explain is an error, and no end. Several ranks deal
+    the rows out and add their sums up, so that each makes the same model of all rows.
 
     Log-likelihoods are float64. The loss is minus the mean log-likelihood of the leading run, before the iteration.
     """
 
     full_batch = True
     epochs = 100
+    ranks: Ranks = ALONE
 
     def __init__(self, n_runs: int, *, tol: float) -> None:
         super().__init__()
@@ -34,6 +37,7 @@ class EM(Objective):
         self.register_buffer("converged", torch.zeros(n_runs, dtype=torch.bool))
         self.register_buffer("n_iter", torch.tensor(0))
         self._sums: list[Tensor] | None = None
+        self._divided = False  # whether the rows that are added are this rank's alone
 
     begun: Tensor
     log_likelihood: Tensor
@@ -88,7 +92,12 @@ class EM(Objective):
         return bool(self.converged.all())
 
     def phases(self) -> Sequence[Phase]:
-        return [Phase("em", self.add, after=self.advance)]
+        return [Phase("em", self.add_own, after=self.advance)]
+
+    def add_own(self, batch: Batch) -> Tensor:
+        """Add this rank's part of the rows."""
+        part, _, self._divided = dealt(batch, self.ranks)
+        return self.add(part)
 
     def blocks(self, batch: Batch) -> Iterator[tuple[Tensor, Tensor]]:
         """Rows about the origin and their shares, a block at a time."""
@@ -104,6 +113,7 @@ class EM(Objective):
 
     def book(self, totals: list[Tensor]) -> Tensor:
         """Add what rows say (how much they count, their log-likelihood, and the rest) to the sums; their loss."""
+        totals = added(self.ranks, totals) if self._divided else totals
         self._sums = totals if self._sums is None else [a + b for a, b in zip(self._sums, totals, strict=True)]
         return self.mean_loss(totals[1], totals[0])
 
@@ -138,6 +148,27 @@ class EM(Objective):
         self.log_likelihood.copy_(torch.where(kept, before, torch.where(repaired, -torch.inf, mean)))
         self.converged.logical_or_(ended & ~repaired)
         self.n_iter.add_(1)
+
+
+def dealt(batch: Batch, ranks: Ranks) -> tuple[Batch, int, bool]:
+    """A rank's part of the rows, where it begins, and whether it is one: fewer rows than ranks are everybody's."""
+    n = len(batch["x"])
+    if not 1 < ranks.size <= n:
+        return batch, 0, False
+    first, end = (n * k // ranks.size for k in (ranks.rank, ranks.rank + 1))
+    return {name: t[first:end] for name, t in batch.items()}, first, True
+
+
+def added(ranks: Ranks, parts: Sequence[Tensor]) -> list[Tensor]:
+    """The sums of parts over the ranks."""
+    whole = [part.contiguous() for part in parts]
+    ranks.add(*whole)
+    return whole
+
+
+def lowest_of(ranks: Ranks, value: Tensor, row: Tensor) -> Tensor:
+    """The row (d,) of the rank whose value is lowest."""
+    return ranks.gathered(row)[ranks.gathered(value).argmin()]
 
 
 def shares_of(scores: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from ..functional.covariances import Scores, shape_of
 from ..functional.diagonals import expected
 from ..functional.mixtures import assign, seed_centers
 from ..train.phase import Batch
-from .em import BLOCK, EM, shares_of
+from .em import BLOCK, EM, lowest_of, shares_of
 
 Init = Literal["kmeans", "k-means++", "random_from_data"]
 NOTHING = 1e-10  # of the rows' weight: a component with less has no data
@@ -226,7 +226,7 @@ class GaussianMixtureEM(EM):
             DataWarning,
             stacklevel=2,
         )
-        means[run, component] = self._worst[1][run]
+        means[run, component] = lowest_of(self.ranks, self._worst[0][run], self._worst[1][run])
         if self.covariance_type != "tied":
             alive = torch.where(empty[run], 0, weights[run])
             mean = torch.einsum(

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .distributed import Ranks
+
 Batch = dict[str, Tensor]
 
 
@@ -51,7 +53,8 @@ class Objective(nn.Module):
     """Owns modules and lists phases; all its state lies in parameters and buffers.
 
     `full_batch = True` shows every step all rows (EM, the normal equation): phases add up over the window's cuts and
-    `after` finishes. `begin(batch)` may start from data, once, before step 0.
+    `after` finishes. Such a rule may deal rows out among ranks and add their sums up itself: it says so by `ranks`,
+    which is `ALONE` until a training on several begins. `begin(batch)` may start from data, once, before step 0.
     """
 
     full_batch = False
@@ -60,6 +63,7 @@ class Objective(nn.Module):
     second_order = False  # whether losses hold gradients of the net, which are then differentiated once more
     n_training = 0  # rows of the training, told before it begins
     progress = 0.0  # the share of the training that is done, told before each step
+    ranks: Ranks | None = None  # of a rule that adds up over rows: those among whom it deals them out; None of others
     finished = False  # whether the rule has come to its end (EM that no longer gains); read at each epoch's end
 
     @property

@@ -61,6 +61,8 @@ class Shards:
             return
         example = rows.take(torch.arange(min(8, len(rows))))
         sums = {k: f"{float(t.double().sum()):.6g}" for k, t in example.items()}  # roundings differ by machine
+        if self.objective.ranks is not None:
+            self.objective.ranks = self.ranks
         self.ranks.agree(data=(len(rows), sums), settings=trainer.identity, step=trainer.step)
         trainer.strategy.share(self, trainer.distinct)
         if self.divided and "lengths" in example and norms_of(self.objective):
