@@ -33,6 +33,7 @@ check: $(VENV)/installed-dev lint types  ## what every commit passes: lint, type
 
 lint: $(VENV)/installed-dev
 	$(RUN)/ruff check src tests benchmarks docs
+	$(RUN)/ruff format --check src tests benchmarks docs/*.py
 
 types: $(VENV)/installed-dev
 	$(RUN)/mypy

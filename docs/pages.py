@@ -97,7 +97,6 @@ def write_experiments(folder):
         name = short.lower().split()[0]
         (folder / f"{name}.md").write_text("\n".join(text) + "\n", encoding="utf-8")
 
-
     rows = ["| recipe | what it makes | page |", "| --- | --- | --- |"]
     for one in recipes:
         if not one.experiments:
@@ -139,7 +138,7 @@ def counted(members):
 
 def places(one, book):
     """The sections of one book that a system's references name."""
-    return "; ".join(p.strip()[len(book):].strip() for p in one.references.split(";") if p.strip().startswith(book))
+    return "; ".join(p.strip()[len(book) :].strip() for p in one.references.split(";") if p.strip().startswith(book))
 
 
 def order(where):

@@ -180,9 +180,7 @@ def series_of(request: Request) -> Job:
     from . import forecasting
 
     estimator = forecasting.made(request)
-    frame = forecasting.frame_at(
-        request.words["data"][0], drop=request.own("drop"), memory=request.own("memory")
-    )
+    frame = forecasting.frame_at(request.words["data"][0], drop=request.own("drop"), memory=request.own("memory"))
     parts = forecasting.divided(request, estimator, frame)
 
     def learn(run: "Run", console: "Console", command: str) -> int:

@@ -68,9 +68,7 @@ class SeriesResNet(nn.Module):
     def __init__(self, step_features: int, n_outputs: int, hidden: int) -> None:
         super().__init__()
         widths = [step_features, hidden, 2 * hidden, 2 * hidden]
-        self.blocks = nn.ModuleList(
-            ResidualSeriesBlock(n_in, n_out) for n_in, n_out in pairwise(widths)
-        )
+        self.blocks = nn.ModuleList(ResidualSeriesBlock(n_in, n_out) for n_in, n_out in pairwise(widths))
         self.head = nn.Linear(2 * hidden, n_outputs)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:

@@ -121,8 +121,7 @@ class Seq2Seq(RecurrentTranslator):
         between = dropout if n_layers > 1 else 0.0
         make = KERNELS[cell]
         self.encoder, self.decoder = (
-            make(width, hidden, n_layers, batch_first=True, dropout=between)
-            for _ in range(2)
+            make(width, hidden, n_layers, batch_first=True, dropout=between) for _ in range(2)
         )
         self.dropout, self.head = dropped(dropout), nn.Linear(hidden, target_vocab_size, bias=bias)
         for parameter in self.parameters() if spread else ():
