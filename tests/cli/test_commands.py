@@ -116,6 +116,7 @@ def flags_of(command):
     return {a.name.lstrip("-") for a in arguments}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", SURFACE)
 def test_the_flags_are_those_of_the_list(command):
     """A flag or command that comes or goes is written down here too."""
@@ -128,6 +129,7 @@ def test_the_commands_are_those_of_the_list():
     assert {f"train {t.replace('_', '-')}" for t in tasks()} == {c for c in commands if c.startswith("train")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
@@ -176,6 +178,7 @@ def test_help_of_train_shows_defaults_and_words(capsys):
     assert "passes over the training rows" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
@@ -311,6 +314,7 @@ def test_verify_says_what_was_measured_and_fails_where_it_differs(capsys, monkey
     assert "differs" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("task", "name"), [
     ("embedder", "pn.Embedder"), ("tagger", "pn.Tagger"), ("contact-predictor", "pn.ContactPredictor"),
 ])  # fmt: skip

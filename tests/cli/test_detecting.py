@@ -5,12 +5,15 @@ import io
 import json
 
 import numpy as np
+import pytest
 from PIL import Image
 
 import parnassus as pn
 from parnassus.cli import main
 from parnassus.data.coco import read_coco, write_coco
 from parnassus.data.scenes import digit_scenes
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_coco_file_is_trained_on_judged_and_predicted(tmp_path, monkeypatch, capsys):

@@ -25,6 +25,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_becomes_a_file_and_says_how_far_it_is_off(run, capsys):
     assert main(["export", str(run / "run"), str(run / "rows.csv"), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)

@@ -52,6 +52,7 @@ def test_a_series_is_trained_tested_on_its_last_steps_and_goes_on(path, tmp_path
     assert "0.9" in found[0]
 
 
+@pytest.mark.slow
 def test_a_run_is_evaluated_on_the_steps_that_follow_and_on_no_others(path, tmp_path, capsys):
     out = str(tmp_path / "run")
     assert (
@@ -66,6 +67,7 @@ def test_a_run_is_evaluated_on_the_steps_that_follow_and_on_no_others(path, tmp_
     assert "give the steps that follow" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_several_series_with_a_covariate_that_is_known_ahead(tmp_path, capsys):
     days = pd.date_range("2024-01-01", periods=40)
     parts = [
@@ -87,6 +89,7 @@ def test_several_series_with_a_covariate_that_is_known_ahead(tmp_path, capsys):
     assert "known ahead" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_configuration_trains_the_same_net_again(path, tmp_path, capsys):
     out = str(tmp_path / "run")
     small = ["--model", "gru", "--model.hidden", "4", "--epochs", "2", "--history", "7", "--horizon", "3"]
@@ -97,6 +100,7 @@ def test_a_configuration_trains_the_same_net_again(path, tmp_path, capsys):
     assert said[0] == said[1]
 
 
+@pytest.mark.slow
 def test_without_a_model_the_default_net_is_compared_with_the_last_season(path, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     asked = ["--target", "sold", "--epochs", "1", "--horizon", "3", "--no-progress", "--json"]

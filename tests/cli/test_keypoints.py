@@ -35,6 +35,7 @@ def kites(tmp_path, monkeypatch):
 TRAIN = ("--model.widths", "4", "8", "--epochs", "1")
 
 
+@pytest.mark.slow
 def test_a_table_is_trained_on_judged_and_predicted(kites, tmp_path, capsys):
     assert main(["train", "keypoint-finder", "kites.csv", *TRAIN, "--validation", "0.2", "--out", "run"]) == 0
     said = capsys.readouterr().out
@@ -78,6 +79,7 @@ def test_the_estimator_reads_the_same_table(kites):
     assert [row["name"] for row in told.by_class] == list(NAMES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("change", "words"), [
     (lambda t: t.drop(columns="image"), "has no column 'image'"),
     (lambda t: t.drop(columns="tail_y"), r"the columns \['tail_x'\] are no pairs"),
@@ -109,6 +111,7 @@ def test_columns_are_no_answers_here(kites, capsys):
     assert "leave --target and --drop out" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_coco_s_subjects_are_learned_and_the_commands_that_are_said_work(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     pictures, points = kite_scenes(30, size=32, seed=0)

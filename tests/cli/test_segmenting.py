@@ -47,6 +47,7 @@ def refused(capsys, *words):
     return capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_folder_is_trained_on_judged_and_predicted(scenes, capsys):
     assert main([*TRAIN, "--epochs", "12", "--out", "run"]) == 0
     said = capsys.readouterr().out
@@ -95,6 +96,7 @@ def test_with_skip_a_broken_picture_gets_a_reason_and_the_others_maps(scenes, ca
     assert [row["mask"] is None for row in rows] == [i == 3 for i in range(10)]
 
 
+@pytest.mark.slow
 def test_lists_of_pairs_and_arrays_serve_as_well(scenes):
     lines = [f"scenes/images/{i:02}.png\tscenes/masks/{i:02}.png" for i in range(10)]
     (scenes.parent / "pairs.txt").write_text("\n".join(lines))
@@ -107,6 +109,7 @@ def test_lists_of_pairs_and_arrays_serve_as_well(scenes):
     assert len(list((scenes.parent / "maps").iterdir())) == 10
 
 
+@pytest.mark.slow
 def test_a_path_to_test_on_and_one_to_watch(scenes, capsys):
     write(scenes.parent / "others", 4, pictures="pictures", masks="labels", ending="_mask.png")
     assert main([*TRAIN, "--epochs", "2", "--test", "others", "--validation", "others", "--out", "run"]) == 0
@@ -194,6 +197,7 @@ def test_other_paths_are_refused(scenes, path, words):
         open_masked(folder / path)
 
 
+@pytest.mark.slow
 def test_settings_are_searched_for_and_the_best_are_trained(scenes, capsys):
     words = [
         "--model.widths",

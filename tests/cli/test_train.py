@@ -16,6 +16,8 @@ import torch
 from parnassus import store
 from parnassus.cli import main
 
+pytestmark = pytest.mark.slow
+
 ENV = {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
 
 

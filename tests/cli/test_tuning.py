@@ -12,6 +12,8 @@ import parnassus as pn
 from parnassus.cli import main
 from parnassus.cli.listing import listed, run_folders
 
+pytestmark = pytest.mark.slow
+
 optuna = pytest.importorskip("optuna", reason="the extra tune is not installed")
 
 

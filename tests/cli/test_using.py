@@ -89,6 +89,7 @@ def test_what_does_not_go_together_is_refused(trained, capsys, monkeypatch, word
     assert len(error.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_the_demo_s_commands_work_as_they_are_printed(tmp_path, monkeypatch, capsys):
     """The settings are those of the demo; two epochs instead of 40, and so no word on how good it is."""
     monkeypatch.chdir(tmp_path)

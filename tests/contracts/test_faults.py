@@ -19,6 +19,8 @@ from parnassus.cli import main
 from parnassus.errors import DataWarning, FileError
 from parnassus.train.locking import locked
 
+pytestmark = pytest.mark.slow
+
 X = np.random.default_rng(0).normal(size=(48, 4))
 Y = (X[:, 0] > 0).astype(int)
 SETTINGS = {"epochs": 6, "batch_size": 16, "progress": False}

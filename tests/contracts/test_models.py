@@ -139,6 +139,7 @@ def test_same_seed_same_weights(builder, task):
         assert any(not torch.equal(one[k], three[k]) for k in one)
 
 
+@pytest.mark.slow
 @every_model
 def test_the_state_round_trips(builder, task):
     objective, batch = objective_of(built(builder), task), batch_of(builder, task)
@@ -189,6 +190,7 @@ def train(objective: Objective, batch: dict[str, torch.Tensor], *, epochs: int, 
         trainer.fit(Dense(**batch), after_step=look)
 
 
+@pytest.mark.slow
 @every_model
 def test_it_learns_eight_rows_by_heart(builder, task):
     objective, batch = objective_of(built(builder), task), batch_of(builder, task)

@@ -188,6 +188,7 @@ def test_every_model_of_these_tasks_is_here():
     assert known <= here | {"embedded"}, f"add {known - here} to OBJECTIVES"
 
 
+@pytest.mark.slow
 @every
 def test_its_loss_falls_on_a_toy(kind, make):
     batch, objective = toy(kind), make()

@@ -62,6 +62,7 @@ def trainer_for(name, *, dropout=0.0, epochs=4, seed=0, schedule=None):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_optimizer_lowers_the_loss_of_any_estimator(name):
     data = rows().tensors

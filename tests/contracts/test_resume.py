@@ -19,7 +19,7 @@ import torch
 from parnassus import store
 
 N_KILLS = int(os.environ.get("PARNASSUS_KILLS", "3"))
-pytestmark = pytest.mark.timeout(120 + 30 * N_KILLS)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 + 30 * N_KILLS)]
 
 RUNNER = '''
 import json, os, sys

@@ -46,6 +46,7 @@ def test_the_first_ones_and_short_texts():
     assert summarize("One. Two.", 5) == ["One.", "Two."]
 
 
+@pytest.mark.slow
 def test_new_words_come_from_a_translator_of_pairs():
     """Who does what, of sentences with more in them: a summary that is no sentence of the text."""
     rng = np.random.default_rng(0)

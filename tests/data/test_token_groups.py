@@ -114,6 +114,7 @@ net.fit([tuple(p) for p in pairs])
 """
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_to_the_same_weights(tmp_path):
     whole = net().fit(PAIRS)
     stop = whole.n_steps_ // 2  # in the middle of an epoch

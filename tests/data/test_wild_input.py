@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -56,6 +57,7 @@ def table_of(columns, form):
     return [list(row) for row in zip(*columns, strict=True)]
 
 
+@pytest.mark.slow
 @ANYTHING
 @given(COLUMNS, COLUMNS, OPTIONS, st.sampled_from(["frame", "rows"]))
 def test_any_table_is_learned_or_refused(columns, others, options, form):

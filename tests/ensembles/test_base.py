@@ -91,6 +91,7 @@ def made(kind, name):
     return clone((CLASSIFIERS if kind == "classifier" else REGRESSORS)[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(CLASSIFIERS))
 def test_probabilities_sum_to_one_and_answers_are_the_users_labels(name):
     ensemble = made("classifier", name).fit(X, NAMES)
@@ -106,6 +107,7 @@ def test_probabilities_sum_to_one_and_answers_are_the_users_labels(name):
     assert ensemble.classes_.tolist() == ["iris", "lily", "rose"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(REGRESSORS))
 def test_numbers_come_back_in_their_units_without_probabilities(name):
     ensemble = made("regressor", name).fit(DX, DY)
@@ -116,6 +118,7 @@ def test_numbers_come_back_in_their_units_without_probabilities(name):
     assert ensemble.evaluate(DX, DY)["r2"].value == pytest.approx(ensemble.score(DX, DY))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(CLASSIFIERS))
 def test_equal_seeds_give_equal_ensembles(name):
     first, second = (made("classifier", name).fit(X, NAMES).predict_proba(X) for _ in range(2))

@@ -81,6 +81,7 @@ def test_nets_are_fitted_together_and_others_one_by_one_in_their_order():
     assert all(hasattr(m, "classes_") for m in made)
 
 
+@pytest.mark.slow
 def test_the_first_use_of_a_tree_leaves_pythons_random_state_alone():
     code = (
         "import random, parnassus as pn; before = random.getstate(); X = [[float(i)] for i in range(9)];"

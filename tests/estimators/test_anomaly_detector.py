@@ -31,6 +31,7 @@ WAYS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_the_worst_step_is_among_those_that_were_spoilt(way, tmp_path):
     detector = pn.AnomalyDetector(WAYS[way], window=20).fit(USUAL)

@@ -26,6 +26,7 @@ def fitted():
     return pn.Autoencoder(pn.model("vae", n_latent=3), epochs=150, lr=0.004, progress=False).fit(ROWS)
 
 
+@pytest.mark.slow
 def test_a_linear_autoencoder_ends_in_the_space_of_the_principal_components():
     ours = pn.Autoencoder("linear_ae", epochs=150, lr=0.02, progress=False).fit(ROWS)
     Z = (ROWS - ROWS.mean(0)) / ROWS.std(0)
@@ -36,6 +37,7 @@ def test_a_linear_autoencoder_ends_in_the_space_of_the_principal_components():
     assert abs(gram[0, 1]) > 1e-3, "its columns are not orthogonal: only the space is PCA's"
 
 
+@pytest.mark.slow
 def test_a_vae_fills_holes_better_than_column_means_and_keeps_what_was_observed():
     X = load_breast_cancer().data
     H, hole = holed(X)
@@ -103,6 +105,7 @@ def test_odd_rows_score_above_every_training_row(fitted):
     assert full.threshold_ == pytest.approx(full.anomaly_score(ROWS).max(), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_windows_of_a_series_that_break_its_rhythm_are_found_by_an_lstm():
     wave = np.sin(np.arange(400) / 5)[:, None]
     windows = np.stack([wave[i : i + 30] for i in range(370)])
@@ -115,6 +118,7 @@ def test_windows_of_a_series_that_break_its_rhythm_are_found_by_an_lstm():
     assert found.compression_ == 30 / 64
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["vae", "autoencoder", "conv_ae", "sparse_ae", "denoising_ae", "linear_ae"])
 def test_pictures_are_encoded_and_given_back(model):
     found = pn.Autoencoder(model, epochs=6, progress=False).fit(DIGITS)
@@ -127,6 +131,7 @@ def test_pictures_are_encoded_and_given_back(model):
     assert np.isfinite(metric.value)
 
 
+@pytest.mark.slow
 def test_a_denoiser_brings_noisy_pictures_nearer_to_the_clean_ones():
     clean = DIGITS / 255
     noisy = np.clip(clean + np.random.default_rng(0).normal(0, 0.3, clean.shape), 0, 1)
@@ -136,6 +141,7 @@ def test_a_denoiser_brings_noisy_pictures_nearer_to_the_clean_ones():
     assert np.square(after - clean[500:]).mean() < 0.6 * np.square(noisy[500:] - clean[500:]).mean()
 
 
+@pytest.mark.slow
 def test_a_sparse_code_is_sparser_for_its_penalty():
     plain, sparse = (
         pn.Autoencoder(pn.model("sparse_ae", sparsity=s), epochs=30, lr=0.01, progress=False).fit(DIGITS)
@@ -145,6 +151,7 @@ def test_a_sparse_code_is_sparser_for_its_penalty():
     assert np.abs(means[1] - 0.05).mean() < 0.03 < np.abs(means[0] - 0.05).mean()
 
 
+@pytest.mark.slow
 def test_penalties_shrink_what_they_charge():
     def size(**options):
         made = pn.model("autoencoder", hidden=(), n_latent=3, **options)
@@ -189,6 +196,7 @@ def test_every_bound_trains(bound):
     assert found.history_[-1]["loss"] < found.history_[0]["loss"] - 1
 
 
+@pytest.mark.slow
 def test_warm_up_and_beta_weigh_the_divergence():
     def kl(**options):
         found = pn.Autoencoder(pn.model("vae", n_latent=3, **options), epochs=20, progress=False).fit(ROWS)

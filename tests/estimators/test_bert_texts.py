@@ -12,6 +12,8 @@ import parnassus as pn
 from parnassus.data.pieces import Pieces, shortened
 from parnassus.objectives.masked_language import MaskedLanguage
 
+pytestmark = pytest.mark.slow
+
 TEXTS = ["a fine, funny film", "dull and far too long", "funny and warm", "long, dull, cold"] * 10
 SAID = ["good", "bad", "good", "bad"] * 10
 SHORT = {"lr": 0.001, "batch_size": 8, "progress": False}

@@ -78,6 +78,7 @@ def test_one_step_of_em_is_scikit_learns(shape):
     assert not ours.converged_
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("micro", [1, 7, 100])
 def test_rows_cut_for_memory_give_the_same_mixture(shape, micro):

@@ -11,6 +11,8 @@ import parnassus as pn
 from parnassus.data.detection import Boxes
 from parnassus.estimators.detector import Detector
 
+pytestmark = pytest.mark.slow
+
 SIZE = 32
 TRAINING = {"epochs": 40, "batch_size": 16, "lr": 5e-3, "progress": False}
 MODELS = {

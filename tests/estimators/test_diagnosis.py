@@ -57,6 +57,7 @@ def test_the_first_step_of_adam_is_its_rate():
             assert v.step == pytest.approx(1e-3 / size, rel=0.05)  # |m / sqrt(s)| = 1 at the first step
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["cnn", pn.model("mlp", hidden=(8,), norm="batch", dropout=0.2)])
 def test_it_leaves_the_estimator_and_the_random_state_alone(model):
     data = (np.random.default_rng(0).integers(0, 255, (60, 8, 8), dtype=np.uint8), np.arange(60) % 2)
@@ -88,6 +89,7 @@ def test_rules_and_missing_rows_are_refused():
         pn.Classifier("mlp", epochs=1).fit(X, Y).diagnose()
 
 
+@pytest.mark.slow
 def test_the_report_has_the_section(tmp_path):
     fitted(pn.model("mlp", hidden=(10,) * 10, activation="sigmoid")).report(tmp_path / "r.html")
     page = (tmp_path / "r.html").read_text(encoding="utf-8")

@@ -49,6 +49,7 @@ def test_slopes_without_autograd_are_the_equations(draws, gaussian, weighted):
         torch.testing.assert_close(parameter.grad, slope, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_chains", [0, 20])
 def test_training_raises_the_exact_likelihood(n_chains):
     X = stripes()
@@ -64,6 +65,7 @@ def test_training_raises_the_exact_likelihood(n_chains):
     assert machine.objective_.log_partition()[1] == 0.0
 
 
+@pytest.mark.slow
 def test_rows_drawn_look_like_the_rows_learned():
     X = stripes(600)
     machine = pn.RBM(n_components=12, epochs=200, batch_size=20).fit(X)
@@ -99,6 +101,7 @@ def test_it_is_a_transformer_in_a_pipeline():
     assert pn.RBM(n_components=7, epochs=1).fit(X).transform(X[:3]).shape == (3, 7)
 
 
+@pytest.mark.slow
 def test_b7_5_features_of_shifted_digits_and_a_second_machine_that_hurts():
     X, y = load_digits(return_X_y=True)
     pictures = X[:700].reshape(-1, 8, 8)
@@ -124,6 +127,7 @@ def test_b7_5_features_of_shifted_digits_and_a_second_machine_that_hurts():
     assert single > double - 0.01  # the book: depth helps; its data say that the second machine does not
 
 
+@pytest.mark.slow
 def test_a_gaussian_machine_describes_numbers_in_their_own_units():
     rng = np.random.default_rng(0)
     X = np.where(rng.random(600)[:, None] < 0.5, [10.0, -3.0], [14.0, 3.0]) + rng.normal(size=(600, 2))
@@ -137,6 +141,7 @@ def test_a_gaussian_machine_describes_numbers_in_their_own_units():
     assert np.corrcoef(again[:, 0], X[:, 0])[0, 1] > 0.6
 
 
+@pytest.mark.slow
 def test_a_belief_net_trains_its_layers_in_turn_and_classifies():
     X, y = digits()
     net = pn.DBN(pn.model("dbn", hidden=(64, 32)), epochs=30).fit(X[:900], y[:900])

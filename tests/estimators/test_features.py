@@ -53,6 +53,7 @@ def test_a_column_of_categories_is_one_column_and_a_frame_stays_one():
     assert found.transform(frame).columns.tolist() == ["sign", "half"]
 
 
+@pytest.mark.slow
 def test_in_a_pipeline_the_choice_is_made_in_each_fold():
     """Columns of pure noise: chosen from all rows they seem to tell, chosen in each fold they do not."""
     random = np.random.default_rng(0)
@@ -65,6 +66,7 @@ def test_in_a_pipeline_the_choice_is_made_in_each_fold():
     assert honest["accuracy"].mean < 0.65
 
 
+@pytest.mark.slow
 def test_it_works_in_front_of_our_own_estimators():
     found = pn.cross_validate(make_pipeline(SelectColumns(2), pn.Classifier("mlp", epochs=30)), IRIS, SPECIES, folds=3)
     assert found["accuracy"].mean > 0.7

@@ -8,6 +8,8 @@ import torch
 import parnassus as pn
 from parnassus.errors import DataError, DataWarning, SettingError
 
+pytestmark = pytest.mark.slow
+
 ANGLES = np.arange(8) * np.pi / 4
 MODES = 2 * np.c_[np.cos(ANGLES), np.sin(ANGLES)]
 SPREAD = 0.2
@@ -53,7 +55,6 @@ def test_samples_of_a_flow_cover_all_of_a_ring(flow):
     assert np.array_equal(flow.sample(5, seed=3), flow.sample(5, seed=3))
 
 
-@pytest.mark.slow
 def test_a_flow_leads_rows_to_noise_and_is_saved(flow, tmp_path):
     z = flow.transform(X)
     np.testing.assert_allclose(z.std(0), 1, atol=0.15)
@@ -113,7 +114,6 @@ def test_draws_of_flow_matching_depend_on_the_seed_and_survive_saving(matched, t
     assert np.array_equal(one, pn.load(tmp_path / "g.parnassus").sample(4, condition=1, seed=3))
 
 
-@pytest.mark.slow
 def test_the_loss_of_flow_matching_comes_down_to_that_of_a_perfect_field():
     rng = np.random.default_rng(0)
     made = pn.Generator("flow_matching", epochs=60, lr=0.003, schedule="cosine", progress=False)

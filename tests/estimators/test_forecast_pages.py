@@ -11,6 +11,8 @@ from parnassus.cli import main
 from parnassus.errors import DataWarning
 from parnassus.estimators.backtesting import intervals_of
 
+pytestmark = pytest.mark.slow
+
 
 def shops(n_steps, n_shops, seed=0):
     """Daily sales of shops with a week's season, a row a day and shop, in any order."""

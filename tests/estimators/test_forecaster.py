@@ -89,6 +89,7 @@ def test_a_recursive_linear_forecast_is_the_autoregression_by_hand():
     np.testing.assert_allclose(model.predict(20), y[100:], atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("distribution", ["quantiles", "gaussian", "student_t"])
 @pytest.mark.parametrize("strategy", ["direct", "recursive"])
 def test_distributions_cover_what_they_say_on_noise(distribution, strategy):
@@ -162,6 +163,7 @@ def long_table():
     return pd.concat(parts, ignore_index=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gru", "ridge", "theta"])
 def test_many_series_are_learned_by_one_model_or_one_each(name):
     model = made(name, series="id").fit(long_table(), target="load")
@@ -187,6 +189,7 @@ def driven(n=200, seed=0):
     return pd.DataFrame({"t": pd.date_range("2024", periods=n, freq="D"), "push": push, "y": 5 + 3 * push})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ridge", "mlp", "gru", "arima"])
 def test_what_is_known_ahead_is_used(name):
     frame = driven()
@@ -217,6 +220,7 @@ def test_what_is_known_until_now_is_used():
 # --- how good, and honesty ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_backtest_never_shows_a_model_what_it_is_judged_on():
     y = np.sin(np.arange(120) / 3) + 3
     spoilt = y.copy()
@@ -263,6 +267,7 @@ def test_residuals_are_truth_minus_one_step_forecasts():
     assert model.residuals().tolist() == [2.0, 3.0]
 
 
+@pytest.mark.slow
 def test_a_report_and_a_fan_are_made(tmp_path, airline):
     model = pn.Forecaster("theta", horizon=6).fit(airline, target="load")
     found = model.report(tmp_path / "page.html")
@@ -300,6 +305,7 @@ REFUSED = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", REFUSED)
 def test_it_is_refused_in_words(case):
     call, words = REFUSED[case]
@@ -335,6 +341,7 @@ def one_step_errors(model, y, first):
     return np.array([y[t] - model.predict(X=y[:t])[0] for t in range(first, len(y))])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["rnn", "transformer"])
 def test_a_net_on_windows_learns_the_harmonic_signal_down_to_about_its_noise(name):
     """2b:B18: of noise 0.1 the floor is 0.01 and 20 lags by least squares reach 0.0159; lag 12 alone 0.02."""

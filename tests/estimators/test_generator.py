@@ -9,6 +9,8 @@ from sklearn.datasets import load_digits
 import parnassus as pn
 from parnassus.functional.metrics.generation import mode_coverage
 
+pytestmark = pytest.mark.slow
+
 DIGITS, LABELS = load_digits(return_X_y=True)
 DIGITS = (DIGITS.reshape(-1, 8, 8) * 255 / 16).round().astype(np.uint8)[:200]
 LABELS = LABELS[:200]

@@ -68,6 +68,7 @@ def test_features_are_the_largest_of_each_place(draws):
     assert torch.equal(coarse[:, :, 1, 0], last[:, :, 2:, :2].amax((2, 3)))
 
 
+@pytest.mark.slow
 def test_few_labels_go_as_far_on_the_critics_features_as_on_pixels():
     made = pn.Generator(pn.model("dcgan", width=16), epochs=6, progress=False).fit(DIGITS[:600])
     features = made.features(DIGITS)

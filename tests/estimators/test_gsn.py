@@ -9,6 +9,8 @@ import parnassus as pn
 from parnassus.errors import SettingError
 from parnassus.models.gsn import gsn
 
+pytestmark = pytest.mark.slow
+
 ANGLES = np.arange(8) * np.pi / 4
 MODES = 2 * np.c_[np.cos(ANGLES), np.sin(ANGLES)]
 RNG = np.random.default_rng(0)

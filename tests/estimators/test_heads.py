@@ -7,6 +7,8 @@ from sklearn.metrics import mean_pinball_loss
 
 import parnassus as pn
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 X = RNG.uniform(-2, 2, (400, 2))
 SPREAD = 0.2 + 0.5 * np.abs(X[:, 0])

@@ -226,6 +226,7 @@ def test_saved_and_loaded_it_says_the_same(tmp_path):
     assert repr(other) == repr(model) == repr(clone(model))
 
 
+@pytest.mark.slow
 def test_samples_follow_the_model_and_leave_by_the_exit():
     X, _ = drawn(40)
     model = pn.HMM(n_states=3, entry_exit=True).fit(X)
@@ -238,6 +239,7 @@ def test_samples_follow_the_model_and_leave_by_the_exit():
     np.testing.assert_allclose(first, model.chain_.start, atol=0.08)
 
 
+@pytest.mark.slow
 def test_one_sequence_or_many_filtered_and_n_best():
     X, _ = drawn(5)
     model = pn.HMM(n_states=3).fit(X)
@@ -252,6 +254,7 @@ def test_one_sequence_or_many_filtered_and_n_best():
     np.testing.assert_allclose(flat, model.log_prob(X))
 
 
+@pytest.mark.slow
 def test_real_digits_are_told_apart_by_a_model_each():
     """Handwritten digits as 8 rows of 8 pixels from top to bottom: a left-to-right chain a digit, the likelier wins."""
     X, y = load_digits(return_X_y=True)
@@ -296,6 +299,7 @@ def test_symbols_outside_the_alphabet_are_refused():
         model.log_prob([np.array([0, 1]), np.array([0, 1, 7])])
 
 
+@pytest.mark.slow
 def test_an_impossible_sequence_is_named_with_its_step():
     first = {"start": [1.0, 0.0], "transitions": [[1.0, 0.0], [0.0, 1.0]], "probabilities": [[1.0, 0.0], [0.0, 1.0]]}
     with pytest.raises(pn.DataError, match=r"sequence 1 has no path: at step 2 .* cut off by transitions"):
@@ -305,6 +309,7 @@ def test_an_impossible_sequence_is_named_with_its_step():
         pn.HMM(**chain).fit([np.random.default_rng(0).normal(size=(n, 2)) for n in (2, 9, 9)])
 
 
+@pytest.mark.slow
 def test_a_singular_covariance_is_held_at_the_floor_or_refused_without_one():
     X = [np.column_stack([x[:, 0], np.ones(len(x))]) for x in drawn(6)[0]]
     with pytest.warns(pn.DataWarning, match="held at the floor"):
@@ -316,6 +321,7 @@ def test_a_singular_covariance_is_held_at_the_floor_or_refused_without_one():
             pn.HMM(n_states=2, covariance_floor=0.0, covariance=covariance).fit(X)
 
 
+@pytest.mark.slow
 def test_a_state_without_frames_is_put_elsewhere_and_reported():
     X, _ = drawn(8)
     first = start_of("diagonal") | {"means": np.array([[0.0, 2.0], [1.0, 2.0], [1e4, 1e4]])}
@@ -406,6 +412,7 @@ def test_transitions_that_cannot_be_are_no_parameters():
     assert model.objective_.n_parameters == 3 + 3 * (2 + 2)
 
 
+@pytest.mark.slow
 def test_bic_finds_how_many_states_the_data_were_drawn_from():
     X, _ = drawn(n=40)
     found = {k: pn.HMM(n_states=k, covariance="spherical").fit(X).bic(X) for k in (1, 2, 3, 4)}
@@ -458,6 +465,7 @@ def test_one_sequence_has_no_interval_and_one_without_a_path_is_refused():
         three.evaluate([np.array([0, 1]), np.array([0, 2, 1])])
 
 
+@pytest.mark.slow
 def test_a_report_is_written_of_given_sequences_and_of_held_out_ones(tmp_path):
     X, _ = drawn(n=20)
     model = pn.HMM(n_states=3, epochs=5).fit(X, validation=0.25)
@@ -511,6 +519,7 @@ def test_what_means_nothing_is_refused_by_name(ask, error, message):
         ask(model, X)
 
 
+@pytest.mark.slow
 def test_a_report_shows_states_and_transitions(tmp_path):
     draw = np.random.default_rng(0)
     vectors = [np.r_[draw.normal(size=(20, 2)), draw.normal(5, 1, (20, 2))] for _ in range(4)]

@@ -63,6 +63,7 @@ def test_posteriors_over_priors_of_gaussians_decode_as_the_gaussians_do():
         np.testing.assert_allclose(hybrid.posterior(x), hmm.posterior(x), atol=1e-10)
 
 
+@pytest.mark.slow
 def test_a_network_is_right_where_gaussians_are_not():
     xs, paths = rings(12, 0)
     new, truth = rings(6, 1)

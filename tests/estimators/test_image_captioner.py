@@ -6,6 +6,8 @@ import pytest
 import parnassus as pn
 from parnassus.errors import DataError, SettingError
 
+pytestmark = pytest.mark.slow
+
 NAMES, COLOURS = ("red", "green", "blue"), ((220, 40, 40), (40, 200, 60), (50, 80, 230))
 
 

@@ -22,6 +22,7 @@ def small(name="cyclegan", **options):
     return ImageTranslator(pn.model(name, **widths | options), **TINY)
 
 
+@pytest.mark.slow
 def test_inversion_is_learned_without_pairs_and_there_and_back():
     net = pn.model("cyclegan", width=16, n_blocks=1, identity=0.0)
     made = ImageTranslator(net, epochs=14, batch_size=8, lr=0.001, seed=0, progress=False).fit(A, B)
@@ -34,6 +35,7 @@ def test_inversion_is_learned_without_pairs_and_there_and_back():
     assert found["squared_mmd"].value < 0.3 * found["squared_mmd"].baseline
 
 
+@pytest.mark.slow
 def test_outlines_are_learned_from_pairs():
     edges = np.abs(np.diff(DIGITS.astype(int), axis=2, prepend=0)).astype(np.uint8)
     net = pn.model("pix2pix", width=16)
@@ -44,6 +46,7 @@ def test_outlines_are_learned_from_pairs():
     assert made.score(TEST, edges[400:500]) == -found.value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cyclegan", "pix2pix"])
 def test_it_is_saved_with_both_kinds_of_pictures(name, tmp_path):
     colours = np.stack([255 - DIGITS[:40]] * 3, -1)
@@ -71,6 +74,7 @@ def test_folders_are_read_and_sizes_brought_together(tmp_path):
     assert len(made.plot(a).axes) == 6
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_pictures_and_a_resumed_training_the_same(tmp_path):
     whole = ImageTranslator(pn.model("cyclegan", width=4, n_blocks=1), **TINY | {"epochs": 4}).fit(A, B)
     settings = TINY | {"epochs": 4, "out": str(tmp_path / "run"), "checkpoint_every": 5}
@@ -97,6 +101,7 @@ def test_equal_seeds_give_equal_pictures_and_a_resumed_training_the_same(tmp_pat
     assert np.array_equal(resumed.translate(TEST), whole.translate(TEST))
 
 
+@pytest.mark.slow
 def test_validation_holds_out_of_both_kinds():
     made = ImageTranslator(pn.model("cyclegan", width=4, n_blocks=1), **TINY).fit(A, B, validation=0.2)
     assert "validation_cycle" in made.history_[-1]

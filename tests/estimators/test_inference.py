@@ -44,6 +44,7 @@ def test_b9_16_two_deviations_are_not_95_per_cent():
     assert mass_within(1.959964) == pytest.approx(0.95, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ENGINES)
 def test_every_engine_answers_numbers_and_comes_back_from_a_file(tmp_path, name):
     X, y = gapped()
@@ -94,6 +95,7 @@ def linear_data():
     return X, ((y - y.mean()) / y.std()).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["vi", "laplace", "hmc", "nuts", "mh"])
 def test_a_linear_net_has_the_exact_posterior(name):
     X, y = linear_data()
@@ -109,6 +111,7 @@ def test_a_linear_net_has_the_exact_posterior(name):
     np.testing.assert_allclose(found.total, total.sqrt(), rtol=0.05)
 
 
+@pytest.mark.slow
 def test_b9_11_intervals_hold_what_they_say_and_widen_in_the_gap():
     X, y = gapped(300)
     fitted = pn.Regressor(net(), inference=pn.inference("hmc", n_draws=100, n_warmup=150), epochs=150, lr=0.02).fit(
@@ -122,6 +125,7 @@ def test_b9_11_intervals_hold_what_they_say_and_widen_in_the_gap():
     assert fitted.objective_.chains.acceptance.mean() > 0.5
 
 
+@pytest.mark.slow
 def test_new_answers_spread_as_the_noise_and_the_weights_do():
     X, y = gapped(200)
     fitted = pn.Regressor(net(), inference="laplace", epochs=60, lr=0.02).fit(X, y)
@@ -134,6 +138,7 @@ def test_new_answers_spread_as_the_noise_and_the_weights_do():
     assert (std[:, 1] > 3 * std[:, 0]).all()
 
 
+@pytest.mark.slow
 def test_a_kronecker_factor_is_near_the_whole_curvature(monkeypatch):
     from parnassus.objectives import inference
 
@@ -177,6 +182,7 @@ def test_one_set_of_weights_is_said_to_know_no_uncertainty():
         pn.Regressor(net(), inference="vi").partial_fit(X, y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lstm", "s4"])
 def test_weights_of_nets_that_cannot_be_mapped_are_drawn_one_by_one(name):
     """torch has no program for several LSTMs at once; S4's complex numbers may lie at an odd place of the vector."""

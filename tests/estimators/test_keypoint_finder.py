@@ -16,6 +16,8 @@ from parnassus.evaluation.keypoints import evaluate_keypoints
 from parnassus.functional.heatmaps import heatmaps
 from parnassus.objectives.keypoints import HeatKeypoints
 
+pytestmark = pytest.mark.slow
+
 SMALL = pn.model("heat_unet", widths=(8, 16))
 
 

@@ -38,6 +38,7 @@ def counted():
     return small("ngram").fit(TEXTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_every_model_learns_scores_writes_and_travels(name, tmp_path):
     lm = small(name).fit(TEXTS, validation=["the cat and the dog"])

@@ -33,6 +33,7 @@ def made(name, **settings):
     return pn.Forecaster(pn.model(name, **KINDS[name]), **{"horizon": 3, "history": 9, **plan, **settings})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["direct", "recursive"])
 @pytest.mark.parametrize("name", KINDS)
 def test_each_series_is_forecast_as_if_it_were_alone(name, strategy):
@@ -73,6 +74,7 @@ def test_models_of_single_series_are_the_same_after_saving(name, tmp_path):
         again.predict(X=newer.assign(id="new"))
 
 
+@pytest.mark.slow
 def test_a_backtest_and_a_copy_keep_models_apart(tmp_path):
     model = made("ridge", scope="local").fit(SERIES)
     apart = [made("ridge").fit(y).backtest(2).by_step for y in SERIES.values()]
@@ -110,6 +112,7 @@ def test_another_scope_is_refused():
         made("ridge", scope="each").fit(SERIES)
 
 
+@pytest.mark.slow
 def test_the_command_line_keeps_a_model_for_each_series(tmp_path, capsys):
     parts = [pd.DataFrame({"id": k, "day": pd.date_range("2024", periods=90), "y": v}) for k, v in SERIES.items()]
     pd.concat(parts).to_csv(tmp_path / "all.csv", index=False)

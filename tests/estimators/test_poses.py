@@ -11,6 +11,8 @@ import parnassus as pn
 from parnassus.data.coco import read_coco, write_coco
 from parnassus.functional.metrics.keypoints import COCO_SIGMAS, keypoint_metrics
 
+pytestmark = pytest.mark.slow
+
 SIZE = 32
 RCNN = pn.model("keypoint_rcnn", widths=(16, 24), hidden=32, point_widths=(16,), anchor_scale=2.5, n_regions=16)
 

@@ -24,6 +24,7 @@ def quick(**settings):
     return pn.Classifier("mlp", **{"epochs": 5, "batch_size": 16, "lr": 0.02} | settings)
 
 
+@pytest.mark.slow
 def test_a_fit_imports_neither_scikit_learn_nor_a_compiler_stack():
     code = (
         "import numpy as np, sys; import parnassus as pn; r = np.random.default_rng(0); X = r.normal(size=(60, 3));"
@@ -54,6 +55,7 @@ def test_an_unknown_setting_is_answered_with_what_was_meant(key):
         quick().set_params(**{key: 1})
 
 
+@pytest.mark.slow
 def test_voting_bagging_and_multi_output_take_it():
     both = [("ours", quick()), ("theirs", LogisticRegression(max_iter=1000))]
     voted = VotingClassifier(both, voting="soft").fit(X, Y)

@@ -16,6 +16,8 @@ from parnassus.data.questions import write_questions
 from parnassus.data.told_facts import told_facts
 from parnassus.errors import DataError, DataWarning, SettingError
 
+pytestmark = pytest.mark.slow
+
 STILL = {"dropout": 0.0, "attention_dropout": 0.0}
 SMALL = pn.model("bert", width=32, **STILL)
 TRAINING = {"epochs": 8, "batch_size": 16, "lr": 5e-3, "clip_norm": 1.0, "progress": False}

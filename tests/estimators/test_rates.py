@@ -35,6 +35,7 @@ def test_a_model_trained_at_the_suggestion_beats_one_at_a_hundredth():
     assert good < timid
 
 
+@pytest.mark.slow
 def test_the_estimator_is_left_as_it_was():
     X, y = data()
     for clf in (pn.Classifier("mlp", epochs=2), pn.Classifier("mlp", epochs=2).fit(X, y)):
@@ -46,6 +47,7 @@ def test_the_estimator_is_left_as_it_was():
         assert all(torch.equal(p, q) for p, q in zip(weights, after, strict=True))
 
 
+@pytest.mark.slow
 def test_a_trainer_goes_on_as_if_nothing_had_been():
     """Its weights, its optimizer's state and its place are given back."""
     import sys
@@ -61,6 +63,7 @@ def test_a_trainer_goes_on_as_if_nothing_had_been():
     assert one.history == other.history
 
 
+@pytest.mark.slow
 def test_regressors_and_tables_with_a_target_are_taken():
     import pandas as pd
 

@@ -46,6 +46,7 @@ def same(one, other):
 # --- shapes and units -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "shape"),
     [
@@ -188,6 +189,7 @@ def test_huber_finds_scipys_minimum():
     assert HuberRegressor().fit(SMALL, y).score(SMALL, LINE) == pytest.approx(fitted.score(SMALL, LINE), abs=0.02)
 
 
+@pytest.mark.slow
 def test_poisson_predicts_the_counts_of_scikit_learns_poisson_regression():
     counts = np.random.default_rng(1).poisson(np.exp(SMALL @ [0.5, -0.3, 0.2] + 1))
     ours = by_lbfgs(gradient_line(), loss="poisson", epochs=100).fit(SMALL, counts)
@@ -272,6 +274,7 @@ def test_texts_have_quantities_too():
 # --- training -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_same_seed_same_weights_and_another_seed_other_weights():
     one, two, three = (quick(pn.model("mlp", dropout=0.2), seed=s).fit(SMALL, LINE) for s in (0, np.int64(0), 1))
     assert same(one, two)
@@ -308,6 +311,7 @@ def test_numbers_of_numpy_are_numbers(name):
 # --- scikit-learn ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_grid_search_pipeline_clone_and_cross_validation():
     grid = GridSearchCV(quick(), {"model__hidden": [(1,), (32,)], "loss": ["squared_error", "huber"]}, cv=3)
     assert grid.fit(SMALL, LINE).best_score_ > 0.8
@@ -361,6 +365,7 @@ def test_evaluation_stands_beside_the_trivial_baseline():
     assert by_name["rmse"].low <= by_name["rmse"].value <= by_name["rmse"].high
 
 
+@pytest.mark.slow
 def test_report_writes_one_page(tmp_path):
     fitted = quick(epochs=5).fit(FRAME, target="y", validation=0.3)
     evaluation = fitted.report(tmp_path / "r.html", data="lines")

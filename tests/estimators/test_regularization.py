@@ -141,6 +141,7 @@ def test_another_regulariser_is_another_training(tmp_path):
         classifier(regularizers="l1", out=str(tmp_path), resume=True).fit(X, LABELS)
 
 
+@pytest.mark.slow
 def test_a_regressor_with_l1_is_the_lasso_and_with_l2_is_ridge_on_standardised_data():
     """Inputs and targets are standardised inside, so scikit-learn is given them so."""
     x, y = (X - X.mean(0)) / X.std(0), (NUMBERS - NUMBERS.mean()) / NUMBERS.std()

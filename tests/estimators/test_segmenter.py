@@ -10,6 +10,8 @@ import parnassus as pn
 from parnassus.data.masks import MaskTargets, into_frame, out_of_frame
 from parnassus.errors import DataError, FileError, SettingError
 
+pytestmark = pytest.mark.slow
+
 
 def disks(n=60, size=24, seed=0):
     """Noise with a bright disk (class 3) or a dim one (class 7) on ground (class 0)."""

@@ -69,6 +69,7 @@ def test_probabilities_out_of_fold_are_scikit_learns():
     assert pn.cross_validate(model, IRIS, SPECIES, folds=folds).predictions == pytest.approx(peer)
 
 
+@pytest.mark.slow
 def test_our_own_estimators_are_fitted_as_they_would_be_alone():
     found = pn.cross_validate(quick(), IRIS, SPECIES, folds=3)
     for (train, test), accuracy, fitted in zip(found.splits, found.test["accuracy"], found.estimators, strict=True):
@@ -78,6 +79,7 @@ def test_our_own_estimators_are_fitted_as_they_would_be_alone():
         assert found.predictions[test] == pytest.approx(alone.predict_proba(IRIS[test]), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_learning_curve_sizes_and_scores_are_scikit_learns():
     """Which rows a smaller set holds is each one's own draw, so scores are compared where all rows are in."""
     folds, X, y = KFold(4), DIABETES[:440], PROGRESS[:440]
@@ -88,6 +90,7 @@ def test_learning_curve_sizes_and_scores_are_scikit_learns():
     assert found.test["r2"].shape == (4, 4)
 
 
+@pytest.mark.slow
 def test_a_validation_curve_is_scikit_learns():
     values, folds = [1e-3, 1.0, 100.0], KFold(4)
     train, test = peer_validation_curve(Ridge(), DIABETES, PROGRESS, param_name="alpha", param_range=values, cv=folds)
@@ -100,6 +103,7 @@ def test_a_validation_curve_is_scikit_learns():
 # --- folds ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "words", "n"),
     [
@@ -124,6 +128,7 @@ def test_the_kinds_of_folds(settings, words, n):
             assert not set(settings["groups"][train]) & set(settings["groups"][test])
 
 
+@pytest.mark.slow
 def test_leaving_one_out_tests_every_row_once():
     rows = np.arange(0, 150, 8)
     found = pn.cross_validate(LogisticRegression(max_iter=500), IRIS[rows], SPECIES[rows], folds="leave_one_out")
@@ -135,6 +140,7 @@ def test_leaving_one_out_tests_every_row_once():
     assert np.isfinite(found.predictions).all()
 
 
+@pytest.mark.slow
 def test_folds_in_time_train_on_the_past_alone():
     found = pn.cross_validate(Ridge(), DIABETES, PROGRESS, folds=4, time=np.arange(442))
     assert found.folds == "4 folds in time"
@@ -346,6 +352,7 @@ def test_weights_that_an_estimator_cannot_take_are_refused():
 # --- curves -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_more_rows_narrow_the_gap():
     """2a:2.2: held-out scores rise and training scores fall towards each other as rows are added."""
     found = pn.learning_curve(pn.Regressor("linear"), DIABETES, PROGRESS, sizes=[15, 60, 330], repeats=3)

@@ -70,6 +70,7 @@ def test_errors_of_cross_fits_are_those_of_least_squares_by_hand():
 # --- how wide -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_net_that_knows_its_windows_by_heart_is_honest_by_cross_fits_alone():
     series = waves(1, 150)["s0"]
     with pytest.warns(DataWarning, match=NARROW):

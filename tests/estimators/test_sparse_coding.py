@@ -11,6 +11,8 @@ from sklearn.decomposition import DictionaryLearning
 import parnassus as pn
 from parnassus.errors import SettingError
 
+pytestmark = pytest.mark.slow
+
 DIGITS = load_digits().data[:200] / 16
 DIGITS = DIGITS[:, DIGITS.std(0) > 0.05]
 DIGITS = DIGITS - DIGITS.mean(0)

@@ -65,6 +65,7 @@ def trained():
 # --- it learns, and says so -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @every_model
 def test_it_reads_what_frames_spell(trained, name):
     heard = trained(name).predict(NEW)
@@ -114,12 +115,14 @@ def test_a_language_model_and_hot_words_turn_the_second_best_into_the_best(train
     assert word in model.transcribe(NEW[:1], hot_words={word: 100.0})[0].split()
 
 
+@pytest.mark.slow
 def test_an_empty_transcript_may_be_learned():
     silence = [np.zeros((12, 6)) for _ in range(24)]
     model = recogniser().fit(X + silence, Y + [""] * 24)
     assert model.predict([np.zeros((15, 6))]) == [""]
 
 
+@pytest.mark.slow
 def test_units_may_be_words():
     model = recogniser(units="words").fit(X, [text.replace(" ", " x ") for text in Y])
     assert "x" in model.units_
@@ -137,6 +140,7 @@ def test_the_evaluation_counts_words_beside_a_constant_answer(trained):
     assert rate.verdict == "better"
 
 
+@pytest.mark.slow
 def test_the_report_shows_what_was_misheard(trained, tmp_path):
     wrong = [SAID[1], *SAID[1:]] if SAID[0] != SAID[1] else [SAID[2], *SAID[1:]]
     trained().report(tmp_path / "report.html", NEW, wrong)
@@ -221,6 +225,7 @@ def folder(tmp_path_factory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_table_of_paths_is_learned_scored_and_timed(folder, tmp_path):
     model = recogniser("ctc tdnn", epochs=25, lr=0.01, batch_size=8, codec=pn.Speech()).fit(
         folder / "all.csv", target="said"

@@ -26,6 +26,7 @@ def weights(made):
     return made.objective_.state_dict()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "average"), [(GAN, None), (GAN, 0.9), (DIFFUSION, 0.5)])
 def test_training_notes_nothing_of_the_pictures_drawn_on_the_way(model, average, tmp_path):
     states = [torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()]
@@ -67,6 +68,7 @@ def test_they_are_in_tensorboards_events_and_in_the_report(tmp_path):
     assert "same noises" not in (tmp_path / "plain.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [GAN, DIFFUSION])
 def test_the_report_of_a_generator_that_was_told_classes_shows_no_wrong_answers(model, tmp_path):
     made = pn.Generator(model, epochs=2, out=str(tmp_path), pictures_every=1, progress=False).fit(DIGITS, LABELS)

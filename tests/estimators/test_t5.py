@@ -11,6 +11,8 @@ import parnassus as pn
 from parnassus.data.broken_spans import BrokenSpans
 from parnassus.models.t5 import T5
 
+pytestmark = pytest.mark.slow
+
 WHO, DOES, WHAT = ("anna", "boris", "clara"), ("sees", "finds"), ("a cat", "the sea", "two dogs")
 TEXTS = [f"{who} {does} {what} today" for who in WHO for does in DOES for what in WHAT]
 PAIRS = [(f"{who} sees {what}", f"{what} sees {who}") for who in WHO for what in WHAT]

@@ -39,6 +39,7 @@ def tagger():
     return pn.Tagger(pn.model("bilstm_crf", width=24, hidden=24), **TRAINING).fit(X, Y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bilstm", "bilstm_crf", "transformer"])
 def test_every_model_finds_people_and_places(name):
     model = pn.Tagger(pn.model(name, width=32), **TRAINING).fit(X, Y)

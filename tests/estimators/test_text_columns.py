@@ -64,6 +64,7 @@ def test_texts_beside_other_columns_are_told():
     assert "like a name or an id" not in told.partition("column 'stars'")[0]
 
 
+@pytest.mark.slow
 def test_the_command_line_learns_a_file_of_texts(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     reviews().to_csv("reviews.csv", index=False)

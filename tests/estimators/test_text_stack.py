@@ -55,6 +55,7 @@ def test_forests_boosting_and_margins_learn_from_the_same_numbers(made):
     assert made.score(codec.vectors([NEW[i] for i in kept]), [DUE[i] for i in kept]) > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["mlp", "text_cnn", "lstm", "transformer"])
 @pytest.mark.parametrize("vectors", ["drawn", "held", "begun"])
 def test_pretraining_times_architecture_by_name(model, vectors):

@@ -10,7 +10,7 @@ import parnassus as pn
 from parnassus.layers.conditioning import NumbersTold
 from parnassus.models.unet_diffusion import StepEmbedding
 
-pytestmark = pytest.mark.filterwarnings("ignore:the generator has collapsed")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:the generator has collapsed")]
 RNG = np.random.default_rng(0)
 Y = RNG.uniform(size=(600, 2)) * (1000, 0.01) + (5000, 3)  # units far apart
 UNIT = (Y - Y.mean(0)) / Y.std(0)

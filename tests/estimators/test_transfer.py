@@ -8,6 +8,8 @@ from sklearn.datasets import load_digits
 
 import parnassus as pn
 
+pytestmark = pytest.mark.slow
+
 DIGITS = load_digits()
 X, Y = (DIGITS.images * 15).astype(np.uint8), DIGITS.target
 LOW = np.flatnonzero(Y < 5)

@@ -10,7 +10,10 @@ from parnassus import Translator
 from parnassus.functional.reranking import minimum_risk
 from parnassus.recipes.translation import copied, dates, drawn_pairs, reverse, sorted_letters
 
-pytestmark = pytest.mark.filterwarnings("ignore:no text that was written has 4 words")  # toys are short
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:no text that was written has 4 words"),
+]  # toys are short
 
 SMALL = {
     "rnnsearch": {"width": 16, "hidden": 24, "n_maxout": 16},

@@ -10,6 +10,8 @@ from parnassus.functional.energy.boltzmann import all_states
 from parnassus.functional.sigmoid_beliefs import delta_rule
 from parnassus.objectives.wake_sleep import Helmholtz
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 CAUSES = RNG.random((600, 2)) < 0.5  # a row is the union of two bars that come and go, and a little noise
 BARS = np.array([[1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]])

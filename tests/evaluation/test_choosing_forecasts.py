@@ -22,6 +22,7 @@ def test_each_rule_has_its_say(task, best):
     assert pn.choose_forecaster(**task).best == best
 
 
+@pytest.mark.slow
 def test_it_says_why_and_every_name_forecasts():
     found = pn.choose_forecaster(length=144, season=12)
     text = str(found)

@@ -96,6 +96,7 @@ def test_the_interval_of_accuracy_is_about_the_binomial_one(digits):
     assert (accuracy.high - accuracy.low) / 2 == pytest.approx(half, rel=0.15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_classes", "seed"), [(2, 2), (4, 11)])
 def test_the_interval_of_a_small_calibration_error_holds_it(n_classes, seed):
     # Probabilities that are true by construction: here over 97.5 % of the resampled errors lie above the error itself.
@@ -139,6 +140,7 @@ def test_curves_end_where_they_should_and_are_short(cancer):
     assert max(len(column) for curve in curves.values() for column in curve.values()) <= 200
 
 
+@pytest.mark.slow
 def test_scores_by_class(digits):
     y, p, _, prior = digits
     result = evaluate_classification(y, p, classes=[f"digit {i}" for i in range(10)], prior=prior, n_bootstrap=200)
@@ -159,6 +161,7 @@ def test_rows_of_one_class_have_no_ranks_but_everything_else(cancer):
     assert "threshold" not in none.curves
 
 
+@pytest.mark.slow
 def test_a_class_without_rows_is_named_and_left_out_of_the_ranks(digits):
     y, p, _, prior = digits
     seen = y != 7

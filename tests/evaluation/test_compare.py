@@ -8,6 +8,8 @@ import pytest
 from parnassus.errors import SettingError
 from parnassus.evaluation import Evaluation, compare, evaluate_classification, evaluate_regression, shift
 
+pytestmark = pytest.mark.slow
+
 
 def answered(y, right, seed=0, n_bootstrap=1000):
     """An evaluation of answers that are right where told."""

@@ -32,6 +32,7 @@ def rows(n: int, shift: float = 0.0, city: tuple = ("Bonn", "Ulm")) -> pd.DataFr
     )
 
 
+@pytest.mark.slow
 def test_a_column_that_moved_is_found_and_the_others_are_not(tmp_path) -> None:
     before, after = rows(N), rows(N, shift=15)
     found = pn.drift(before, after)
@@ -47,6 +48,7 @@ def test_a_column_that_moved_is_found_and_the_others_are_not(tmp_path) -> None:
     json.dumps(found.to_dict())
 
 
+@pytest.mark.slow
 def test_rows_of_one_source_show_no_drift() -> None:
     found = pn.drift(rows(N), rows(N))
     assert not found.shifted
@@ -62,6 +64,7 @@ def test_categories_that_are_new_are_found_by_their_share() -> None:
     assert column.p_value == pytest.approx(stats.chi2_contingency([[60, 40, 0], [30, 40, 30]]).pvalue)
 
 
+@pytest.mark.slow
 def test_arrays_dates_and_missing_columns_are_compared() -> None:
     assert pn.drift(RNG.normal(size=(50, 2)), RNG.normal(size=(60, 2)) + 5).columns[1].p_value < 1e-9
     dates = [pd.DataFrame({"d": pd.date_range(start, periods=80)}) for start in ("2020-01-01", "2024-01-01")]

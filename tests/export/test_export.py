@@ -12,6 +12,8 @@ from sklearn.datasets import load_digits
 import parnassus as pn
 from parnassus.errors import DataError, FileError, SettingError
 
+pytestmark = pytest.mark.slow
+
 onnx = pytest.importorskip("onnx", reason="the extra 'export' is not installed")
 runtime = pytest.importorskip("onnxruntime", reason="the extra 'export' is not installed")
 COUNT = 40

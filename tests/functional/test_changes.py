@@ -31,6 +31,7 @@ def test_costs_are_minus_twice_the_log_likelihood():
     assert variance == pytest.approx(20 * np.log(part.var()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cost", "least"), [("mean", 1), ("mean", 3), ("variance", 2), ("variance", 3)])
 def test_the_cuts_are_the_cheapest_of_all(cost, least):
     rng = np.random.default_rng(1)

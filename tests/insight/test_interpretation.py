@@ -20,6 +20,8 @@ from parnassus.insight.units import (
     tiles,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def corners(n=240, seed=0):
     """Noise with a bright square in the upper left ("left") or the lower right ("right")."""

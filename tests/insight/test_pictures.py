@@ -32,6 +32,7 @@ def test_the_grid_shows_each_picture_plain_and_changed(shape):
     np.testing.assert_array_equal(np.asarray(figure.axes[0].images[0].get_array()), pictures[0])
 
 
+@pytest.mark.slow
 def test_a_report_shows_them_where_training_changed_pictures(tmp_path):
     y = np.arange(30) % 2
     for augment, shown in (("light", True), (None, False)):

@@ -55,6 +55,7 @@ FIGURES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_plot_draws_the_same_twice_and_leaves_matplotlib_as_it_was(name):
     settings = dict(matplotlib.rcParams)

@@ -11,6 +11,8 @@ from parnassus.evaluation import evaluate_classification, evaluate_multilabel, e
 from parnassus.insight.report import Example, Report, cell, class_cell, duration, headline_words, render_report
 from parnassus.insight.style import png_data_uri
 
+pytestmark = pytest.mark.slow
+
 EVIL = "<script>alert('x')</script>\"&{{ 7 * 7 }}"
 RNG = np.random.default_rng(0)
 HISTORY = [{"epoch": e, "loss": 1 / (e + 1), "validation_loss": 1.1 / (e + 1)} for e in range(4)]

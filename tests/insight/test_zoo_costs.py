@@ -75,6 +75,7 @@ def test_activations_and_views_take_no_memory():
     assert [n_floats(layer) for layer in told.layers] == [32, 0, 8, 0, 3]
 
 
+@pytest.mark.slow
 def test_every_net_for_pictures_is_counted_and_the_command_prints_it():
     names = picture_nets()
     assert {"lenet", "resnet50", "vit_b", "convnext_t", "inception_v4"} <= set(names)
@@ -98,6 +99,7 @@ def test_2b_A4_12_the_books_net_for_cifar_has_160202_parameters():
         builder.make(in_channels=3, image_size=(8, 8), n_outputs=10, **spec.get_params(task="classifier"))
 
 
+@pytest.mark.slow
 def test_the_command_gives_json():
     command = [sys.executable, "-m", "parnassus", "models", "--costs", "--size", "32", "--json"]
     found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)

@@ -76,6 +76,7 @@ def test_the_number_of_threads_changes_no_bit(lengths):
     assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gap", [100.0, 300.0, 600.0, 2000.0])
 def test_what_the_past_and_the_future_hold_apart_is_joined_in_logarithms(switch, gap):
     """Two states: the past says the first, the future the second, and a path must cross where that costs e^-gap."""

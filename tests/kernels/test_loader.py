@@ -9,6 +9,8 @@ import pytest
 
 from parnassus.kernels import loader
 
+pytestmark = pytest.mark.slow
+
 USE = """
 import logging, sys
 logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(name)s %(message)s")
@@ -75,7 +77,6 @@ def test_a_cache_that_cannot_be_written_leaves_the_twin(tmp_path: Path) -> None:
 
 
 @compiles
-@pytest.mark.slow
 def test_two_processes_at_once_build_one_whole_file_and_a_third_uses_it(tmp_path: Path) -> None:
     both = [start(tmp_path), start(tmp_path)]
     statuses = {ends(process)[0] for process in both}
@@ -87,7 +88,6 @@ def test_two_processes_at_once_build_one_whole_file_and_a_third_uses_it(tmp_path
 
 
 @compiles
-@pytest.mark.slow
 def test_a_damaged_file_is_known_and_built_again(tmp_path: Path) -> None:
     first, _ = ends(start(tmp_path))
     built = Path(first.removeprefix("compiled: "))

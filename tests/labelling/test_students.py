@@ -54,6 +54,7 @@ def test_balance_takes_the_surest_and_repeats_what_is_seldom():
     assert chosen(sure, least=0.5, balanced=True).tolist() == [2, 0, 4, 4]  # 5 rows over 2 classes: 2 each
 
 
+@pytest.mark.slow
 def test_rows_without_labels_make_a_digit_classifier_better():
     digits = load_digits()
     pictures = (digits.images * 15).astype(np.uint8)

@@ -186,6 +186,7 @@ def test_the_published_example_of_a_pair():
     assert ids[5] == ids[10] == 102
 
 
+@pytest.mark.slow
 def test_masked_words_of_a_small_language_are_found():
     """Each row repeats one of four words: what is hidden stands beside it."""
     net = BERTWithHead(BERT(8, **SMALL | {"n_layers": 1}), "masked")

@@ -37,6 +37,7 @@ def test_a_shift_by_a_pool_changes_nothing_inside(pooling):
         torch.testing.assert_close(net(x), net(x.roll(6, 1)))
 
 
+@pytest.mark.slow
 def test_it_finds_a_bump_wherever_it_is():
     rng = np.random.default_rng(0)
     X, y = rng.normal(0, 0.3, (300, 40)), np.arange(300) % 2
@@ -47,6 +48,7 @@ def test_it_finds_a_bump_wherever_it_is():
     assert clf.score(list(X[200:, :, None]), y[200:]) > 0.95
 
 
+@pytest.mark.slow
 def test_it_reads_texts():
     texts = ["a fine day", "fine it is", "a foul day", "foul it is"] * 10
     clf = pn.Classifier("conv1d", epochs=20, lr=0.01, batch_size=8).fit(texts, ["good", "good", "bad", "bad"] * 10)

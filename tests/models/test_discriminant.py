@@ -12,6 +12,7 @@ TABLES = {k: (X.astype(np.float32).astype(np.float64), y) for k, (X, y) in TABLE
 every_table = pytest.mark.parametrize("table", TABLES)
 
 
+@pytest.mark.slow
 @every_table
 @pytest.mark.parametrize("shrinkage", [0.0, 0.1, 1.0])
 def test_lda_is_scikit_learns(table, shrinkage):
@@ -23,6 +24,7 @@ def test_lda_is_scikit_learns(table, shrinkage):
         np.testing.assert_allclose(ours.decision_function(X), theirs.decision_function(X), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["load_iris", "load_wine"])
 @pytest.mark.parametrize("reg_param", [0.0, 0.1])
 def test_qda_is_gaussians_and_bayes_rule(table, reg_param):
@@ -42,6 +44,7 @@ def test_qda_is_gaussians_and_bayes_rule(table, reg_param):
     np.testing.assert_allclose(ours, expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_qda_agrees_with_scikit_learn():
     # whose covariances were over n - 1 before 1.9, so that answers are compared and not digits
     X, y = TABLES["load_iris"]
@@ -64,6 +67,7 @@ def test_columns_that_depend_on_each_other_are_held_by_the_floor():
         assert pn.Classifier(model).fit(twice, y).score(twice, y) > 0.95
 
 
+@pytest.mark.slow
 def test_units_of_columns_do_not_matter():
     X, y = TABLES["load_iris"]
     for model in ("lda", "qda"):

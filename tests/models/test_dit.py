@@ -27,6 +27,7 @@ def counted(width, n_layers, *, patch, channels, said, n_classes):
     return n_layers * block + embedded + first + last
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "exact", "authors"), [
     ("s", 32_865_056, 32_963_360), ("b", 130_315_808, 130_512_416), ("l", 457_840_672, 458_102_816),
     ("xl", 674_834_720, 675_129_632),
@@ -168,6 +169,7 @@ def test_with_equal_weights_diffusers_says_the_same():
         torch.testing.assert_close(ours(x, t, k), theirs(x, t, k).sample, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_dit_draws_pictures_of_the_class_asked_for_and_survives_saving(tmp_path):
     few = np.isin(LABELS, (0, 1))
     net = pn.model("dit", patch_size=4, width=32, n_layers=2, n_sampled=10, guidance=1.5)
@@ -183,6 +185,7 @@ def test_a_dit_draws_pictures_of_the_class_asked_for_and_survives_saving(tmp_pat
     assert np.array_equal(pn.load(tmp_path / "dit.parnassus").sample(30, condition=1, seed=0), ones)
 
 
+@pytest.mark.slow
 def test_a_dit_may_learn_its_variances_and_draws_by_them(tmp_path):
     few = np.isin(LABELS, (0, 1))
     net = pn.model("dit", patch_size=4, width=32, n_layers=2, n_steps=100, n_sampled=25, variance="learned",

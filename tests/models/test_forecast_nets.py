@@ -133,6 +133,7 @@ def test_what_goes_back_is_the_parameter_that_answers(draws):
     torch.testing.assert_close(net.taught(x, said[..., 1]), said.flatten(1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("distribution", ["point", "quantiles", "gaussian"])
 def test_a_decoder_learns_a_wave_by_any_distribution(distribution):
     y = np.sin(np.arange(120) * 2 * np.pi / 8)

@@ -30,6 +30,7 @@ def ring(n=800):
 X, WHICH = ring()
 
 
+@pytest.mark.slow
 def test_dcgan_has_its_published_size(draws):
     critic = dcgan_critic(3, (64, 64), 64, nn.BatchNorm2d)
     made = DCGANGenerator(100, 3, (64, 64), 64)
@@ -80,6 +81,7 @@ def test_a_wgans_critic_stays_within_its_bound():
     assert all(bool((p.abs() <= 0.01).all()) for p in made.objective_.critic.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "epochs"), [("gan", 80), (pn.model("gan", game="least_squares"), 80)])
 def test_a_gan_covers_most_of_a_ring(model, epochs):
     made = pn.Generator(model, epochs=epochs, progress=False).fit(X)
@@ -90,6 +92,7 @@ def test_a_gan_covers_most_of_a_ring(model, epochs):
     assert found.duplicates < 0.01
 
 
+@pytest.mark.slow
 def test_a_one_dimensional_gaussian_is_learned():
     """The text's example asks for mean 0 and deviation 1 from 1,000 rows (B8.5)."""
     rows = np.random.default_rng(0).normal(size=(1000, 1))
@@ -98,6 +101,7 @@ def test_a_one_dimensional_gaussian_is_learned():
     assert 0.7 < drawn.std() < 1.3
 
 
+@pytest.mark.slow
 def test_a_conditional_gan_draws_the_class_asked_for():
     made = pn.Generator("gan", epochs=60, progress=False).fit(X, (WHICH >= 4).astype(int))
     below = made.sample(300, condition=1, seed=0)
@@ -107,6 +111,7 @@ def test_a_conditional_gan_draws_the_class_asked_for():
     assert np.linalg.norm(above.mean(0) - real[1]) < np.linalg.norm(above.mean(0) - real[0])
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:the generator has collapsed")  # two epochs teach it nothing
 @pytest.mark.parametrize("with_classes", [False, True])
 def test_dcgan_draws_pictures_and_is_saved(with_classes, tmp_path):

@@ -37,6 +37,7 @@ def test_the_bound_is_the_mutual_information_where_the_reader_knows_the_posterio
     assert mean_bound(joint.T.log() + torch.randn(5, 3, generator=g).double()) < exact
 
 
+@pytest.mark.slow
 def test_an_auxiliary_classifier_makes_rows_of_the_class_asked_for():
     made = pn.Generator("ac_gan", epochs=80, progress=False).fit(X, WHICH)
     asked = np.arange(400) % 8
@@ -47,6 +48,7 @@ def test_an_auxiliary_classifier_makes_rows_of_the_class_asked_for():
     assert (said.argmax(1).numpy() == WHICH).mean() > 0.95
 
 
+@pytest.mark.slow
 def test_an_information_gan_finds_the_kinds_by_itself(tmp_path):
     made = pn.Generator(pn.model("info_gan", n_kinds=8), epochs=80, progress=False).fit(X)
     kinds = made._asked(made._rows(X), made.objective_.kinds_of).argmax(1)

@@ -143,6 +143,7 @@ def test_prompts_that_do_not_fit_are_refused():
         gpt2("gpt3")
 
 
+@pytest.mark.slow
 def test_it_learns_to_copy_what_it_has_read():
     net = GPT(8, context=12, width=32, n_layers=2, n_heads=4)
     optimizer, g = torch.optim.Adam(net.parameters(), lr=5e-3), torch.Generator().manual_seed(0)

@@ -14,6 +14,7 @@ def count(net):
     return sum(p.numel() for p in net.parameters())
 
 
+@pytest.mark.slow
 def test_cyclegan_has_its_published_sizes(draws):
     with torch.device("meta"):
         made = cyclegan(in_channels=3, image_size=(256, 256), n_outputs=3)
@@ -30,6 +31,7 @@ def test_pix2pix_has_its_published_sizes(draws):
     assert count(made.critic) == 2_768_705
 
 
+@pytest.mark.slow
 def test_a_patch_is_70_pixels_wide_and_there_are_30_a_side(draws):
     net = patch_critic(3, norm=lambda n: nn.Identity())
     x = torch.zeros(1, 3, 256, 256, requires_grad=True)

@@ -25,6 +25,7 @@ def count(module):
     return sum(p.numel() for p in module.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options", "published"),
     [
@@ -47,6 +48,7 @@ def kinds(net, kind):
     return [m for m in net.modules() if isinstance(m, kind)]
 
 
+@pytest.mark.slow
 def test_bn_inception_has_the_table_of_its_paper():
     with torch.device("meta"):
         net = made("inception_v2", size=224).eval()
@@ -57,6 +59,7 @@ def test_bn_inception_has_the_table_of_its_paper():
     assert count(net) == 11_194_984
 
 
+@pytest.mark.slow
 def test_bn_inception_has_as_many_parameters_as_two_others_count():
     """TF-Slim: 10,173,112 without the last layer; caffe's, with 128 channels behind two more pools: 11,295,240."""
     with torch.device("meta"):
@@ -74,6 +77,7 @@ def test_bn_inception_has_as_many_parameters_as_two_others_count():
         assert count(other) + sum(m.out_channels for m in kinds(other, nn.Conv2d)) == 11_295_240  # theirs have biases
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "side"), [("inception_v3", 8), ("inception_v4", 8)])
 def test_299_pixels_end_as_the_papers_8_by_8(name, side):
     with torch.device("meta"):
@@ -84,6 +88,7 @@ def test_299_pixels_end_as_the_papers_8_by_8(name, side):
     assert sizes[-1][0] == {"inception_v3": 2048, "inception_v4": 1536}[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [8, 32, 65, 80])
 @pytest.mark.parametrize("name", ["inception_v2", "inception_v3", "inception_v4"])
 def test_pictures_of_every_size_are_answered(name, size):
@@ -92,6 +97,7 @@ def test_pictures_of_every_size_are_answered(name, size):
         assert net(torch.zeros(2, 1, size, size)).shape == (2, 3)
 
 
+@pytest.mark.slow
 def test_side_heads_add_their_share_in_training_and_nothing_in_use():
     net = made("googlenet", size=32, n_outputs=3, in_channels=1, width=0.125, auxiliary=0.3, dropout=0.0)
     for part in net.modules():
@@ -112,6 +118,7 @@ def test_side_heads_add_their_share_in_training_and_nothing_in_use():
     assert said_beside(net) == []
 
 
+@pytest.mark.slow
 def test_a_net_with_side_heads_goes_through_the_estimator():
     rng = np.random.default_rng(0)
     pictures, answers = rng.integers(0, 255, (24, 16, 16), dtype=np.uint8), np.arange(24) % 3

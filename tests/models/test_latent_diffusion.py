@@ -152,6 +152,7 @@ def bars(n=160):
     return X, words
 
 
+@pytest.mark.slow
 def test_pictures_show_what_the_text_says(tmp_path):
     X, words = bars()
     spec = pn.model("latent_diffusion", **TINY | {"coder": (16, 32), "channels": (32,), "n_steps": 200, "n_sampled": 10,

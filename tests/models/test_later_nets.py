@@ -62,6 +62,7 @@ def test_a_highway_layer_by_hand():
         assert float(layer(torch.tensor([[2.0]]))) == pytest.approx(3.5)
 
 
+@pytest.mark.slow
 def test_a_deep_highway_net_learns_where_a_plain_one_of_its_depth_does_not():
     digits = load_digits()
     rows = np.flatnonzero(digits.data.std(0) > 1)

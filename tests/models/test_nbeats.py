@@ -114,6 +114,7 @@ def forecaster(model="nbeats", **settings):
     return pn.Forecaster(made, **{**plan, **settings})
 
 
+@pytest.mark.slow
 def test_parts_add_up_to_the_forecast_and_are_what_they_are_called():
     model = forecaster().fit(RISING)
     level, trend, season = model.components().T

@@ -222,6 +222,7 @@ def test_too_short_a_training_says_so_and_draws_what_there_is():
     assert all((p == p[::2, ::2].repeat(2, 0).repeat(2, 1)).all() for p in drawn)
 
 
+@pytest.mark.slow
 def test_it_learns_digits_of_the_class_asked_for():
     few = np.flatnonzero(np.isin(LABELS, (0, 1)))[:200]
     net = pn.model("progan", width=8, n_noise=6)

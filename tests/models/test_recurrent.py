@@ -21,6 +21,7 @@ def order_of_two(n=400, steps=12, seed=0):
     return X, y
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model",
     [

@@ -81,6 +81,7 @@ def digits(n_each=5):
     return X, y, few
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:columns")
 def test_rows_without_labels_help_where_there_are_five_labels_a_class(tmp_path):
     X, y, few = digits()

@@ -136,6 +136,7 @@ def waves(n, seed=0):
     return rows, np.array(names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "settings", "least"), [
     ("rocket", {}, 0.95),
     ("dtw_neighbors", {}, 0.8),
@@ -151,6 +152,7 @@ def test_waves_of_three_shapes_are_told_apart(name, settings, least, tmp_path):
     assert (pn.load(tmp_path / "c.parnassus").predict(new) == clf.predict(new)).all()
 
 
+@pytest.mark.slow
 def test_two_classes_and_numbers_are_served_too():
     X, y = waves(60)
     two = y != "saw"
@@ -161,6 +163,7 @@ def test_two_classes_and_numbers_are_served_too():
     assert pn.Regressor("rocket").fit(X[:45], spread[:45]).score(X[45:], spread[45:]) > 0.7
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_kernels_again():
     X, y = waves(30)
     first, again, other = (pn.Classifier("rocket", seed=s).fit(X, y).objective_.kernels for s in (1, 1, 2))

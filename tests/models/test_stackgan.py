@@ -80,6 +80,7 @@ def test_b8_15_the_rate_is_halved_every_hundred_epochs():
     assert rates == pytest.approx([2e-4, 1e-4, 5e-5, 2.5e-5, 1.25e-5, 6.25e-6])
 
 
+@pytest.mark.slow
 def test_it_draws_what_is_asked_for_and_is_saved(tmp_path):
     net = pn.model("stackgan", width=8, n_noise=8, n_condition=8, n_blocks=1)
     made = pn.Generator(net, epochs=40, batch_size=24, lr=0.001, progress=False).fit(X, Y)

@@ -49,6 +49,7 @@ def test_it_is_torch_s_layers_one_beginning_at_a_time():
         torch.testing.assert_close(net.head(h[:, -1]), net(x)[:, t])
 
 
+@pytest.mark.slow
 def test_it_tells_a_tale_by_heart_and_is_saved(tmp_path):
     spec = pn.model("story", width=24, hidden=24, upper=24, dense=24, dropout=0.0)
     lm = pn.LanguageModel(spec, unit="words", context=16, epochs=90, lr=0.01, batch_size=4, progress=False).fit(TALE)

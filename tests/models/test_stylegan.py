@@ -104,6 +104,7 @@ def test_pictures_are_drawn_by_class_and_saved(tmp_path):
     assert np.array_equal(pn.load(tmp_path / "s.parnassus").sample(4, condition=3, seed=2), drawn)
 
 
+@pytest.mark.slow
 def test_two_kinds_of_pictures_are_learned():
     """Half of the pictures are bright above and half below: so are the ones drawn."""
     rng = np.random.default_rng(0)

@@ -60,6 +60,7 @@ def test_the_papers_transformer_has_the_parameters_that_follow_from_its_table():
     assert n_parameters(net) == 17 * 192 + 3 * (attention + feed_forward) + norms + 193
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_it_learns_a_table_of_categories_with_gaps(name):
     frame, y = mixed()

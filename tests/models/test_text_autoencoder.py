@@ -54,6 +54,7 @@ def phrases(n, seed=0):
     return [f"{rng.choice(who)} {rng.choice(what)} {rng.choice(where)}" for _ in range(n)]
 
 
+@pytest.mark.slow
 def test_texts_come_back_and_odd_ones_do_not(tmp_path):
     texts = phrases(160)
     spec = pn.model("text_ae", width=24, hidden=48, n_latent=16)

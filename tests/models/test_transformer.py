@@ -92,6 +92,7 @@ def test_matrices_are_tied_as_asked_and_conflicts_refused():
             small(**settings)
 
 
+@pytest.mark.slow
 def test_it_learns_to_reverse():
     net = Transformer(8, 8, width=32, n_heads=4, n_layers=1, hidden=64, dropout=0.0, norm="pre")
     optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
@@ -148,6 +149,7 @@ def test_marian_is_the_transformer_with_an_offset_and_without_last_norms():
     assert float((plain(x, given) - net(x, given)).detach().abs().max()) > 0.1
 
 
+@pytest.mark.slow
 def test_it_needs_positions_to_tell_orders_apart():
     """The first of two marks decides: without positions a mean over places cannot know which was first."""
     rng = np.random.default_rng(0)

@@ -265,6 +265,7 @@ def test_a_kernel_of_convolutions_is_odd():
         pn.model("conv_s2s", kernel=2).make(task="translator", **FACTS)
 
 
+@pytest.mark.slow
 def test_convolutions_turn_texts_round():
     draw = random.Random(0)
     X = ["".join(draw.choices("abcdef", k=draw.randint(2, 6))) for _ in range(900)]

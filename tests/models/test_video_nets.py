@@ -44,6 +44,7 @@ def moving(n, rng):
     return X[..., None], np.arange(n) % 2
 
 
+@pytest.mark.slow
 def test_the_direction_of_a_movement_is_learned():
     rng = np.random.default_rng(0)
     (X, y), (T, truth) = moving(60, rng), moving(40, rng)

@@ -87,6 +87,7 @@ def test_attention_is_returned_on_request():
     assert [m[0].shape for m in maps.values()] == [(2, 2, 5, 5)] * 2
 
 
+@pytest.mark.slow
 def test_it_learns_which_half_is_bright():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 240)

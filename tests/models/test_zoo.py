@@ -189,6 +189,7 @@ def test_small_parts_keep_sizes():
 # --- through the estimators -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options"),
     [("resnet20", {}), ("resnet18", {"width": 0.125}), ("vgg11", {"width": 0.125, "head": 16}),
@@ -203,6 +204,7 @@ def test_pictures_of_every_size_are_answered(name, options, size):
         assert net(torch.zeros(2, 1, size, size)).shape == (2, 3)
 
 
+@pytest.mark.slow
 def test_resnet20_learns_digits():
     digits = load_digits()
     pictures = (digits.images * 15).astype(np.uint8)

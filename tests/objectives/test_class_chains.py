@@ -108,6 +108,7 @@ def test_a_step_of_mmi_is_extended_baum_welch_by_the_equations(draws):
     torch.testing.assert_close(chain.emissions.covariances, expected.variances, rtol=1e-8, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"n_mixtures": 2}, {"topology": "ergodic", "scale": 0.3}])
 @pytest.mark.parametrize("criterion", CRITERIA)
 def test_no_criterion_ends_below_maximum_likelihood(criterion, options, draws):
@@ -197,6 +198,7 @@ def misspecified(n, seed):
     return X, y
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("criterion", CRITERIA)
 def test_where_likelihood_is_misled_other_criteria_make_fewer_errors(criterion):
     X, y = misspecified(400, 0)
@@ -208,6 +210,7 @@ def test_where_likelihood_is_misled_other_criteria_make_fewer_errors(criterion):
     assert wrong[1] < 0.9 * wrong[0], wrong
 
 
+@pytest.mark.slow
 def test_rows_of_digits_are_told_apart_better_by_mmi():
     """No numbers of others are known for this split: the two are compared with each other, floors alike."""
     X, y = load_digits(return_X_y=True)
@@ -220,6 +223,7 @@ def test_rows_of_digits_are_told_apart_better_by_mmi():
     assert score["ml"] > 0.75
 
 
+@pytest.mark.slow
 def test_the_classifier_decides_by_map_saves_and_resumes(tmp_path):
     X, y = misspecified(60, 2)
     names = np.array(["no", "yes"])[y]
@@ -240,6 +244,7 @@ def test_the_classifier_decides_by_map_saves_and_resumes(tmp_path):
     np.testing.assert_array_equal(again.predict_proba(X), proba)
 
 
+@pytest.mark.slow
 def test_states_that_lose_their_frames_are_said_once_and_kept(draws):
     """Frames of one kind, in states that may not go back: the first takes all of them."""
     g = torch.Generator().manual_seed(0)

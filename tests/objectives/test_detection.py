@@ -98,6 +98,7 @@ def made(name, **given):
     return builder.make(**facts | {k: given.pop(k) for k in list(given) if k in facts}, **builder.defaults | given)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("draws")
 def test_ssd300_has_the_published_number_of_boxes_and_parameters():
     """8,732 boxes: Liu et al. 2016. 35,641,826 parameters at 90 classes: the published count of the same net."""
@@ -115,6 +116,7 @@ PUBLISHED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("draws")
 @pytest.mark.parametrize(("name", "options", "published"), PUBLISHED)
 def test_nets_on_resnet50_have_the_published_number_of_parameters(name, options, published):
@@ -134,6 +136,7 @@ NETS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("draws")
 @pytest.mark.parametrize("name", NETS)
 def test_every_parameter_gets_a_gradient_and_scores_are_shares(name):

@@ -56,6 +56,7 @@ def theirs_and_ours(shape, prior, n_iter, concentration=0.1):
     return theirs, pn.Density(model, epochs=n_iter).fit(X)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Best performing:sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore:Initialization:sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("n_iter", [2, 30])
@@ -89,6 +90,7 @@ def test_a_large_concentration_keeps_components_alike():
     np.testing.assert_allclose(many, 1 / 6, atol=0.01)
 
 
+@pytest.mark.slow
 def test_what_it_says_of_new_rows_is_a_density():
     """It integrates to one, which the sums that training shares rows by do not."""
     one = X[:, :1]
@@ -107,6 +109,7 @@ def test_it_is_saved_whole_and_clusters(tmp_path):
     assert len(np.unique(groups)) == 3
 
 
+@pytest.mark.slow
 def test_expected_logarithms_are_those_of_draws_from_the_posterior():
     """Means of a million draws by NumPy, for a Dirichlet, sticks and scipy's Wishart."""
     rng = np.random.default_rng(0)

@@ -25,6 +25,7 @@ def fitted(X, y, **options):
     return pn.Regressor(net, inference=engine, epochs=1500, batch_size=60, lr=0.02, schedule="cosine").fit(X, y)
 
 
+@pytest.mark.slow
 def test_it_finds_the_exact_posterior_with_its_correlation_where_independent_weights_cannot():
     X, y = correlated()
     design = torch.from_numpy(np.column_stack([X, np.ones(60)])).double()

@@ -60,6 +60,7 @@ def test_convolutions_have_signs_for_each_row_and_channel(draws):
     torch.testing.assert_close(spread, layer._conv_forward(x.square(), change.square(), None).sqrt(), rtol=0.1, atol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", ["flipout", "local"])
 def test_a_linear_net_has_the_exact_posterior_by_rows_of_their_own(draw):
     rng = np.random.default_rng(0)
@@ -89,6 +90,7 @@ def test_a_mixture_of_equal_widths_is_the_plain_prior_in_expectation(draws):
     assert np.mean(found) == pytest.approx(exact, abs=4 * np.std(found) / 20)
 
 
+@pytest.mark.slow
 def test_a_narrow_part_of_the_prior_pulls_weights_to_nothing():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 20)).astype(np.float32)

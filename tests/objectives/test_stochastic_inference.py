@@ -20,6 +20,7 @@ def line(n=60, seed=0):
     return X, (y - y.mean()) / y.std()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options"), [
     ("sgld", {"lr": 0.1, "rows": 60, "n_steps": 5000, "n_draws": 2500}),
     ("sghmc", {"lr": 0.02, "friction": 0.3, "rows": 60, "n_steps": 5000, "n_draws": 2500}),
@@ -37,6 +38,7 @@ def test_draws_over_all_rows_are_of_the_exact_posterior(name, options):
     assert (kept.std(0) / deviation - 1).abs().max() < 0.15
 
 
+@pytest.mark.slow
 def test_swags_draws_have_the_mean_and_the_covariance_of_its_definition():
     g = torch.Generator().manual_seed(0)
     mean, spread, ways = torch.randn(3, generator=g), torch.rand(3, generator=g), torch.randn(4, 3, generator=g)
@@ -46,6 +48,7 @@ def test_swags_draws_have_the_mean_and_the_covariance_of_its_definition():
     torch.testing.assert_close(drawn.T.cov(), expected.double(), atol=0.06, rtol=0)
 
 
+@pytest.mark.slow
 def test_swag_stays_around_the_trained_weights():
     rng = np.random.default_rng(0)
     x = np.concatenate([rng.uniform(-1, -0.4, 80), rng.uniform(0.4, 1, 80)])[:, None]

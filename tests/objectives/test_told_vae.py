@@ -52,6 +52,7 @@ def test_rows_have_the_law_of_the_column_given_the_numbers():
         np.testing.assert_allclose(drawn.std(0), (np.sqrt(4.25), 0.5), rtol=0.1)
 
 
+@pytest.mark.slow
 def test_rows_are_of_the_class_asked_for_and_come_of_their_noises(tmp_path):
     y = np.repeat(["a", "b", "c"], 200)
     x = np.array([[0, 4], [4, 0], [-4, -4]])[np.repeat(range(3), 200)] + RNG.normal(size=(600, 2))

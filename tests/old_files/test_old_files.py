@@ -53,6 +53,7 @@ def test_a_folder_holds_the_format_of_its_name(path):
     assert f"format-{store.manifest_of(path)['format']}" == path.parent.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", FILES[:1], ids=lambda p: p.stem)
 def test_a_process_that_has_used_nothing_else_can_load_a_model(path):
     code = "import sys, parnassus as pn; print(type(pn.load(sys.argv[1])).__name__)"

@@ -209,6 +209,7 @@ def test_4_B10_cross_entropy_from_the_same_start() -> None:
 # --- logistic, multilabel and softmax regression ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_0_B15_logistic_and_never_converges() -> None:
     points = regression.descend(
         regression.logistic_point, CORNERS, AND[:, None], lr=0.01, w=np.zeros((2, 1)), b=np.zeros(1)

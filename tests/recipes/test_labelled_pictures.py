@@ -26,6 +26,7 @@ def test_shares_of_a_perfect_and_of_an_empty_answer():
     assert shares(np.zeros_like(truth), truth) == (pytest.approx(0.5 / 3), 0, 0.5)
 
 
+@pytest.mark.slow
 def test_detectors_and_segmenters_run():
     rows = recipes.run("one-stage-and-two", "tiny").rows
     assert [row[0] for row in rows] == ["ssd", "faster_rcnn"]

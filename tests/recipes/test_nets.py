@@ -29,6 +29,7 @@ def mnist(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", READS_MNIST)
 def test_a_recipe_reads_mnist_from_disk(name, mnist):
     table = recipes.run(name, "tiny", mnist)

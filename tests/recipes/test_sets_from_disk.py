@@ -8,6 +8,7 @@ from parnassus import recipes
 READING = sorted((one.reads, name) for name, one in recipes.all_recipes().items() if one.reads)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "name"), READING)
 def test_a_recipe_runs_on_the_set_that_it_reads(tmp_path, kind, name):
     table = recipes.run(name, "tiny", WRITERS[kind](tmp_path))

@@ -43,6 +43,7 @@ def test_both_topics_stand_in_a_sentence_in_either_language():
     assert all("mehr" in t for t in texts)
 
 
+@pytest.mark.slow
 def test_subjects_lie_nearer_to_themselves_than_chance():
     rows = {row[0]: row[1] for row in recipes.run("document-map", "tiny").rows}
     same = rows["nearest other paragraph of the same subject, share"]

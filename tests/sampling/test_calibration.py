@@ -32,6 +32,7 @@ def joint(theta, data):
     return -0.5 * theta.square().sum(-1) - 2 * (data - mean).square().sum(-1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "n"), [("hmc", 300), ("nuts", 80)])
 def test_ranks_are_uniform_for_hmc_and_nuts(method, n):
     found = simulation_ranks(prior, simulate, joint, method=method, n_simulations=n, n_draws=39, n_thin=3, n_warmup=80)
@@ -91,6 +92,7 @@ def test_named_parameters_are_ranked_by_name():
     assert not found.problems
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["hmc", "nuts"])
 def test_the_funnel_without_its_centre_has_its_moments_and_with_it_says_that_it_fails(method):
     start = {"v": torch.tensor(0.0), "z": torch.zeros(9)}
@@ -111,6 +113,7 @@ def numpys_state():
     np.random.set_state(before)
 
 
+@pytest.mark.slow
 def test_eight_schools_have_the_published_moments_and_numpyros(numpys_state):
     found = pn.sample(eight_schools, schools_start(), method="hmc", n_draws=1500, n_warmup=500, seed=2)
     ours = {"mu": found["mu"], "tau": np.exp(found["log_tau"])}

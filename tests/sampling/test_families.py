@@ -45,6 +45,7 @@ def test_a_flows_density_is_that_of_its_jacobian(d):
         torch.testing.assert_close(made.draw(noise[i : i + 1])[0], points[i])
 
 
+@pytest.mark.slow
 def test_low_rank_holds_a_covariance_of_low_rank_that_mean_field_does_not():
     ways = torch.tensor([[1.0, 0.0], [2.0, 1.0], [-1.0, 1.0], [0.0, 2.0]], dtype=torch.float64)
     covariance = ways @ ways.T + 0.5 * torch.eye(4, dtype=torch.float64)
@@ -63,6 +64,7 @@ def test_low_rank_holds_a_covariance_of_low_rank_that_mean_field_does_not():
     assert "family='full_rank'" in narrow.problems[0]
 
 
+@pytest.mark.slow
 def test_a_flow_bends_to_a_banana_where_a_normal_does_not_and_says_so():
     flow = pn.fit_variational(banana, torch.zeros(2), family="flow", n_steps=800, n_samples=48, lr=0.02)
     normal = pn.fit_variational(banana, torch.zeros(2), family="full_rank", n_steps=600)

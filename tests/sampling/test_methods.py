@@ -29,6 +29,7 @@ def two_modes(t):  # a third of the mass at -6, two thirds at 6
     return torch.logsumexp(torch.stack([left + math.log(1 / 3), right + math.log(2 / 3)]), 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "n_draws", "options"), [
     ("elliptical_slice", 1500, {}), ("elliptical_slice", 2500, {"covariance": 9.0}), ("tempering", 800, {}),
     ("smc", 1500, {}),
@@ -53,6 +54,7 @@ def test_particles_pushed_apart_have_the_normals_mean_and_spread():
     assert found.draws["theta"].shape == (2, 150, 2)
 
 
+@pytest.mark.slow
 def test_an_elliptical_slice_with_its_prior_finds_the_exact_posterior_of_a_regression():
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(20, 2, generator=generator, dtype=torch.float64)
@@ -70,6 +72,7 @@ def test_an_elliptical_slice_with_its_prior_finds_the_exact_posterior_of_a_regre
         assert values["sd"] == pytest.approx(float(exact.covariance[i, i].sqrt()), rel=0.12)
 
 
+@pytest.mark.slow
 def test_tempering_has_the_weights_of_both_modes_right_where_a_plain_chain_has_them_wrong():
     tempered = pn.sample(two_modes, torch.tensor([-6.0]), method="tempering", n_draws=1500, n_warmup=300)
     values = (tempered["theta"] > 0).mean()

@@ -30,6 +30,7 @@ def test_expected_improvement_is_its_integral():
     assert sure.tolist() == pytest.approx([0.0, 1.0], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_the_minimum_of_branin_is_found_in_thirty_evaluations():
     found = minimize(branin, {"x": (-5, 10), "y": (0, 15)}, n_evaluations=30, seed=0)
     assert found.value == pytest.approx(0.397887, abs=0.05)  # the published minimum
@@ -41,6 +42,7 @@ def test_the_minimum_of_branin_is_found_in_thirty_evaluations():
     assert scattered.value > found.value
 
 
+@pytest.mark.slow
 def test_a_box_without_names_gives_vectors_and_the_seed_decides():
     runs = [
         minimize(lambda v: float(((v - 0.3) ** 2).sum()), [(0, 1)] * 3, n_evaluations=14, seed=s) for s in (1, 1, 2)

@@ -44,6 +44,7 @@ def test_two_classes_have_a_bound_just_below_the_integral():
     assert found.predict(x).tolist() == labels
 
 
+@pytest.mark.slow
 def test_classes_on_a_ring_are_told_apart_by_batches_of_rows():
     rng = np.random.default_rng(1)
     x = rng.normal(size=(300, 2))

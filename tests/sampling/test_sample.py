@@ -23,6 +23,7 @@ def slope(t):
     return normal(t), -(t - MEAN) @ PRECISION
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "n_draws"), [("mh", 3000), ("hessian_mh", 600), ("mala", 1500), ("hmc", 600),
                                                  ("nuts", 400)])  # fmt: skip
 def test_a_normal_is_sampled_within_monte_carlo_error(method, n_draws):
@@ -49,6 +50,7 @@ def test_the_same_seed_gives_the_same_draws_and_another_gives_others():
     assert (runs[0] != runs[2]).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["hmc", "nuts", "mh"])
 def test_b9_12_every_sampler_finds_the_conjugate_posterior(method):
     y = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
@@ -74,6 +76,7 @@ def test_named_parameters_keep_their_shapes():
     assert "w[1,1]" in str(found)
 
 
+@pytest.mark.slow
 def test_the_funnel_is_sampled_without_its_centre_and_eight_schools_as_published():
     y = torch.tensor([28.0, 8, -3, 7, -1, 1, 18, 12], dtype=torch.float64)
     sigma = torch.tensor([15.0, 10, 16, 11, 9, 11, 10, 18], dtype=torch.float64)

@@ -190,6 +190,7 @@ def inside(low, high, size):
     return (row[:, None] & row)[None]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:the generator has collapsed")
 def test_boxes_masks_and_samples():
     big = np.random.default_rng(0).integers(0, 255, (6, 32, 32, 3), dtype=np.uint8)
@@ -222,6 +223,7 @@ def test_boxes_masks_and_samples():
     assert (pixels_of(found[1]["picture"]) == generator.sample(2, condition="b", seed=5)[1]).all()
 
 
+@pytest.mark.slow
 def test_samples_of_numbers_that_are_asked_for():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(40, 2)), rng.normal(size=(40, 3))

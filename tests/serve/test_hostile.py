@@ -67,6 +67,7 @@ def test_any_bytes(servers, which, path, body, kind):
     check(servers[which], path, body, kind)
 
 
+@pytest.mark.slow
 @given(
     which=st.sampled_from(["table", "texts"]),
     inputs=st.lists(JSON, max_size=4),
@@ -77,6 +78,7 @@ def test_any_json(servers, which, inputs, path):
     check(servers[which], path, json.dumps({"inputs": inputs}), "application/json")
 
 
+@pytest.mark.slow
 @given(inputs=st.lists(NEARLY, min_size=1, max_size=3))
 @share(0.25)
 def test_rows_that_are_nearly_right(servers, inputs):

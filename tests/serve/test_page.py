@@ -81,6 +81,7 @@ def words(html):
     return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
+@pytest.mark.slow
 @browser
 def test_a_row_is_filled_in_answered_and_explained(table, tmp_path):
     with served(table) as address:
@@ -94,6 +95,7 @@ def test_a_row_is_filled_in_answered_and_explained(table, tmp_path):
     assert 'class="error"' not in html.partition("<noscript>")[0]
 
 
+@pytest.mark.slow
 @browser
 @pytest.mark.parametrize(("size", "scheme"), [("1100,900", "light"), ("500,900", "dark")])
 def test_a_digit_that_is_drawn_is_looked_at_and_the_picture_shows_why(tmp_path, size, scheme):
@@ -116,6 +118,7 @@ def test_a_digit_that_is_drawn_is_looked_at_and_the_picture_shows_why(tmp_path, 
     assert len(np.unique(pixels)) > 20
 
 
+@pytest.mark.slow
 @browser
 def test_the_token_is_asked_for_and_a_text_is_kept_as_text(texts, tmp_path):
     with served(texts, token="sesame") as address:
@@ -139,6 +142,7 @@ def test_the_interface_is_described_without_a_network(sounds, tmp_path):
     assert "503 the queue is full" in said
 
 
+@pytest.mark.slow
 @browser
 def test_boxes_are_drawn_over_the_picture_they_were_found_in(tmp_path):
     big = np.random.default_rng(0).integers(0, 255, (6, 80, 80, 3), dtype=np.uint8)

@@ -155,6 +155,7 @@ def process(path, *flags):
         running.stderr.close()
 
 
+@pytest.mark.slow
 def test_the_command_serves_loopback_alone_and_ends_well_on_sigterm(tmp_path):
     frame = frame_of(np.random.default_rng(0))
     labels = np.where(frame.age > 40, "old", "young")

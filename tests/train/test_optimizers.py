@@ -445,6 +445,7 @@ def test_annealing_finds_a_low_place_without_slopes():
     assert np.array_equal(path.points, pn.optimize(stairs, (3.0, -2.0), spec, steps=100).points)
 
 
+@pytest.mark.slow
 def test_annealing_climbs_as_often_as_boltzmann_says():
     """Metropolis 1953: at temperature T the points of x^2 / 2 have variance T (a Gaussian's), whatever the moves."""
     spec = pn.optimizer("annealing", lr=1.0, temperature=0.5, cooling=1.0, n_moves=1)

@@ -391,6 +391,7 @@ class Taken:
         return self.rows.take(index)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setup", "kills"),
     [(everything, (1, 5, 6, 7, 17)), (plain, (1, 6, 13)), (stretched, (4, 17, 18, 19)), (second_order, (1, 2, 5))],

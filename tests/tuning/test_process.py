@@ -29,6 +29,7 @@ def asked(sampler, n=22):
     return study
 
 
+@pytest.mark.slow
 def test_a_process_comes_nearer_than_draws_at_random():
     ours = [asked(process_sampler(seed)).best_value for seed in range(2)]
     random = [asked(optuna.samplers.RandomSampler(seed=seed)).best_value for seed in range(2)]

@@ -56,6 +56,7 @@ def test_the_first_trial_is_the_estimator_as_it_was_given():
     assert found.trials[0].params == {"lr": pytest.approx(0.01)}
 
 
+@pytest.mark.slow
 def test_the_best_is_refitted_on_all_rows_and_the_given_estimator_stays_unfitted(tmp_path):
     given = net()
     found = pn.tune(given, X, Y, space=SPACE, trials=5, out=tmp_path / "run")
@@ -201,6 +202,7 @@ def test_what_matters_is_said_to_matter():
 # --- storage --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["folder", "sqlite"])
 def test_a_search_is_gone_on_with_and_another_one_refused(kind, tmp_path):
     where = {"out": tmp_path / "run"} if kind == "folder" else {"storage": f"sqlite:///{tmp_path}/trials.db"}
@@ -231,6 +233,7 @@ print(len(found.trials))
 """
 
 
+@pytest.mark.slow
 def test_two_processes_share_one_storage(tmp_path):
     path = str(tmp_path / "trials.log")
     pn.tune(net(), X, Y, space=SPACE, storage=path, trials=1, refit=False)
@@ -245,6 +248,7 @@ def test_two_processes_share_one_storage(tmp_path):
     assert len({tuple(t.params.values()) for t in found.trials}) == len(found.trials)
 
 
+@pytest.mark.slow
 def test_workers_of_one_call_share_the_trials(tmp_path):
     found = pn.tune(net(), X, Y, space=SPACE, trials=5, n_workers=2, out=tmp_path)
     assert 5 <= len(found.trials) <= 6

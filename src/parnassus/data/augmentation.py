@@ -28,7 +28,8 @@ class Augmentation:
     ----------
     flip, flip_vertical : True mirrors half of the pictures.
     rotate : degrees; turns by up to as many to either side.
-    shift : share of the height and width by which pictures move, at most; 0.125 of 32 pixels is the usual 4.
+    shift : share of the height and width by which pictures move, at most; 0.125 of 32 pixels is the usual 4. By whole
+        pixels, where nothing else moves them but flips.
     zoom : 0.2 draws sizes from 1 / 1.2 to 1.2, evenly in their logarithm.
     shear : degrees by which upright lines lean, at most.
     perspective : share of the height and width by which corners wander inwards, at most.
@@ -97,6 +98,12 @@ class Augmentation:
         drawn = (self.rotate, self.shift, self.zoom, self.shear, self.perspective, self.elastic, self.jaccard_crop)
         return turned or any(drawn)
 
+    @property
+    def resamples(self) -> bool:
+        """Whether pixels come to lie between others: by anything else than flips and shifts."""
+        drawn = (self.rotate, self.zoom, self.shear, self.perspective, self.elastic, self.jaccard_crop)
+        return self.crop is not None or any(drawn)
+
     def matrices(self, n: int, size: tuple[int, int], device: torch.device) -> Tensor:
         """One drawn move for each of n pictures of (height, width), (n, 3, 3); see `functional.augmentation`."""
         height, width = size
@@ -105,7 +112,7 @@ class Augmentation:
             size=size,
             angle=torch.deg2rad(either(n, self.rotate, device)),
             zoom=torch.exp(either(n, 1.0, device) * torch.log1p(torch.tensor(self.zoom, device=device))),
-            shift=torch.stack([either(n, self.shift, device), either(n, self.shift, device)], 1) * extent,
+            shift=self._shifts(n, extent),
             shear=torch.deg2rad(either(n, self.shear, device)),
         )
         if self.crop is not None:
@@ -120,6 +127,14 @@ class Augmentation:
                 flipped = torch.rand(n, device=device) < 0.5
                 matrix = matrix @ geometry.mirror(flipped, size=size, vertical=vertical)
         return matrix
+
+    def _shifts(self, n: int, extent: Tensor) -> Tensor:
+        """(n, 2) pixels to the right and down: whole ones where nothing but flips moves pictures besides."""
+        unit = torch.stack([either(n, 1.0, extent.device), either(n, 1.0, extent.device)], 1)
+        most = self.shift * extent
+        if self.resamples or bool((most.cpu() < 1).any()):
+            return unit * most
+        return (((unit + 1) / 2 * (2 * most.floor() + 1)).floor() - most.floor()).clamp(max=most.floor())
 
     def __call__(self, x: Tensor, *, axes: Tensor | None = None) -> Tensor:
         """Changed pictures (batch, channels, height, width), values from 0 to 1.

@@ -126,3 +126,23 @@ def test_masks_keep_their_classes():
     moves = still(1) | {"angle": torch.tensor([0.4], dtype=torch.float64)}
     moved = geometry.warp(mask, geometry.affine(size=(9, 9), **moves), nearest=True)
     assert set(moved.unique().tolist()) <= {0.0, 1.0, 2.0, 3.0}
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_whole_pixels_are_copied_as_the_resampling_would_have_them(channels_last):
+    n, size = 60, (9, 12)
+    g = torch.Generator().manual_seed(0)
+    x = torch.rand(n, 2, *size, generator=g, dtype=torch.float64)
+    x = x.contiguous(memory_format=torch.channels_last) if channels_last else x
+    shift = torch.randint(-14, 15, (n, 2), generator=g).double()
+    turned = torch.rand(n, 2, generator=g) < 0.5
+    matrix = geometry.affine(size=size, **(still(n) | {"shift": shift}))
+    for k in range(2):
+        matrix = matrix @ geometry.mirror(turned[:, k], size=size, vertical=bool(k)).double()
+    back = torch.linalg.inv(matrix)
+    assert geometry.by_whole_pixels(x, back)
+    assert not geometry.by_whole_pixels(
+        x, torch.linalg.inv(geometry.affine(size=size, **(still(n) | {"shift": shift + 0.5})))
+    )
+    resampled = geometry.warp(x.clone().requires_grad_(), matrix).detach()
+    torch.testing.assert_close(geometry.warp(x, matrix), resampled, atol=1e-9, rtol=0)

@@ -37,6 +37,7 @@ def test_b9_14_a_mean_field_is_too_narrow():
     assert kl == pytest.approx(0.830366, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_b9_13_the_right_slopes_find_the_posterior_and_the_printed_ones_do_not():
     def run(step):
         generator = torch.Generator().manual_seed(0)
@@ -107,6 +108,7 @@ def test_a_grid_gives_what_the_conjugate_family_does():
         bayes.grid_posterior(grid.flip(0), prior, prior)
 
 
+@pytest.mark.slow
 def test_evidence_of_every_family_is_the_integral_of_its_joint():
     counts = torch.tensor([2, 0, 3, 1])
     found = bayes.poisson_posterior(counts, shape=2.0, rate=1.5)

@@ -336,6 +336,7 @@ def test_a_saved_model_needs_its_lexicon_file_no_more(tmp_path):
         path.write_text(held, encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_digits_of_voices_never_heard_are_recognised():
     from parnassus.recipes.spoken import TEST_VOICES, spoken_digits, why_silent
 

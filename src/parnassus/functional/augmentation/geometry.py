@@ -81,7 +81,8 @@ def warp(
 ) -> Tensor:
     """Pictures (or masks, with `nearest`) after the moves, (batch, channels, height, width).
 
-    Each new pixel takes the bilinear mean of the four old ones around the position that the inverse matrix gives.
+    Each new pixel takes the bilinear mean of the four old ones around the position that the inverse matrix gives. Where
+    that is the middle of an old one in every picture (shifts by whole pixels and flips), pixels are copied.
 
     Parameters
     ----------
@@ -90,12 +91,47 @@ def warp(
     fill : what lies outside the old picture: "zeros", "border" (its edge goes on) or "reflect".
     """
     height, width = x.shape[-2:]
+    back = torch.linalg.inv(matrix)
+    if fill == "zeros" and displacement is None and by_whole_pixels(x, back):
+        return copied(x, back)
     unit = matrix.new_tensor([[2 / width, 0, -1], [0, 2 / height, -1], [0, 0, 1]])  # from -1 to 1, edge to edge
-    at = looked_up(unit @ torch.linalg.inv(matrix), height, width)
+    at = looked_up(unit @ back, height, width)
     if displacement is not None:
         at = at + displacement * (2 / at.new_tensor([width, height]))
     how = "nearest" if nearest else "bilinear"
     return F.grid_sample(x, at.to(x.dtype), mode=how, padding_mode=FILLS[fill], align_corners=False)
+
+
+def by_whole_pixels(x: Tensor, back: Tensor) -> bool:
+    """Whether matrices (batch, 3, 3) take middles of pixels to such; False where asking would wait for a device."""
+    if x.device.type != "cpu" or x.requires_grad or back.requires_grad:
+        return False
+    linear, move = back[:, :2, :2], back[:, :2, 2]
+    upright = (linear.abs() == torch.eye(2, dtype=back.dtype)).all() and (back[:, 2, :2] == 0).all()
+    return bool(upright and (back[:, 2, 2] == 1).all() and ((move - move.round()).abs() < 1e-4).all())
+
+
+def copied(x: Tensor, back: Tensor) -> Tensor:
+    """Pictures shifted by whole pixels and flipped, black where nothing comes from."""
+    made = torch.zeros_like(x)
+    old, new = x.numpy(), made.numpy()
+    signs = back[:, (0, 1), (0, 1)].tolist()
+    for i, (sign, move) in enumerate(zip(signs, back[:, :2, 2].round().int().tolist(), strict=True)):
+        across, down = (_spans(s, m, n) for s, m, n in zip(sign, move, x.shape[:1:-1], strict=True))
+        if across and down:
+            new[i, :, down[0], across[0]] = old[i, :, down[1], across[1]]
+    return made
+
+
+def _spans(sign: float, move: int, n: int) -> tuple[slice, slice] | None:
+    """Which of n new places take old ones, and which those are: old = new + move, or move - 1 - new where it turns."""
+    first, end = (max(0, -move), min(n, n - move)) if sign > 0 else (max(0, move - n), min(n, move))
+    if first >= end:
+        return None
+    if sign > 0:
+        return slice(first, end), slice(first + move, end + move)
+    last = move - 1 - end  # the place before the last that is read, going down; there is none before the first
+    return slice(first, end), slice(move - 1 - first, last if last >= 0 else None, -1)
 
 
 def looked_up(back: Tensor, height: int, width: int) -> Tensor:
