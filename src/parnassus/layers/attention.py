@@ -23,6 +23,7 @@ class KeyValueCache:
 
     def __init__(self, k: Tensor, v: Tensor, starts: Tensor | None = None) -> None:
         self.k, self.v, self.starts, self.length = k, v, starts, 0
+        self._before: tuple[Tensor | None, Tensor | None] = (None, None)  # memory of rows that were selected from
 
     @classmethod
     def empty(
@@ -50,9 +51,17 @@ class KeyValueCache:
         real = (torch.arange(self.length, device=self.k.device) >= self.starts[:, None])[:, None, None]
         return real if seen is None else real & seen
 
+    def _chosen(self, held: Tensor, room: Tensor | None, rows: Tensor) -> Tensor:
+        """Some rows of keys or values, in memory that was taken before where it fits: the steps read so far alone."""
+        if room is None or len(room) != len(rows) or torch.is_grad_enabled():
+            return held.index_select(0, rows)
+        torch.index_select(held[:, :, : self.length], 0, rows, out=room[:, :, : self.length])
+        return room
+
     def select(self, rows: Tensor) -> None:
         """Keep these rows (a beam's survivors), in this order."""
-        self.k, self.v = self.k.index_select(0, rows), self.v.index_select(0, rows)
+        chosen = [self._chosen(held, room, rows) for held, room in zip((self.k, self.v), self._before, strict=True)]
+        self._before, (self.k, self.v) = (self.k, self.v), chosen
         self.starts = None if self.starts is None else self.starts.index_select(0, rows)
 
 
