@@ -1,7 +1,7 @@
 """Training steps of nets of the zoo against the same modules in a bare loop: ratios near 1 are wanted.
 
 Freed memory is kept for everybody (`pn.keep_memory`). Run: python benchmarks/bench_zoo.py [--names resnet20 cnn]
-[--pictures 256] [--size 32] [--threads 2] [--repeats 5]
+[--pictures 512] [--size 32] [--threads 2] [--repeats 3]
 """
 
 import argparse
@@ -48,10 +48,10 @@ def works(name: str, n: int, size: int) -> dict[str, Work]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--names", nargs="*", default=NAMES)
-    parser.add_argument("--pictures", type=int, default=1024)
+    parser.add_argument("--pictures", type=int, default=512)
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--only", nargs="*")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
