@@ -161,6 +161,20 @@ def test_slopes_in_closed_form_are_autograds(draws, answers, options, weighted):
         assert torch.equal(p.detach(), kept)
 
 
+def test_a_step_that_fails_leaves_the_means_as_they_were(draws, monkeypatch):
+    made, batch = objective("shared")
+    (phase,) = made.phases()
+    before = [p.detach().clone() for p in made.model.parameters()]
+
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("parnassus.objectives.mean_field.MeanField.nll_slope", fail)
+    with pytest.raises(MemoryError):
+        phase.gradient(batch)
+    assert all(torch.equal(p, kept) for p, kept in zip(made.model.parameters(), before, strict=True))
+
+
 @pytest.mark.skipif(places.compiled() is None, reason=kernels.status()["mean_field"])
 def test_a_training_without_the_compiled_loops_ends_at_the_same_weights(monkeypatch):
     rng = np.random.default_rng(0)

@@ -189,8 +189,13 @@ class ClosedForm:
         share, std = made.kl_weight / max(made.n_training, 1), made.prior_std
         by_means, by_rhos = [gradient_of(p) for p in means], [gradient_of(p) for p in rhos]
         kl = draw_weights(means, rhos, by_rhos, made.noise_into(noise), kept, share=share, prior_std=std)
-        nll, slope = made.nll_slope(self.backprop.forward(batch["x"]), batch)
-        self.backprop.backward(slope)
+        try:
+            nll, slope = made.nll_slope(self.backprop.forward(batch["x"]), batch)
+            self.backprop.backward(slope)
+        except BaseException:  # a step that is taken again begins at the means, not at what was drawn
+            for mean, before in zip(means, kept.split([mean.numel() for mean in means]), strict=True):
+                mean.copy_(before.view_as(mean))
+            raise
         take_back_weights(means, by_means, by_rhos, noise, kept, share=share, prior_std=std)
         return nll + share * kl
 
