@@ -138,6 +138,18 @@ def test_new_answers_spread_as_the_noise_and_the_weights_do():
     assert (std[:, 1] > 3 * std[:, 0]).all()
 
 
+def test_a_few_samples_are_of_all_draws_and_their_number_is_checked(monkeypatch):
+    from parnassus.estimators import uncertainty
+
+    values = np.arange(8.0)[:, None]  # draws 0 to 7, of four chains one after the other
+    monkeypatch.setattr(uncertainty, "numbers_of", lambda *_: (values, np.zeros(1)))
+    for n, taken in ((4, [0, 2, 4, 6]), (8, [*range(8)]), (16, sorted([*range(8)] * 2))):
+        assert uncertainty.samples_of(None, None, n, 0)[:, 0].tolist() == taken
+    for n in (0, -3, 2.5, True):
+        with pytest.raises(SettingError, match="n is how many answers to draw"):
+            uncertainty.samples_of(None, None, n, 0)
+
+
 @pytest.mark.slow
 def test_a_kronecker_factor_is_near_the_whole_curvature(monkeypatch):
     from parnassus.objectives import inference

@@ -89,10 +89,11 @@ def of_classes(estimator: "Estimator", X: Any) -> Uncertainty:
 
 def samples_of(estimator: "Estimator", X: Any, n: int, seed: int) -> np.ndarray:
     """n answers a row as new data would show them, noise included: (n, rows[, outputs])."""
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise SettingError(f"n is how many answers to draw, a whole number of at least 1; got {n!r}")
     values, noise = numbers_of(estimator, X)
     rng = np.random.default_rng(seed)
-    chosen = np.resize(np.arange(len(values)), n)  # every draw alike
-    drawn = values[chosen]
+    drawn = values[np.arange(n) * len(values) // n]  # every draw alike, or as many of each chain
     return drawn + noise * rng.normal(size=drawn.shape)
 
 

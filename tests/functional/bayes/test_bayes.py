@@ -204,3 +204,21 @@ def test_processes_are_scikit_learns(name):
     assert ours.log_evidence == pytest.approx(theirs.log_marginal_likelihood_value_, abs=1e-8)
     with pytest.raises(SettingError, match="nu is"):
         bayes.matern_kernel(torch.ones(1, 1), torch.ones(1, 1), nu=1.0)
+
+
+def test_the_evidence_of_many_rows_is_that_of_their_normal():
+    rng = np.random.default_rng(0)
+    x, y, noise, precision = rng.normal(size=(400, 3)), rng.normal(size=400), 0.0371, 0.517
+    covariance = noise * np.eye(400) + x @ x.T / precision
+    wanted = stats.multivariate_normal(np.zeros(400), covariance).logpdf(y)
+    found = bayes.linear_posterior(torch.from_numpy(x), torch.from_numpy(y), noise=noise, precision=precision)
+    assert found.log_evidence == pytest.approx(wanted, abs=1e-6)
+
+
+def test_gaps_and_covariances_that_are_none_are_refused():
+    x, y = torch.ones(3, 1), torch.tensor([1.0, torch.nan, 2.0])
+    for ask in (lambda: bayes.linear_posterior(x, y, noise=1.0, precision=1.0), lambda: bayes.evidence_maximum(x, y)):
+        with pytest.raises(DataError, match="row 1 holds NaN"):
+            ask()
+    with pytest.raises(DataError, match="not positive definite"):
+        bayes.mean_field_of_gaussian(torch.tensor([[1.0, 2.0], [2.0, 1.0]]))

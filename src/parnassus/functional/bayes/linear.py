@@ -1,5 +1,6 @@
 """Bayesian linear regression: the posterior of the weights, what it predicts, and the evidence of the settings."""
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -25,6 +26,13 @@ class LinearPosterior(NamedTuple):
         return mean, epistemic, epistemic + self.noise
 
 
+def refuse_gaps(x: Tensor, y: Tensor) -> None:
+    """Refuses rows x (n, d) and answers y (n,) that hold NaN or infinite numbers."""
+    bad = ~(x.isfinite().all(1) & y.isfinite())
+    if bool(bad.any()):
+        raise DataError(f"row {int(bad.nonzero()[0])} holds NaN or an infinite number; fill it or leave it out")
+
+
 def linear_posterior(x: Tensor, y: Tensor, *, noise: float, precision: float) -> LinearPosterior:
     """The weights' posterior in y = x w + N(0, noise), prior w ~ N(0, I / precision); x (n, d), y (n,).
 
@@ -45,12 +53,13 @@ def linear_posterior(x: Tensor, y: Tensor, *, noise: float, precision: float) ->
         raise DataError(f"x has shape {tuple(x.shape)} and y {tuple(y.shape)}; expected (n, d) and (n,), n above 0")
     if not (noise > 0 and precision > 0):
         raise DataError(f"noise and precision are above 0; got {noise} and {precision}")
+    refuse_gaps(x, y)
     n, d = x.shape
     inner = x.T @ x / noise + precision * torch.eye(d, dtype=x.dtype, device=x.device)
     factor = torch.linalg.cholesky(inner)
     mean = torch.cholesky_solve((x.T @ y / noise)[:, None], factor)[:, 0]
     cost = (y - x @ mean).square().sum() / (2 * noise) + precision * mean.square().sum() / 2
-    logs = d * torch.log(torch.tensor(precision)) - n * torch.log(torch.tensor(noise)) - n * LOG_2PI
+    logs = d * math.log(precision) - n * math.log(noise) - n * LOG_2PI
     log_evidence = logs / 2 - factor.diagonal().log().sum() - cost
     return LinearPosterior(mean, torch.cholesky_inverse(factor), noise, precision, float(log_evidence))
 
@@ -63,6 +72,7 @@ def evidence_maximum(x: Tensor, y: Tensor, *, max_iterations: int = 300, tol: fl
 
     Source: MacKay 1992; Bishop 2006, eqs 3.91, 3.92 and 3.95.
     """
+    refuse_gaps(x, y)
     n, d = x.shape
     spread = float(y.var()) if n > 1 else 1.0
     if not spread > 0:

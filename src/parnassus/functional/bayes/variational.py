@@ -62,6 +62,8 @@ def mean_field_of_gaussian(covariance: Tensor) -> tuple[Tensor, float]:
     >>> variances.round(decimals=4).tolist(), round(kl, 6)
     ([0.19, 0.19], 0.830366)
     """
+    if int(torch.linalg.cholesky_ex(covariance).info):
+        raise DataError("the covariance is not positive definite: no normal has it; look at its eigenvalues")
     precision = torch.linalg.inv(covariance)
     variances = 1 / precision.diagonal()
     return variances, float(0.5 * (torch.logdet(covariance) - variances.log().sum()))
