@@ -150,6 +150,16 @@ def test_a_few_samples_are_of_all_draws_and_their_number_is_checked(monkeypatch)
             uncertainty.samples_of(None, None, n, 0)
 
 
+@pytest.mark.parametrize("inference", ["map", "laplace", "vi"])
+def test_batches_in_which_no_row_weighs_anything_change_nothing(inference):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(48, 2))
+    y, weight = X[:, 0] + 0.1 * rng.normal(size=48), np.where(np.arange(48) < 40, 0.0, 1.0)
+    fitted = pn.Regressor(net(), inference=inference, epochs=2, batch_size=4).fit(X, y, sample_weight=weight)
+    assert np.isfinite(fitted.predict(X)).all()
+    assert all(np.isfinite(row["loss"]) for row in fitted.history_)
+
+
 @pytest.mark.slow
 def test_a_kronecker_factor_is_near_the_whole_curvature(monkeypatch):
     from parnassus.objectives import inference

@@ -17,7 +17,7 @@ from ..layers.dense import DenseBackprop, dense_backprop
 from ..registry import inference
 from ..train.phase import Batch, Phase, gradient_of
 from .full_covariance import FullCovariance, check_start
-from .posterior import Posterior
+from .posterior import Posterior, shares_of
 from .supervised import Supervised
 
 COVARIANCES = ("diagonal", "full")
@@ -150,7 +150,7 @@ class MeanField(Posterior):
             n = y.shape[1] if self.kind == "multilabel" else 1
             return loss * n, slope * n
         precision = (-2 * self.log_noise).exp()
-        shares = torch.full_like(outputs[:, :1], 1 / len(y)) if weight is None else (weight / weight.sum())[:, None]
+        shares = torch.full_like(outputs[:, :1], 1 / len(y)) if weight is None else shares_of(weight)[:, None]
         slope = (outputs - y) * (shares * precision)
         if self.learns_noise:
             squares = (slope * (outputs - y)).sum()

@@ -83,7 +83,7 @@ class Posterior(Objective):
         if self.kind != "numbers":
             return self.loss(outputs, y, weight) * (y.shape[1] if self.kind == "multilabel" else 1)
         squares = (outputs - y).square().flatten(1).sum(1)
-        mean = squares.mean() if weight is None else (squares * weight).sum() / weight.sum()
+        mean = squares.mean() if weight is None else shares_of(weight) @ squares
         return 0.5 * mean * (-2 * log_noise).exp() + y[0].numel() * (log_noise + 0.5 * LOG_2PI)
 
     def said(self, weights: dict[str, Tensor], batch: Batch) -> Tensor:
@@ -185,6 +185,11 @@ class Kept(Posterior):
 
     def draws(self, batch: Batch) -> Tensor:
         return torch.stack([self.said(self.unflat(flat), batch) for flat in self.kept])
+
+
+def shares_of(weight: Tensor) -> Tensor:
+    """The weights of rows (n,) as shares of their sum; zeros where no row of a batch weighs anything."""
+    return weight / weight.sum().clamp(min=torch.finfo(weight.dtype).tiny)
 
 
 def whole_batch(batches: "Batches") -> tuple[Batch, float]:
