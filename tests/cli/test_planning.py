@@ -43,3 +43,8 @@ def test_what_makes_no_sense_is_refused_in_a_line(words, said, capsys):
     err = capsys.readouterr().err
     assert said in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_a_net_that_fits_divided_is_trained_by_what_is_here(capsys):
+    assert main(["plan", "7B", "--batch", "32", "--devices", "64", "--memory", "24"]) == 0
+    assert "--parallelism fsdp" in capsys.readouterr().out

@@ -15,6 +15,7 @@ import torch
 
 from parnassus import store
 from parnassus.cli import main
+from parnassus.train.locking import locked
 
 pytestmark = pytest.mark.slow
 
@@ -274,6 +275,25 @@ def test_a_run_is_not_overwritten_unless_asked(shop, capsys):
     assert (shop / "runs/a/model.parnassus").read_bytes() == before
     assert run(*TRAIN, "--out", "runs/a", "--overwrite", "--seed", "5") == 0
     assert (shop / "runs/a/model.parnassus").read_bytes() != before
+
+
+@pytest.mark.parametrize("flag", [(), ("--overwrite",), ("--resume",)])
+def test_a_folder_that_a_training_writes_into_is_left_alone(shop, capsys, flag):
+    assert run(*TRAIN, "--out", "runs/a") == 0
+    folder = shop / "runs/a"
+    held = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    with locked(folder):
+        assert run(*TRAIN, "--out", "runs/a", *flag) == 2
+        assert "another training writes into this folder" in capsys.readouterr().err
+        assert {path: path.read_bytes() for path in held} == held
+
+
+def test_a_resume_that_is_refused_leaves_the_configuration(shop, capsys):
+    assert run(*TRAIN, "--out", "runs/a") == 0
+    held = (shop / "runs/a/config.toml").read_text()
+    assert run(*TRAIN, "--out", "runs/a", "--resume", "--lr", "0.5") == 2
+    assert (shop / "runs/a/config.toml").read_text() == held
 
 
 def test_the_folder_is_named_after_data_and_model(shop):

@@ -529,3 +529,13 @@ def test_a_report_shows_states_and_transitions(tmp_path):
         assert "HMM on the data" in page
         assert "how probable each state is at its steps" in page
         assert "How probable a state is after each other one." in page
+
+
+def test_settings_are_those_of_any_estimator():
+    asked = pn.HMM("gaussian", n_states=4)
+    assert asked.get_params()["n_states"] == 4
+    assert pn.HMM().get_params()["n_states"] is None
+    draw = np.random.default_rng(0)
+    sequences = [draw.normal(size=(12, 2)) for _ in range(6)]
+    best = pn.tune(asked, sequences, space={"n_states": [2, 3]}, trials=2)
+    assert best.best_params_["n_states"] in (2, 3)

@@ -51,7 +51,7 @@ def learned(
     from .work import say_evaluation, say_use, write_configuration
 
     (train, test, given), data = parts, request.words["data"][0]
-    write_configuration(run, complete(request, estimator), command)
+    write_configuration(run, complete(request, estimator), command, resume=bool(request.own("resume")))
     part = request.own("validation")
     estimator.fit(train, target=request.own("target"), validation=None if part is None else _share(part))
     estimator.save(run.model)

@@ -162,6 +162,8 @@ def advice(fitting: list[str], devices: int) -> str:
     if "data" in fitting:
         way = "torchrun --nproc-per-node N -m parnassus train ..." if devices > 1 else "parnassus train ..."
         return f"a whole copy fits on each device: {way}"
-    if fitting:
-        return f"what fits is {', '.join(fitting)}; this version divides rows alone (data), so it is a plan for another"
+    for way, flag in (("zero3", "fsdp"), ("tensor", "tensor")):
+        if way in fitting:
+            command = f"torchrun --nproc-per-node N -m parnassus train ... --parallelism {flag}"
+            return f"what fits is {', '.join(fitting)}; of these {way}: {command}"
     return "nothing fits: more devices, a smaller --micro-batch, --again, --precision bfloat16, or a smaller model"

@@ -47,6 +47,11 @@ class Run:
             return
         if self.folder.exists() and not self.folder.is_dir():
             raise FileError(f"{self.folder} is a file; name a folder by --out")
+        from ..train.locking import locked
+
+        if self.folder.is_dir():
+            with locked(self.folder):  # a training under way is none to overwrite or to go on with
+                pass
         if overwrite and resume:
             raise SettingError("--overwrite starts anew and --resume goes on; give one of them")
         if overwrite or resume:
@@ -66,13 +71,15 @@ class Run:
         """The folder, without what an earlier run left in it, unless this one goes on with it."""
         if not is_first():
             return
-        for name in FILES if not resume else ():
-            path = self[name]
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        from ..train.locking import locked
+
+        with locked(self.folder):  # refused where another training holds it, before anything is taken away
+            for name in FILES if not resume else ():
+                path = self[name]
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
 
 
 def loaded(given: str) -> tuple["Estimator", dict[str, Any]]:

@@ -44,7 +44,7 @@ def work(
     findings = audited(whole, quantities=estimator.task == "regressor")
     straddling_rows(train, test)
     run.make(resume=estimator.resume)
-    write_configuration(run, configuration, command)
+    write_configuration(run, configuration, command, resume=estimator.resume)
     say_start(estimator, train, test, console, data)
     fit: Any = estimator
     if before_fit is not None:
@@ -122,8 +122,10 @@ def straddling_rows(train: "Examples", test: "Examples | None") -> None:
         )
 
 
-def write_configuration(run: Run, configuration: dict[str, Any], command: str) -> None:
-    """`config.toml`: everything, and how to run it again."""
+def write_configuration(run: Run, configuration: dict[str, Any], command: str, *, resume: bool) -> None:
+    """`config.toml`: everything, and how to run it again; a run that goes on keeps what it began with."""
+    if resume and run["config.toml"].exists():
+        return
     if not is_first():
         return
     from ..estimators.identity import versions

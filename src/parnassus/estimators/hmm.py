@@ -90,7 +90,7 @@ class HMM(Unsupervised):
     )
 
     objective_: BaumWelch
-    _known: Any = None
+    _known_states: Any = None
     figures = figures_of
 
     def __init__(
@@ -151,7 +151,7 @@ class HMM(Unsupervised):
         return self._train(self._with_known(ready))
 
     def _fit_codecs(self, train: Examples, target: Any) -> None:
-        self._known = train.y
+        self._known_states = train.y
         super()._fit_codecs(train, target)
 
     def _codec_for(self, X: Any) -> Sequences:
@@ -159,7 +159,7 @@ class HMM(Unsupervised):
 
     def _with_known(self, ready: Ready) -> Ready:
         """The same rows beside the states that are known of them."""
-        known, self._known = self._known, None
+        known, self._known_states = self._known_states, None
         if known is None:
             return ready
         rows = Steps(*known_states(known, self.objective_.n_states), pad=-1, name="states")
