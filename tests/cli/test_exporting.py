@@ -19,8 +19,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     draw = np.random.default_rng(0)
     frame = pd.DataFrame({"a": draw.normal(size=60), "b": draw.choice(["u", "v"], 60)})
     frame["y"] = np.where(frame["a"] > 0, "up", "down")
-    frame.to_csv(folder / "rows.csv", index=False)
-    words = ["train", "classifier", str(folder / "rows.csv"), "--target", "y", "--epochs", "2", "--out"]
+    for name in ("rows.csv", "learned.csv"):
+        frame.to_csv(folder / name, index=False)
+    words = ["train", "classifier", str(folder / "learned.csv"), "--target", "y", "--epochs", "2", "--out"]
     assert main([*words, str(folder / "run")]) == 0
     return folder
 
@@ -39,6 +40,7 @@ def test_a_card_is_judged_on_the_rows_that_are_given(run, capsys):
     assert main(["export", str(run / "run"), str(run / "rows.csv"), "--to", "card"]) == 0
     card = (run / "run" / "card.md").read_text()
     assert "On 60 rows (rows.csv)" in card
+    assert "rows of learned.csv; fingerprint" in card  # what it learned from, and not what it is judged on
     assert f"parnassus train classifier --config {run}/run/config.toml" in card
     assert main(["export", str(run / "run"), "--to", "card", "-o", str(run / "bare.md")]) == 0
     assert "Not measured" in (run / "bare.md").read_text()

@@ -58,6 +58,7 @@ def card(
     from ..export import write_card
 
     given = {"X": examples.X, "y": examples.y} if examples is not None else {}
-    evaluation = write_card(estimator, path, data=Path(data or learned).name, command=again, **given)
+    names = {"data": Path(data or learned).name, "learned": Path(learned).name}
+    evaluation = write_card(estimator, path, **names, command=again, **given)
     console.say(f"wrote {path}" + ("" if evaluation else "; name rows with answers to have the model judged on it"))
     console.result({"path": str(path), "metrics": evaluation.to_dict()["metrics"] if evaluation else None})

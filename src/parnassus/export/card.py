@@ -27,6 +27,7 @@ def write_card(
     *,
     target: Columns | None = None,
     data: str = "the data",
+    learned: str = "",
     command: str | None = None,
     meant_for: str = "",
 ) -> Evaluation | None:
@@ -34,7 +35,8 @@ def write_card(
 
     Parameters
     ----------
-    data : the name of the rows that X, y are, or of those fit learned from.
+    data : the name of the rows that X, y are; without them, of those that fit learned from.
+    learned : the name of the rows that fit learned from, where X, y are others.
     command : how to make the model again; without it, the estimator's settings in Python.
     meant_for : what the model is to be used for, in your words; a line asks for it where it is empty.
     """
@@ -42,7 +44,7 @@ def write_card(
     evaluation = estimator.evaluate(rows[0], rows[1], target=target) if rows is not None else None
     held = X is None
     lines = [
-        *about(estimator, data, meant_for),
+        *about(estimator, learned or (data if held else ""), meant_for),
         *judged(evaluation, "rows held out of training" if held else data),
         *limits(estimator, evaluation),
         *again(estimator, command),
@@ -74,7 +76,7 @@ def about(estimator: "Estimator", data: str, meant_for: str) -> list[str]:
         f"- Meant for: {meant_for or '(say here what it is to be used for, and by whom)'}",
         f"- Model: {name}, {n:,} parameters, {len(estimator.history_)} epochs, seed {estimator.seed}.",
         f"- Takes: {taken(estimator)}",
-        f"- Learned from: {told['n_rows']:,} rows of {data}; fingerprint `{told['fingerprint']}`.",
+        f"- Learned from: {told['n_rows']:,} rows{data and f' of {data}'}; fingerprint `{told['fingerprint']}`.",
     ]
     target: Any = estimator.target_
     classes = getattr(target, "classes", getattr(target, "labels", None))
