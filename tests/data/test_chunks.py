@@ -92,3 +92,14 @@ def test_a_fingerprint_reads_few_of_the_rows_that_stay_outside_memory():
     rows = Joined(Stream(range(100_000), encode), Dense(y=torch.zeros(100_000)))
     assert len(fingerprint(rows)) == 32
     assert len(asked) <= 256
+
+
+def test_texts_beyond_memory_are_refused_and_not_taken_for_categories(tmp_path):
+    lines = [f"the film number {i} was {'good' if i % 2 else 'bad'} to see,{i % 2}" for i in range(80)]
+    (tmp_path / "films.csv").write_text("text,y\n" + "\n".join(lines) + "\n")
+    asked = {"epochs": 1, "progress": False}
+    assert pn.Classifier("mlp", **asked).fit(tmp_path / "films.csv", target="y").codec_.kind == "text"
+    with pytest.raises(pn.DataError, match=r"X holds texts, .* memory=1000"):
+        pn.Classifier("mlp", memory=1000, **asked).fit(tmp_path / "films.csv", target="y")
+    named = pn.Classifier("mlp", memory=1000, codec=pn.Table(), **asked)
+    assert named.fit(tmp_path / "films.csv", target="y").codec_.kind == "table"

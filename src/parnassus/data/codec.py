@@ -142,6 +142,13 @@ def sound_columns(frame: Any) -> tuple[list[Any], int]:
 def codec_for(raw: Any) -> Codec:
     """An unfitted codec for raw data; a frame whose only column holds prose calls for that of texts."""
     form = form_of(raw)
+    if form == "table" and len(getattr(raw, "names", None) or ()) == 1 and hasattr(raw, "read"):  # a table in chunks
+        first = only_column(next(iter(raw)))
+        if first is not None and holds_prose(first):
+            raise DataError(
+                f"X holds texts, and more of them than memory={raw.memory} bytes allow; texts are learned from memory: "
+                "raise memory, or give codec=pn.Table() to take each text as a category"
+            )
     if form == "table" and (values := only_column(raw)) is not None and holds_prose(values):
         form = "strings"
     if form == "table" and hasattr(raw, "columns") and (named := sound_columns(raw)[0]):
