@@ -241,6 +241,7 @@ def running(tmp_path):
     ends = time.monotonic() + 90
     while not checkpoint(out, "previous").exists() and process.poll() is None and time.monotonic() < ends:
         time.sleep(0.05)
+    assert checkpoint(out, "previous").exists(), "the run did not come to its second checkpoint within 90 seconds"
     yield out, process
     process.kill()
     process.communicate()
