@@ -138,6 +138,36 @@ def test_new_answers_spread_as_the_noise_and_the_weights_do():
     assert (std[:, 1] > 3 * std[:, 0]).all()
 
 
+def of_two_noises(n=200):
+    """Two targets that are lines of two columns, with noise .05 and 1, and the rows' lines without it."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, 2))
+    lines = X @ np.array([[1.0, 0.5], [-0.5, 1.0]])
+    return X, lines + [0.05, 1.0] * rng.normal(size=(n, 2)), lines
+
+
+LONG = {"hmc": {"n_warmup": 150}, "nuts": {"n_warmup": 60}, "mh": {"n_warmup": 2000}}
+NOISY = [pytest.param(name, marks=() if name in ("map", "laplace", "ensemble") else pytest.mark.slow)
+         for name in ENGINES if name != "mc_dropout"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NOISY)
+def test_each_output_has_its_own_noise(name):
+    """The generator's deviations, .05 and 1, and not the one number between them that fits neither."""
+    X, y, _ = of_two_noises()
+    made = pn.inference(name, **LONG.get(name, {}))
+    fitted = pn.Regressor(net(hidden=()), inference=made, epochs=60, lr=0.05, batch_size=50).fit(X, y)
+    found = fitted.uncertainty(X[:50])
+    np.testing.assert_allclose(found.aleatoric, np.tile([0.05, 1.0], (50, 1)), rtol=0.25)
+    np.testing.assert_allclose(fitted.predict(X[:50], return_std=True)[1], found.total)
+    assert (found.epistemic < found.aleatoric).all()
+    if name == "map":  # its draws differ in the noise alone
+        drawn = fitted.predict_samples(X[:5], 4000)
+        np.testing.assert_allclose(drawn.std(0), found.total[:5], rtol=0.06)
+        low, high = np.moveaxis(fitted.predict_interval(X, level=0.9), -1, 0)
+        np.testing.assert_allclose(((low < y) & (y < high)).mean(0), 0.9, atol=0.06)
+
+
 def test_a_few_samples_are_of_all_draws_and_their_number_is_checked(monkeypatch):
     from parnassus.estimators import uncertainty
 

@@ -78,3 +78,18 @@ def test_a_diffusion_of_groups_of_one_channel_draws_what_it_drew(tmp_path):
     for made in (old, pn.load(tmp_path / "again.parnassus")):
         drawn = made.sample(4, condition=[0, 1, 0, 1], seed=0)
         assert np.abs(drawn.astype(int) - expected).max() <= 1  # bytes, rounded
+
+
+@pytest.mark.parametrize("name", ["map", "sgld"])
+def test_a_net_whose_outputs_shared_one_noise_keeps_it(name, tmp_path):
+    """Each output has a noise of its own now; in these files, of two outputs, there is one number for both."""
+    folder = HERE / "one-noise"
+    expected = json.loads((folder / "expected.json").read_text())
+    tree = store.load(folder / f"{name}.parnassus")
+    assert tree["weights"]["log_noise"].shape == ()
+    old = pn.load(folder / f"{name}.parnassus")
+    old.save(tmp_path / "again.parnassus")
+    for made in (old, pn.load(tmp_path / "again.parnassus")):
+        mean, std = made.predict(np.array(expected["X"]), return_std=True)
+        np.testing.assert_allclose(mean, expected[name]["mean"], rtol=1e-5)
+        np.testing.assert_allclose(std, expected[name]["std"], rtol=1e-5)

@@ -60,19 +60,17 @@ def draws_of(estimator: "Estimator", X: Any) -> torch.Tensor:
 
 
 def numbers_of(estimator: "Estimator", X: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Each draw's numbers in the units of y, (draws, rows[, outputs]), and the noise's standard deviation there."""
-    said = draws_of(estimator, X)
+    """Each draw's numbers in the units of y, and the noise's deviation around them: (draws, rows[, outputs]) both."""
+    means, deviations = posterior_of(estimator).numbers(draws_of(estimator, X))
     decode = estimator.target_.decode
-    values = np.stack([decode(one) for one in said])
-    ends = decode(torch.stack([torch.zeros(said.shape[-1]), torch.ones(said.shape[-1])]))
-    return values, np.abs(ends[1] - ends[0]) * posterior_of(estimator).noise
+    origin = decode(torch.zeros(1, means.shape[-1]))
+    return np.stack([decode(one) for one in means]), np.stack([decode(one) - origin for one in deviations])
 
 
 def of_numbers(estimator: "Estimator", X: Any) -> Uncertainty:
     """The standard deviations of a regressor's rows."""
     values, noise = numbers_of(estimator, X)
-    epistemic = values.std(0)
-    aleatoric = np.broadcast_to(noise, epistemic.shape).copy()
+    epistemic, aleatoric = values.std(0), np.sqrt(np.square(noise).mean(0))
     return Uncertainty(np.sqrt(epistemic**2 + aleatoric**2), aleatoric, epistemic)
 
 
@@ -93,8 +91,8 @@ def samples_of(estimator: "Estimator", X: Any, n: int, seed: int) -> np.ndarray:
         raise SettingError(f"n is how many answers to draw, a whole number of at least 1; got {n!r}")
     values, noise = numbers_of(estimator, X)
     rng = np.random.default_rng(seed)
-    drawn = values[np.arange(n) * len(values) // n]  # every draw alike, or as many of each chain
-    return drawn + noise * rng.normal(size=drawn.shape)
+    taken = np.arange(n) * len(values) // n  # every draw alike, or as many of each chain
+    return values[taken] + np.broadcast_to(noise, values.shape)[taken] * rng.normal(size=(n, *values.shape[1:]))
 
 
 def _entropy(p: np.ndarray) -> np.ndarray:

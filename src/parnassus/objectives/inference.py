@@ -166,7 +166,7 @@ class LastLayer(Posterior):
     def _bends(self, outputs: Tensor) -> Tensor:
         """Second derivatives of minus the log-likelihood by the outputs, (rows, outputs, outputs)."""
         if self.kind == "numbers":
-            return torch.eye(outputs.shape[1]).expand(len(outputs), -1, -1) * torch.exp(-2 * self.log_noise)
+            return torch.diag(torch.exp(-2 * self.log_noise)).expand(len(outputs), -1, -1)
         if self.kind == "labels":
             p = outputs.softmax(1)
             return torch.diag_embed(p) - p[:, :, None] * p[:, None]

@@ -143,7 +143,7 @@ class MeanField(Posterior):
         return [Phase("fit", self.bound, self.moved(), gradient=gradient)]
 
     def nll_slope(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """`nll`, and its slope by the outputs; that by the noise's logarithm is put where it belongs."""
+        """`nll`, and its slope by the outputs; that by the noises' logarithms is put where it belongs."""
         y, weight = batch["y"], batch.get("weight")
         if self.kind != "numbers":
             loss, slope = self.loss.slope(outputs, y, weight)
@@ -153,8 +153,7 @@ class MeanField(Posterior):
         shares = torch.full_like(outputs[:, :1], 1 / len(y)) if weight is None else shares_of(weight)[:, None]
         slope = (outputs - y) * (shares * precision)
         if self.learns_noise:
-            squares = (slope * (outputs - y)).sum()
-            gradient_of(cast(nn.Parameter, self.log_noise)).copy_(y[0].numel() - squares)
+            gradient_of(cast(nn.Parameter, self.log_noise)).copy_(1 - (slope * (outputs - y)).sum(0))
         return self.nll(outputs, batch, self.log_noise), slope
 
     def draws(self, batch: Batch) -> Tensor:

@@ -7,6 +7,7 @@ of the target: of numbers the mean, of classes the logits of the mean probabilit
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +31,7 @@ class Posterior(Objective):
     inner : the supervised objective; its loss must be a likelihood: cross-entropy, or the squared error of numbers,
         which gets a noise of its own.
     prior_std : of every weight, N(0, prior_std^2).
-    noise : standard deviation of numbers around the net, standardised as they are; None learns it.
+    noise : standard deviation of numbers around the net, standardised as they are; None learns one for each output.
     n_draws : weights that answer together.
     """
 
@@ -48,6 +49,7 @@ class Posterior(Objective):
         self.loss, self.kind, self.n_outputs = inner.loss, inner.kind, inner.n_outputs
         self.learns_noise = inner.kind == "numbers" and noise is None
         start = torch.tensor(math.log(0.5 if noise is None else noise))
+        start = start.repeat(inner.n_outputs or 1) if inner.kind == "numbers" else start
         if self.learns_noise:
             self.log_noise = nn.Parameter(start)
         else:
@@ -59,11 +61,6 @@ class Posterior(Objective):
     def model(self) -> nn.Module:
         """The net."""
         return self.inner.model
-
-    @property
-    def noise(self) -> float:
-        """The standard deviation of numbers around the net, standardised; 0 for classes."""
-        return math.exp(float(self.log_noise.detach())) if self.kind == "numbers" else 0.0
 
     def weights(self) -> dict[str, Tensor]:
         """The net's parameters by name."""
@@ -82,9 +79,9 @@ class Posterior(Objective):
         y, weight = batch["y"], batch.get("weight")
         if self.kind != "numbers":
             return self.loss(outputs, y, weight) * (y.shape[1] if self.kind == "multilabel" else 1)
-        squares = (outputs - y).square().flatten(1).sum(1)
-        mean = squares.mean() if weight is None else shares_of(weight) @ squares
-        return 0.5 * mean * (-2 * log_noise).exp() + y[0].numel() * (log_noise + 0.5 * LOG_2PI)
+        squares = (outputs - y).square()
+        means = squares.mean(0) if weight is None else shares_of(weight) @ squares
+        return (0.5 * means * (-2 * log_noise).exp() + log_noise + 0.5 * LOG_2PI).sum()
 
     def said(self, weights: dict[str, Tensor], batch: Batch) -> Tensor:
         """What the net says with these weights."""
@@ -124,10 +121,22 @@ class Posterior(Objective):
         """What each draw of the weights says, (draws, rows, outputs)."""
         raise NotImplementedError
 
+    def numbers(self, draws: Tensor) -> tuple[Tensor, Tensor]:
+        """Means, and the noise's deviations around them: (draws, rows, outputs) each, standardised as y is."""
+        return draws, self.log_noise.detach().exp().to(draws.device).expand_as(draws)
+
     def outputs(self, batch: Batch) -> Tensor:
         if self.training or not self.ready:
             return self.inner.outputs(batch)
         return pooled(self.draws(batch), self.kind)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: Any) -> None:
+        """Files of the days when all outputs had one noise: it is each one's."""
+        for name in ("log_noise", "kept_noise"):
+            held, own = state_dict.get(prefix + name), getattr(self, name, None)
+            if held is not None and own is not None and held.ndim < own.ndim:
+                state_dict[prefix + name] = held[..., None].expand_as(own).clone()
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
 class Kept(Posterior):
@@ -144,7 +153,7 @@ class Kept(Posterior):
             raise SettingError(f"inference={self.called!r} has no answer to batch norm; choose norm='layer' or None")
         self.size = sum(p.numel() for p in self.weights().values())
         self.register_buffer("kept", torch.zeros(n_kept, self.size))
-        self.register_buffer("kept_noise", torch.zeros(n_kept))
+        self.register_buffer("kept_noise", torch.zeros(n_kept, *self.log_noise.shape))
         self.register_buffer("concluded", torch.tensor(False))
 
     kept: Tensor
@@ -155,26 +164,22 @@ class Kept(Posterior):
     def ready(self) -> bool:
         return bool(self.concluded)
 
-    @property
-    def noise(self) -> float:
-        return float(self.kept_noise.exp().square().mean().sqrt()) if self.ready and self.kind == "numbers" else 0.0
-
     def start(self) -> Tensor:
-        """The weights as one vector, the noise's logarithm behind them where it is learned."""
+        """The weights as one vector, the logarithms of the noises behind them where they are learned."""
         start = torch.cat([p.detach().flatten() for p in self.weights().values()])
-        return torch.cat((start, self.log_noise.detach()[None])) if self.learns_noise else start
+        return torch.cat((start, self.log_noise.detach())) if self.learns_noise else start
 
     def log_density(self, theta: Tensor, batch: Batch, n: float) -> Tensor:
         """The log posterior of weights and noise, where `batch` stands for n rows."""
-        log_noise = theta[self.size] if self.learns_noise else self.log_noise
+        log_noise = theta[self.size :] if self.learns_noise else self.log_noise
         nll = self.nll(self.said(self.unflat(theta[: self.size]), batch), batch, log_noise)
         prior = -theta[: self.size].square().sum() / (2 * self.prior_std**2)
-        return -n * nll + prior - (0.5 * log_noise.square() if self.learns_noise else 0.0)
+        return -n * nll + prior - (0.5 * log_noise.square().sum() if self.learns_noise else 0.0)
 
     def keep(self, thetas: Tensor) -> None:
-        """Keep draws (n_kept, size) of weights and noise; refused where they left the finite numbers."""
+        """Keep draws (n_kept, size) of weights and noises; refused where they left the finite numbers."""
         self.kept.copy_(thetas[:, : self.size])
-        own = thetas[:, self.size] if self.learns_noise else self.log_noise.expand(len(thetas))
+        own = thetas[:, self.size :] if self.learns_noise else self.log_noise.expand_as(self.kept_noise)
         self.kept_noise.copy_(own)
         if not bool(self.kept.isfinite().all()):
             raise DataError(
@@ -185,6 +190,9 @@ class Kept(Posterior):
 
     def draws(self, batch: Batch) -> Tensor:
         return torch.stack([self.said(self.unflat(flat), batch) for flat in self.kept])
+
+    def numbers(self, draws: Tensor) -> tuple[Tensor, Tensor]:
+        return draws, self.kept_noise.exp().to(draws.device)[:, None].expand_as(draws)
 
 
 def shares_of(weight: Tensor) -> Tensor:

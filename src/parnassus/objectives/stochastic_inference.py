@@ -17,7 +17,8 @@ from .supervised import Supervised
 class Stepped(Kept):
     """What the three share: windows of rows in a drawn order, and gradients of the log posterior of all by them.
 
-    lr : the step on the log posterior a row, so that it is of the size that training has.
+    lr : the step on the log posterior a row, of numbers in units of the least noise's variance: the size it has in
+        training by squared errors, however steep a small noise makes the posterior.
     rows : rows a step.
     """
 
@@ -33,6 +34,13 @@ class Stepped(Kept):
         """Gradients over windows, from the weights as training left them."""
         self.eval()
         return Gradients(self, *whole_batch(batches))
+
+    def pace(self, theta: Tensor) -> Tensor:
+        """What multiplies the step of each place of theta (size,): constant, so that the draws' law stays."""
+        pace = torch.ones_like(theta)
+        if self.kind == "numbers":
+            pace[: self.size] = (2 * self.log_noise.detach().min()).exp()
+        return pace
 
 
 class Gradients:
@@ -83,9 +91,8 @@ class SWAG(Stepped):
         slopes, theta = self.gradients(batches), self.start()
         speed, mean, squares = torch.zeros_like(theta), torch.zeros_like(theta), torch.zeros_like(theta)
         every = max(1, math.ceil(len(slopes.batch["y"]) / self.rows))
-        scale = float((2 * self.log_noise.detach()).exp()) if self.kind == "numbers" else 1.0
-        pace = torch.full_like(theta, self.lr * scale)
-        pace[self.size :] = 0  # the noise stays as training left it
+        pace = self.lr * self.pace(theta)
+        pace[self.size :] = 0  # noises stay as training left them
         ways: list[Tensor] = []
         n_snapshots = max(self.rank, self.n_steps // every)
         for count in range(1, n_snapshots + 1):
@@ -109,7 +116,7 @@ def swag_draw(mean: Tensor, spread: Tensor, ways: Tensor, generator: torch.Gener
 class Langevin(Stepped):
     """Stochastic gradient Langevin dynamics: half a step up the log posterior, and as much noise as a step has.
 
-        theta <- theta + (e_t / 2) g(theta) + N(0, e_t),   e_t = lr / n (1 + t / n_steps)^(-1/3)
+        theta <- theta + (e_t / 2) g(theta) + N(0, e_t),   e_t = pace lr / n (1 + t / n_steps)^(-1/3)
 
     Without a test whether a move is accepted: the draws are of the posterior as the steps go to nothing.
 
@@ -120,10 +127,10 @@ class Langevin(Stepped):
 
     def conclude(self, batches: Batches) -> None:
         slopes, theta = self.gradients(batches), self.start()
-        found = []
+        found, pace = [], self.pace(theta)
         for t in range(2 * self.n_steps):
-            step = self.lr / slopes.n * (1 + t / self.n_steps) ** (-1 / 3)
-            theta = theta + 0.5 * step * slopes.at(theta) + math.sqrt(step) * slopes.noise(theta)
+            step = pace * self.lr / slopes.n * (1 + t / self.n_steps) ** (-1 / 3)
+            theta = theta + 0.5 * step * slopes.at(theta) + step.sqrt() * slopes.noise(theta)
             found += [theta] if kept_at(t - self.n_steps, self.n_steps, len(self.kept)) else []
         self.keep(torch.stack(found))
 
@@ -131,7 +138,7 @@ class Langevin(Stepped):
 class Hamiltonian(Stepped):
     """Stochastic gradient Hamiltonian dynamics: a speed that friction slows as much as its noise quickens it.
 
-        v <- (1 - a) v + (lr / n) g(theta) + N(0, 2 a lr / n),   theta <- theta + v
+        v <- (1 - a) v + e g(theta) + N(0, 2 a e),   theta <- theta + v,   e = pace lr / n
 
     The gradient's own noise is taken to be nothing beside the one that is added.
 
@@ -149,9 +156,9 @@ class Hamiltonian(Stepped):
     def conclude(self, batches: Batches) -> None:
         slopes, theta = self.gradients(batches), self.start()
         speed, found = torch.zeros_like(theta), []
-        step = self.lr / slopes.n
+        step = self.pace(theta) * self.lr / slopes.n
         for t in range(2 * self.n_steps):
-            push = step * slopes.at(theta) + math.sqrt(2 * self.friction * step) * slopes.noise(theta)
+            push = step * slopes.at(theta) + (2 * self.friction * step).sqrt() * slopes.noise(theta)
             speed = (1 - self.friction) * speed + push
             theta = theta + speed
             found += [theta] if kept_at(t - self.n_steps, self.n_steps, len(self.kept)) else []
