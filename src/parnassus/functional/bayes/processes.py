@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...errors import DataError, SettingError
-from ..probability import LOG_2PI, cholesky
+from ..probability import LOG_2PI
 
 Kernel = Callable[[Tensor, Tensor], Tensor]
 
@@ -21,7 +21,7 @@ class GaussianProcess(NamedTuple):
     log_evidence: float
 
 
-def rbf_kernel(a: Tensor, b: Tensor, *, scale: Tensor | float = 1.0, variance: float = 1.0) -> Tensor:
+def rbf_kernel(a: Tensor, b: Tensor, *, scale: Tensor | float = 1.0, variance: Tensor | float = 1.0) -> Tensor:
     """variance exp(-|a - b|^2 / (2 scale^2)) of points a (n, d) and b (m, d): (n, m); `scale` may be one a column.
 
     >>> rbf_kernel(torch.tensor([[0.0]]), torch.tensor([[0.0], [1.0]]))
@@ -31,7 +31,7 @@ def rbf_kernel(a: Tensor, b: Tensor, *, scale: Tensor | float = 1.0, variance: f
 
 
 def matern_kernel(
-    a: Tensor, b: Tensor, *, nu: float = 2.5, scale: Tensor | float = 1.0, variance: float = 1.0
+    a: Tensor, b: Tensor, *, nu: float = 2.5, scale: Tensor | float = 1.0, variance: Tensor | float = 1.0
 ) -> Tensor:
     """Matern's kernel of smoothness nu in (0.5, 1.5, 2.5), with r = |a - b| / scale: (n, m).
 
@@ -44,13 +44,21 @@ def matern_kernel(
     return variance * factor * (-r).exp()
 
 
-def periodic_kernel(a: Tensor, b: Tensor, *, period: float = 1.0, scale: float = 1.0, variance: float = 1.0) -> Tensor:
+def periodic_kernel(
+    a: Tensor,
+    b: Tensor,
+    *,
+    period: Tensor | float = 1.0,
+    scale: Tensor | float = 1.0,
+    variance: Tensor | float = 1.0,
+) -> Tensor:
     """variance exp(-2 sum_i sin^2(pi (a_i - b_i) / period) / scale^2): (n, m)."""
-    waves = (math.pi * (a[:, None] - b[None]) / period).sin().square().sum(-1)
-    return variance * (-2 * waves / scale**2).exp()
+    a, b = 2 * math.pi * a / period, 2 * math.pi * b / period
+    waves = a.shape[1] - a.cos() @ b.cos().T - a.sin() @ b.sin().T  # 2 sin^2(z) = 1 - cos(2 z)
+    return variance * (-waves.clamp(min=0) / scale**2).exp()
 
 
-def linear_kernel(a: Tensor, b: Tensor, *, variance: float = 1.0, bias: float = 1.0) -> Tensor:
+def linear_kernel(a: Tensor, b: Tensor, *, variance: Tensor | float = 1.0, bias: Tensor | float = 1.0) -> Tensor:
     """variance a.b + bias: the process that Bayesian linear regression is, (n, m)."""
     return variance * a @ b.T + bias
 
@@ -78,12 +86,23 @@ def gaussian_process(x: Tensor, y: Tensor, new: Tensor, *, kernel: Kernel, noise
     if not noise >= 0:
         raise DataError(f"noise is a variance, not negative; got {noise}")
     within = kernel(x, x) + noise * torch.eye(len(x), dtype=x.dtype, device=x.device)
-    factor = cholesky(within[None])[0]
+    factor = process_factor(within)
     across = kernel(x, new)
     weights = torch.cholesky_solve(y[:, None], factor)[:, 0]
     half = torch.linalg.solve_triangular(factor, across, upper=False)
     log_evidence = -0.5 * (y @ weights) - factor.diagonal().log().sum() - len(y) / 2 * LOG_2PI
     return GaussianProcess(across.T @ weights, kernel(new, new) - half.T @ half, float(log_evidence))
+
+
+def process_factor(table: Tensor) -> Tensor:
+    """The lower factor of a kernel's table (n, n); one that is not positive definite is refused."""
+    factor, info = torch.linalg.cholesky_ex(table)
+    if int(info):
+        raise DataError(
+            f"the kernel's table of {len(table)} rows is not positive definite (pivot {int(info)}): rows repeat and "
+            f"the noise is next to none, or the function is no kernel; give more noise, or another kernel"
+        )
+    return factor
 
 
 def _distances(a: Tensor, b: Tensor) -> Tensor:
