@@ -4,7 +4,6 @@ import pytest
 import torch
 
 import parnassus as pn
-from parnassus.cli.planning import states_of
 from parnassus.functional.parallelism import (
     STRATEGIES,
     Decoder,
@@ -14,6 +13,7 @@ from parnassus.functional.parallelism import (
     usual_decoder,
 )
 from parnassus.models.gpt import GPT
+from parnassus.train.states import states_of
 
 
 def held(net, batch, context):
@@ -50,9 +50,21 @@ def test_a_layers_activations_are_about_those_that_autograd_keeps(draws):
     assert (many - few) / (said[1] - said[0]) == pytest.approx(1, abs=0.25)
 
 
-@pytest.mark.parametrize(("name", "expected"), [("sgd", 0), ("adam", 2), ("rmsprop", 1)])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("sgd", 0), ("adam", 2), ("rmsprop", 1), ("lbfgs", 20), ("hessian_free", 1), ("svrg", 2), ("annealing", 0)],
+)
 def test_states_a_weight_are_those_an_optimizer_holds(name, expected):
-    assert states_of(name) == expected
+    """L-BFGS looks ten moves back, each with its change of the gradient; Hessian-free keeps its last solution."""
+    assert states_of(name, 7_000_000_000) == expected
+
+
+def test_a_matrix_over_all_weights_is_counted_where_they_are_few_and_refused_where_they_are_many():
+    assert states_of("bfgs", 3000) == 3000
+    with pytest.raises(pn.SettingError, match=r"'bfgs' builds a matrix over all 7,000 weights; .* choose 'lbfgs'"):
+        states_of("bfgs", 7000)
+    with pytest.raises(pn.SettingError, match="'newton' builds a matrix"):
+        states_of("newton", 7000)
 
 
 def test_weights_gradients_and_states_are_byte_for_byte_those_of_a_training(monkeypatch):
@@ -73,7 +85,7 @@ def test_weights_gradients_and_states_are_byte_for_byte_those_of_a_training(monk
     X = torch.randn(40, 6, generator=torch.Generator().manual_seed(0)).numpy()
     made = pn.Classifier(pn.model("mlp", hidden=(12,)), epochs=1, progress=False).fit(X, (X[:, 0] > 0).astype(int))
     n = sum(p.numel() for p in made.objective_.parameters())
-    found = need("data", n, n_devices=1, n_states=states_of("adam"), activations=0.0)
+    found = need("data", n, n_devices=1, n_states=states_of("adam", n), activations=0.0)
     assert {k: getattr(found, k) for k in seen} == seen
     assert found.sent == 0
 

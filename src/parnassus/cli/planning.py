@@ -17,6 +17,7 @@ WORDS = {
     "tensor": "every layer divided",
 }
 GB = 1e9
+LEAST_TRANSFORMER = 1e7  # parameters, words included
 
 
 def plan(
@@ -49,13 +50,15 @@ def plan(
             raise SettingError(f"--{name} is at least 1; got {value}")
     if not memory > 0 or not bandwidth > 0:
         raise SettingError(f"--memory and --bandwidth are above 0; got {memory} and {bandwidth}")
+    from ..train.states import states_of
+
     n_parameters, known = parameters_in(model)
     needs, shape = needs_of(
         n_parameters,
         rows=min(batch, micro_batch or batch),
         context=context,
         devices=devices,
-        n_states=states_of(optimizer),
+        n_states=states_of(optimizer, int(n_parameters)),
         size=4 if precision == "float32" else 2,
         again=again,
         transformer=known,
@@ -73,17 +76,17 @@ def plan(
 
 
 def parameters_in(text: str) -> tuple[float, bool]:
-    """How many parameters are meant, and whether they are thought to be a transformer's.
+    """How many parameters are meant, and whether they are thought to be a transformer's: millions of them are.
 
     >>> parameters_in("1.5B"), parameters_in("25_000")
-    ((1500000000.0, True), (25000.0, True))
+    ((1500000000.0, True), (25000.0, False))
     """
     found = re.fullmatch(r"([\d._]+(?:e\d+)?)([KMBGT]?)", text.strip(), re.IGNORECASE)
     try:
         if found:
             n = float(found[1]) * SIZES.get(found[2].upper(), 1.0)
             if n >= 1:
-                return n, True
+                return n, n >= LEAST_TRANSFORMER
     except ValueError:
         pass
     if found or not text.strip():
@@ -92,27 +95,6 @@ def parameters_in(text: str) -> tuple[float, bool]:
 
     estimator, _ = loaded(text)
     return float(sum(p.numel() for p in estimator.objective_.parameters())), False
-
-
-def states_of(name: str) -> float:
-    """Numbers that an optimizer keeps for each weight, found by letting it make a step."""
-    import torch
-
-    from ..registry import REGISTRIES
-    from ..train.blocks import Block
-
-    block = Block([torch.nn.Parameter(torch.zeros(64, 64))], decays=True)
-    made = REGISTRIES["optimizer"](name).make([block])
-    with torch.no_grad():
-        made.step(lambda: torch.zeros(()))
-    return round(numbers_in(made.state_dict()) / block.values.numel(), 2)
-
-
-def numbers_in(tree: Any) -> int:
-    """Numbers in the tensors of nested dicts and lists."""
-    if isinstance(tree, dict | list | tuple):
-        return sum(numbers_in(part) for part in (tree.values() if isinstance(tree, dict) else tree))
-    return tree.numel() if hasattr(tree, "numel") else 0
 
 
 def needs_of(
