@@ -42,8 +42,32 @@ def test_a_card_is_judged_on_the_rows_that_are_given(run, capsys):
     assert "On 60 rows (rows.csv)" in card
     assert "rows of learned.csv; fingerprint" in card  # what it learned from, and not what it is judged on
     assert f"parnassus train classifier --config {run}/run/config.toml" in card
-    assert main(["export", str(run / "run"), "--to", "card", "-o", str(run / "bare.md")]) == 0
-    assert "Not measured" in (run / "bare.md").read_text()
+    assert "too kind" not in card
+    assert main(["export", str(run / "run"), str(run / "learned.csv"), "--to", "card"]) == 0
+    assert "rows of training among them: the numbers are too kind" in (run / "run" / "card.md").read_text()
+    capsys.readouterr()
+    assert main(["evaluate", str(run / "run"), str(run / "learned.csv")]) == 0
+    assert "too kind" in capsys.readouterr().err
+
+
+def test_a_card_without_rows_tells_what_was_measured_when_the_run_ended(run, tmp_path, capsys):
+    found = json.loads((run / "run" / "evaluation.json").read_text())
+    assert main(["export", str(run / "run"), "--to", "card", "-o", str(tmp_path / "run.md"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["metrics"] == found["metrics"]
+    card = (tmp_path / "run.md").read_text()
+    assert f"On {found['n_rows']} rows ({found['evaluated_on']})" in card
+    alone = tmp_path / "model.parnassus"
+    alone.write_bytes((run / "run" / "model.parnassus").read_bytes())
+    assert main(["export", str(alone), "--to", "card", "-o", str(tmp_path / "bare.md")]) == 0
+    assert "Not measured" in (tmp_path / "bare.md").read_text()
+
+
+def test_a_run_whose_numbers_are_spoilt_says_which_file_it_is(run, tmp_path, capsys):
+    for name in ("model.parnassus", "config.toml"):
+        (tmp_path / name).write_bytes((run / "run" / name).read_bytes())
+    (tmp_path / "evaluation.json").write_text("{")
+    assert main(["export", str(tmp_path), "--to", "card"]) == 2
+    assert "evaluation.json is not what a run writes" in capsys.readouterr().err
 
 
 def test_what_makes_no_sense_is_refused_in_a_line(run, capsys):

@@ -1,13 +1,17 @@
 """`parnassus export`: a trained model as a file that runs elsewhere, or its card."""
 
 import shlex
+from json import loads
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from ..errors import SettingError
+from ..errors import FileError, SettingError
 from .console import Console
+
+if TYPE_CHECKING:
+    from ..evaluation.result import Evaluation
 
 ENDINGS = {"onnx": "model.onnx", "program": "model.pt2", "card": "card.md"}
 
@@ -37,10 +41,7 @@ def export(
     beside = Path(model) if Path(model).is_dir() else Path(model).parent
     path = out or beside / ENDINGS[to]
     if to == "card":
-        config = shlex.quote(str(beside / "config.toml"))
-        task = str(configuration.get("task", "")).replace("_", "-")
-        again = f"parnassus train {task} --config {config} --out ..." if configuration else None
-        card(console, estimator, path, examples, data, str(configuration.get("data", "the data")), again)
+        card(console, estimator, configuration, path, examples, beside, data)
         return 0
     from ..export import to_onnx, to_program
 
@@ -52,13 +53,45 @@ def export(
 
 
 def card(
-    console: Console, estimator: Any, path: Path, examples: Any, data: str | None, learned: str, again: str | None
+    console: Console,
+    estimator: Any,
+    configuration: dict[str, Any],
+    path: Path,
+    examples: Any,
+    run: Path,
+    data: str | None,
 ) -> None:
-    """The card, judged on the data that were given, if any."""
+    """The card, judged on the data that were given, or else as the run was when it ended."""
     from ..export import write_card
+    from .using import learned_from
 
-    given = {"X": examples.X, "y": examples.y} if examples is not None else {}
-    names = {"data": Path(data or learned).name, "learned": Path(learned).name}
-    evaluation = write_card(estimator, path, **names, command=again, **given)
+    learned = Path(str(configuration.get("data", "the data"))).name
+    task = str(configuration.get("task", "")).replace("_", "-")
+    again = f"parnassus train {task} --config {shlex.quote(str(run / 'config.toml'))} --out ..."
+    given: dict[str, Any] = {}
+    if examples is not None and data is not None:
+        too_kind = (
+            ", rows of training among them: the numbers are too kind" if learned_from(configuration, data) else ""
+        )
+        given = {"X": examples.X, "y": examples.y, "data": Path(data).name + too_kind}
+    elif configuration:
+        given = {"measured": measured_in(run)}
+    command = again if configuration else None
+    evaluation = write_card(estimator, path, **{"data": learned, "learned": learned} | given, command=command)
     console.say(f"wrote {path}" + ("" if evaluation else "; name rows with answers to have the model judged on it"))
     console.result({"path": str(path), "metrics": evaluation.to_dict()["metrics"] if evaluation else None})
+
+
+def measured_in(run: Path) -> "tuple[Evaluation, str] | None":
+    """What was measured when the run ended, and on which rows."""
+    from ..evaluation.result import Evaluation
+
+    path = run / "evaluation.json"
+    if not path.exists():
+        return None
+    try:
+        values = loads(path.read_text(encoding="utf-8"))
+        where = values.pop("evaluated_on")
+        return Evaluation.from_dict(values), where
+    except (ValueError, KeyError, TypeError) as error:
+        raise FileError(f"{path} is not what a run writes ({error}); name rows with answers instead") from error

@@ -51,6 +51,8 @@ def evaluate(model: str, data: str, *, target: "Columns | None", report: Path | 
         evaluation = estimator.evaluate(examples.X, examples.y)
     model_name = getattr(estimator.model, "name", estimator.model_name)
     console.say(f"{model_name} on {name}: {evaluation.n_rows:,} rows; the baseline is {evaluation.baseline}")
+    if learned_from(configuration, data):
+        note(f"{name} is what the model learned from: rows of training are judged too, and the numbers are too kind")
     console.say(evaluation.table())
     for remark in evaluation.notes:
         console.say(f"note: {remark}")
@@ -78,6 +80,12 @@ def examples_in(estimator: "Estimator", configuration: dict[str, Any], data: str
     return opened(
         data, target=target, drop=present(data, drop), texts=estimator.codec_.kind == "text", memory=estimator.memory
     )
+
+
+def learned_from(configuration: dict[str, Any], data: str) -> bool:
+    """Whether the data are those that the run was given to learn from, some of which it may have held out."""
+    own = Path(str(configuration.get("data", "")))
+    return Path(data).exists() and own.exists() and own.samefile(data)
 
 
 def present(data: str, drop: tuple[str, ...]) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ def write_card(
     learned: str = "",
     command: str | None = None,
     meant_for: str = "",
+    measured: tuple[Evaluation, str] | None = None,
 ) -> Evaluation | None:
     """Write a model card in Markdown; returns the evaluation on rows X, y, or on those that fit held out, if any.
 
@@ -39,13 +40,17 @@ def write_card(
     learned : the name of the rows that fit learned from, where X, y are others.
     command : how to make the model again; without it, the estimator's settings in Python.
     meant_for : what the model is to be used for, in your words; a line asks for it where it is empty.
+    measured : an evaluation that was made before, and the name of its rows, where X, y are not given.
     """
-    rows = (X, y) if X is not None else held_rows(fitted(estimator))
-    evaluation = estimator.evaluate(rows[0], rows[1], target=target) if rows is not None else None
     held = X is None
+    rows = held_rows(fitted(estimator)) if held else (X, y)
+    where = "rows held out of training" if held else data
+    evaluation = estimator.evaluate(rows[0], rows[1], target=target) if rows is not None else None
+    if evaluation is None and measured is not None:
+        evaluation, where = measured
     lines = [
         *about(estimator, learned or (data if held else ""), meant_for),
-        *judged(evaluation, "rows held out of training" if held else data),
+        *judged(evaluation, where),
         *limits(estimator, evaluation),
         *again(estimator, command),
     ]
