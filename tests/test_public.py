@@ -49,6 +49,7 @@ MODELS = {
         )
     ),
     ("lenet", "classifier"), ("lenet", "regressor"), ("cnn", "classifier"), ("cnn", "regressor"),
+    ("gaussian_process", "regressor"),
     ("polynomial", "regressor"), ("vae_m2", "classifier"), ("dtw_neighbors", "classifier"),
     ("kmeans", "clusterer"), ("minibatch_kmeans", "clusterer"), ("gmm", "clusterer"), ("gmm", "density"),
     ("rbm", "density"), ("gaussian_rbm", "density"), ("dbn", "classifier"),
@@ -73,6 +74,7 @@ NAMES = {
         "poisson",
         "focal",
         "gaussian",
+        "gaussian_nll",
         "percentage_error",
         "squared_log_error",
         "cosine",

@@ -12,13 +12,14 @@ from ..evaluation.regression import evaluate_regression
 from ..evaluation.result import Evaluation
 from ..functional.metrics import r2
 from ..objectives.posterior import Posterior
+from ..objectives.predictive import SolvedNumbers
 from .base import Estimator
 from .heads import goal_of
 from .intake import examples_of
 from .protocol import fitted
 from .training import Ready
 from .transfer import refuse_parts
-from .uncertainty import Uncertainty, of_numbers, samples_of
+from .uncertainty import Uncertainty, interval_of, of_numbers, samples_of
 from .using import asked, hidden_of, outputs_of, spread, usable
 
 
@@ -99,18 +100,19 @@ class Regressor(Estimator):
     def predict(self, X: Any, *, on_error: str = "raise", return_std: bool = False) -> Any:
         """(rows,) or (rows, outputs) float64; NaN for rows that `on_error="skip"` passed over.
 
-        With `return_std`, after a fit with `inference`, also the standard deviation of a new answer, noise included.
+        With `return_std`, after a fit with `inference` or of a model that knows its doubt ("gaussian_process"), also
+        the standard deviation of a new answer, noise included.
         """
         X, good = usable(self, X, on_error)
         found = spread(self.target_.decode(outputs_of(self, X)), good)
         return (found, spread(of_numbers(self, X).total, good)) if return_std else found
 
     def predict_samples(self, X: Any, n: int = 100, *, seed: int = 0) -> np.ndarray:
-        """n answers a row as new data would show them, noise included, after a fit with `inference`: (n, rows, ...)."""
+        """n answers a row as new data would show them, noise included: (n, rows, ...); for what `return_std` is for."""
         return samples_of(self, usable(self, X, "raise")[0], n, seed)
 
     def uncertainty(self, X: Any) -> Uncertainty:
-        """Standard deviations of rows after a fit with `inference`: total, of the noise, of the weights."""
+        """Standard deviations of rows: total, of the noise, and of what is not known; for what `return_std` is for."""
         return of_numbers(self, usable(self, X, "raise")[0])
 
     def predict_quantiles(self, X: Any, *, on_error: str = "raise") -> np.ndarray:
@@ -130,17 +132,11 @@ class Regressor(Estimator):
 
         `level` is the share they should hold: 0.8 lies between the quantiles 0.1 and 0.9, which must have been learned;
         None takes the outermost two. How many answers really lie inside is for `pn.Conformal` to guarantee.
-        After a fit with `inference` the ends are those of the predictive distribution, for 0.95 if no level is given.
+        Where `return_std` can be had the ends are those of the predictive distribution, for 0.95 if no level is given.
         """
-        objective = fitted(self).objective_
-        if isinstance(objective, Posterior):
-            share = 0.95 if level is None else level
-            if not 0 < share < 1:
-                raise SettingError(f"level is a share between 0 and 1; got {level!r}")
+        if isinstance(fitted(self).objective_, Posterior | SolvedNumbers):
             X, good = usable(self, X, on_error)
-            drawn = samples_of(self, X, max(1000, 10 * objective.n_draws), self.seed)
-            ends = np.quantile(drawn, [(1 - share) / 2, (1 + share) / 2], axis=0)
-            return spread(np.moveaxis(ends, 0, -1), good)
+            return spread(interval_of(self, X, level), good)
         found = self.predict_quantiles(X, on_error=on_error)
         return found[..., list(self.target_.ends(level))]
 

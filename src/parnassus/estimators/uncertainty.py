@@ -8,9 +8,11 @@ import torch
 from ..data.rows import batches as batches_of
 from ..errors import SettingError
 from ..objectives.posterior import Posterior
+from ..objectives.predictive import SolvedClasses
 from ..train.randomness import kept_random
 from ..train.timetable import cuts_of
 from .assembly import device_under
+from .moments import is_written_down, moments_of, normal_interval, normal_samples
 from .protocol import fitted
 from .training import threads_for
 from .using import EVALUATED
@@ -39,16 +41,23 @@ def posterior_of(estimator: "Estimator") -> Posterior:
     """The fitted posterior; an estimator without one is told how to get it."""
     objective = fitted(estimator).objective_
     if not isinstance(objective, Posterior):
-        raise SettingError(
-            f"{type(estimator).__name__} was fitted with one set of weights, which says nothing of its uncertainty; "
-            f"fit it with inference='vi', 'laplace', 'mc_dropout' or 'hmc', or wrap it in pn.Conformal"
-        )
+        raise SettingError(_without_doubt(estimator))
     return objective
+
+
+def _without_doubt(estimator: "Estimator") -> str:
+    return (
+        f"{type(estimator).__name__} was fitted with one set of weights, which says nothing of its uncertainty; "
+        f"fit it with inference='vi', 'laplace', 'mc_dropout' or 'hmc', choose model 'gaussian_process', or wrap it in "
+        f"pn.Conformal"
+    )
 
 
 def draws_of(estimator: "Estimator", X: Any) -> torch.Tensor:
     """What each draw of the weights says of raw rows, (draws, rows, outputs) on the CPU, as the target decodes it."""
-    objective, codec = posterior_of(estimator), estimator.codec_
+    objective, codec = fitted(estimator).objective_, estimator.codec_
+    if not isinstance(objective, Posterior | SolvedClasses):
+        raise SettingError(_without_doubt(estimator))
     rows, device = codec.encode(X), device_under(objective)
     objective.eval()
     parts = []
@@ -69,6 +78,9 @@ def numbers_of(estimator: "Estimator", X: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def of_numbers(estimator: "Estimator", X: Any) -> Uncertainty:
     """The standard deviations of a regressor's rows."""
+    if is_written_down(estimator):
+        found = moments_of(estimator, X)
+        return Uncertainty(found.total, found.aleatoric, found.epistemic)
     values, noise = numbers_of(estimator, X)
     epistemic, aleatoric = values.std(0), np.sqrt(np.square(noise).mean(0))
     return Uncertainty(np.sqrt(epistemic**2 + aleatoric**2), aleatoric, epistemic)
@@ -89,10 +101,23 @@ def samples_of(estimator: "Estimator", X: Any, n: int, seed: int) -> np.ndarray:
     """n answers a row as new data would show them, noise included: (n, rows[, outputs])."""
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise SettingError(f"n is how many answers to draw, a whole number of at least 1; got {n!r}")
+    if is_written_down(estimator):
+        return normal_samples(moments_of(estimator, X), n, seed)
     values, noise = numbers_of(estimator, X)
     rng = np.random.default_rng(seed)
     taken = np.arange(n) * len(values) // n  # every draw alike, or as many of each chain
     return values[taken] + np.broadcast_to(noise, values.shape)[taken] * rng.normal(size=(n, *values.shape[1:]))
+
+
+def interval_of(estimator: "Estimator", X: Any, level: float | None) -> np.ndarray:
+    """The ends between which a new answer lies with probability `level`, .95 where it is None: (rows[, outputs], 2)."""
+    share = 0.95 if level is None else level
+    if not 0 < share < 1:
+        raise SettingError(f"level is a share between 0 and 1; got {level!r}")
+    if is_written_down(estimator):
+        return normal_interval(moments_of(estimator, X), share)
+    drawn = samples_of(estimator, X, max(1000, 10 * posterior_of(estimator).n_draws), estimator.seed)
+    return np.moveaxis(np.quantile(drawn, [(1 - share) / 2, (1 + share) / 2], axis=0), 0, -1)
 
 
 def _entropy(p: np.ndarray) -> np.ndarray:

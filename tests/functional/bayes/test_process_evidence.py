@@ -12,6 +12,7 @@ from parnassus.functional.bayes.process_evidence import (
     by_settings,
     climb,
     learn_process,
+    likely_starts,
     noisy_evidence,
     process_evidence,
     repeated_rows,
@@ -143,10 +144,13 @@ def test_a_table_that_is_no_covariance_is_refused_and_a_climb_goes_around_it():
 
 def test_starts_fill_their_box_and_kernels_are_named():
     starts = scattered(torch.zeros(2).double(), torch.tensor([[-1.0, 1.0], [3.0, 5.0]]).double(), 8)
-    assert starts.shape == (9, 2)
-    assert (starts[1:, 1] >= 3).all()
-    assert (starts[1:, 1] <= 5).all()
-    assert len(starts.unique(dim=0)) == 9
+    assert starts.shape == (8, 2)
+    assert (starts[:, 1] >= 3).all()
+    assert (starts[:, 1] <= 5).all()
+    assert len(starts.unique(dim=0)) == 8
+    likely = likely_starts(lambda at: (-float((at[1] + 1).square()), at), [SETTINGS["rbf"][0], SETTINGS["rbf"][1]], 3)
+    assert likely[0].tolist() == [0, 0]
+    assert likely[1:, 1].numpy() == pytest.approx(-1, abs=0.4)
     for wrong in ("rbff", "", "rbf +", 3):
         with pytest.raises(SettingError, match="no kernel"):
             KernelSum(wrong, 2)

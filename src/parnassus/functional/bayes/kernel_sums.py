@@ -28,7 +28,7 @@ SETTINGS: dict[str, tuple[Setting, ...]] = {
     "matern12": (VARIANCE, SCALE),
     "matern32": (VARIANCE, SCALE),
     "matern52": (VARIANCE, SCALE),
-    "periodic": (VARIANCE, SCALE, Setting("period", 1.0, (0.1, 4.0), (1e-2, 1e2))),
+    "periodic": (VARIANCE, SCALE, Setting("period", 1.0, (0.05, 4.0), (1e-2, 1e2))),
     "linear": (VARIANCE, Setting("bias", 1.0, (0.1, 10.0), (1e-4, 1e4))),
 }
 FUNCTIONS: dict[str, Callable[..., Tensor]] = {
@@ -73,7 +73,7 @@ class KernelSum:
         self.settings: list[Setting] = []
         self._parts: list[dict[str, slice]] = []
         for i, name in enumerate(self.names):
-            title = name if self.names.count(name) == 1 else f"{name} {i}"
+            title = name if self.names.count(name) == 1 else f"{name}-{i}"
             self._parts.append(self._place(title, name, n_columns, ard))
         self.start = torch.tensor([s.start for s in self.settings], dtype=torch.float64).log()
 

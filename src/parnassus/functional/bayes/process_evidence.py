@@ -1,7 +1,7 @@
 """The log evidence of a Gaussian process, its slope by the kernel's table, and the climb to where it is largest."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +17,8 @@ Climbed = Callable[[Tensor], tuple[float, Tensor]]
 TableEvidence = Callable[[Tensor, Tensor], tuple[float, Tensor, Tensor]]
 NOISE = Setting("noise", 0.1, (1e-3, 1.0), (1e-6, 10.0))
 START_ROWS = 400  # that searches from several starts look at
+SCATTERED = 8  # points that are looked at for each that a search starts from
+PERIODS = 48
 
 
 class ProcessEvidence(NamedTuple):
@@ -93,11 +95,37 @@ def climb(function: Climbed, starts: Tensor, bounds: Tensor, *, max_iterations: 
 
 
 def scattered(start: Tensor, tried: Tensor, n: int) -> Tensor:
-    """`start` (p,) and n points spread over the box from tried[:, 0] to tried[:, 1], (n + 1, p); none is drawn."""
+    """n points spread over the box from tried[:, 0] to tried[:, 1], (n, p), like `start` (p,); none is drawn."""
+    unit = torch.quasirandom.SobolEngine(len(start)).fast_forward(1).draw(n, dtype=start.dtype)
+    return tried[:, 0] + unit * (tried[:, 1] - tried[:, 0])
+
+
+def likely_starts(function: Climbed, settings: Sequence[Setting], n: int) -> Tensor:
+    """Where the settings begin, and the n likeliest of points around it, as logarithms (n + 1, p).
+
+    Around it are points all over the box that is tried, and for a period, whose evidence has many peaks, a ladder.
+    """
+    start = torch.tensor([s.start for s in settings], dtype=torch.float64).log()
     if not n:
         return start[None]
-    unit = torch.quasirandom.SobolEngine(len(start)).fast_forward(1).draw(n, dtype=start.dtype)
-    return torch.cat([start[None], tried[:, 0] + unit * (tried[:, 1] - tried[:, 0])])
+    tried = torch.tensor([s.tried for s in settings], dtype=torch.float64).log()
+    points = [scattered(start, tried, SCATTERED * n)]
+    for i, setting in enumerate(settings):
+        if setting.name.split()[1:] == ["period"]:
+            ladder = start.repeat(PERIODS, 1)
+            low, high = tried[i].tolist()
+            ladder[:, i] = torch.linspace(low, high, PERIODS, dtype=start.dtype)
+            points.append(ladder)
+    every = torch.cat(points)
+    values = torch.tensor([_or_least(function, point) for point in every])
+    return torch.cat([start[None], every[values.topk(n).indices]])
+
+
+def _or_least(function: Climbed, at: Tensor) -> float:
+    try:
+        return function(at)[0]
+    except DataError:
+        return -math.inf
 
 
 def by_settings(kernel: KernelSum, x: Tensor, evidence: TableEvidence) -> Climbed:
@@ -144,17 +172,13 @@ def learn_process(
     """
     weight = torch.ones_like(x[:, 0]) if weight is None else weight
     settings = [*kernel.settings, NOISE]
-    start = torch.cat([kernel.start, torch.tensor([NOISE.start], dtype=torch.float64).log()])
-    tried = torch.tensor([s.tried for s in settings], dtype=torch.float64).log()
     bounds = torch.tensor([s.bounds for s in settings], dtype=torch.float64).log()
-    starts = scattered(start, tried, n_restarts)
 
-    def found(rows: Tensor, begins: Tensor) -> tuple[Tensor, float]:
-        function = by_settings(kernel, x[rows], noisy_evidence(y[rows], weight[rows]))
-        return climb(function, begins, bounds)
+    def of_rows(rows: Tensor) -> Climbed:
+        return by_settings(kernel, x[rows], noisy_evidence(y[rows], weight[rows]))
 
-    every = torch.arange(len(x), device=x.device)
-    if len(x) <= START_ROWS:
-        return found(every, starts)
-    some = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:START_ROWS].to(x.device)
-    return found(every, found(some, starts)[0][None])
+    some = every = torch.arange(len(x), device=x.device)
+    if len(x) > START_ROWS:
+        some = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:START_ROWS].to(x.device)
+    best = climb(of_rows(some), likely_starts(of_rows(some), settings, n_restarts), bounds)
+    return best if some is every else climb(of_rows(every), best[0][None], bounds)

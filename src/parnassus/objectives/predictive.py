@@ -1,0 +1,136 @@
+"""Models of all training rows at once, whose predictive distribution can be written down."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..errors import DataError
+from ..functional.probability import LOG_2PI
+from ..train.phase import Batch, Objective, Phase
+from .generative import class_numbers, measured
+
+N_POINTS = 256  # of the points that stand for a normal distribution of several scores
+
+
+class Moments(NamedTuple):
+    """Of each row's numbers, standardised as y is, (rows, outputs): mean, variance left open, variance of the noise."""
+
+    mean: Tensor
+    variance: Tensor
+    noise: Tensor
+
+
+class Solved(Objective):
+    """A model that is solved for once, from all rows together, in float64; rows that weigh nothing are left out.
+
+    A subclass solves in `solve`, says the most rows that it takes in `most_rows`, and its name in `called`.
+    """
+
+    full_batch = True
+    epochs = 1
+    called = ""
+    most_rows: int | None = None
+    remedy = "take some of the rows"
+
+    def __init__(self, n_outputs: int) -> None:
+        super().__init__()
+        self.n_outputs = n_outputs
+        self._seen: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.register_buffer("log_evidence", torch.tensor(-math.inf, dtype=torch.float64))
+
+    log_evidence: Tensor
+
+    def solve(self, x: Tensor, y: Tensor, weight: Tensor) -> None:
+        """Make the model of rows x (n, d), answers y as the target encodes them, weights (n,), all float64."""
+        raise NotImplementedError
+
+    def checked(self, y: Tensor) -> Tensor:
+        """Answers as `solve` takes them; what this model is not for is refused."""
+        return y
+
+    def phases(self) -> Sequence[Phase]:
+        return [Phase("solve", self.keep, after=self.finish)]
+
+    def keep(self, batch: Batch) -> Tensor:
+        """The loss of the model so far; keeps the rows."""
+        x, y = batch["x"].double(), self.checked(batch["y"])
+        weight = batch["weight"].double() if "weight" in batch else torch.ones_like(x[:, 0])
+        self._seen.append((x, y.double(), weight))
+        n = max(self.n_training, sum(len(part[0]) for part in self._seen))
+        if self.most_rows is not None and n > self.most_rows:
+            self._seen = []
+            raise DataError(
+                f"{self.called} takes {self.most_rows:,} rows at most, as its work grows with their cube and its "
+                f"memory with their square, and there are {n:,}; {self.remedy}"
+            )
+        return self.evaluate(batch)["loss"]
+
+    def finish(self) -> None:
+        """Solve, and forget the rows."""
+        x, y, weight = (torch.cat(parts) for parts in zip(*self._seen, strict=True))
+        self._seen = []
+        counted = weight > 0
+        self.solve(x[counted], y[counted], weight[counted])
+
+    def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *rest: Any) -> None:
+        """Take on as many rows as there were; what is made of them is made anew."""
+        for name, own in self.named_buffers(recurse=False):
+            held = state.get(prefix + name)
+            if name in self._non_persistent_buffers_set:
+                setattr(self, name, own.new_zeros((0,) * own.ndim))
+            elif held is not None and held.shape != own.shape:
+                setattr(self, name, torch.empty_like(held, device=own.device))
+        super()._load_from_state_dict(state, prefix, *rest)
+
+
+class SolvedNumbers(Solved):
+    """Of numbers: a normal distribution for each."""
+
+    probabilistic = False
+
+    def moments(self, batch: Batch) -> Moments:
+        """What a batch's numbers are expected to be."""
+        raise NotImplementedError
+
+    def outputs(self, batch: Batch) -> Tensor:
+        return self.moments(batch).mean
+
+    def evaluate(self, batch: Batch) -> dict[str, Tensor]:
+        """Minus the mean log density of the rows' numbers, and their squared error."""
+        found, weight = self.moments(batch), batch.get("weight")
+        squares = (batch["y"].double() - found.mean).square()
+        variance = found.variance + found.noise
+        losses = 0.5 * (squares / variance + variance.log() + LOG_2PI).sum(1)
+        share = torch.full_like(losses, 1 / len(losses)) if weight is None else (weight / weight.sum()).to(losses)
+        return {"loss": share @ losses, "squared_error": share @ squares.mean(1)}
+
+
+class SolvedClasses(Solved):
+    """Of classes: a normal distribution of the scores, over which probabilities are averaged."""
+
+    def checked(self, y: Tensor) -> Tensor:
+        return class_numbers(y, self.n_outputs)
+
+    @property
+    def n_classes(self) -> int:
+        """How many classes there are."""
+        return 2 if self.n_outputs == 1 else self.n_outputs
+
+    def draws(self, batch: Batch) -> Tensor:
+        """Scores that stand for their distribution, all alike: (points, rows, outputs)."""
+        raise NotImplementedError
+
+    def evaluate(self, batch: Batch) -> dict[str, Tensor]:
+        said = self.outputs(batch)
+        log_p = torch.nn.functional.logsigmoid(torch.cat([-said, said], 1)) if self.n_outputs == 1 else said
+        return measured(log_p, batch, self.n_outputs)
+
+
+def normal_points(n_scores: int, *, like: Tensor) -> Tensor:
+    """`N_POINTS` points (points, n_scores) that stand for N(0, I): quantiles of evenly filled cubes, never drawn."""
+    unit = torch.quasirandom.SobolEngine(n_scores, scramble=True, seed=0).draw(N_POINTS, dtype=torch.float64)
+    points = torch.special.ndtri(unit.clamp(1e-6, 1 - 1e-6))
+    return ((points - points.mean(0)) / points.std(0, correction=0)).to(like)

@@ -1,0 +1,82 @@
+"""Gaussian processes that learn their kernel's settings by the evidence: regression and classes."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..functional.bayes.kernel_sums import KernelSum
+from ..functional.bayes.process_evidence import learn_process, process_evidence, repeated_rows
+from ..functional.bayes.processes import process_factor
+from ..train.phase import Batch
+from .predictive import Moments, SolvedNumbers
+
+MOST_ROWS = 5_000
+BLOCK = 512  # new rows whose covariance with the training rows is held at once
+
+
+class ProcessRegression(SolvedNumbers):
+    """A Gaussian process for each column of y, all with one kernel and one noise, those of the largest evidence.
+
+    The evidence is that of the standardised numbers; `settings` says what was learned, in standardised units too.
+
+    Systems: gaussian-process
+    Source: Rasmussen and Williams 2006, algorithm 2.1 and section 5.4.1.
+    """
+
+    called = "a Gaussian process"
+    most_rows = MOST_ROWS
+    remedy = "take some of them, or pn.sampling.SparseProcess, which learns a few points that stand for all rows"
+
+    x: Tensor
+    spread: Tensor
+    coefficients: Tensor
+    logs: Tensor
+    factor: Tensor
+
+    def __init__(self, in_features: int, n_outputs: int, *, kernel: str, ard: bool, n_restarts: int) -> None:
+        super().__init__(n_outputs)
+        self.kernel, self.n_restarts = KernelSum(kernel, in_features, ard=ard), n_restarts
+        of_none: dict[str, Any] = {"dtype": torch.float64}
+        self.register_buffer("x", torch.zeros(0, in_features, **of_none))
+        self.register_buffer("spread", torch.zeros(0, **of_none))  # each row's noise variance
+        self.register_buffer("coefficients", torch.zeros(0, n_outputs, **of_none))
+        self.register_buffer("logs", torch.cat([self.kernel.start, torch.zeros(1, **of_none)]))
+        self.register_buffer("factor", torch.zeros(0, 0, **of_none), persistent=False)  # made of the rest when needed
+
+    @property
+    def settings(self) -> dict[str, float]:
+        """The kernel's settings and the noise variance, of standardised columns and numbers."""
+        names = [setting.name for setting in self.kernel.settings] + ["noise"]
+        return dict(zip(names, self.logs.exp().tolist(), strict=True))
+
+    def solve(self, x: Tensor, y: Tensor, weight: Tensor) -> None:
+        logs, value = learn_process(x, y, kernel=self.kernel, weight=weight, n_restarts=self.n_restarts)
+        self.logs.copy_(logs)
+        self.log_evidence.fill_(value)
+        self.x, self.spread = x, repeated_rows(self.logs[-1].exp(), weight)[0]
+        found = process_evidence(self._table(x, x), y, noise=self.spread)
+        self.coefficients, self.factor = found.weights, found.factor
+
+    def _table(self, a: Tensor, b: Tensor) -> Tensor:
+        return self.kernel(self.logs[:-1].exp(), a, b)
+
+    def _held(self) -> Tensor:
+        if len(self.factor) != len(self.x):
+            self.factor = process_factor(self._table(self.x, self.x) + self.spread.diag())
+        return self.factor
+
+    def outputs(self, batch: Batch) -> Tensor:
+        """The means (rows, outputs)."""
+        return torch.cat([self._table(new, self.x) @ self.coefficients for new in batch["x"].double().split(BLOCK)])
+
+    def moments(self, batch: Batch) -> Moments:
+        means, variances = [], []
+        for new in batch["x"].double().split(BLOCK):
+            across = self._table(self.x, new)
+            half = torch.linalg.solve_triangular(self._held(), across, upper=False)
+            means.append(across.T @ self.coefficients)
+            variances.append(self.kernel.diagonal(self.logs[:-1].exp(), new) - half.square().sum(0))
+        mean = torch.cat(means)
+        variance = torch.cat(variances).clamp(min=0)[:, None].expand_as(mean)
+        return Moments(mean, variance, self.logs[-1].exp().expand_as(mean))

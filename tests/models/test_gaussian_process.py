@@ -1,0 +1,134 @@
+"""Gaussian processes as estimators: scikit-learn's answers, intervals that hold, files, and what is refused."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.gaussian_process import GaussianProcessRegressor, kernels
+
+import parnassus as pn
+from parnassus.objectives import predictive
+
+RNG = np.random.default_rng(0)
+X = RNG.uniform(-3, 3, (60, 2))
+Y = 5 + 2 * np.sin(2 * X[:, 0]) + 0.2 * RNG.normal(size=60)
+NEW = RNG.uniform(-4, 4, (9, 2))
+
+
+def process(**options):
+    return pn.Regressor(pn.model("gaussian_process", **{"n_restarts": 0} | options))
+
+
+def standardised(fitted, rows):
+    return (rows - X.mean(0)) / X.std(0), (Y - Y.mean()) / Y.std()
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "matern52"])
+def test_numbers_and_deviations_are_scikit_learns_at_the_learned_settings(kernel):
+    fitted = process(kernel=kernel, ard=True).fit(X, Y)
+    found = list(fitted.objective_.settings.values())
+    shape = {"rbf": kernels.RBF, "matern52": lambda scale: kernels.Matern(scale, nu=2.5)}[kernel]
+    theirs = kernels.ConstantKernel(found[0]) * shape(found[1:3]) + kernels.WhiteKernel(found[3])
+    rows, y = standardised(fitted, X)
+    other = GaussianProcessRegressor(theirs, alpha=0, optimizer=None).fit(rows, y)
+    mean, std = other.predict(standardised(fitted, NEW)[0], return_std=True)
+    ours, deviation = fitted.predict(NEW, return_std=True)
+    assert ours == pytest.approx(mean * Y.std() + Y.mean(), abs=1e-4)
+    assert deviation == pytest.approx(std * Y.std(), abs=1e-4)
+    assert float(fitted.objective_.log_evidence) == pytest.approx(other.log_marginal_likelihood_value_, abs=1e-3)
+    assert list(fitted.objective_.settings)[1:] == [f"{kernel} scale 0", f"{kernel} scale 1", "noise"]
+
+
+def test_the_noise_is_found_and_doubt_grows_away_from_the_data():
+    fitted = process(ard=True).fit(X, Y)
+    near, far = fitted.uncertainty(X), fitted.uncertainty(X + 40)
+    assert near.aleatoric == pytest.approx(0.2, abs=0.05)
+    assert near.total == pytest.approx(np.hypot(near.aleatoric, near.epistemic))
+    assert far.epistemic.min() > 1
+    low, high = fitted.predict_interval(NEW, level=0.9).T
+    mean, std = fitted.predict(NEW, return_std=True)
+    assert (high - low) / 2 == pytest.approx(1.6448536 * std, rel=1e-5)
+    assert (high + low) / 2 == pytest.approx(mean, abs=1e-5)
+    drawn = fitted.predict_samples(NEW, 4000)
+    assert drawn.std(0) == pytest.approx(std, rel=0.06)
+    with pytest.raises(pn.SettingError, match="between 0 and 1"):
+        fitted.predict_interval(NEW, level=90)
+
+
+def test_a_sum_of_kernels_goes_on_where_one_returns_to_the_mean():
+    x = np.linspace(0, 6, 60)[:, None]
+    y = np.sin(2 * np.pi * x[:, 0]) + 0.5 * x[:, 0]
+    ahead = np.linspace(6, 8, 20)[:, None]
+    truth = np.sin(2 * np.pi * ahead[:, 0]) + 0.5 * ahead[:, 0]
+    sums, plain = (
+        process(kernel=kernel, n_restarts=4).fit(x, y).predict(ahead) for kernel in ("periodic + linear", "rbf")
+    )
+    assert np.abs(sums - truth).max() < 0.1
+    assert np.abs(plain - truth).max() > 0.5
+
+
+def test_several_columns_of_y_each_have_their_units():
+    both = np.stack([Y, 100 * X[:, 1]], 1)
+    fitted = process().fit(X, both)
+    mean, std = fitted.predict(X, return_std=True)
+    assert mean.shape == std.shape == (60, 2)
+    assert np.abs(mean - both).mean(0) == pytest.approx([0.1, 2], rel=0.9)
+    assert std[:, 1] / std[:, 0] == pytest.approx(both[:, 1].std() / both[:, 0].std())
+    assert fitted.predict_interval(X).shape == (60, 2, 2)
+
+
+def test_a_file_answers_alike_bit_for_bit(tmp_path):
+    fitted = process().fit(X, Y)
+    expected = fitted.predict(NEW, return_std=True)
+    fitted.save(tmp_path / "process.parnassus")
+    again = pn.load(tmp_path / "process.parnassus")
+    np.testing.assert_array_equal(again.predict(NEW, return_std=True), expected)
+    assert again.objective_.settings == fitted.objective_.settings
+    assert again.objective_.log_evidence == fitted.objective_.log_evidence
+    other = process().fit(X[:50], Y[:50]).objective_  # a model that holds other rows takes a state on too
+    other.moments({"x": torch.zeros(1, 2)})
+    other.load_state_dict(fitted.objective_.state_dict())
+    batch = {"x": torch.from_numpy(NEW)}
+    assert all(torch.equal(a, b) for a, b in zip(other.moments(batch), again.objective_.moments(batch), strict=True))
+
+
+def test_rows_that_weigh_nothing_are_left_out_and_weights_are_repeats():
+    weight = np.ones(60)
+    weight[50:] = 0
+    codec = pn.Table(scaling="none")
+    model = pn.model("gaussian_process", n_restarts=0)
+
+    def fitted(X, y, weight=None):
+        return pn.Regressor(model, codec=codec).fit(X, y, sample_weight=weight).objective_
+
+    lighter, fewer = fitted(X, Y, weight), fitted(X[:50], Y[:50])
+    assert len(lighter.x) == len(fewer.x) == 50
+    mirrored = np.concatenate([Y[:10], 10 - Y[:10]])  # of one mean and deviation, with and without repeats
+    twice = np.concatenate([X[:20], X[:20]]), np.concatenate([mirrored, mirrored])
+    once, doubled = fitted(X[:20], mirrored, np.full(20, 2.0)), fitted(*twice)
+    assert float(once.log_evidence) == pytest.approx(float(doubled.log_evidence), abs=1e-3)
+    assert list(once.settings.values()) == pytest.approx(list(doubled.settings.values()), rel=0.02)
+
+
+def test_columns_and_answers_that_never_vary_are_borne():
+    with pytest.warns(pn.DataWarning, match="one value in all"):
+        flat = process(ard=True).fit(np.column_stack([X, np.ones(60)]), Y)
+    assert flat.score(np.column_stack([X, np.ones(60)]), Y) > 0.9
+    assert process().fit(X, np.full(60, 7.0)).predict(NEW) == pytest.approx(7)
+
+
+def test_too_many_rows_and_unknown_kernels_are_refused():
+    with pytest.raises(pn.DataError, match=r"5,000 rows at most.*6,000; .*SparseProcess"):
+        process().fit(np.arange(6000.0)[:, None], np.sin(np.arange(6000.0)))
+    for options, words in (
+        ({"kernel": "rfb"}, "no kernel 'rfb'; did you mean 'rbf'"),
+        ({"n_restarts": -1}, "0 or more"),
+    ):
+        with pytest.raises(pn.SettingError, match=words):
+            process(**options).fit(X, Y)
+
+
+def test_points_that_stand_for_a_normal_have_its_moments():
+    points = predictive.normal_points(3, like=torch.zeros(1).double())
+    torch.testing.assert_close(points.mean(0), torch.zeros(3).double(), atol=1e-9, rtol=0)
+    torch.testing.assert_close(points.T.cov(), torch.eye(3).double(), atol=0.02, rtol=0)
+    assert torch.equal(points, predictive.normal_points(3, like=points))
