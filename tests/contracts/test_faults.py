@@ -254,8 +254,9 @@ def test_a_second_run_in_a_folder_is_refused_until_the_first_has_ended(number, r
     with pytest.raises(FileError, match=f"process {process.pid}"):
         fit(out)
     process.send_signal(number)
-    process.wait(30)
+    _, said = process.communicate(timeout=30)
     assert process.returncode == -number
+    assert ("ended by SIGTERM after a whole step" in said) == (number == signal.SIGTERM)
     step = store.load(checkpoint(out))["trainer"]["step"]
     assert step >= 3
     assert store.load(checkpoint(out, "previous"))["trainer"]["step"] < step

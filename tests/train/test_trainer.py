@@ -1,6 +1,8 @@
 """The loop against torch's own, resume bit for bit, and what stops it."""
 
 import contextlib
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from parnassus.data.rows import Dense
 from parnassus.errors import DataError, Diverged, SettingError
 from parnassus.models.mlp import MLP
 from parnassus.objectives.supervised import Supervised
+from parnassus.train.checkpoint import Checkpoint
 from parnassus.train.interrupt import deferred_interrupt
 from parnassus.train.phase import Objective, Phase
 from parnassus.train.plan import Plan
@@ -492,9 +495,6 @@ def test_interrupt_between_steps_keeps_the_best_and_the_random_state(heard):
 
     def interrupt(trainer):
         if trainer.step == 9:
-            import os
-            import signal
-
             os.kill(os.getpid(), signal.SIGINT)
 
     trainer.fit(Dense(x=x, y=y), validation=Dense(x=x, y=y), after_step=interrupt)
@@ -504,10 +504,45 @@ def test_interrupt_between_steps_keeps_the_best_and_the_random_state(heard):
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_the_second_interrupt_is_an_ordinary_one(heard):
-    import os
-    import signal
+def test_what_is_interrupted_within_an_epoch_is_written_as_it_stands_and_goes_on_to_the_same_weights(heard):
+    x, y = toy(256)
+    rows, kept = Dense(x=x, y=y), {}
 
+    def made():
+        return trainer_for(supervised(net(10, 8, 2)), 256, plan=Plan(epochs=3, batch_size=64))
+
+    def interrupt(trainer):
+        if trainer.step == 6:
+            signal.raise_signal(signal.SIGINT)
+
+    def write(trainer):
+        kept["state"] = trainer.state_dict()
+
+    cut = made().fit(rows, record=Checkpoint(write), after_step=interrupt)
+    assert cut.step == kept["state"]["step"] == 6
+    resumed = made()
+    resumed.load_state_dict(kept["state"])
+    resumed.fit(rows)
+    whole = made().fit(rows)
+    assert resumed.history == whole.history
+    ends = zip(resumed.objective.parameters(), whole.objective.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in ends)
+
+
+def test_a_handler_of_ones_own_stays_in_place(heard):
+    own = signal.signal(signal.SIGTERM, lambda number, frame: None)
+    try:
+        handler = signal.getsignal(signal.SIGTERM)
+        with deferred_interrupt():
+            assert signal.getsignal(signal.SIGTERM) is handler
+            assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+        with deferred_interrupt(ending=False):
+            assert signal.getsignal(signal.SIGTERM) is handler
+    finally:
+        signal.signal(signal.SIGTERM, own)
+
+
+def test_the_second_interrupt_is_an_ordinary_one(heard):
     def twice():
         with deferred_interrupt() as interrupt:
             os.kill(os.getpid(), signal.SIGINT)

@@ -284,15 +284,15 @@ def checkpoint_of(estimator: "Estimator", out: Path, identity: dict[str, Any]) -
     """What writes checkpoints: in one file, or, where weights may be divided, in one of each rank's."""
     path, every = checkpoint_path(out), estimator.checkpoint_every
     if estimator.parallelism != "data":
-        from ..train.divided.sharded_checkpoint import ShardedCheckpoint
+        from ..train.divided import sharded_checkpoint
 
-        return ShardedCheckpoint(path.parent, identity, every=every)
+        return Checkpoint(lambda trainer: sharded_checkpoint.write(path.parent, trainer, identity), every=every)
     for torn in path.parent.glob("*.part") if is_first() else ():  # what a run left that was killed while it wrote
         torn.unlink(missing_ok=True)
 
-    def write(state: dict[str, Any]) -> None:
+    def write(trainer: Trainer) -> None:
         with kept_previous(path):
-            store.save(path, {"trainer": state, "data": identity})
+            store.save(path, {"trainer": trainer.state_dict(), "data": identity})
 
     return Checkpoint(write, every=every)
 

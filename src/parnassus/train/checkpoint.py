@@ -61,12 +61,19 @@ def restore(trainer: "Trainer", state: Mapping[str, Any]) -> None:
 
 
 class Checkpoint(Record):
-    """Hands the trainer's state to `write`, which must replace the last one in one piece."""
+    """Hands the trainer to `write` between two steps, which must replace the state written last in one piece."""
 
-    def __init__(self, write: Callable[[dict[str, Any]], None], *, every: int | None = None) -> None:
+    def __init__(self, write: Callable[["Trainer"], None], *, every: int | None = None) -> None:
         self.write, self.every = write, every
 
     def stepped(self, trainer: "Trainer") -> None:
-        ended = trainer.timetable.ends_epoch(trainer.step)
-        if ended or (self.every and trainer.step % self.every == 0):
-            self.write(trainer.state_dict())
+        if self.due(trainer):
+            self.write(trainer)
+
+    def interrupted(self, trainer: "Trainer") -> None:
+        if not self.due(trainer):
+            self.write(trainer)
+
+    def due(self, trainer: "Trainer") -> bool:
+        """Whether a step ends an epoch, or so many steps."""
+        return trainer.timetable.ends_epoch(trainer.step) or bool(self.every and trainer.step % self.every == 0)

@@ -86,6 +86,9 @@ class Record:
     def epoch(self, trainer: "Trainer", summary: dict[str, float]) -> None:
         """After every epoch, with its means."""
 
+    def interrupted(self, trainer: "Trainer") -> None:
+        """After the last step of a training that is asked to end early."""
+
 
 class Progress(Record):
     """A line with epoch, losses, rate and time left, redrawn on a terminal; `always` prints elsewhere too."""
@@ -240,6 +243,10 @@ class Several(Record):
     def epoch(self, trainer: "Trainer", summary: dict[str, float]) -> None:
         for record in self.records:
             record.epoch(trainer, summary)
+
+    def interrupted(self, trainer: "Trainer") -> None:
+        for record in self.records:
+            record.interrupted(trainer)
 
 
 def shown(summary: dict[str, float]) -> str:

@@ -157,7 +157,7 @@ class Trainer:
         with (
             torch.no_grad(),
             kept_random(self.device),
-            deferred_interrupt() as interrupt,
+            deferred_interrupt(ending=self.shards.ranks.size == 1) as interrupt,
             record.showing(self),
             self.shards.norms_together(),
         ):
@@ -176,6 +176,7 @@ class Trainer:
                     if after_step:
                         after_step(self)
                     if self.shards.asked(interrupt.asked, looked):
+                        record.interrupted(self)
                         self.interrupted = self.stopped = True
                         break
         return self.finish()
@@ -278,8 +279,7 @@ class Trainer:
         self.shards.settle()
         if validation is not None:
             seed_device(self.device, seed_of(self.plan.seed, "validation", epoch))
-            measured = self.averaged(lambda: self.evaluate(validation))
-            summary |= {f"validation_{k}": v for k, v in measured.items()}
+            summary |= {f"validation_{k}": v for k, v in self.averaged(lambda: self.evaluate(validation)).items()}
         summary["rate"] = self.rate()
         summary = self.shards.told(summary)
         self.history.append(summary)

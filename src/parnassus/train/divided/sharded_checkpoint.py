@@ -25,7 +25,7 @@ from ...errors import DataError, DataWarning, FileError
 from ..blocks import Block
 from ..checkpoint import check_same
 from ..distributed import Ranks
-from ..record import Losses, Record
+from ..record import Losses
 
 if TYPE_CHECKING:
     from ..trainer import Trainer
@@ -33,18 +33,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 MANIFEST = "manifest.json"
 LAST, PREVIOUS, PART = "last", "previous", "part"
-
-
-class ShardedCheckpoint(Record):
-    """Writes the trainer's state into `folder`, at every epoch's end and every so many steps; one on each rank."""
-
-    def __init__(self, folder: Path, data: Mapping[str, Any], *, every: int | None = None) -> None:
-        self.folder, self.data, self.every = folder, data, every
-
-    def stepped(self, trainer: "Trainer") -> None:
-        ended = trainer.timetable.ends_epoch(trainer.step)
-        if ended or (self.every and trainer.step % self.every == 0):
-            write(self.folder, trainer, self.data)
 
 
 # --- what there is to keep ------------------------------------------------------------------------
