@@ -17,6 +17,7 @@ from parnassus.data.chunks import Chunks, Spilled
 from parnassus.data.codec import Codec, codec_kinds
 from parnassus.data.conditions import Conditions
 from parnassus.data.detection import Boxes, BoxTargets
+from parnassus.data.gaussians import Gaussians
 from parnassus.data.holed import HoledTable
 from parnassus.data.keypoints import Points, PointTargets
 from parnassus.data.masks import MaskTargets
@@ -130,6 +131,7 @@ TARGETS = {
         ("huge", "'low', 'mid'"),
     ),
     "ordered numbers": Sample(Ordered, [3, 10, 5] * 8, ["3"] * 3, ("type", "int")),
+    "noises": Sample(Gaussians, NUMBERS, NUMBERS[:, :2], ("2", "3")),
     "quantiles": Sample(lambda: Quantiles(quantiles=(0.2, 0.7)), NUMBERS, NUMBERS[:, :2], ("2", "3")),
     "transcripts": Sample(Transcripts, ["ab", "b a", ""] * 8, ["abz"], ("'z'", "'a', 'b'")),
     "transcripts of words": Sample(
@@ -289,6 +291,7 @@ def test_answers_that_a_model_is_sure_of_come_back_as_they_were_given(sample):
         "labels": lambda: torch.nn.functional.one_hot(y).float() * 50,
         "multilabel": lambda: (y - 0.5) * 50,
         "numbers": lambda: y if target.options.get("link") != "log" else y.log(),
+        "gaussians": lambda: y.repeat_interleave(2, 1),
         "quantiles": lambda: y.repeat_interleave(len(target.quantiles), 1),
         "ordinal": lambda: steps_to(y, target.facts()["n_outputs"]),
         "transcripts": lambda: y.tolist(),

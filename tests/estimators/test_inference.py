@@ -168,11 +168,71 @@ def test_each_output_has_its_own_noise(name):
         np.testing.assert_allclose(((low < y) & (y < high)).mean(0), 0.9, atol=0.06)
 
 
+def fanned(n, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-3, 3, n)
+    return x[:, None], np.sin(x) + (0.1 + 0.4 * np.abs(x)) * rng.normal(size=n)
+
+
+FANNED = {"hmc": {"n_warmup": 100, "n_draws": 100}, "nuts": {"n_warmup": 50, "n_draws": 60}, "mh": {"n_warmup": 2000}}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [None, *ENGINES])
+def test_the_noise_of_each_row_is_the_generators(name):
+    X, y = fanned(1600, 0)
+    new, answers = fanned(3000, 1)
+    model, inference = net(hidden=(32,)), name and pn.inference(name, **FANNED.get(name, {}))
+    if name == "mc_dropout":
+        model = net(hidden=(32,), dropout=0.05)
+    fitted = pn.Regressor(model, loss="gaussian_nll", inference=inference, epochs=75, lr=0.01, schedule="cosine")
+    fitted.fit(X, y)
+    found, truth = fitted.uncertainty(new), 0.1 + 0.4 * np.abs(new[:, 0])
+    wide = np.abs(new[:, 0]) > 0.5
+    assert np.abs(found.aleatoric / truth - 1)[wide].mean() < 0.15
+    assert (found.epistemic > 0).all() == (name not in (None, "map"))
+    np.testing.assert_allclose(found.total**2, found.aleatoric**2 + found.epistemic**2)
+    low, high = fitted.predict_interval(new).T
+    part = np.digitize(new[:, 0], [-1.5, 0, 1.5])
+    inside = [((low <= answers) & (answers <= high))[part == i].mean() for i in range(4)]
+    assert min(inside) >= 0.90, inside
+    assert max(inside) <= 0.98, inside
+
+
+def test_one_net_that_says_its_noise_has_intervals_and_comes_back_from_a_file(tmp_path):
+    X, y = fanned(300, 0)
+    fitted = pn.Regressor(net(), loss="gaussian_nll", epochs=30, lr=0.02).fit(X, np.column_stack([y, 3 * y + 5]))
+    mean, std = fitted.predict(X, return_std=True)
+    assert mean.shape == std.shape == (300, 2)
+    assert (std[np.abs(X[:, 0]) > 2].mean(0) > 2 * std[np.abs(X[:, 0]) < 0.5].mean(0)).all()
+    parts = fitted.uncertainty(X)
+    np.testing.assert_array_equal(parts.aleatoric, std)
+    assert not parts.epistemic.any()
+    low, high = np.moveaxis(fitted.predict_interval(X[:9], level=0.9), -1, 0)
+    np.testing.assert_allclose((high - low) / (2 * 1.645), std[:9], rtol=0.12)
+    np.testing.assert_allclose(fitted.predict_samples(X[:3], 4000).std(0), std[:3], rtol=0.06)
+    fitted.save(tmp_path / "net")
+    np.testing.assert_array_equal(pn.load(tmp_path / "net").uncertainty(X).total, std)
+    assert fitted.evaluate(X, np.column_stack([y, 3 * y + 5])).metrics
+
+
+def test_draws_of_means_and_noises_make_the_moments_of_their_mixture():
+    from parnassus.functional.quantities import normal_parameters
+
+    draws = torch.randn(6, 5, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    means, deviations = normal_parameters(draws)
+    mean, deviation = normal_parameters(pooled(draws, "gaussians"))
+    torch.testing.assert_close(mean, means.mean(0))
+    squares = (means.square() + deviations.square()).mean(0)
+    torch.testing.assert_close(deviation.square(), squares - mean.square())
+
+
 def test_a_few_samples_are_of_all_draws_and_their_number_is_checked(monkeypatch):
     from parnassus.estimators import uncertainty
 
     values = np.arange(8.0)[:, None]  # draws 0 to 7, of four chains one after the other
     monkeypatch.setattr(uncertainty, "numbers_of", lambda *_: (values, np.zeros(1)))
+    monkeypatch.setattr(uncertainty, "is_written_down", lambda _: False, raising=False)
     for n, taken in ((4, [0, 2, 4, 6]), (8, [*range(8)]), (16, sorted([*range(8)] * 2))):
         assert uncertainty.samples_of(None, None, n, 0)[:, 0].tolist() == taken
     for n in (0, -3, 2.5, True):
@@ -214,7 +274,10 @@ def test_the_same_seed_gives_the_same_posterior_and_settings_travel():
 @pytest.mark.parametrize(("make", "words"), [
     (lambda: pn.Regressor(net(), inference="mc_dropout"), "has none"),
     (lambda: pn.Regressor(net(), inference="vj"), "unknown inference 'vj'"),
-    (lambda: pn.Regressor(net(), inference="vi", loss="huber"), "takes a likelihood"),
+    (lambda: pn.Regressor(net(), inference="vi", loss="huber"), "takes a likelihood.*loss='gaussian_nll'"),
+    (lambda: pn.Regressor(net(), inference="vi", loss="gaussian"), "leave loss=None.*noise=0.5"),
+    (lambda: pn.Regressor(net(), inference="vi", loss="quantile"), "loss='gaussian_nll' learns"),
+    (lambda: pn.Regressor(net(), inference=pn.inference("vi", noise=0.1), loss="gaussian_nll"), "leave out noise=0.1"),
     (lambda: pn.Regressor(net(), inference=pn.inference("vi", prior_std=0.0)), "prior_std and noise are above 0"),
     (lambda: pn.Regressor(net(norm="batch"), inference="hmc"), "no answer to batch norm"),
     (lambda: pn.Clusterer("kmeans", inference="vi"), "inference"),

@@ -128,17 +128,26 @@ def test_options_that_cannot_be_are_refused(draws):
 
 @pytest.mark.parametrize(
     ("answers", "options"),
-    [("labels", {}), ("binary", {}), ("multilabel", {}), ("numbers", {}), ("numbers", {"noise": 0.4})],
+    [
+        ("labels", {}),
+        ("binary", {}),
+        ("multilabel", {}),
+        ("numbers", {}),
+        ("numbers", {"noise": 0.4}),
+        ("gaussians", {}),
+    ],
 )
 @pytest.mark.parametrize("weighted", [False, True])
 def test_slopes_in_closed_form_are_autograds(draws, answers, options, weighted):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(40, 3)).astype(np.float32)
     y = {"labels": rng.integers(0, 3, 40), "binary": rng.integers(0, 2, 40),
-         "multilabel": rng.integers(0, 2, (40, 3)), "numbers": rng.normal(size=(40, 2))}[answers]  # fmt: skip
-    task = pn.Regressor if answers == "numbers" else pn.Classifier
+         "multilabel": rng.integers(0, 2, (40, 3)), "numbers": rng.normal(size=(40, 2)),
+         "gaussians": rng.normal(size=(40, 2))}[answers]  # fmt: skip
+    task = pn.Regressor if answers in ("numbers", "gaussians") else pn.Classifier
+    loss = "gaussian_nll" if answers == "gaussians" else None
     engine = pn.inference("vi", first_std=0.3, kl_weight=2.0, prior_std=0.7, **options)
-    fitted = task(pn.model("mlp", hidden=(6, 5)), inference=engine, epochs=1, seed=0).fit(X, y)
+    fitted = task(pn.model("mlp", hidden=(6, 5)), inference=engine, loss=loss, epochs=1, seed=0).fit(X, y)
     made = fitted.objective_.double()
     rows = fitted.codec_.prepare(fitted.codec_.encode(X).take(torch.arange(40)), fitted.view_)
     truth = fitted.target_.encode(y).take(torch.arange(40))["y"]

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ..data.gaussians import Gaussians
 from ..data.ordered import Ordered
 from ..data.quantiles import Quantiles
 from ..data.targets import Numbers, Target, target_for
@@ -15,12 +16,15 @@ def goal_of(estimator: "Estimator", y: Any) -> Target:
     """The target codec of a classifier's or regressor's y, unfitted.
 
     A loss that serves one kind of target alone chooses it, with its own options: "quantile" that of quantiles,
-    "ordinal" that of ordered classes. Otherwise the task and y choose. The target then says `n_outputs`.
+    "gaussian_nll" that of means and noises, "ordinal" that of ordered classes. Otherwise the task and y choose. The
+    target then says `n_outputs`.
     """
     chosen = None if estimator.loss is None else estimator.spec("loss", estimator.loss)
     kinds = kinds_of(chosen)
     if chosen is not None and estimator.task == "regressor" and kinds == {"quantiles"}:
         return Quantiles(quantiles=chosen.get_params()["quantiles"])
+    if estimator.task == "regressor" and kinds == {"gaussians"}:
+        return Gaussians()
     if chosen is not None and estimator.task == "classifier" and kinds == {"ordinal"}:
         return Ordered(order=chosen.get_params()["order"])
     if estimator.task == "regressor":

@@ -4,6 +4,7 @@ from typing import Any, Self, cast
 
 import numpy as np
 
+from ..data.gaussians import Gaussians
 from ..data.quantiles import Quantiles
 from ..data.sources import Columns
 from ..data.targets import Numbers, number_array
@@ -100,8 +101,8 @@ class Regressor(Estimator):
     def predict(self, X: Any, *, on_error: str = "raise", return_std: bool = False) -> Any:
         """(rows,) or (rows, outputs) float64; NaN for rows that `on_error="skip"` passed over.
 
-        With `return_std`, after a fit with `inference` or of a model that knows its doubt ("gaussian_process"), also
-        the standard deviation of a new answer, noise included.
+        With `return_std`, after a fit with `inference`, with loss="gaussian_nll", or of a model that knows its doubt
+        ("gaussian_process"), also the standard deviation of a new answer, noise included.
         """
         X, good = usable(self, X, on_error)
         found = spread(self.target_.decode(outputs_of(self, X)), good)
@@ -134,7 +135,7 @@ class Regressor(Estimator):
         None takes the outermost two. How many answers really lie inside is for `pn.Conformal` to guarantee.
         Where `return_std` can be had the ends are those of the predictive distribution, for 0.95 if no level is given.
         """
-        if isinstance(fitted(self).objective_, Posterior | SolvedNumbers):
+        if isinstance(fitted(self).objective_, Posterior | SolvedNumbers) or isinstance(self.target_, Gaussians):
             X, good = usable(self, X, on_error)
             return spread(interval_of(self, X, level), good)
         found = self.predict_quantiles(X, on_error=on_error)

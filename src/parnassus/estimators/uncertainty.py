@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
+from ..data.gaussians import Gaussians
 from ..data.rows import batches as batches_of
 from ..errors import SettingError
+from ..functional.quantities import normal_parameters
 from ..objectives.posterior import Posterior
 from ..objectives.predictive import SolvedClasses
 from ..train.randomness import kept_random
@@ -15,7 +17,7 @@ from .assembly import device_under
 from .moments import is_written_down, moments_of, normal_interval, normal_samples
 from .protocol import fitted
 from .training import threads_for
-from .using import EVALUATED
+from .using import EVALUATED, outputs_of
 
 if TYPE_CHECKING:
     from .base import Estimator
@@ -25,8 +27,9 @@ class Uncertainty(NamedTuple):
     """Of each row, (rows,) or (rows, outputs).
 
     Of numbers, standard deviations in the units of y: `aleatoric` of the noise, `epistemic` of what the draws of the
-    weights say, and `total`, whose square is the sum of both squares. Of classes, entropies in nats: `total` of the
-    mean probability, `aleatoric` the mean entropy of the draws, and `epistemic` their difference.
+    weights say, and `total`, whose square is the sum of both squares; of one set of weights, by loss="gaussian_nll",
+    `epistemic` is 0. Of classes, entropies in nats: `total` of the mean probability, `aleatoric` the mean entropy of
+    the draws, and `epistemic` their difference.
 
     Systems: mc-predictive
     Source: Martinez-Ramon 9.3 and 9.3.4 (oracles B9.11 and B9.16).
@@ -70,10 +73,13 @@ def draws_of(estimator: "Estimator", X: Any) -> torch.Tensor:
 
 def numbers_of(estimator: "Estimator", X: Any) -> tuple[np.ndarray, np.ndarray]:
     """Each draw's numbers in the units of y, and the noise's deviation around them: (draws, rows[, outputs]) both."""
-    means, deviations = posterior_of(estimator).numbers(draws_of(estimator, X))
-    decode = estimator.target_.decode
-    origin = decode(torch.zeros(1, means.shape[-1]))
-    return np.stack([decode(one) for one in means]), np.stack([decode(one) - origin for one in deviations])
+    target = fitted(estimator).target_
+    if isinstance(target, Gaussians) and not isinstance(estimator.objective_, Posterior):
+        means, deviations = normal_parameters(outputs_of(estimator, X)[None])
+    else:
+        means, deviations = posterior_of(estimator).numbers(draws_of(estimator, X))
+    values, noise = means.double().numpy() * target.scale + target.center, deviations.double().numpy() * target.scale
+    return (values[..., 0], noise[..., 0]) if target.flat else (values, noise)
 
 
 def of_numbers(estimator: "Estimator", X: Any) -> Uncertainty:
@@ -116,7 +122,7 @@ def interval_of(estimator: "Estimator", X: Any, level: float | None) -> np.ndarr
         raise SettingError(f"level is a share between 0 and 1; got {level!r}")
     if is_written_down(estimator):
         return normal_interval(moments_of(estimator, X), share)
-    drawn = samples_of(estimator, X, max(1000, 10 * posterior_of(estimator).n_draws), estimator.seed)
+    drawn = samples_of(estimator, X, max(1000, 10 * getattr(estimator.objective_, "n_draws", 0)), estimator.seed)
     return np.moveaxis(np.quantile(drawn, [(1 - share) / 2, (1 + share) / 2], axis=0), 0, -1)
 
 

@@ -8,6 +8,7 @@ and its gradient by the outputs in closed form. Kinds of target:
 - `labels`: outputs (n, n_classes) logits, or (n, time, n_classes); y int64 (n,) or (n, time), IGNORED is skipped;
 - `numbers`: outputs and y (n, n_numbers); the mean is over columns too;
 - `quantiles`: outputs (n, n_numbers * n_quantiles), number by number, y (n, n_numbers); see `quantiles`;
+- `gaussians`: outputs (n, n_numbers * 2), a mean and a deviation's raw number each, y (n, n_numbers); see `quantities`;
 - `ordinal`: outputs (n, n_classes - 1), cumulative logits, y int64 (n,) ranks; see `ordinal`.
 """
 

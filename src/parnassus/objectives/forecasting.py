@@ -10,11 +10,11 @@ from torch.nn import functional as F
 from ..errors import SettingError, did_you_mean
 from ..functional.losses import Loss
 from ..functional.quantiles import QuantileLoss, check_quantiles, uncrossed
+from ..functional.quantities import LEAST, normal_parameters
 from ..layers.writing_forecasts import StepByStep
 from ..train.phase import Batch, Objective, Phase
 
 DISTRIBUTIONS = ("point", "quantiles", "gaussian", "student_t")
-LEAST = 1e-3  # of a scaled spread, so that a density never becomes a spike
 
 
 class Head:
@@ -110,8 +110,7 @@ class GaussianHead(Head):
 
     def parameters(self, outputs: Tensor) -> list[Tensor]:
         """Location, spread, and what else there is, (batch, horizon) each."""
-        location, raw = self.split(outputs).unbind(2)
-        return [location, F.softplus(raw) + LEAST]
+        return [*normal_parameters(outputs)]
 
     def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
         location, spread = self.parameters(outputs)

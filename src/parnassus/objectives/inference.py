@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import SettingError
+from ..functional.quantities import normal_information
 from ..registry import inference
 from ..sampling import Chains, sample
 from ..train.phase import Batch
@@ -164,9 +165,13 @@ class LastLayer(Posterior):
         self.concluded.fill_(True)
 
     def _bends(self, outputs: Tensor) -> Tensor:
-        """Second derivatives of minus the log-likelihood by the outputs, (rows, outputs, outputs)."""
+        """Second derivatives of minus the log-likelihood by the outputs, (rows, outputs, outputs); where they depend
+        on y (of noises of rows), what is expected of them.
+        """
         if self.kind == "numbers":
             return torch.diag(torch.exp(-2 * self.log_noise)).expand(len(outputs), -1, -1)
+        if self.kind == "gaussians":
+            return torch.diag_embed(normal_information(outputs))
         if self.kind == "labels":
             p = outputs.softmax(1)
             return torch.diag_embed(p) - p[:, :, None] * p[:, None]

@@ -17,7 +17,7 @@ from ..layers.dense import DenseBackprop, dense_backprop
 from ..registry import inference
 from ..train.phase import Batch, Phase, gradient_of
 from .full_covariance import FullCovariance, check_start
-from .posterior import Posterior, shares_of
+from .posterior import SUMMED, Posterior, shares_of
 from .supervised import Supervised
 
 COVARIANCES = ("diagonal", "full")
@@ -147,7 +147,7 @@ class MeanField(Posterior):
         y, weight = batch["y"], batch.get("weight")
         if self.kind != "numbers":
             loss, slope = self.loss.slope(outputs, y, weight)
-            n = y.shape[1] if self.kind == "multilabel" else 1
+            n = y.shape[1] if self.kind in SUMMED else 1
             return loss * n, slope * n
         precision = (-2 * self.log_noise).exp()
         shares = torch.full_like(outputs[:, :1], 1 / len(y)) if weight is None else shares_of(weight)[:, None]

@@ -2,7 +2,8 @@
 
 An engine is an objective around a supervised one. While it trains it lowers minus the log posterior a row; `conclude`
 may then draw weights. In use, `draws` gives what each draw of the weights says, and `outputs` their mean in the terms
-of the target: of numbers the mean, of classes the logits of the mean probability.
+of the target: of numbers the mean, of classes the logits of the mean probability, and of numbers with a noise of each
+row's own (`gaussians`) the mean and the deviation of the draws' mixture.
 """
 
 import math
@@ -17,10 +18,11 @@ from ..errors import DataError, SettingError
 from ..functional.criteria import Elementwise, SoftmaxCrossEntropy
 from ..functional.losses import binary_cross_entropy, squared_error
 from ..functional.probability import LOG_2PI
+from ..functional.quantities import GaussianNLL, normal_outputs, normal_parameters
 from ..train.phase import Batch, Objective, Phase
 from .supervised import Supervised
 
-LEAST_NOISE = 1e-6  # standard deviation of the noise, in standardised numbers
+SUMMED = ("multilabel", "gaussians")  # kinds whose loss is a mean over what a likelihood adds up
 
 
 class Posterior(Objective):
@@ -29,18 +31,17 @@ class Posterior(Objective):
     Parameters
     ----------
     inner : the supervised objective; its loss must be a likelihood: cross-entropy, or the squared error of numbers,
-        which gets a noise of its own.
+        which gets a noise of its own, or "gaussian_nll", by which the net says the noise of each row.
     prior_std : of every weight, N(0, prior_std^2).
     noise : standard deviation of numbers around the net, standardised as they are; None learns one for each output.
     n_draws : weights that answer together.
     """
 
+    whole = True
+
     def __init__(self, inner: Supervised, *, prior_std: float, noise: float | None, n_draws: int, seed: int) -> None:
         super().__init__()
-        if inner.kind not in ("binary", "labels", "multilabel", "numbers"):
-            raise SettingError(f"inference serves classes, labels and numbers, not a target of kind {inner.kind!r}")
-        if not _is_likelihood(inner):
-            raise SettingError("inference takes a likelihood: leave loss=None (cross-entropy, or squared error)")
+        check_likelihood(inner, noise)
         if not prior_std > 0 or n_draws < 2 or (noise is not None and not noise > 0):
             raise SettingError(
                 f"prior_std and noise are above 0, n_draws is 2 or more; got {prior_std}, {noise} and {n_draws}"
@@ -78,7 +79,7 @@ class Posterior(Objective):
         """Minus the mean log-likelihood of the rows; sums over a row's numbers and labels."""
         y, weight = batch["y"], batch.get("weight")
         if self.kind != "numbers":
-            return self.loss(outputs, y, weight) * (y.shape[1] if self.kind == "multilabel" else 1)
+            return self.loss(outputs, y, weight) * (y.shape[1] if self.kind in SUMMED else 1)
         squares = (outputs - y).square()
         means = squares.mean(0) if weight is None else shares_of(weight) @ squares
         return (0.5 * means * (-2 * log_noise).exp() + log_noise + 0.5 * LOG_2PI).sum()
@@ -122,8 +123,14 @@ class Posterior(Objective):
         raise NotImplementedError
 
     def numbers(self, draws: Tensor) -> tuple[Tensor, Tensor]:
-        """Means, and the noise's deviations around them: (draws, rows, outputs) each, standardised as y is."""
-        return draws, self.log_noise.detach().exp().to(draws.device).expand_as(draws)
+        """Means, and the noise's deviations around them: (draws, rows, numbers) each, standardised as y is."""
+        if self.kind == "gaussians":
+            return normal_parameters(draws)
+        return draws, self.noises().to(draws.device).expand_as(draws)
+
+    def noises(self) -> Tensor:
+        """Deviations of the noise of numbers, to be broadcast over (draws, rows, numbers)."""
+        return self.log_noise.detach().exp()
 
     def outputs(self, batch: Batch) -> Tensor:
         if self.training or not self.ready:
@@ -191,8 +198,8 @@ class Kept(Posterior):
     def draws(self, batch: Batch) -> Tensor:
         return torch.stack([self.said(self.unflat(flat), batch) for flat in self.kept])
 
-    def numbers(self, draws: Tensor) -> tuple[Tensor, Tensor]:
-        return draws, self.kept_noise.exp().to(draws.device)[:, None].expand_as(draws)
+    def noises(self) -> Tensor:
+        return self.kept_noise.exp()[:, None]
 
 
 def shares_of(weight: Tensor) -> Tensor:
@@ -211,17 +218,38 @@ def pooled(draws: Tensor, kind: str) -> Tensor:
     """One answer (rows, outputs) of many (draws, rows, outputs): means of numbers, or logits of mean probabilities."""
     if kind == "numbers":
         return draws.mean(0)
+    if kind == "gaussians":
+        means, deviations = normal_parameters(draws)
+        variance = deviations.square().mean(0) + means.var(0, correction=0)
+        return normal_outputs(means.mean(0), variance.sqrt())
     if kind == "labels":
         return draws.log_softmax(-1).logsumexp(0) - math.log(len(draws))
     positive = nn.functional.logsigmoid(draws).logsumexp(0)
     return positive - nn.functional.logsigmoid(-draws).logsumexp(0)
 
 
-def _is_likelihood(inner: Supervised) -> bool:
-    if isinstance(inner.loss, SoftmaxCrossEntropy):
-        return not inner.loss.label_smoothing
-    likelihood = squared_error if inner.kind == "numbers" else binary_cross_entropy
-    return isinstance(inner.loss, Elementwise) and inner.loss.equation is likelihood
+def check_likelihood(inner: Supervised, noise: Any) -> None:
+    """Refuse a loss that is minus no log-likelihood, and a noise beside one that the net says."""
+    loss = inner.loss
+    if isinstance(loss, GaussianNLL):
+        if noise is not None:
+            raise SettingError(f"by loss='gaussian_nll' the net says the noise of each row; leave out noise={noise!r}")
+        return
+    if inner.kind == "numbers":
+        if not isinstance(loss, Elementwise) or loss.equation is not squared_error:
+            raise SettingError(
+                "inference of numbers takes a likelihood: leave loss=None (Gaussian noise, one for each output, which "
+                "is learned; pn.inference(..., noise=0.5) fixes it), or take loss='gaussian_nll' (noise of each row)"
+            )
+    elif inner.kind in ("binary", "labels", "multilabel"):
+        smooth = isinstance(loss, SoftmaxCrossEntropy) and not loss.label_smoothing
+        if not smooth and not (isinstance(loss, Elementwise) and loss.equation is binary_cross_entropy):
+            raise SettingError(
+                "inference of classes takes a likelihood: leave loss=None (cross-entropy), without label smoothing"
+            )
+    else:
+        remedy = "loss='gaussian_nll' learns the noise of each row" if inner.kind == "quantiles" else "leave loss=None"
+        raise SettingError(f"inference serves classes, labels and numbers, not the kind {inner.kind!r}; {remedy}")
 
 
 Batches = Callable[[], Iterable[Batch]]

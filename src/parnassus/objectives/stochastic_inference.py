@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SettingError
+from ..functional.quantities import normal_parameters
 from ..registry import inference
 from ..train.phase import Batch
 from .posterior import Batches, Kept, Posterior, whole_batch
@@ -35,11 +36,14 @@ class Stepped(Kept):
         self.eval()
         return Gradients(self, *whole_batch(batches))
 
-    def pace(self, theta: Tensor) -> Tensor:
+    def pace(self, theta: Tensor, batch: Batch) -> Tensor:
         """What multiplies the step of each place of theta (size,): constant, so that the draws' law stays."""
         pace = torch.ones_like(theta)
         if self.kind == "numbers":
             pace[: self.size] = (2 * self.log_noise.detach().min()).exp()
+        if self.kind == "gaussians":
+            deviations = normal_parameters(self.said(self.unflat(theta), batch).detach())[1]
+            pace[:] = 1 / deviations.square().reciprocal().mean(0).max()
         return pace
 
 
@@ -91,7 +95,7 @@ class SWAG(Stepped):
         slopes, theta = self.gradients(batches), self.start()
         speed, mean, squares = torch.zeros_like(theta), torch.zeros_like(theta), torch.zeros_like(theta)
         every = max(1, math.ceil(len(slopes.batch["y"]) / self.rows))
-        pace = self.lr * self.pace(theta)
+        pace = self.lr * self.pace(theta, slopes.batch)
         pace[self.size :] = 0  # noises stay as training left them
         ways: list[Tensor] = []
         n_snapshots = max(self.rank, self.n_steps // every)
@@ -127,7 +131,7 @@ class Langevin(Stepped):
 
     def conclude(self, batches: Batches) -> None:
         slopes, theta = self.gradients(batches), self.start()
-        found, pace = [], self.pace(theta)
+        found, pace = [], self.pace(theta, slopes.batch)
         for t in range(2 * self.n_steps):
             step = pace * self.lr / slopes.n * (1 + t / self.n_steps) ** (-1 / 3)
             theta = theta + 0.5 * step * slopes.at(theta) + step.sqrt() * slopes.noise(theta)
@@ -156,7 +160,7 @@ class Hamiltonian(Stepped):
     def conclude(self, batches: Batches) -> None:
         slopes, theta = self.gradients(batches), self.start()
         speed, found = torch.zeros_like(theta), []
-        step = self.pace(theta) * self.lr / slopes.n
+        step = self.pace(theta, slopes.batch) * self.lr / slopes.n
         for t in range(2 * self.n_steps):
             push = step * slopes.at(theta) + (2 * self.friction * step).sqrt() * slopes.noise(theta)
             speed = (1 - self.friction) * speed + push

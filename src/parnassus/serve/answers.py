@@ -78,10 +78,11 @@ def of_regressor(estimator: Any) -> tuple[Answer, Json]:
 
 
 def has_interval(estimator: Any) -> bool:
-    """Whether a regressor knows how far off it may be: learned quantiles, or a distribution over its weights."""
+    """Whether a regressor knows how far off it may be: learned quantiles or noises, a distribution over its weights."""
+    from ..data.gaussians import Gaussians
     from ..data.quantiles import Quantiles
 
-    return isinstance(estimator.target_, Quantiles) or getattr(estimator, "inference", None) is not None
+    return isinstance(estimator.target_, Quantiles | Gaussians) or getattr(estimator, "inference", None) is not None
 
 
 def of_conformal(estimator: Any) -> tuple[Answer, Json]:
