@@ -27,6 +27,7 @@ from parnassus.train.trainer import Trainer
 
 rng = np.random.default_rng(0)
 X, Y = rng.normal(size=(70, 5)), np.arange(70) % 3
+STEPS = rng.normal(size=(70, 6, 3))
 PICTURES, KINDS = rng.integers(0, 255, (50, 8, 8), dtype=np.uint8), np.arange(50) % 2
 TEXTS = ["the cat sat on the mat and looked at the dog " * 6, "a dog ran " * 9]
 WEIGHTS = np.where(np.arange(70) % 7 == 0, 0.0, 1.0 + np.arange(70) % 3)
@@ -60,6 +61,8 @@ MODELS = {
     ),
     "language model": gpt,
     "half the bits": lambda: gpt(precision="bfloat16"),
+    "recurrent": lambda: net("gru", STEPS, Y, hidden=8, n_layers=2, bidirectional=True),
+    "drawn weights": lambda: net("mlp", X, Y, {"inference": "vi"}, hidden=(16,)),
     "GAN": lambda: generator(PICTURES, "dcgan", width=4),
     "slopes of slopes": lambda: generator(X, "wgan_gp"),
 }
@@ -125,8 +128,8 @@ if __name__ == "__main__":
     dies(f"{out}/run", 7)
 '''
 EQUAL = [
-    "classifier", "settings", "clipped", "pictures", "fewer rows than ranks", "weights", "language model", "GAN",
-    "slopes of slopes",
+    "classifier", "settings", "clipped", "pictures", "fewer rows than ranks", "weights", "recurrent", "drawn weights",
+    "language model", "GAN", "slopes of slopes",
 ]  # fmt: skip
 
 

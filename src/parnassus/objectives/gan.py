@@ -72,7 +72,7 @@ class Adversarial(Generating):
             raise SettingError(f"r1 and drift weigh penalties, and are at least 0; got {r1} and {drift}")
         if augment:
             differentiable_changes(torch.zeros(1, 1, 2, 2)[:0], augment)  # which refuses what it does not know
-        self.r1, self.drift, self.augment, self.second_order = r1, drift, augment, lipschitz == "penalty" or r1 > 0
+        self.r1, self.drift, self.augment, self.as_one = r1, drift, augment, lipschitz == "penalty" or r1 > 0
         self.generator, self.critic, self.n_noise = generator, critic, n_noise
         self.game, self.n_critic, self.lipschitz = game, n_critic, lipschitz
         self.bound, self.strength, self.smooth, self.optimizer = bound, strength, smooth, dict(optimizer or {})

@@ -39,6 +39,8 @@ class Posterior(Objective):
 
     whole = True
 
+    as_one = True
+
     def __init__(self, inner: Supervised, *, prior_std: float, noise: float | None, n_draws: int, seed: int) -> None:
         super().__init__()
         check_likelihood(inner, noise)

@@ -151,8 +151,8 @@ class FullySharded(Strategy):
         for p in objective.parameters():
             if not p.is_contiguous():  # channels last, which `fully_shard` does not take
                 p.data = p.data.contiguous()
-        # gradients inside a loss would have the blocks forget their weights, so that these are one with the rest
-        for module in [*(() if objective.second_order else blocks_in(objective)), objective]:
+        # what looks at weights outside the blocks' calls has them forgotten, so that these are one with the rest
+        for module in [*(() if objective.as_one else blocks_in(objective)), objective]:
             fully_shard(module, mesh=self.mesh, mp_policy=self.policy, offload_policy=self.offload)
             root = cast(FSDPModule, module)
             root.set_gradient_divide_factor(1.0)
@@ -219,8 +219,8 @@ def through(objective: Objective, work: Any, batch: Batch) -> Any:
         if not any(words in str(error) for words in APART):
             raise
         raise SettingError(
-            f"parallelism='fsdp' gathers a block's weights where the block is called, and a model of "
-            f"{type(objective).__name__} uses some of them elsewhere; leave parallelism='data'"
+            f"parallelism='fsdp' gathers a block's weights where the block is called, and "
+            f"{type(objective).__name__.removeprefix('FSDP')} uses some of them elsewhere; leave parallelism='data'"
         ) from error
     finally:
         if not torch.is_grad_enabled():
@@ -248,9 +248,12 @@ def blocks_in(objective: nn.Module) -> list[nn.Module]:
 
 
 def can_be_block(module: nn.Module) -> bool:
-    """Whether a module may be divided by itself: it has weights and is called; torch's recurrent nets give views."""
+    """Whether a module may be divided by itself: it has weights and is called; torch's recurrent nets give views.
+
+    A list is not called, nor is a recurrent cell, which its net runs over the steps.
+    """
     held = next(module.parameters(), None) is not None
-    return held and not isinstance(module, nn.ModuleList | nn.ModuleDict | nn.RNNBase)
+    return held and type(module).forward is not nn.Module.forward and not isinstance(module, nn.RNNBase)
 
 
 def outermost(module: nn.Module, kinds: tuple[type[nn.Module], ...]) -> Iterator[nn.Module]:
