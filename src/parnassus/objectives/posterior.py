@@ -37,8 +37,6 @@ class Posterior(Objective):
     n_draws : weights that answer together.
     """
 
-    whole = True
-
     as_one = True
 
     def __init__(self, inner: Supervised, *, prior_std: float, noise: float | None, n_draws: int, seed: int) -> None:
