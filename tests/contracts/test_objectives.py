@@ -104,6 +104,7 @@ OBJECTIVES = {
     "adaline": ("labels", lambda: named("adaline", "classifier")),
     "lms": ("numbers", lambda: named("lms", "regressor")),
     "polynomial": ("numbers", lambda: named("polynomial", "regressor")),
+    "gaussian_process classifier": ("labels", lambda: named("gaussian_process", "classifier", n_restarts=0)),
     "gaussian_process": ("numbers", lambda: named("gaussian_process", "regressor", n_restarts=0)),
     "resnet_mlp": ("labels", lambda: named("resnet_mlp", "classifier", width=8, hidden=8, dropout=0.0)),
     "entity_embedding": ("mixed", lambda: named("entity_embedding", "classifier", hidden=(8,))),

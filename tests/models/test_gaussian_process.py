@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.gaussian_process import GaussianProcessRegressor, kernels
+from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor, kernels
 
 import parnassus as pn
 from parnassus.objectives import predictive
@@ -127,8 +127,82 @@ def test_too_many_rows_and_unknown_kernels_are_refused():
             process(**options).fit(X, Y)
 
 
+# --- classes --------------------------------------------------------------------------------------
+
+RINGS = np.where((X**2).sum(1) + RNG.normal(size=60) > 6, "out", "in")
+THIRDS = np.array(["low", "mid", "high"])[np.digitize(X[:, 0] + 0.5 * RNG.normal(size=60), [-1, 1])]
+
+
+def classes(**options):
+    return pn.Classifier(pn.model("gaussian_process", **{"n_restarts": 0} | options))
+
+
+def test_probabilities_of_two_classes_are_scikit_learns_at_the_learned_settings():
+    fitted = classes().fit(X, RINGS)
+    variance, scale = fitted.objective_.settings.values()
+    rows, _ = standardised(fitted, X)
+    theirs = GaussianProcessClassifier(kernels.ConstantKernel(variance) * kernels.RBF(scale), optimizer=None)
+    theirs.fit(rows, RINGS)
+    new, _ = standardised(fitted, NEW)
+    # theirs averages over a sum of five error functions in place of the sigmoid, which is off by 2e-4
+    assert fitted.predict_proba(NEW) == pytest.approx(theirs.predict_proba(new), abs=1e-3)
+    assert float(fitted.objective_.log_evidence) == pytest.approx(theirs.log_marginal_likelihood_value_, abs=1e-4)
+    best = GaussianProcessClassifier(kernels.ConstantKernel(1, (1e-4, 100)) * kernels.RBF()).fit(rows, RINGS)
+    assert float(fitted.objective_.log_evidence) > best.log_marginal_likelihood_value_ - 1e-3
+
+
+@pytest.mark.parametrize("y", [RINGS, THIRDS], ids=["two", "three"])
+def test_classes_are_told_apart_and_nothing_is_known_far_away(y, tmp_path):
+    fitted = classes(kernel="matern52").fit(X, y)
+    assert fitted.score(X, y) > 0.85
+    n = len(set(y.tolist()))
+    assert fitted.predict_proba(X + 500) == pytest.approx(1 / n, abs=1e-5)
+    assert fitted.predict_proba(X).sum(1) == pytest.approx(1, abs=1e-6)
+    near, far = fitted.uncertainty(X), fitted.uncertainty(X + 500)
+    assert far.total == pytest.approx(np.log(n), abs=1e-3)
+    assert far.epistemic.min() > near.epistemic.max()
+    fitted.save(tmp_path / "classes.parnassus")
+    again = pn.load(tmp_path / "classes.parnassus")
+    np.testing.assert_array_equal(again.predict_proba(NEW), fitted.predict_proba(NEW))
+    np.testing.assert_array_equal(again.predict(NEW), fitted.predict(NEW))
+
+
+def test_the_probabilities_of_three_classes_are_means_over_many_draws():
+    fitted = classes().fit(X, THIRDS)
+    rows = torch.from_numpy(standardised(fitted, NEW)[0])
+    mean, covariance = fitted.objective_.scores(rows)
+    law = torch.distributions.MultivariateNormal(mean, covariance + 1e-9 * torch.eye(3))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        drawn = law.sample((40_000,)).softmax(-1).mean(0)
+    assert fitted.predict_proba(NEW) == pytest.approx(drawn.numpy(), abs=0.01)
+
+
+def test_a_row_of_weight_two_is_that_row_twice_for_classes_too():
+    codec = pn.Table(scaling="none")
+    weight = np.ones(60)
+    weight[:20] = 2
+    doubled = np.concatenate([X, X[:20]]), np.concatenate([THIRDS, THIRDS[:20]])
+    model = pn.model("gaussian_process", n_restarts=0)
+    once = pn.Classifier(model, codec=codec).fit(X, THIRDS, sample_weight=weight)
+    twice = pn.Classifier(model, codec=codec).fit(*doubled)
+    assert float(once.objective_.log_evidence) == pytest.approx(float(twice.objective_.log_evidence), abs=1e-4)
+    assert once.predict_proba(NEW) == pytest.approx(twice.predict_proba(NEW), abs=1e-3)
+
+
+def test_one_class_sets_of_labels_and_too_many_rows_are_refused():
+    with pytest.raises(pn.DataError, match="one class"):
+        classes().fit(X, ["a"] * 60)
+    with pytest.raises(pn.SettingError, match="one class a row"):
+        classes().fit(X, [["a"], ["a", "b"], []] * 20)
+    rows = np.arange(3100.0)[:, None]
+    with pytest.raises(pn.DataError, match=r"3,000 rows at most.*3,100"):
+        classes().fit(rows, np.arange(3100) % 2)
+
+
 def test_points_that_stand_for_a_normal_have_its_moments():
-    points = predictive.normal_points(3, like=torch.zeros(1).double())
+    points = predictive.normal_points(3)
     torch.testing.assert_close(points.mean(0), torch.zeros(3).double(), atol=1e-9, rtol=0)
-    torch.testing.assert_close(points.T.cov(), torch.eye(3).double(), atol=0.02, rtol=0)
-    assert torch.equal(points, predictive.normal_points(3, like=points))
+    torch.testing.assert_close(points.T @ points / len(points), torch.eye(3).double(), atol=1e-9, rtol=0)
+    shifted = {tuple(row) for row in points.roll(1, 1).numpy().round(9).tolist()}
+    assert shifted == {tuple(row) for row in points.numpy().round(9).tolist()}

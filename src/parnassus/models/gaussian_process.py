@@ -1,7 +1,7 @@
 """Gaussian processes: functions whose smoothness is learned, and that say how unsure they are."""
 
 from ..errors import SettingError
-from ..objectives.processes import ProcessRegression
+from ..objectives.processes import ProcessClassification, ProcessRegression
 from ..registry import model
 
 
@@ -18,6 +18,19 @@ def gaussian_process(
     """
     _check("gaussian_process", n_restarts)
     return ProcessRegression(in_features, n_outputs, kernel=kernel, ard=ard, n_restarts=n_restarts)
+
+
+@model.register("classifier", name="gaussian_process")
+def gaussian_process_classifier(
+    *, in_features: int, n_outputs: int, kernel: str = "rbf", ard: bool = False, n_restarts: int = 4
+) -> ProcessClassification:
+    """Gaussian processes of scores by Laplace's approximation; 3,000 rows at most, fewer of many classes.
+
+    Systems: gaussian-process
+    Source: Rasmussen and Williams 2006, chapters 3 and 5.
+    """
+    _check("gaussian_process", n_restarts)
+    return ProcessClassification(in_features, n_outputs, kernel=kernel, ard=ard, n_restarts=n_restarts)
 
 
 def _check(name: str, n_restarts: int) -> None:

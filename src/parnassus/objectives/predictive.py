@@ -2,17 +2,20 @@
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..errors import DataError
-from ..functional.probability import LOG_2PI
+from ..functional.bayes.sparse import expected_sigmoid
+from ..functional.probability import LOG_2PI, cholesky
 from ..train.phase import Batch, Objective, Phase
 from .generative import class_numbers, measured
 
-N_POINTS = 256  # of the points that stand for a normal distribution of several scores
+BLOCK = 512  # rows whose probabilities are averaged at once
+N_POINTS = 512  # of the points that stand for a normal distribution of several scores
 
 
 class Moments(NamedTuple):
@@ -80,7 +83,7 @@ class Solved(Objective):
         for name, own in self.named_buffers(recurse=False):
             held = state.get(prefix + name)
             if name in self._non_persistent_buffers_set:
-                setattr(self, name, own.new_zeros((0,) * own.ndim))
+                setattr(self, name, own.new_zeros(*own.shape[:-2], 0, 0))
             elif held is not None and held.shape != own.shape:
                 setattr(self, name, torch.empty_like(held, device=own.device))
         super()._load_from_state_dict(state, prefix, *rest)
@@ -119,9 +122,27 @@ class SolvedClasses(Solved):
         """How many classes there are."""
         return 2 if self.n_outputs == 1 else self.n_outputs
 
+    def scores(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean (rows, outputs) and covariance (rows, outputs, outputs) of the scores of rows x (rows, columns)."""
+        raise NotImplementedError
+
     def draws(self, batch: Batch) -> Tensor:
         """Scores that stand for their distribution, all alike: (points, rows, outputs)."""
-        raise NotImplementedError
+        mean, covariance = self.scores(batch["x"])
+        size = 1 + covariance.diagonal(dim1=1, dim2=2).amax(1)
+        covariance = covariance + 1e-9 * torch.diag_embed(size[:, None].expand_as(mean))
+        return mean + torch.einsum("rij,pj->pri", cholesky(covariance), normal_points(self.n_outputs).to(mean))
+
+    def outputs(self, batch: Batch) -> Tensor:
+        """The logarithms of mean probabilities, or of two classes their log-odds; 0 before there is a model."""
+        if not bool(self.log_evidence.isfinite()):
+            return self.log_evidence.new_zeros(len(batch["x"]), self.n_outputs)
+        if self.n_outputs > 1:
+            each = [self.draws({"x": x}).log_softmax(-1).logsumexp(0) for x in batch["x"].split(BLOCK)]
+            return torch.cat(each) - math.log(len(normal_points(self.n_outputs)))
+        mean, variance = self.scores(batch["x"])
+        yes, no = (expected_sigmoid(sign * mean, variance[:, :, 0]).log() for sign in (1, -1))
+        return yes - no
 
     def evaluate(self, batch: Batch) -> dict[str, Tensor]:
         said = self.outputs(batch)
@@ -129,8 +150,17 @@ class SolvedClasses(Solved):
         return measured(log_p, batch, self.n_outputs)
 
 
-def normal_points(n_scores: int, *, like: Tensor) -> Tensor:
-    """`N_POINTS` points (points, n_scores) that stand for N(0, I): quantiles of evenly filled cubes, never drawn."""
-    unit = torch.quasirandom.SobolEngine(n_scores, scramble=True, seed=0).draw(N_POINTS, dtype=torch.float64)
-    points = torch.special.ndtri(unit.clamp(1e-6, 1 - 1e-6))
-    return ((points - points.mean(0)) / points.std(0, correction=0)).to(like)
+@cache
+def normal_points(n_scores: int) -> Tensor:
+    """About `N_POINTS` points (points, n_scores) that stand for N(0, I): quantiles of an evenly filled cube, not drawn.
+
+    Every point comes with its cyclic shifts, so that scores which know nothing of each other are taken alike; their
+    mean is 0 and their covariance I.
+    """
+    cube = torch.quasirandom.SobolEngine(n_scores, scramble=True, seed=0)
+    unit = cube.draw(max(1, N_POINTS // n_scores), dtype=torch.float64)
+    each = torch.special.ndtri(unit.clamp(1e-6, 1 - 1e-6))
+    points = torch.cat([each.roll(shift, 1) for shift in range(n_scores)])
+    points = points - points.mean(0)
+    values, vectors = torch.linalg.eigh(points.T @ points / len(points))
+    return points @ (vectors / values.sqrt()) @ vectors.T

@@ -171,14 +171,24 @@ def learn_process(
     Source: Rasmussen and Williams 2006, section 5.4.1; Byrd, Lu, Nocedal and Zhu 1995 for the climb.
     """
     weight = torch.ones_like(x[:, 0]) if weight is None else weight
-    settings = [*kernel.settings, NOISE]
-    bounds = torch.tensor([s.bounds for s in settings], dtype=torch.float64).log()
 
     def of_rows(rows: Tensor) -> Climbed:
         return by_settings(kernel, x[rows], noisy_evidence(y[rows], weight[rows]))
 
+    return learn_settings(of_rows, [*kernel.settings, NOISE], x, n_restarts=n_restarts, start_rows=START_ROWS)
+
+
+def learn_settings(
+    of_rows: Callable[[Tensor], Climbed], settings: Sequence[Setting], x: Tensor, *, n_restarts: int, start_rows: int
+) -> tuple[Tensor, float]:
+    """The best settings (p,), as logarithms, that climbs find, and the evidence there; `of_rows(index)` is some rows'.
+
+    Climbs from several starts look at `start_rows` rows at most; the best of them goes on with all rows of x.
+    """
+    bounds = torch.tensor([s.bounds for s in settings], dtype=torch.float64).log()
     some = every = torch.arange(len(x), device=x.device)
-    if len(x) > START_ROWS:
-        some = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:START_ROWS].to(x.device)
-    best = climb(of_rows(some), likely_starts(of_rows(some), settings, n_restarts), bounds)
+    if len(x) > start_rows:
+        some = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:start_rows].to(x.device)
+    function = of_rows(some)
+    best = climb(function, likely_starts(function, settings, n_restarts), bounds)
     return best if some is every else climb(of_rows(every), best[0][None], bounds)

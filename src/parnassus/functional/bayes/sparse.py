@@ -10,7 +10,8 @@ from ...errors import DataError
 from ..probability import LOG_2PI, cholesky
 from .processes import GaussianProcess, Kernel
 
-N_NODES = 20
+N_NODES = 20  # of Gauss and Hermite's rule, where slopes are asked for
+N_POINTS = 161
 
 
 def sparse_process(
@@ -111,8 +112,15 @@ def expected_log_sigmoid(mean: Tensor, variance: Tensor) -> Tensor:
 
 
 def expected_sigmoid(mean: Tensor, variance: Tensor) -> Tensor:
-    """E sigmoid(f) with f ~ N(mean, variance), elementwise: how probable the class is."""
-    nodes, weights = _rule(mean)
+    """E sigmoid(f) with f ~ N(mean, variance), elementwise: how probable the class is.
+
+    By the trapezoid rule, whose error falls as exp(-20 pi^2 / deviation): below 1e-8 up to deviations of 10.
+
+    >>> expected_sigmoid(torch.zeros(1), torch.tensor([4.0]))
+    tensor([0.5000])
+    """
+    nodes = torch.linspace(-8, 8, N_POINTS, dtype=mean.dtype, device=mean.device)
+    weights = (-0.5 * nodes.square()).softmax(0)
     return (torch.sigmoid(mean[..., None] + variance.sqrt()[..., None] * nodes) * weights).sum(-1)
 
 
