@@ -10,9 +10,8 @@ import torch
 
 from .. import store
 from ..errors import FileError
-from . import diagnostics
+from . import diagnostics, problems
 
-AGREE, FEW = 1.01, 100  # R-hat above which chains disagree, and effective draws a chain needs
 EACH = ("log_p", "acceptance", "energy", "divergent", "n_steps")  # what is known of each draw
 COLUMNS = ("mean", "sd", "5%", "95%", "mcse", "bulk ess", "tail ess", "R-hat")
 
@@ -68,39 +67,13 @@ class Chains:
 
         Systems: mcmc-diagnostics
         """
-        return {name: _summary(values) for name, values in self.columns().items()}
+        with np.errstate(over="ignore", invalid="ignore"):  # of chains that ran away, whose problems say so
+            return {name: _summary(values) for name, values in self.columns().items()}
 
     @property
     def problems(self) -> list[str]:
         """What makes the draws doubtful, in words; empty where nothing does."""
-        summary = self.summary()
-        found = []
-        worst = max(summary, key=lambda k: np.nan_to_num(summary[k]["R-hat"], nan=np.inf))
-        rhat = summary[worst]["R-hat"]
-        if not rhat <= AGREE:
-            text = f"R-hat of {worst} is {rhat:.3f}" if np.isfinite(rhat) else f"{worst} never moved"
-            found.append(f"the chains do not agree: {text} (at most {AGREE}); run longer, or start elsewhere")
-        fewest = min(summary, key=lambda k: min(summary[k]["bulk ess"], summary[k]["tail ess"]))
-        least = min(summary[fewest]["bulk ess"], summary[fewest]["tail ess"])
-        if least < FEW * self.n_chains:
-            found.append(f"{fewest} has {least:.0f} effective draws; its quantiles need {FEW} a chain: draw more")
-        n = int(self.divergent.sum())
-        if n:
-            found.append(
-                f"{n} of {self.divergent.size} paths diverged: the density bends faster than the step follows; "
-                f"raise target, or sample other parameters (centre and scale them)"
-            )
-        if self.method in ("hmc", "nuts") and self.energy.shape[1] >= 4:
-            fraction = diagnostics.energy_fraction(self.energy)
-            if np.nanmin(fraction) < 0.3:
-                found.append(f"energies move slowly (fraction {np.nanmin(fraction):.2f}, at least .3): heavy tails")
-        if self.settings.get("least swap", 1.0) < 0.05:
-            found.append(
-                f"neighbouring powers change places {self.settings['least swap']:.3f} of the time; raise n_powers"
-            )
-        if self.acceptance.mean() < 1e-3:
-            found.append("nearly every move was refused; give a smaller step or scale")
-        return found
+        return problems.of_chains(self)
 
     def __str__(self) -> str:
         rows: list[tuple[str, ...]] = [("", *COLUMNS)]
@@ -182,4 +155,4 @@ def _summary(values: np.ndarray) -> dict[str, float]:
 def _number(name: str, value: float) -> str:
     if "ess" in name:
         return f"{value:.0f}"
-    return f"{value:.3f}" if name == "R-hat" else f"{value:.4g}"
+    return problems.rhat_text(value) if name == "R-hat" else f"{value:.4g}"

@@ -70,12 +70,14 @@ class Density:
             for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
         }
 
-    def site_of(self, column: int) -> str:
-        """The name of the parameter that a flat column belongs to."""
+    def label(self, column: int) -> str:
+        """The name of a flat column's number: "b" of a parameter that is one number, "w[0,2]" of one in an array."""
         for name, shape in self.shapes.items():
-            column -= math.prod(shape)
-            if column < 0:
-                return name
+            size = math.prod(shape)
+            if column < size:
+                place = np.unravel_index(column, shape) if shape else ()
+                return f"{name}[{','.join(map(str, place))}]" if shape else name
+            column -= size
         raise IndexError(column)
 
     def value(self, points: Tensor, chains: Tensor | None = None) -> Tensor:
@@ -94,7 +96,10 @@ class Density:
             moved = points.detach().requires_grad_()
             value = self._checked(self.log_density(self.unflatten(moved)), points)
             if not value.requires_grad:
-                raise DataError("the log density does not depend on its parameters; compute it from them with torch")
+                raise DataError(
+                    f"the log density is {float(value[0]):.4g} and does not depend on its parameters; compute it from "
+                    f"them with torch, without numpy, detach() or no_grad()"
+                )
             (slope,) = torch.autograd.grad(value.sum(), moved)
         return value.detach(), slope
 
@@ -106,26 +111,3 @@ class Density:
                 f"(n, ...), and gives one number a point, (n,): sum over the last axes, not over all"
             )
         return value
-
-    def check_start(self, points: Tensor) -> None:
-        """Refuse points where the density or its gradient is no number, by the parameter's name."""
-        value, slope = self.with_gradient(points)
-        bad = ~value.isfinite()
-        if bool(bad.any()):
-            first = int(bad.nonzero()[0])
-            raise DataError(
-                f"the log density is {float(value[first])} at the start of chain {first} "
-                f"({', '.join(f'{k}={_shown(v)}' for k, v in self.sites(points[first]).items())}); "
-                f"start where it is finite, or sample a transformed parameter such as the logarithm of a scale"
-            )
-        lost = ~slope.isfinite()
-        if bool(lost.any()):
-            at = lost.nonzero()[0].tolist()
-            site, slope_there = self.site_of(at[1]), float(slope[at[0], at[1]])
-            raise DataError(f"the gradient for {site!r} is {slope_there} at the start of chain {at[0]}")
-
-
-def _shown(value: Tensor) -> str:
-    numbers = value.flatten().tolist()
-    text = ", ".join(f"{v:.4g}" for v in numbers[:3])
-    return f"[{text}, ...]" if len(numbers) > 3 else (text if value.ndim == 0 else f"[{text}]")

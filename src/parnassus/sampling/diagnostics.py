@@ -56,6 +56,17 @@ def energy_fraction(energy: ArrayLike) -> Floats:
     return np.divide(moved, spread, out=np.full(len(values), np.nan), where=spread > 0)
 
 
+def displacement_growth(draws: ArrayLike) -> float:
+    """How many times as far, squared, chains go in n / 2 steps as in n / 8: 1 once settled, 4 of a random walk.
+
+    Of rank-normalised draws, so that it is finite for any draws. Constant draws give 0.
+    """
+    scores = _normal_scores(_checked(draws))
+    n = scores.shape[1]
+    near, far = (np.square(scores[:, lag:] - scores[:, :-lag]).mean() for lag in (max(1, n // 8), n // 2))
+    return float(far / near) if near > 0 else 0.0
+
+
 def autocorrelation(draws: ArrayLike) -> Floats:
     """Of each chain, the correlation of draws so many steps apart, (chains, draws); 1 at step 0."""
     covariance = _autocovariance(_checked(draws))

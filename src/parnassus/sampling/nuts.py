@@ -82,7 +82,8 @@ class NoUTurn(Scaled):
         inverse = self.variance.numpy()
         energies = [self._energy(start, inverse) for start in starts]
         growing = [self._grow(start, energy, inverse) for start, energy in zip(starts, energies, strict=True)]
-        trees = self._together(growing)
+        with np.errstate(over="ignore", invalid="ignore"):  # of paths that left the surface
+            trees = self._together(growing)
         drawn = [tree.drawn for tree in trees]
         state = State(
             torch.from_numpy(np.stack([z.q for z in drawn])),

@@ -10,7 +10,9 @@ from ..errors import DataError, Diverged, SettingError
 from ..functional.mcmc import log_acceptance
 from ..functional.particles import effective_size, next_power, stein_direction, systematic_indices
 from .density import Density
+from .problems import variance_shown
 from .reference import Reference
+from .starts import check_integral, check_start
 from .transitions import Info, State
 
 
@@ -66,9 +68,11 @@ class Stein(Particles):
     def run(self, n_runs: int, n: int) -> tuple[State, Info]:
         d = self.density.size
         points = self.density.start + self.spread * self.normal(n_runs, n, d)
-        self.density.check_start(points.flatten(0, 1))
+        check_start(self.density, points.flatten(0, 1), gradient=True, of="point")
         first, second, longest = torch.zeros_like(points), torch.zeros_like(points), 0.0
+        middle = points
         for step in range(self.n_steps):
+            middle = points if step == self.n_steps // 2 else middle
             _, slope = self.density.with_gradient(points.flatten(0, 1))
             way = stein_direction(points, slope.reshape(points.shape))
             longest = float(way.norm(dim=-1).mean())
@@ -79,10 +83,19 @@ class Stein(Particles):
             unbias = 1 - 0.9 ** (step + 1), 1 - 0.99 ** (step + 1)
             rate = self.lr * (0.005 + 0.995 * 0.5 * (1 + math.cos(math.pi * step / self.n_steps)))
             points = points + rate * (first / unbias[0]) / ((second / unbias[1]).sqrt() + 1e-8)
-        self.settings = {"last push": longest}
+        self.settings = {"last push": longest, "variance shown": variance_shown(n, d)}
+        self.settings["growth"] = _widest(points) / _widest(middle)
         state = State(points, self.value(points))
         one = torch.ones_like(state.log_p)
         return state, Info(one, -state.log_p, one < 0, one * self.n_steps)
+
+
+def _widest(points: Tensor) -> float:
+    """The deviation of points (runs, n, d) of a run around their mean, where it is largest."""
+    centred = points - points.mean(1, keepdim=True)
+    return float(
+        (torch.linalg.matrix_norm(centred, ord=2) / math.sqrt(max(1, points.shape[1] - 1))).max().clamp(min=1e-300)
+    )
 
 
 class Sequential(Particles):
@@ -121,6 +134,8 @@ class Sequential(Particles):
             raise DataError(
                 "the density is 0 at every first point; give mean and covariance that reach where it is not"
             )
+        seen = state.log_p.isfinite()
+        check_integral(self.density, state.points[seen][:8], state.log_p[seen][:8])
         power = torch.zeros(n_runs, dtype=torch.float64)
         evidence, rate, scale, stages, n_moves = power.clone(), power.clone(), power + 1.0, 0, 0
         while bool((power < 1).any()):
@@ -135,7 +150,7 @@ class Sequential(Particles):
                 state, rate = self._walked(state, power, scale)
                 scale = scale * (2 * (rate - 0.25)).exp()
                 n_moves += 1
-        self._tell(evidence, stages, rate)
+        self._tell(evidence, stages, rate, state.points)
         order = torch.stack([torch.randperm(n, generator=self.generator) for _ in range(n_runs)])
         state = self._at(state, order)  # neighbours come from the same point; diagnostics take rows for an order
         one = torch.ones_like(state.log_p)
@@ -171,9 +186,16 @@ class Sequential(Particles):
         points = torch.where(taken[..., None], new.points, state.points)
         return State(points, torch.where(taken, new.log_p, state.log_p)), ratio.exp().mean(1)
 
-    def _tell(self, evidence: Tensor, stages: int, rate: Tensor) -> None:
+    def _tell(self, evidence: Tensor, stages: int, rate: Tensor, points: Tensor) -> None:
         mean = float(evidence.logsumexp(0) - math.log(len(evidence)))
         ratios = (evidence - mean).exp()
         error = float(ratios.std() / math.sqrt(len(ratios))) if len(ratios) > 1 else math.nan
         self.settings = {"log evidence": mean, "log evidence error": error, "stages": float(stages),
-                         "acceptance": float(rate.mean())}  # fmt: skip
+                         "acceptance": float(rate.mean()), "widest": self._widest(points)}  # fmt: skip
+
+    def _widest(self, points: Tensor) -> float:
+        """How wide the points are where they are widest, in deviations of the normal; 1 where that may be chance."""
+        factor = self.reference.factor
+        white = torch.linalg.solve_triangular(factor, points.flatten(0, 1).T, upper=False).T[None]
+        found, chance = _widest(white), 1.2 * (1 + math.sqrt(len(factor) / points.shape[1]))
+        return found if found > chance else min(1.0, found)

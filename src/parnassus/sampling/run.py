@@ -14,6 +14,7 @@ from .density import Density
 from .nuts import NoUTurn
 from .particles import Particles, Sequential, Stein
 from .slices import EllipticalSlice, Gibbs
+from .starts import check_start
 from .tempering import Tempering
 from .transitions import Hamiltonian, HessianWalk, Info, Langevin, RandomWalk, State, Transition
 
@@ -52,9 +53,10 @@ def sample(
         if `start` is a dict, and gives (n,). Sample the logarithm of what must be positive, and add its Jacobian.
     start : one point (d,), or a dict of named parameters; each chain starts at it plus `jitter` times a normal number.
     method : "nuts", "hmc" (jittered paths, all chains in step: the fastest here), "mala", "mh" (random walk),
-        "hessian_mh" (a walk shaped by the curvature; ten parameters at most), "elliptical_slice" (for a normal prior;
-        no gradient, nothing to tune), "gibbs" (with `conditionals`), "tempering" (several modes); or of points that
-        become draws together, n_draws in each of n_chains runs, "svgd" and "smc" (which gives the evidence too).
+        "hessian_mh" (a walk shaped by the curvature, which costs a gradient a parameter at each step),
+        "elliptical_slice" (for a normal prior; no gradient, nothing to tune), "gibbs" (with `conditionals`),
+        "tempering" (several modes); or of points that become draws together, n_draws in each of n_chains runs, "svgd"
+        and "smc" (which gives the evidence too).
     n_draws, n_warmup : kept draws a chain, and steps before them that tune the step and the spread; as many as n_draws
         if not given. `n_thin` keeps every n_thin-th draw.
     gradient : takes (n, d) and gives (log density (n,), its gradient (n, d)) in place of autograd.
@@ -62,7 +64,8 @@ def sample(
 
     Raises
     ------
-    DataError : the density is no number at a start, or gives another shape; the message names the parameter.
+    DataError : the density is no number at a start, gives another shape, or falls nowhere along a parameter, so that
+        its integral is infinite (looked at up to 200 parameters); the message names the parameter.
 
     Systems: metropolis-hastings, hamiltonian-monte-carlo
     Source: Martinez-Ramon 9.3.1 and 9.3.2, which leave out warm-up, chains and their diagnosis (F9-28).
@@ -153,10 +156,7 @@ def sample_density(
         state, info = transition.run(n_chains, n_draws)
         return _kept(density, state.points, state.log_p, info, transition.settings, {}, facts)
     points = density.start + jitter * torch.randn(n_chains, density.size, generator=generator, dtype=torch.float64)
-    if transition.needs_gradient:
-        density.check_start(points)
-    elif not bool(density.value(points).isfinite().all()):
-        raise DataError("the log density is not finite at the start of a chain; start where it is")
+    check_start(density, points, gradient=transition.needs_gradient, drawn_from=transition.asks_density)
     state = _warmed(transition, transition.begin(points), n_warmup)
     return _drawn(transition, state, n_draws, n_thin, options, facts)
 

@@ -84,6 +84,8 @@ class Gibbs(Transition):
     Source: Geman and Geman 1984.
     """
 
+    asks_density = False
+
     def __init__(
         self,
         density: Density,

@@ -17,6 +17,7 @@ from ..functional.mcmc import ProposalShape, hamiltonian, hessian_shape, log_acc
 from .adaptation import DualAveraging, Spread
 from .density import Density
 
+RATE, RATE_OF_ONE = 0.234, 0.44  # the best acceptance of a random walk in many dimensions, and in one
 DIVERGENT = 1000.0  # energy that a path may lose or gain before it counts as having left the surface
 
 
@@ -49,6 +50,7 @@ class Transition:
     """A way of moving; the base of all."""
 
     needs_gradient = False
+    asks_density = True  # rather than only telling it
     learned: ClassVar[tuple[str, ...]] = ()  # attributes that warm-up or moves change
 
     def __init__(self, density: Density, generator: torch.Generator) -> None:
@@ -122,7 +124,7 @@ class RandomWalk(Transition):
         start = 2.4 / math.sqrt(d) if scale is None else scale
         if not start > 0:
             raise SettingError(f"scale is above 0; got {scale}")
-        self.tuner = DualAveraging(start, 0.44 if d == 1 else 0.234)
+        self.tuner = DualAveraging(start, RATE if d > 1 else RATE_OF_ONE)
         self.scale = start
 
     def move(self, state: State) -> tuple[State, Info]:
@@ -140,7 +142,9 @@ class RandomWalk(Transition):
 
     def learn(self) -> None:
         if self.learns:
-            self.factor = torch.linalg.cholesky(self.spread.covariance())
+            factor, failed = torch.linalg.cholesky_ex(self.spread.covariance())
+            if not int(failed):  # chains that ran away along one line have none that numbers can hold
+                self.factor = factor
             self.tuner.restart(2.4 / math.sqrt(self.density.size))
             self.scale = self.tuner.step
             super().learn()
@@ -154,15 +158,23 @@ class RandomWalk(Transition):
 
 
 class HessianWalk(Transition):
-    """Steps N(theta, scale^2 H^-1), H the curvature of -log p there made positive, with the full Hastings ratio."""
+    """Steps N(theta, scale^2 H^-1), H the curvature of -log p there made positive, with the full Hastings ratio.
+
+    scale : left out, warm-up tunes it, from 2.4 / sqrt(d) on.
+    """
 
     needs_gradient = True
+    learned = ("scale",)
 
-    def __init__(self, density: Density, generator: torch.Generator, *, scale: float = 1.0) -> None:
+    def __init__(self, density: Density, generator: torch.Generator, *, scale: float | None = None) -> None:
         super().__init__(density, generator)
         if density.given is not None:
             raise SettingError("a Hessian comes from autograd; leave gradient out")
-        self.scale = scale
+        if scale is not None and not scale > 0:
+            raise SettingError(f"scale is above 0; got {scale}")
+        self.fixed = scale is not None
+        self.scale = 2.4 / math.sqrt(density.size) if scale is None else scale
+        self.tuner = DualAveraging(self.scale, RATE if density.size > 1 else RATE_OF_ONE)
 
     def begin(self, points: Tensor) -> State:
         return State(points, self.density.value(points))
@@ -174,9 +186,10 @@ class HessianWalk(Transition):
             (slope,) = torch.autograd.grad(value.sum(), moved, create_graph=True)
             rows = [
                 torch.autograd.grad(slope[:, i].sum(), moved, retain_graph=True, allow_unused=True)[0]
-                for i in range(points.shape[1])
+                for i in range(points.shape[1] if slope.requires_grad else 0)  # the slope of a plane bends nowhere
             ]
         bends = [torch.zeros_like(points) if row is None else row for row in rows]
+        bends = bends or [torch.zeros_like(points)] * points.shape[1]
         return hessian_shape(-torch.stack(bends, 1).detach(), scale=self.scale)
 
     def move(self, state: State) -> tuple[State, Info]:
@@ -189,6 +202,18 @@ class HessianWalk(Transition):
         ratio = log_acceptance(state.log_p, new.log_p, forth, back)
         state = state.moved(new, self.accepts(ratio))
         return state, _info(ratio, state.log_p, 2)
+
+    def adapt(self, state: State, info: Info) -> None:
+        if not self.fixed:
+            self.tuner.update(float(info.acceptance.mean()))
+            self.scale = self.tuner.step
+
+    def settle(self) -> None:
+        if not self.fixed:
+            self.scale = self.tuner.settled
+
+    def settings(self) -> dict[str, float]:
+        return {"scale": self.scale}
 
 
 class Scaled(Transition):

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from ..errors import DataError, Diverged, SettingError, did_you_mean
 from ..functional.probability import LOG_2PI
+from . import problems
 from .density import Density
 from .families import Flow, LowRank
 from .pareto import pareto_shape
+from .starts import check_start
 
 FAMILIES = ("mean_field", "full_rank", "low_rank", "flow")
 
@@ -28,6 +30,7 @@ class Variational:
         (d, d + rank), and of "flow" both are those of many draws.
     elbo : the bound at each step, an estimate by few draws; `final_elbo` by many, with its standard error.
     shape : Pareto's k of the importance ratios; above .7 q is no stand-in for the posterior.
+    fall : of the log density, from the mean to ten deviations along the axis of q where it is least.
     """
 
     density: Density = field(repr=False)
@@ -37,6 +40,7 @@ class Variational:
     elbo: np.ndarray = field(repr=False)
     final_elbo: tuple[float, float]
     shape: float
+    fall: float
     flow: Flow | None = field(default=None, repr=False)
 
     @property
@@ -67,14 +71,7 @@ class Variational:
     @property
     def problems(self) -> list[str]:
         """What makes the fit doubtful, in words; empty where nothing does."""
-        if not self.shape <= 0.7:
-            richer = "family='full_rank', " if self.family in ("mean_field", "low_rank") else ""
-            richer += "family='flow', " if self.family != "flow" else ""
-            return [
-                f"Pareto's k is {self.shape:.2f} (at most .7): the {self.family} fit is far from the posterior; "
-                f"try {richer}other parameters, or pn.sample"
-            ]
-        return []
+        return problems.of_variational(self)
 
     def __str__(self) -> str:
         value, error = self.final_elbo
@@ -133,7 +130,7 @@ def fit_variational(
     density = Density(rows.joined(log_density, density_named=isinstance(start, dict)), start, gradient=gradient)
     if gradient is not None and likelihood is not None:
         raise SettingError("a gradient of one's own is of the whole density; leave likelihood and data out")
-    density.check_start(density.start[None])
+    check_start(density, density.start[None], gradient=True)
     if family in ("low_rank", "flow"):
         size = min(rank, density.size) if family == "low_rank" else n_layers
         made = (LowRank if family == "low_rank" else Flow)(density.start, size, generator)
@@ -268,15 +265,14 @@ def _described(
     noise = torch.randn(2000, made.n_noise, generator=generator, dtype=torch.float64)
     points, log_q = made.draw_with_density(noise)
     ratios = (density.value(points) - log_q).numpy()
-    bound = float(ratios.mean()), float(ratios.std(ddof=1) / math.sqrt(len(ratios)))
     if isinstance(made, LowRank):
         mean, factor = made.mean, torch.cat((torch.diag(made.log_std.exp()), made.ways), 1)
-        return Variational(density, family, mean.numpy(), factor.numpy(), history, bound, pareto_shape(ratios))
+        return _told(density, family, mean, factor, history, ratios)
     noise = torch.randn(10_000, made.n_noise, generator=generator, dtype=torch.float64)
     many = made.draw(noise)
     spread = torch.cov(many.T).reshape(density.size, density.size)
     mean, factor = many.mean(0), torch.linalg.cholesky(spread)
-    return Variational(density, family, mean.numpy(), factor.numpy(), history, bound, pareto_shape(ratios), made)
+    return _told(density, family, mean, factor, history, ratios, made)
 
 
 def _judged(
@@ -287,5 +283,18 @@ def _judged(
     log_p = density.value(mean + noise @ factor.T)
     log_q = -0.5 * (noise.square().sum(1) + density.size * LOG_2PI) - factor.diagonal().log().sum()
     ratios = (log_p - log_q).numpy()
+    return _told(density, family, mean, factor, history, ratios)
+
+
+def _told(
+    density: Density, family: str, mean: Tensor, factor: Tensor, history: np.ndarray, ratios: np.ndarray,
+    flow: Flow | None = None,
+) -> Variational:  # fmt: skip
+    """The result, from log ratios p / q at many draws of q."""
     bound = float(ratios.mean()), float(ratios.std(ddof=1) / math.sqrt(len(ratios)))
-    return Variational(density, family, mean.numpy(), factor.numpy(), history, bound, pareto_shape(ratios))
+    ways, lengths, _ = torch.linalg.svd(factor, full_matrices=False)
+    steps = 10 * (ways * lengths).T
+    there = density.value(torch.cat((mean + steps, mean - steps)))
+    fall = float((density.value(mean[None]) - there).nan_to_num(nan=math.inf).min())
+    k = pareto_shape(ratios)
+    return Variational(density, family, mean.numpy(), factor.numpy(), history, bound, k, fall, flow)
