@@ -11,6 +11,7 @@ from parnassus.data.chunks import Spilled, mapped_array
 from parnassus.data.rows import Dense, Joined, Stream
 from parnassus.data.sources import open_source
 from parnassus.estimators.identity import fingerprint
+from parnassus.train.trainer import Trainer
 
 pa = pytest.importorskip("pyarrow", reason="the extra 'parquet' is not installed")
 
@@ -65,6 +66,38 @@ def test_a_net_learns_from_pools_as_well_as_from_memory(tmp_path, monkeypatch):
     held = pn.Regressor("mlp", epochs=5).fit(tmp_path / "rows.parquet", target="y")
     assert pooled.score(frame, target="y") > held.score(frame, target="y") - 0.02 > 0.9
     np.testing.assert_array_equal(pooled.predict(frame[:5]), again.predict(frame[:5]))
+
+
+@pytest.mark.parametrize("step", [1, 40, 47])
+def test_a_run_on_rows_beyond_memory_goes_on_in_the_middle_of_a_pool(step, tmp_path, monkeypatch):
+    """Pools are drawn anew by the resumed run, and must be those that the killed one had drawn."""
+    draw = np.random.default_rng(0)
+    frame = pd.DataFrame(draw.normal(size=(3_000, 4)), columns=list("abcd"))
+    frame["y"] = frame["a"] - 2 * frame["b"]
+    frame.to_parquet(tmp_path / "rows.parquet")
+    small(monkeypatch)
+    own, arranged = Trainer.train_step, []
+    orders = Spilled.arranged
+    monkeypatch.setattr(Spilled, "arranged", lambda self, *given: arranged.append(1) or orders(self, *given))
+
+    def fit(out, *, dies=None):
+        def train_step(trainer, window):
+            if trainer.step == dies:
+                raise InterruptedError
+            own(trainer, window)
+
+        monkeypatch.setattr(Trainer, "train_step", train_step)
+        settings = {"epochs": 3, "memory": 8_000, "out": out, "checkpoint_every": 1, "resume": True, "progress": False}
+        return pn.Regressor("mlp", **settings).fit(tmp_path / "rows.parquet", target="y")
+
+    whole = fit(tmp_path / "whole")
+    assert arranged, "the rows went through pools"
+    with pytest.raises(InterruptedError):
+        fit(tmp_path / "cut", dies=step)
+    resumed = fit(tmp_path / "cut")
+    assert resumed.history_ == whole.history_
+    ends = zip(resumed.objective_.parameters(), whole.objective_.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in ends)
 
 
 def test_a_pass_over_parquet_holds_a_few_row_groups_and_not_the_file(tmp_path):

@@ -162,6 +162,18 @@ def test_a_tar_that_is_broken_packed_or_no_tar_is_refused_by_name(tmp_path):
         open_source(tmp_path / "p.tar.gz")
 
 
+def test_a_tar_that_is_damaged_within_loses_nothing_in_silence(tmp_path):
+    """`tarfile` takes a header that it cannot read for the end, so that the samples behind it would not be there."""
+    path = shards(tmp_path, n=4)[0]
+    with tarfile.open(path) as tar:
+        third = tar.getmembers()[2].offset
+    held = bytearray(path.read_bytes())
+    held[third + 20 : third + 80] = b"\xff" * 60
+    path.write_bytes(held)
+    with pytest.raises(FileError, match=rf"s-000\.tar is damaged at byte {third:,}"):
+        open_source(path)
+
+
 @pytest.mark.parametrize(
     ("files", "told"),
     [

@@ -43,6 +43,7 @@ def written(path, content):
         ("wide.csv", "a,b\n1,2,3\n4,5,6\n", "line 2: 3 cells where the header names 2"),
         ("twice.csv", "a,b,a\n1,2,3\n", r"\['a'\] appear twice"),
         ("bare.csv", "1,2,3\n4,5,6\n", "numbers alone"),
+        ("joined.csv", "a,b\n1,u\n2,v\na,b\n3,w\na,b\n", "row 2 .*repeats the header.* 1 more; remove such lines"),
         ("head.csv", "a,b\n", "no rows"),
         ("blank.csv", "a,,c\n1,2,3\n", "column 1 .counted from 0. has no name"),
         ("latin.csv", b"a,b\n\xe9,1\n", "not UTF-8"),

@@ -4,10 +4,11 @@ import copy
 import json
 import os
 import shlex
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DataError
+from ..errors import DataError, DataWarning
 from ..train.environment import is_first
 from .console import Console, finite, note, program, spoken
 from .inputs import write_rows
@@ -92,7 +93,10 @@ def audited(whole: "Examples", *, quantities: bool) -> list[dict[str, str]]:
     part = whole if len(whole) <= AUDITED or not hasattr(whole.X, "__getitem__") else whole.take(np.arange(AUDITED))
     found = audit(part.X, part.y, quantities=quantities)
     for finding in found:
-        note(spoken(str(finding)))
+        if finding.severity == "warning":
+            warnings.warn(finding.words, DataWarning, stacklevel=2)  # as `fit` will, which then does not say it again
+        else:
+            note(spoken(str(finding)))
     return [vars(finding) for finding in found]
 
 
@@ -106,10 +110,7 @@ def refuse_whole(estimator: "Estimator", whole: "Examples") -> None:
 
 def straddling_rows(train: "Examples", test: "Examples | None") -> None:
     """Warn of test rows that training sees."""
-    import warnings
-
     from ..data.duplicates import straddling
-    from ..errors import DataWarning
 
     n = straddling(train.X, test.X) if test is not None else 0
     if n:

@@ -27,8 +27,13 @@ class Finding:
     where: str
     remedy: str
 
+    @property
+    def words(self) -> str:
+        """Where it is, what it is and what to do, without how bad it is."""
+        return f"{self.where}: {self.what}; {self.remedy}"
+
     def __str__(self) -> str:
-        return f"{self.severity}: {self.where}: {self.what}; {self.remedy}"
+        return f"{self.severity}: {self.words}"
 
 
 def audit(X: Any, y: Any = None, *, quantities: bool = False) -> list[Finding]:

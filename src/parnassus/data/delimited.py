@@ -91,6 +91,7 @@ def read_csv(
                 for name in dates:
                     if name in frame.columns:
                         frame[name] = as_dates(path, frame[name])
+                refuse_headers(path, frame)
                 frame = frame.drop(columns="Unnamed: 0", errors="ignore")  # pandas' name for a blank header
                 yield frame if columns is None else frame[columns]
     except pd.errors.ParserError as error:
@@ -106,6 +107,18 @@ def read_csv(
         raise FileError(f"{path} is not UTF-8 text (byte {error.start}: {error.reason}); save it as UTF-8") from error
     except pd.errors.EmptyDataError as error:
         raise FileError(f"{path} holds no table ({error}); give a header and rows") from error
+
+
+def refuse_headers(path: Path, frame: Any) -> None:
+    """Refuses rows that are the header again, as in files that were put behind each other."""
+    if any(dtype.kind in "iufb" for dtype in frame.dtypes):  # a name among numbers would have made them texts
+        return
+    again = frame.index[(frame == frame.columns).all(axis=1)]
+    if len(again):
+        raise DataError(
+            f"{path}: row {again[0]} (counted from 0) repeats the header, as where files were put behind each other"
+            f"{f', and so do {len(again) - 1} more' if len(again) > 1 else ''}; remove such lines"
+        )
 
 
 def as_dates(path: Path, column: Any) -> Any:

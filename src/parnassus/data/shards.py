@@ -154,8 +154,20 @@ def members_of(shard: Path) -> Iterator[Member]:
                 if info.issparse() or info.offset_data + info.size > size:
                     raise FileError(f"{shard}: {info.name!r} ends behind the end of the file; fetch the shard again")
                 yield Member(shard, info.name.removeprefix("./"), info.offset_data, info.size)
+            if not ended(shard, tar.offset):
+                raise FileError(
+                    f"{shard} is damaged at byte {tar.offset:,}, where no file and no end begins; what "
+                    "lies behind would be lost: fetch or write the shard again"
+                )
     except (tarfile.TarError, EOFError, OSError) as error:
         raise FileError(f"{shard} cannot be read as a tar: {error}; look whether it was written to the end") from error
+
+
+def ended(shard: Path, offset: int) -> bool:
+    """Whether a tar's members end at this byte: the file does, or a block of zeros begins, as `tar` writes it."""
+    with shard.open("rb") as file:
+        file.seek(offset)
+        return not any(file.read(tarfile.BLOCKSIZE))
 
 
 def rows_of_samples(

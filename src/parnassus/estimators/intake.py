@@ -249,7 +249,7 @@ def hold_out(
 def warn_of_leaks(train: Examples, held: Examples | None) -> None:
     """Warns of columns that give the answer away, and of equal rows in training and validation."""
     form = form_of(train.X)
-    found = [str(f) for f in leaks(train.X, train.y)] if form == "table" and train.y is not None else []
+    found = [f.words for f in leaks(train.X, train.y)] if form == "table" and train.y is not None else []
     if held is not None and not isinstance(train.X, Chunks) and not isinstance(held.X, Chunks):
         n = straddling(train.X, held.X)
         if n:
