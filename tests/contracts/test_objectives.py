@@ -104,6 +104,8 @@ OBJECTIVES = {
     "adaline": ("labels", lambda: named("adaline", "classifier")),
     "lms": ("numbers", lambda: named("lms", "regressor")),
     "polynomial": ("numbers", lambda: named("polynomial", "regressor")),
+    "bayesian_linear": ("numbers", lambda: named("bayesian_linear", "regressor")),
+    "bayesian_logistic": ("labels", lambda: named("bayesian_logistic", "classifier")),
     "gaussian_process classifier": ("labels", lambda: named("gaussian_process", "classifier", n_restarts=0)),
     "gaussian_process": ("numbers", lambda: named("gaussian_process", "regressor", n_restarts=0)),
     "resnet_mlp": ("labels", lambda: named("resnet_mlp", "classifier", width=8, hidden=8, dropout=0.0)),

@@ -13,7 +13,11 @@ from .conjugate import (
 )
 from .drawn import draw_weights, take_back_weights
 from .generalised import GeneralisedLinear
+from .kernel_sums import KernelSum
+from .laplace_process import learn_classes
 from .linear import LinearPosterior, evidence_maximum, linear_posterior
+from .logistic import LogisticPosterior, logistic_evidence_maximum, logistic_posterior
+from .process_evidence import learn_process
 from .processes import (
     GaussianProcess,
     gaussian_process,
@@ -38,7 +42,9 @@ __all__ = [
     "GammaPosterior",
     "GaussianProcess",
     "GeneralisedLinear",
+    "KernelSum",
     "LinearPosterior",
+    "LogisticPosterior",
     "NormalInverseGamma",
     "NormalPosterior",
     "bayes_by_backprop_gradients",
@@ -50,10 +56,14 @@ __all__ = [
     "gaussian_process",
     "grid_posterior",
     "kl_of_normals",
+    "learn_classes",
+    "learn_process",
     "linear_kernel",
     "linear_posterior",
     "local_linear",
     "log_posterior_density",
+    "logistic_evidence_maximum",
+    "logistic_posterior",
     "matern_kernel",
     "mean_field_of_gaussian",
     "normal_elbo",

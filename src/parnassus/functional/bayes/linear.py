@@ -33,8 +33,12 @@ def refuse_gaps(x: Tensor, y: Tensor) -> None:
         raise DataError(f"row {int(bad.nonzero()[0])} holds NaN or an infinite number; fill it or leave it out")
 
 
-def linear_posterior(x: Tensor, y: Tensor, *, noise: float, precision: float) -> LinearPosterior:
+def linear_posterior(
+    x: Tensor, y: Tensor, *, noise: float, precision: float, weight: Tensor | None = None
+) -> LinearPosterior:
     """The weights' posterior in y = x w + N(0, noise), prior w ~ N(0, I / precision); x (n, d), y (n,).
+
+    `weight` (n,) is how often each row counts; n below is then their sum.
 
         A = precision I + X'X / noise,   covariance = A^-1,   mean = A^-1 X'y / noise
         ln p(y) = (d ln precision - n ln noise - n ln 2 pi - ln |A|) / 2 - E,
@@ -54,7 +58,9 @@ def linear_posterior(x: Tensor, y: Tensor, *, noise: float, precision: float) ->
     if not (noise > 0 and precision > 0):
         raise DataError(f"noise and precision are above 0; got {noise} and {precision}")
     refuse_gaps(x, y)
-    n, d = x.shape
+    n, d = float(len(y)) if weight is None else float(weight.sum()), x.shape[1]
+    if weight is not None:
+        x, y = weight.sqrt()[:, None] * x, weight.sqrt() * y
     inner = x.T @ x / noise + precision * torch.eye(d, dtype=x.dtype, device=x.device)
     factor = torch.linalg.cholesky(inner)
     mean = torch.cholesky_solve((x.T @ y / noise)[:, None], factor)[:, 0]
@@ -64,7 +70,9 @@ def linear_posterior(x: Tensor, y: Tensor, *, noise: float, precision: float) ->
     return LinearPosterior(mean, torch.cholesky_inverse(factor), noise, precision, float(log_evidence))
 
 
-def evidence_maximum(x: Tensor, y: Tensor, *, max_iterations: int = 300, tol: float = 1e-8) -> LinearPosterior:
+def evidence_maximum(
+    x: Tensor, y: Tensor, *, weight: Tensor | None = None, max_iterations: int = 300, tol: float = 1e-8
+) -> LinearPosterior:
     """The posterior under the noise and the prior precision that make y likeliest (empirical Bayes).
 
     With gamma = d - precision tr(covariance), the number of weights that the data determine, repeats
@@ -73,18 +81,21 @@ def evidence_maximum(x: Tensor, y: Tensor, *, max_iterations: int = 300, tol: fl
     Source: MacKay 1992; Bishop 2006, eqs 3.91, 3.92 and 3.95.
     """
     refuse_gaps(x, y)
-    n, d = x.shape
-    spread = float(y.var()) if n > 1 else 1.0
+    d = x.shape[1]
+    held = torch.ones_like(y) if weight is None else weight
+    n = float(held.sum())
+    spread = float(held @ (y - held @ y / n).square()) / n if len(y) > 1 else 1.0
     if not spread > 0:
         raise DataError("y is constant; noise and precision cannot be told from it")
     noise, precision = spread / 2, 1.0
-    found = linear_posterior(x, y, noise=noise, precision=precision)
+    found = linear_posterior(x, y, noise=noise, precision=precision, weight=weight)
     for _ in range(max_iterations):
         known = d - precision * float(found.covariance.trace())
         precision = known / max(float(found.mean.square().sum()), 1e-300)
-        noise = max(float((y - x @ found.mean).square().sum()) / max(n - known, 1e-8), 1e-12 * spread)
+        noise = max(float(held @ (y - x @ found.mean).square()) / max(n - known, 1e-8), 1e-12 * spread)
         precision = min(precision, 1e12 / spread)
-        before, found = found.log_evidence, linear_posterior(x, y, noise=noise, precision=precision)
+        before = found.log_evidence
+        found = linear_posterior(x, y, noise=noise, precision=precision, weight=weight)
         if abs(found.log_evidence - before) <= tol * max(1.0, abs(before)):
             break
     return found
