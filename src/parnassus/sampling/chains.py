@@ -86,6 +86,8 @@ class Chains:
         ]
         chains, draws = self.log_p.shape
         lines.append(f"{chains} chains of {draws} draws by {self.method}, acceptance {self.acceptance.mean():.2f}")
+        if "temperature" in self.settings:
+            lines.append(f"of the density to the power 1 / {self.settings['temperature']:g}, its temperature")
         if "log evidence" in self.settings:
             error = self.settings["log evidence error"]
             lines.append(f"log evidence {self.settings['log evidence']:.4f} +- {error:.4f}")

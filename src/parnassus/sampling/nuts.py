@@ -76,7 +76,7 @@ class NoUTurn(Scaled):
 
     def move(self, state: State) -> tuple[State, Info]:
         assert state.slope is not None
-        momentum = (self.normal(state.points) / self.variance.sqrt()).numpy()
+        momentum = self.momentum(state.points).numpy()
         rows = zip(state.points.numpy(), momentum, state.log_p.tolist(), state.slope.numpy(), strict=True)
         starts = [Point(*row) for row in rows]
         inverse = self.variance.numpy()

@@ -30,14 +30,7 @@ class Reference:
 
     def reshape(self, mean: Tensor, covariance: Tensor) -> None:
         """Take another mean (d,) and covariance (d, d); one that is none is refused."""
-        factor, failed = torch.linalg.cholesky_ex(covariance)
-        if int(failed) or not torch.allclose(covariance, covariance.T):
-            least = float(torch.linalg.eigvalsh((covariance + covariance.T) / 2).min())
-            raise DataError(
-                f"the covariance is not symmetric and positive definite (its least eigenvalue is {least:.4g}); "
-                f"add a little to its diagonal, or leave out parameters that others fix"
-            )
-        self.mean, self.factor = mean, factor
+        self.mean, self.factor = mean, factor_of(covariance)
 
     def log_density(self, points: Tensor) -> Tensor:
         """ln N(points), (...), of points (..., d)."""
@@ -49,6 +42,21 @@ class Reference:
     def draw(self, noise: Tensor) -> Tensor:
         """Draws (..., d) from standard normal noise."""
         return self.mean + noise @ self.factor.T
+
+
+def factor_of(covariance: Tensor) -> Tensor:
+    """L with L L' = covariance, lower; one that is not symmetric and positive definite is refused, with why."""
+    if not bool(covariance.isfinite().all()):
+        raise DataError("the covariance holds NaN or infinite numbers")
+    factor, failed = torch.linalg.cholesky_ex(covariance)
+    if int(failed) or not torch.allclose(covariance, covariance.T):
+        least = float(torch.linalg.eigvalsh((covariance + covariance.T) / 2).min())
+        skew = "" if torch.allclose(covariance, covariance.T) else "it is not its own transpose, and "
+        raise DataError(
+            f"the covariance is not symmetric and positive definite ({skew}its least eigenvalue is {least:.4g}); "
+            f"add a little to its diagonal, or leave out parameters that others fix"
+        )
+    return factor
 
 
 def _flat(density: Density, mean: Any) -> Tensor:

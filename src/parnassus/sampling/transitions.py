@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ..errors import SettingError
 from ..functional.mcmc import ProposalShape, hamiltonian, hessian_shape, log_acceptance, log_proposal
 from .adaptation import DualAveraging, Spread
 from .density import Density
+from .reference import factor_of
 
 RATE, RATE_OF_ONE = 0.234, 0.44  # the best acceptance of a random walk in many dimensions, and in one
 DIVERGENT = 1000.0  # energy that a path may lose or gain before it counts as having left the surface
@@ -107,23 +109,24 @@ def _info(log_ratio: Tensor, log_p: Tensor, n_steps: int, divergent: Tensor | No
 
 
 class RandomWalk(Transition):
-    """Metropolis steps N(theta, scale^2 C): C is the identity, or with `adapt` what warm-up saw, and scale its choice.
+    """Metropolis steps N(theta, C): with `adapt` warm-up learns the shape of C from the draws, and its size.
 
-    Source: Martinez-Ramon 9.3.1, eq. 9.13 (F9-8 for its sign and scale); Haario et al. 2001 for adapting.
+    scale : where C begins, and with adapt=False stays: the standard deviation of steps, a number or (d,), or (d, d),
+        their covariance. Left out, 2.4 / sqrt(d), at which a quarter of the steps is taken where C fits.
+
+    Source: Martinez-Ramon 9.3.1, eq. 9.13 (F9-8 for its sign and scale); Haario et al. 2001 for adapting; Gelman,
+    Roberts and Gilks 1996 for the size.
     """
 
     learned = ("scale", "factor")
 
     def __init__(
-        self, density: Density, generator: torch.Generator, *, scale: float | None = None, adapt: bool = True
+        self, density: Density, generator: torch.Generator, *, scale: ArrayLike | None = None, adapt: bool = True
     ) -> None:
         super().__init__(density, generator)
         d = density.size
         self.learns = adapt
-        self.factor = torch.eye(d, dtype=torch.float64)
-        start = 2.4 / math.sqrt(d) if scale is None else scale
-        if not start > 0:
-            raise SettingError(f"scale is above 0; got {scale}")
+        start, self.factor = _begun(2.4 / math.sqrt(d) if scale is None else scale, d)
         self.tuner = DualAveraging(start, RATE if d > 1 else RATE_OF_ONE)
         self.scale = start
 
@@ -155,6 +158,25 @@ class RandomWalk(Transition):
 
     def settings(self) -> dict[str, float]:
         return {"scale": self.scale}
+
+
+def _begun(scale: ArrayLike, d: int) -> tuple[float, Tensor]:
+    """A size and a factor (d, d) of the covariance of steps, from deviations or a covariance."""
+    given = torch.as_tensor(scale, dtype=torch.float64)
+    if given.ndim == 0:
+        if not 0 < float(given) < math.inf:
+            raise SettingError(f"scale is above 0; got {float(given)}")
+        return float(given), torch.eye(d, dtype=torch.float64)
+    if given.shape == (d,):
+        if not bool(((given > 0) & given.isfinite()).all()):
+            raise SettingError(f"scale holds a deviation above 0 for each parameter; got {given.tolist()[:5]}")
+        return 1.0, torch.diag(given)
+    if given.shape != (d, d):
+        raise SettingError(
+            f"scale has shape {tuple(given.shape)}, and there are {d} parameters; give the standard deviation of "
+            f"steps, a number or ({d},), or their covariance ({d}, {d})"
+        )
+    return 1.0, factor_of(given)
 
 
 class HessianWalk(Transition):
@@ -222,6 +244,7 @@ class Scaled(Transition):
     needs_gradient = True
     learned = ("step", "variance")
     target = 0.8
+    temperature = 1.0
 
     def __init__(
         self, density: Density, generator: torch.Generator, *, step: float | None = None, target: float | None = None
@@ -248,14 +271,22 @@ class Scaled(Transition):
         """A step whose single leapfrog is accepted about half the time over the chains."""
         step, last = self.step, 0.0
         for _ in range(60):
-            momentum = self.normal(state.points) / self.variance.sqrt()
+            momentum = self.momentum(state.points)
             new, there = self.path(state, momentum, step, 1)
             lost = hamiltonian(new.log_p, there, self.variance) - hamiltonian(state.log_p, momentum, self.variance)
-            direction = 1.0 if float((-lost).nan_to_num(-1e9, -1e9, -1e9).clamp(max=0).exp().mean()) > 0.5 else -1.0
+            direction = (
+                1.0
+                if float((-lost / self.temperature).nan_to_num(-1e9, -1e9, -1e9).clamp(max=0).exp().mean()) > 0.5
+                else -1.0
+            )
             if last * direction < 0:
                 break
             step, last = step * 2.0**direction, direction
         return step
+
+    def momentum(self, like: Tensor) -> Tensor:
+        """Fresh momenta N(0, T M)."""
+        return math.sqrt(self.temperature) * self.normal(like) / self.variance.sqrt()
 
     def path(self, state: State, momentum: Tensor, step: float, n_steps: int) -> tuple[State, Tensor]:
         """The end of a leapfrog path, with one gradient a step."""
@@ -289,28 +320,27 @@ class Scaled(Transition):
             self.step = self.tuner.settled
 
     def settings(self) -> dict[str, float]:
-        return {"step": self.step}
+        return {"step": self.step} | ({"temperature": self.temperature} if self.temperature != 1 else {})
 
 
 class Langevin(Scaled):
     """One leapfrog step from fresh momentum, accepted by Metropolis: the adjusted Langevin algorithm (MALA)."""
 
     target = 0.574
-    n_steps = 1
 
     def length(self) -> int:
         """How many steps the next path has."""
         return 1
 
     def move(self, state: State) -> tuple[State, Info]:
-        momentum = self.normal(state.points) / self.variance.sqrt()
+        momentum = self.momentum(state.points)
         n_steps = self.length()
         new, there = self.path(state, momentum, self.step, n_steps)
         before, after = (
             hamiltonian(state.log_p, momentum, self.variance), hamiltonian(new.log_p, there, self.variance)
         )  # fmt: skip
-        ratio = log_acceptance(-before, -after)
-        divergent = ~(after - before < DIVERGENT)
+        ratio = log_acceptance(-before / self.temperature, -after / self.temperature)
+        divergent = ~(after - before < DIVERGENT * self.temperature)
         state = state.moved(new, self.accepts(ratio))
         return state, Info(ratio.exp(), before, divergent, torch.full_like(ratio, n_steps))
 
@@ -321,7 +351,10 @@ class Hamiltonian(Langevin):
     Drawing the length keeps paths from closing on themselves; all chains take the same number of steps, so that a step
     is one call of the density.
 
-    Source: Martinez-Ramon 9.3.2, eqs 9.18 to 9.24; Neal 2011.
+    temperature : T of exp(-H / T), so that draws are of the density to the power 1 / T, flatter above 1: momenta are
+        N(0, T M), paths are as at 1, and they are accepted by exp((H - H') / T).
+
+    Source: Martinez-Ramon 9.3.2, eqs 9.18 to 9.24, which leaves the momenta's law out (F9-14); Neal 2011.
     """
 
     target = 0.8
@@ -336,8 +369,12 @@ class Hamiltonian(Langevin):
         path: float = 2.5,
         n_steps: int | None = None,
         max_steps: int = 256,
+        temperature: float = 1.0,
     ) -> None:
         super().__init__(density, generator, step=step, target=target)
+        if not 0 < temperature < math.inf:
+            raise SettingError(f"temperature is above 0; got {temperature}")
+        self.temperature = float(temperature)
         if not path > 0 or max_steps < 1 or (n_steps is not None and n_steps < 1):
             raise SettingError(f"path is above 0, n_steps and max_steps at least 1; got {path}, {n_steps}, {max_steps}")
         self.path_length, self.given_steps, self.max_steps = path, n_steps, max_steps
