@@ -6,8 +6,10 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
 import parnassus as pn
+from parnassus.data.sounds import Sounds
 from parnassus.errors import SettingError
 
 from .conftest import ROW, asking, error_of, png, wav
@@ -305,6 +307,26 @@ def test_words_and_pictures_are_explained_too(texts, pictures, sounds):
     with asking(pictures) as client:
         response = client.post("/explain", content=png(pixels), headers={"Content-Type": "image/png"})
     assert pixels_of(response.json()["explanation"]["picture"]).shape == (12, 10, 3)
-    with asking(sounds) as client:
-        error = error_of(client.post("/explain", content=b"", headers={"Content-Type": "audio/wav"}), 404)
+    model = pn.Clusterer("kmeans", n_clusters=2).fit(np.random.default_rng(0).normal(size=(20, 2)))
+    with asking(model) as client:
+        error = error_of(client.post("/explain", json={"inputs": [[0.0, 1.0]]}), 404)
     assert error["code"] == "no_explanation"
+
+
+def test_a_moment_of_a_sound_explains_by_what_silence_there_would_change(sounds):
+    wave = np.random.default_rng(5).normal(0, 0.1, 4000).astype(np.float32)
+    with asking(sounds) as client:
+        content = wav(wave)
+        found = client.post("/explain", content=content, headers={"Content-Type": "audio/wav"}).json()["explanation"]
+    heard = soundfile.read(io.BytesIO(content), dtype="float32")[0]
+    label = sounds.predict(Sounds([heard], 8000))[0]
+    column = sounds.classes_.tolist().index(label)
+    parts = found["parts"]
+    assert [p["from"] for p in parts] == pytest.approx([0.05 * i for i in range(10)])
+    quiet = heard.copy()
+    quiet[1200:1600] = 0
+    whole, without = sounds.predict_proba(Sounds([heard, quiet], 8000))[:, column]
+    assert parts[3]["effect"] == pytest.approx(whole - without, abs=1e-5)
+    assert abs(whole - without) > 1e-6
+    assert len(found["wave"]) == 240
+    assert max(found["wave"]) == 1

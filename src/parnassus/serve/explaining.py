@@ -1,16 +1,21 @@
-"""What an answer rests on: columns and words by leaving each out, pictures by a map over them."""
+"""What an answer rests on: columns, words and moments of a sound by leaving each out, pictures by a map over them."""
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ..errors import ParnassusError
+from .files import Sound
 from .inputs import Input, Json, Row, Text
 
 MOST_WORDS = 60
 PATCHES = 7  # a side is covered in steps of half such a part, so that a large picture costs no more than a small one
+MOMENTS = 20  # parts of a sound, but none shorter than SHORTEST
+SHORTEST = 0.05  # seconds
+PEAKS = 240  # of the wave as it is drawn
 NOISE = 1e-6  # rounding of 32-bit sums: an effect below it is none
 
 
@@ -23,6 +28,8 @@ def explainer_of(
         return lambda items: [by_column(taken, item, answer) for item in items]
     if isinstance(taken, Text) and task in ("classifier", "regressor"):
         return lambda items: [by_word(item, answer) for item in items]
+    if isinstance(taken, Sound) and task in ("classifier", "regressor"):
+        return lambda items: [by_moment(item, taken.rate, answer) for item in items]
     if taken.kind == "picture" and task == "classifier" and "in_channels" in getattr(estimator, "facts_", {}):
         return lambda items: [over_picture(estimator, item) for item in items]
     return None
@@ -66,6 +73,23 @@ def by_word(text: str, answer: Callable[[list[Any]], list[Json]]) -> Json:
         return {"of": "the answer", "beside": "the text without it", "parts": []}
     parts = [{"part": text[a:b], "effect": e} for (a, b), e in zip(spans, found, strict=True) if e is not None]
     return {"of": what, "beside": "the text without it", "parts": parts}
+
+
+def by_moment(wave: np.ndarray, rate: int, answer: Callable[[list[Any]], list[Json]]) -> Json:
+    """For each stretch of a sound, what it adds beside silence in its place; in seconds, in order, with the wave."""
+    n = max(1, min(MOMENTS, round(len(wave) / rate / SHORTEST)))
+    edges = np.linspace(0, len(wave), n + 1).astype(int)
+    spans = list(pairwise(edges.tolist()))
+    others = [np.concatenate([wave[:a], np.zeros(b - a, wave.dtype), wave[b:]]) for a, b in spans]
+    what, found = effects(answer, wave, others)
+    parts = [
+        {"part": f"{a / rate:.2f} to {b / rate:.2f} s", "from": a / rate, "to": b / rate, "effect": e}
+        for (a, b), e in zip(spans, found, strict=True)
+        if e is not None
+    ]
+    top = float(np.abs(wave).max()) or 1.0
+    peaks = [round(float(np.abs(part).max()) / top, 3) for part in np.array_split(wave, min(PEAKS, len(wave)))]
+    return {"of": what, "beside": "silence in its place", "parts": parts, "wave": peaks}
 
 
 def ranked(names: list[str], found: list[float | None]) -> list[Json]:

@@ -9,6 +9,12 @@ const made = (tag, attributes = {}, ...children) => {
   one.append(...children);
   return one;
 };
+const drawn = (tag, attributes, text) => {
+  const one = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [k, v] of Object.entries(attributes)) one.setAttribute(k, v);
+  if (text) one.textContent = text;
+  return one;
+};
 const shown = (x) => typeof x === "number" ? x !== 0 && Math.abs(x) < 1e-3 ? x.toExponential(1) : String(Number(x.toPrecision(5))) : x === null ? "none" : typeof x === "object" ? JSON.stringify(x) : String(x);
 const percent = (p) => (100 * p).toFixed(p > 0.0995 && p < 0.9995 ? 1 : 2) + " %";
 let schema = null, gather = null, asked = 0;
@@ -142,13 +148,12 @@ function mask(url) {
 }
 
 function line(parts, dots = [], threshold = null) {
-  const ns = "http://www.w3.org/2000/svg", W = 560, H = 220, all = parts.flatMap((p) => p.y).filter((v) => v !== null);
+  const W = 560, H = 220, all = parts.flatMap((p) => p.y).filter((v) => v !== null);
   if (threshold !== null) all.push(threshold);
   const low = Math.min(...all), high = Math.max(...all), total = Math.max(...parts.map((p) => (p.from || 0) + p.y.length)) - 1 || 1;
   const X = (i) => 68 + (W - 80) * i / total, Y = (v) => H - 14 - (H - 28) * (v - low) / (high - low || 1);
-  const svg = document.createElementNS(ns, "svg");
-  svg.setAttribute("viewBox", `0 0 ${W} ${H}`); svg.setAttribute("class", "line"); svg.setAttribute("role", "img"); svg.setAttribute("aria-label", "the series as a line");
-  const add = (tag, attributes, text) => { const e = document.createElementNS(ns, tag); for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v); if (text) e.textContent = text; svg.append(e); };
+  const svg = drawn("svg", { viewBox: `0 0 ${W} ${H}`, class: "line", role: "img", "aria-label": "the series as a line" });
+  const add = (...given) => svg.append(drawn(...given));
   for (const p of parts) {
     let d = "", pen = false;
     p.y.forEach((v, i) => { if (v === null) { pen = false; return; } d += `${pen ? "L" : "M"}${X(i + (p.from || 0)).toFixed(1)} ${Y(v).toFixed(1)}`; pen = true; });
@@ -181,6 +186,11 @@ async function explain(content, turn) {
       made("p", { class: "quiet", text: `Red speaks for ${found.of}, blue against it: how it changes with ${found.beside}.` }));
     return;
   }
+  if (found.wave) {
+    if (found.parts.some((p) => p.effect)) $("why").replaceChildren(...head, moments(found),
+      made("p", { class: "quiet", text: `What each moment adds to ${found.of}, beside ${found.beside}: green for, red against.` }));
+    return;
+  }
   const parts = (found.parts || []).slice(0, schema.input.kind === "text" ? 60 : 10), most = Math.max(1e-12, ...parts.map((p) => Math.abs(p.effect)));
   if (!parts.some((p) => p.effect)) return;
   const note = made("p", { class: "quiet", text: `What each adds to ${found.of}, beside ${found.beside}: green for, red against.` });
@@ -196,6 +206,22 @@ async function explain(content, turn) {
       made("span", { class: "track" }, made("span", { class: p.effect >= 0 ? "for" : "against", style: `width:${w}%;left:${p.effect >= 0 ? 50 : 50 - w}%` })),
       made("span", { class: "number", text: (p.effect >= 0 ? "+" : "") + shown(Number(p.effect.toPrecision(3))) }));
   })), note);
+}
+
+function moments(found) {
+  const W = 560, H = 120, end = found.parts[found.parts.length - 1].to, least = found.of.startsWith("the probability") ? 0.05 : 1e-12;
+  const most = Math.max(least, ...found.parts.map((p) => Math.abs(p.effect)));
+  const X = (t) => W * t / end, n = found.wave.length, middle = (H - 16) / 2;
+  const svg = drawn("svg", { viewBox: `0 0 ${W} ${H}`, class: "line", role: "img", "aria-label": "the wave, and what each moment of it adds" });
+  for (const p of found.parts) {
+    const box = drawn("rect", { x: X(p.from), y: 0, width: X(p.to) - X(p.from), height: H - 16, class: p.effect >= 0 ? "for" : "against", "fill-opacity": 0.65 * Math.abs(p.effect) / most });
+    box.append(drawn("title", {}, `${p.part}: ${shown(p.effect)}`));
+    svg.append(box);
+  }
+  const edge = (sign) => found.wave.map((v, i) => `${(W * (i + 0.5) / n).toFixed(1)} ${(middle - sign * v * middle).toFixed(1)}`);
+  svg.append(drawn("path", { d: "M" + [...edge(1), ...edge(-1).reverse()].join("L") + "Z", class: "wave" }),
+    drawn("text", { x: 0, y: H - 2 }, "0 s"), drawn("text", { x: W, y: H - 2, "text-anchor": "end" }, shown(Number(end.toFixed(2))) + " s"));
+  return svg;
 }
 
 // --- forms by kind of input ------------------------------------------------------------------------------------
@@ -268,7 +294,7 @@ forms.prompt = forms.draw = forms.series = forms.options;
 function drop(accept, words, preview) {
   const input = made("input", { type: "file", accept, id: "file" }), seen = made("div");
   const area = made("div", { class: "drop" }, made("label", { for: "file", text: words }), input, seen);
-  const state = { file: null, area, set: (file) => { state.file = file; seen.replaceChildren(preview(file)); } };
+  const state = { file: null, area, set: (file) => { state.file = file; seen.replaceChildren(...(file ? [preview(file)] : [])); } };
   input.addEventListener("change", () => { if (input.files[0]) { state.set(input.files[0]); ask(); } });
   area.addEventListener("dragover", (e) => { e.preventDefault(); area.classList.add("over"); });
   area.addEventListener("dragleave", () => area.classList.remove("over"));
@@ -281,9 +307,9 @@ forms.picture = (input) => {
   const parts = [state.area];
   gather = async () => { if (!state.file) throw new Error("Choose a picture first."); return state.file; };
   if (input.channels === 1 && input.height <= 64) {
-    const pad = drawing(input, (blob) => { state.file = blob; ask(); });
+    const pad = drawing(input, (blob) => { state.set(null); state.file = blob; ask(); });
     parts.push(made("h3", { text: "Or draw" }), pad.canvas);
-    $("extra").replaceChildren(made("button", { type: "button", text: "Clear", onclick: () => { pad.clear(); state.file = null; } }));
+    $("extra").replaceChildren(made("button", { type: "button", text: "Clear", onclick: () => { pad.clear(); state.set(null); } }));
     forms.example = pad.example;
   } else forms.example = () => {
     const canvas = made("canvas", { width: input.width, height: input.height }), pen = canvas.getContext("2d");
@@ -329,7 +355,7 @@ forms.sound = () => {
   const button = made("button", { type: "button", text: "Record", onclick: async () => {
     if (recorder) { recorder.stop(); return; }
     try {
-      const stream = await navigator.mediaDevices.getUserMedia({ audio: true }), parts = [];
+      const stream = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } }), parts = [];
       recorder = new MediaRecorder(stream);
       recorder.ondataavailable = (e) => parts.push(e.data);
       recorder.onstop = async () => {
