@@ -296,7 +296,6 @@ REFUSED = {
     "season without one": (lambda: pn.Forecaster("holt_winters").fit(AIRLINE), "season="),
     "bad validation": (lambda: pn.Forecaster("gru").fit(AIRLINE, validation=2), "fraction"),
     "a folded horizon": (lambda: pn.Forecaster("naive", horizon=12).fit(AIRLINE).backtest(20), "fewer folds"),
-    "weights with a distribution": (lambda: pn.Forecaster("mlp", inference="vi").fit(AIRLINE), "distribution="),
     "no levels": (lambda: pn.Forecaster("naive").fit(AIRLINE).predict(quantiles=(1.5,)), "between 0 and 1"),
     "other steps": (
         lambda: pn.Forecaster("ridge").fit(FRAME, target="load").predict(

@@ -1,9 +1,12 @@
 """Nets with uncertain weights: fixtures, coverage, splits of uncertainty, files, and refusals."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from torch import nn
 
 import parnassus as pn
 from parnassus.errors import SettingError
@@ -328,3 +331,26 @@ def refusing(point):
     """An LSTM, which torch cannot map, of weights that are all one point's first."""
     zero, w_in, w_own = torch.zeros(1, 1, 1, dtype=point.dtype), point[:1].expand(4, 1), point[1:2].expand(4, 1)
     return torch.lstm(zero + 1, (zero, zero), [w_in, w_own, point, point], True, 1, 0.0, False, False, True)[0]
+
+
+def test_warnings_of_torchs_own_loops_are_kept_from_the_user():
+    points = torch.linspace(0.5, 1, 12).reshape(3, 4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        together = side_by_side(lambda p: torch._weight_norm(p.reshape(2, 2), p[:2].reshape(2, 1), 0).sum(), points[0])
+        found = together(points)
+    each = [(p.reshape(2, 2) / p.reshape(2, 2).norm(dim=1, keepdim=True) * p[:2, None]).sum() for p in points]
+    torch.testing.assert_close(found, torch.stack(each))
+
+
+@pytest.mark.parametrize("own", [nn.Tanh, lambda: Halved()])
+def test_laplace_refuses_nets_that_change_what_their_last_layer_says(draws, own):
+    X, y = gapped(40)
+    model = nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 1), own())
+    with pytest.raises(SettingError, match=r"ends in its last dense layer.*'vi', 'swag' or 'ensemble'"):
+        pn.Regressor(model, inference="laplace", epochs=1).fit(X, y)
+
+
+class Halved(nn.Module):
+    def forward(self, x):
+        return x / 2

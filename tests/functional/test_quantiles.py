@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics import mean_pinball_loss
 
 import parnassus as pn
-from parnassus.functional.quantiles import pinball, uncrossed
+from parnassus.functional.quantiles import mixture_quantiles, pinball, uncrossed
 
 RNG = np.random.default_rng(0)
 
@@ -56,3 +56,16 @@ def test_levels_that_are_no_ascending_shares_are_refused(levels):
 def test_outputs_of_another_number_are_refused():
     with pytest.raises(pn.DataError, match="3 quantiles"):
         pn.loss("quantile").make(task="quantiles")(torch.zeros(4, 4), torch.zeros(4, 1))
+
+
+def test_quantiles_of_a_mixture_are_where_the_mean_of_scipys_distributions_reaches_the_level():
+    from scipy import stats
+
+    g = torch.Generator().manual_seed(0)
+    means = 3 * torch.randn(5, 2, 3, generator=g, dtype=torch.float64)
+    deviations = torch.rand(5, 2, 3, generator=g, dtype=torch.float64) + 0.01
+    levels = (0.01, 0.3, 0.5, 0.99)
+    found = mixture_quantiles(means, deviations, levels)
+    assert found.shape == (2, 3, 4)
+    reached = stats.norm.cdf(found.numpy(), means[..., None].numpy(), deviations[..., None].numpy()).mean(0)
+    np.testing.assert_allclose(reached, np.broadcast_to(levels, reached.shape), atol=1e-10)

@@ -118,3 +118,32 @@ def test_a_net_that_cannot_be_drawn_anew_makes_no_ensemble():
     X, y = line()
     with pytest.raises(SettingError, match="Bagging"):
         pn.Regressor(Fixed(), inference="ensemble", epochs=1).fit(X, y)
+
+
+class Doubled(torch.autograd.Function):
+    """A function with a derivative of its own, as a fused layer has it, which torch.func does not take."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return 2 * x
+
+    @staticmethod
+    def backward(ctx, slope):
+        return 2 * slope
+
+
+class Fused(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(2, 1)
+
+    def forward(self, x):
+        return Doubled.apply(self.linear(x))
+
+
+@pytest.mark.parametrize("name", ["swag", "sgld"])
+def test_layers_with_a_derivative_of_their_own_are_stepped_too(draws, name):
+    X, y = line()
+    engine = pn.inference(name, n_steps=80, n_draws=10)
+    model = pn.Regressor(Fused(), inference=engine, epochs=20, lr=0.05).fit(X, y)
+    assert (model.uncertainty(X).epistemic > 0).all()

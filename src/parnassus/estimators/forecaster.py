@@ -20,6 +20,7 @@ from .base import Estimator
 from .outlooks import Said, Wanted, outlooks
 from .protocol import fitted
 from .saving import rebuilt, tree_of
+from .series_doubt import check_doubt
 from .series_errors import warn_of_narrow
 from .series_learning import check, learn, objective_around
 from .series_parts import parts_of, picture_of_parts
@@ -149,7 +150,13 @@ class Forecaster(Estimator):
     # --- use --------------------------------------------------------------------------------------
 
     def predict(
-        self, horizon: int | None = None, *, X: Any = None, known: Any = None, quantiles: Sequence[float] | None = None
+        self,
+        horizon: int | None = None,
+        *,
+        X: Any = None,
+        known: Any = None,
+        quantiles: Sequence[float] | None = None,
+        return_std: bool = False,
     ) -> Any:
         """The steps after the series of `fit` or of X, as a frame for a frame, else as an array with a row a series.
 
@@ -159,15 +166,26 @@ class Forecaster(Estimator):
         X : other series, or the same ones with newer steps, to go on from.
         known : the covariates that are known ahead, a frame with a row for each step.
         quantiles : levels such as (0.1, 0.9), a column each, in place of the mean.
+        return_std : after a fit with `inference`, also the standard deviations of what may come, noise included, in
+            the same form.
         """
-        panel = self._panel(X)
-        steps = _steps(self, horizon)
         levels = () if quantiles is None else check_quantiles(quantiles)
-        warn_of_narrow(self) if levels else None
-        found = outlooks(self, panel, known_ahead(panel, known, steps), Wanted(steps, levels, 0, self.seed))
+        panel, found = _ahead(self, X, known, Wanted(_steps(self, horizon), levels, 0, self.seed, split=return_std))
         if quantiles is None:
-            return as_given(panel, [said.mean for said in found])
-        return as_given(panel, [_levels(said) for said in found], columns=[f"{q:g}" for q in levels])
+            answer = as_given(panel, [said.mean for said in found])
+        else:
+            answer = as_given(panel, [_levels(said) for said in found], columns=[f"{q:g}" for q in levels])
+        return (answer, as_given(panel, [_parts(said)[:, 0] for said in found])) if return_std else answer
+
+    def uncertainty(self, horizon: int | None = None, *, X: Any = None, known: Any = None) -> Any:
+        """Standard deviations of the steps ahead after a fit with `inference`: total, aleatoric (of the noise) and
+        epistemic (of the weights), a column each; total squared is the sum of the others' squares.
+
+        Rows are those of `predict`, and so are the arguments. For strategy="recursive" they are estimated from courses,
+        where noise is whatever one draw of the weights makes of it.
+        """
+        panel, found = _ahead(self, X, known, Wanted(_steps(self, horizon), (), 0, self.seed, split=True))
+        return as_given(panel, [_parts(said) for said in found], columns=["total", "aleatoric", "epistemic"])
 
     def predict_samples(
         self,
@@ -181,14 +199,12 @@ class Forecaster(Estimator):
         """n courses that the steps ahead may take: (n, horizon), or (n, series, horizon) for several series.
 
         Steps of one course belong together for "recursive", for models of single series, and for "point", which adds
-        whole errors; the direct heads draw each step by itself.
+        whole errors; the direct heads draw each step by itself, and so does `inference` around one draw of the weights.
         """
         if isinstance(n, bool) or n < 1:
             raise SettingError(f"n is how many courses to draw, at least 1; got {n!r}")
-        panel, steps = self._panel(X), _steps(self, horizon)
-        warn_of_narrow(self)
-        wanted = Wanted(steps, (), n, self.seed if seed is None else seed)
-        found = outlooks(self, panel, known_ahead(panel, known, steps), wanted)
+        wanted = Wanted(_steps(self, horizon), (), n, self.seed if seed is None else seed)
+        panel, found = _ahead(self, X, known, wanted)
         paths = np.stack([np.asarray(said.paths) for said in found], 1)
         return paths[:, 0] if panel.form == "array" or len(found) == 1 else paths
 
@@ -198,19 +214,9 @@ class Forecaster(Estimator):
         Rows are those of `predict`. Columns add up to the forecast; for transform="log" they multiply. `X` and `known`
         are as in `predict`.
         """
-        panel = self._panel(X)
+        panel = _panel(self, X)
         names, found = parts_of(self, panel, known_ahead(panel, known, int(self.horizon)))
         return as_given(panel, found, columns=names)
-
-    def _panel(self, X: Any) -> Panel:
-        own = fitted(self).panel_
-        if X is None:
-            return own
-        panel = read_panel(X, own.reading)
-        if panel.grid.offset != own.grid.offset:
-            raise DataError(f"the steps of X are {panel.grid.words} apart, and those of fit {own.grid.words}")
-        panel.season = own.season
-        return panel
 
     def residuals(self) -> Any:
         """Errors of one-step forecasts inside the series of fit, truth minus forecast: where there is a forecast.
@@ -239,13 +245,6 @@ class Forecaster(Estimator):
                 raise SettingError(f"{name} is a whole number of at least 1; got {value!r}")
         return backtest(fitted(self), n_folds, step or int(self.horizon), refit_every)
 
-    def _judged(self, X: Any, target: Columns | None) -> Judged:
-        """Forecasts after the series of fit beside X, which goes on from them."""
-        from .residuals import followed
-
-        past, ahead, future = followed(fitted(self), X)
-        return judge(self, past, ahead, future)
-
     def judged_levels(self) -> tuple[float, ...]:
         """The quantiles that an evaluation looks at: 0.1 to 0.9, or the outermost that were learned."""
         if self.distribution != "quantiles":
@@ -257,7 +256,7 @@ class Forecaster(Estimator):
         self, X: Any, y: Any = None, *, target: Columns | None = None, sample_weight: Any = None
     ) -> Evaluation:
         """Errors on the steps X that follow those of fit, beside seasonal naive's."""
-        return summarised([self._judged(X, target)], self.judged_levels()).evaluation
+        return summarised([_judged(self, X)], self.judged_levels()).evaluation
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, target: Columns | None = None) -> float:
         """1 minus the mean absolute error over that of seasonal naive, on the steps that follow: above 0 beats it."""
@@ -316,9 +315,41 @@ class Forecaster(Estimator):
     learned += ("members_state_",)
 
 
+def _panel(self: Forecaster, X: Any) -> Panel:
+    own = fitted(self).panel_
+    if X is None:
+        return own
+    panel = read_panel(X, own.reading)
+    if panel.grid.offset != own.grid.offset:
+        raise DataError(f"the steps of X are {panel.grid.words} apart, and those of fit {own.grid.words}")
+    panel.season = own.season
+    return panel
+
+
+def _ahead(self: Forecaster, X: Any, known: Any, wanted: Wanted) -> tuple[Panel, list[Said]]:
+    """The series that forecasts go on from, and what is said of each."""
+    panel = _panel(self, X)
+    warn_of_narrow(self, stacklevel=4) if wanted.levels or wanted.n_paths else None
+    check_doubt(self) if wanted.split else None
+    return panel, outlooks(self, panel, known_ahead(panel, known, wanted.horizon), wanted)
+
+
+def _judged(self: Forecaster, X: Any) -> Judged:
+    """Forecasts after the series of fit beside X, which goes on from them."""
+    from .residuals import followed
+
+    past, ahead, future = followed(fitted(self), X)
+    return judge(self, past, ahead, future)
+
+
 def _levels(said: Said) -> np.ndarray:
     assert said.quantiles is not None
     return said.quantiles
+
+
+def _parts(said: Said) -> np.ndarray:
+    assert said.parts is not None
+    return said.parts
 
 
 def _steps(self: Forecaster, horizon: int | None) -> int:

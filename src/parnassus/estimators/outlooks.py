@@ -14,9 +14,11 @@ from ..data.series_windows import Spans, last_spans
 from ..errors import DataError, Diverged, SettingError
 from ..objectives.forecasting import Apart, Head
 from ..objectives.local_forecasting import Local, Outlook, of_series
+from ..objectives.posterior import Posterior
 from ..train.randomness import kept_random
 from ..train.timetable import cuts_of
 from .assembly import device_under, prepare
+from .series_doubt import SHARED, doubt_of, next_step, parts_of_courses
 from .training import threads_for
 
 if TYPE_CHECKING:
@@ -28,20 +30,25 @@ NONE = np.zeros((0, 0))
 
 
 class Said(NamedTuple):
-    """What is said of one series: mean (horizon,), quantiles (horizon, levels) or None, paths (n, horizon) or None."""
+    """What is said of one series: mean (horizon,), quantiles (horizon, levels) or None, paths (n, horizon) or None.
+
+    parts : deviations total, of the noise and of the weights (horizon, 3), where they were asked for.
+    """
 
     mean: np.ndarray
     quantiles: np.ndarray | None
     paths: np.ndarray | None
+    parts: np.ndarray | None = None
 
 
 class Wanted(NamedTuple):
-    """What is asked for: steps, quantiles' levels, how many paths, and the seed of these."""
+    """What is asked for: steps, quantiles' levels, how many paths, the seed of these, and deviations told apart."""
 
     horizon: int
     levels: Sequence[float] = ()
     n_paths: int = 0
     seed: int = 0
+    split: bool = False
 
 
 def outlooks(self: "Forecaster", panel: Panel, ahead: list[np.ndarray], wanted: Wanted) -> list[Said]:
@@ -120,16 +127,23 @@ def _at_once(self: "Forecaster", panel: Panel, ahead: list[np.ndarray], wanted: 
         )
     padded = [np.concatenate([a, np.repeat(a[-1:], trained - len(a), 0)]) if len(a) < trained else a for a in ahead]
     spans = last_spans(panel, padded, history=self.codec_.history, horizon=trained)
-    outputs, center, spread = answers(self, spans)
-    head, h, back = self.head_, wanted.horizon, self.codec_.back
-    mean = head.mean(outputs) * spread + center
-    levels = _levels(self, head, outputs, wanted.levels)
-    paths = _draws(self, head, outputs, wanted)
+    parts, h, back = None, wanted.horizon, self.codec_.back
+    if isinstance(self.objective_, Posterior):
+        doubt, center, spread = doubt_of(self, spans)
+        mean = doubt.mean() * spread + center
+        levels = doubt.quantiles(tuple(wanted.levels)) if wanted.levels else None
+        paths = doubt.paths(wanted.n_paths, np.random.default_rng(wanted.seed)) if wanted.n_paths else None
+        parts = doubt.parts(center, spread, log=self.codec_.options["transform"] == "log")
+    else:
+        outputs, center, spread = answers(self, spans)
+        mean = self.head_.mean(outputs) * spread + center
+        levels = _levels(self, self.head_, outputs, wanted.levels)
+        paths = _draws(self, self.head_, outputs, wanted)
     found = []
     for i in range(len(panel.tracks)):
         said = None if levels is None else back(levels[i, :h] * spread[i] + center[i])
         drawn = None if paths is None else back(paths[:, i, :h] * spread[i] + center[i])
-        found.append(Said(back(mean[i, :h]), said, drawn))
+        found.append(Said(back(mean[i, :h]), said, drawn, None if parts is None else parts[i, :h]))
     return found
 
 
@@ -161,19 +175,32 @@ def _draws(self: "Forecaster", head: Head, outputs: torch.Tensor, wanted: Wanted
 
 def _step_on_step(self: "Forecaster", panel: Panel, ahead: list[np.ndarray], wanted: Wanted) -> list[Said]:
     """The mean feeds on itself; paths feed on draws, and quantiles are those of paths."""
-    n_paths = wanted.n_paths or (PATHS if wanted.levels else 0)
+    objective = self.objective_
+    n_paths = wanted.n_paths or (PATHS if wanted.levels or wanted.split else 0)
     middle = _run(self, panel, ahead, wanted._replace(n_paths=1), draw=False)[0]
     drawn = _run(self, panel, ahead, wanted._replace(n_paths=n_paths), draw=True) if n_paths else None
+    n_draws = objective.n_answers if isinstance(objective, Posterior) and wanted.split else 0
+    alike = (
+        _run(self, panel, ahead, wanted._replace(n_paths=SHARED * n_draws), draw=True, alike=n_draws)
+        if n_draws
+        else None
+    )
     back, found = self.codec_.back, []
     for i in range(len(panel.tracks)):
         paths = None if drawn is None else back(drawn[:, i])
         levels = None if paths is None or not wanted.levels else np.quantile(paths, wanted.levels, axis=0).T
-        found.append(Said(back(middle[i]), levels, paths if wanted.n_paths else None))
+        parts = None if alike is None or paths is None else parts_of_courses(paths, back(alike[:, i]), n_draws)
+        found.append(Said(back(middle[i]), levels, paths if wanted.n_paths else None, parts))
     return found
 
 
-def _run(self: "Forecaster", panel: Panel, ahead: list[np.ndarray], wanted: Wanted, *, draw: bool) -> np.ndarray:
-    """Courses (n, series, horizon) in the codec's units, each step on the steps before it."""
+def _run(
+    self: "Forecaster", panel: Panel, ahead: list[np.ndarray], wanted: Wanted, *, draw: bool, alike: int = 1
+) -> np.ndarray:
+    """Courses (n, series, horizon) in the codec's units, each step on the steps before it.
+
+    alike : how many times the same noise is met.
+    """
     codec, n, history = self.codec_, wanted.n_paths, self.codec_.history
     tracks, rng = panel.tracks, np.random.default_rng([wanted.seed, 1])
     for track in tracks:
@@ -194,8 +221,12 @@ def _run(self: "Forecaster", panel: Panel, ahead: list[np.ndarray], wanted: Want
                 "past": torch.zeros(len(y), history, 0),
                 "ahead": torch.from_numpy(beside[:, step : step + history + 1].astype(np.float32)),
             }
-            outputs = objective.outputs(prepare(self, device, batch)).cpu()
-            z = _drawn(self, outputs, rng) if draw else self.head_.mean(outputs)
+            prepared = prepare(self, device, batch)
+            if draw and isinstance(objective, Posterior):
+                z = next_step(objective, prepared, n, rng, alike=alike)
+            else:
+                outputs = objective.outputs(prepared).cpu()
+                z = _drawn(self, outputs, rng) if draw else self.head_.mean(outputs)
             following = z * spread + center
             found.append(following[:, 0])
             y = np.concatenate([y[:, 1:], following], 1)

@@ -12,6 +12,7 @@ from ..data.series_windows import Spans
 from ..errors import DataError, DataWarning, SettingError
 from ..functional.forecasting import seasonal_naive
 from ..objectives.forecasting import Forecasts
+from ..objectives.posterior import Posterior
 from .outlooks import answers
 from .training import Ready
 
@@ -27,10 +28,11 @@ TRAINING, HELD_OUT, CROSS = "training windows", "held-out windows", "cross-fits"
 def measure(self: "Forecaster", spans: Spans, judged: Spans, watched: Rows | None) -> None:
     """Keep the errors of windows that are judged, or of cross-fits; `watched` are the held-out windows as rows."""
     chosen = some_of(judged)
-    self.errors_, self.checked_ = errors_of(self, chosen), None
-    self.errors_from_ = TRAINING if watched is None else HELD_OUT
-    if watched is not None:
-        self.checked_ = beside_naive(self, chosen)
+    self.checked_ = beside_naive(self, chosen) if watched is not None else None
+    if isinstance(self.objective_, Posterior):  # which has learned the noise
+        self.errors_, self.errors_from_ = np.zeros((0, self.codec_.horizon)), None
+        return
+    self.errors_, self.errors_from_ = errors_of(self, chosen), TRAINING if watched is None else HELD_OUT
     n_folds = n_fits(self, spans, watched)
     crossed = cross_errors(self, spans, n_folds, watched) if n_folds else None
     if crossed is not None:
@@ -128,7 +130,7 @@ def check_cross_fits(self: "Forecaster", *, local: bool) -> None:
         raise SettingError(f"n_cross_fits={n} is for intervals made of errors, and {what}; leave n_cross_fits=None")
 
 
-def warn_of_narrow(self: "Forecaster") -> None:
+def warn_of_narrow(self: "Forecaster", *, stacklevel: int = 3) -> None:
     """Say that intervals are too narrow where they are made of errors on what was learned from."""
     if self.distribution == "point" and getattr(self, "errors_from_", None) == TRAINING:
         warnings.warn(
@@ -136,5 +138,5 @@ def warn_of_narrow(self: "Forecaster") -> None:
             "learned from, since none were held out; fit with n_cross_fits=2 (two trainings more), or with "
             "validation=0.2",
             DataWarning,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )

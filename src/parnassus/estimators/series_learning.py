@@ -18,6 +18,7 @@ from ..objectives.local_forecasting import Local
 from ..train.phase import Objective
 from .identity import identity_of, versions
 from .protocol import unfitted_on_error
+from .series_doubt import check_inference, inferred
 from .series_errors import CROSS, HELD_OUT, TRAINING, check_cross_fits, measure
 from .training import Ready, device_of
 
@@ -56,6 +57,7 @@ def check(self: "Forecaster") -> None:
     if self.distribution == "quantiles":
         check_quantiles(self.quantiles)
     check_cross_fits(self, local=is_local(self))
+    check_inference(self, local=is_local(self))
 
 
 def learn(self: "Forecaster", panel: Panel, validation: Any) -> None:
@@ -97,7 +99,7 @@ def learn_apart(self: "Forecaster", panel: Panel, validation: Any) -> None:
     self.data_ = {"n_rows": sum(part.data_["n_rows"] for part in parts), "model": self.model_name}
     self.versions_, self.interrupted_, self.target_name_ = versions(), False, None
     self.errors_ = np.concatenate([part.errors_ for part in parts])
-    self.errors_from_ = next(kind for kind in WORST_FIRST if any(part.errors_from_ == kind for part in parts))
+    self.errors_from_ = next((kind for kind in WORST_FIRST if any(part.errors_from_ == kind for part in parts)), None)
     checks = [part.checked_ for part in parts if part.checked_ is not None]
     self.checked_ = _in_the_mean([[one] for one in checks])[0] if checks else None
 
@@ -140,7 +142,7 @@ def objective_around(self: "Forecaster", made: Any) -> Objective:
     if self.loss is not None and self.distribution != "point":
         raise SettingError(f"distribution={self.distribution!r} brings its own loss; leave loss=None")
     if self.inference is not None:
-        raise SettingError("inference is for Classifier and Regressor; a forecast's spread is by distribution=")
+        return inferred(self, made)
     if not isinstance(made, Objective):
         return Forecasts(made, self.head_)
     if self.distribution != "point":

@@ -13,6 +13,7 @@ from ..errors import SettingError
 from ..models.nbeats import Stacked
 from ..objectives.forecasting import Apart, QuantileHead
 from ..objectives.local_forecasting import of_series
+from ..objectives.posterior import Posterior
 from .outlooks import answers
 from .series_tables import position_of, times_after
 
@@ -56,6 +57,11 @@ def picture_of_parts(self: "Forecaster", known: Any, which: str | None) -> "Figu
 
 def _net_of(self: "Forecaster") -> Stacked:
     """The net, if its forecast is a sum of parts."""
+    if isinstance(self.objective_, Posterior):
+        raise SettingError(
+            f"components are of one set of weights, and inference={self.inference!r} learns many; fit with "
+            "inference=None"
+        )
     net = getattr(self.objective_, "model", None)
     if not isinstance(net, Stacked):
         raise SettingError(

@@ -13,6 +13,7 @@ from ..functional.quantiles import QuantileLoss, check_quantiles, uncrossed
 from ..functional.quantities import LEAST, normal_parameters
 from ..layers.writing_forecasts import StepByStep
 from ..train.phase import Batch, Objective, Phase
+from .supervised import Supervised
 
 DISTRIBUTIONS = ("point", "quantiles", "gaussian", "student_t")
 
@@ -197,6 +198,15 @@ class Forecasts(Objective):
         if self.training and isinstance(self.model, StepByStep):
             return self.head.loss(self.model.taught(batch["x"], batch["y"]), batch["y"])
         return self.head.loss(self.outputs(batch), batch["y"])
+
+
+class Taught(Supervised):
+    """A net of forecasts as engines of inference take it; one that says step by step is given the truth in training."""
+
+    def outputs(self, batch: Batch) -> Tensor:
+        if self.training and isinstance(self.model, StepByStep):
+            return self.model.taught(batch["x"], batch["y"])
+        return self.model(batch["x"])
 
 
 class Apart(Objective):

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -18,11 +19,17 @@ from .posterior import Batches, Kept, Posterior, whole_batch
 from .supervised import Supervised
 
 SHORT_PATHS = {"hmc": {"max_steps": 64}, "nuts": {"max_depth": 6}, "mh": {}}
+NOT_LAST = (
+    "inference='laplace' needs a net that ends in its last dense layer, one output row a row, and this one does not; "
+    "take 'vi', 'swag' or 'ensemble'"
+)
 SMALL_LAYER = 3000  # weights of a last layer whose covariance is kept whole
 
 
 class Map(Posterior):
     """The likeliest weights under the prior: one net, and with numbers its noise."""
+
+    n_answers = 1
 
     def draws(self, batch: Batch) -> Tensor:
         return self.inner.outputs(batch)[None]
@@ -72,7 +79,8 @@ class Together(Posterior):
             if any(p.ndim > 1 and torch.equal(p, q) for p, q in pairs):
                 raise SettingError(
                     "inference='ensemble' draws each net anew, and this one has weights that no module's "
-                    "reset_parameters draws; fit pn.Bagging or pn.Voting of several seeds instead"
+                    "reset_parameters draws; take inference='vi' or 'laplace', or fit several of other seeds "
+                    "(pn.Bagging and pn.Voting do, of classifiers and regressors)"
                 )
         self.others = nn.ModuleList(others)
 
@@ -105,7 +113,9 @@ class LastLayer(Posterior):
         super().__init__(inner, **common)  # type: ignore[arg-type]
         layers = [m for m in self.model.modules() if isinstance(m, nn.Linear)]
         if not layers:
-            raise SettingError("inference='laplace' is of the last dense layer, and this net has none")
+            raise SettingError(
+                "inference='laplace' is of the last dense layer, and this net has none; take 'vi' or 'swag'"
+            )
         self.last = layers[-1]
         size = self.last.out_features * (self.last.in_features + (self.last.bias is not None))
         self.register_buffer("shifts", torch.zeros(self.n_draws, size))
@@ -128,17 +138,30 @@ class LastLayer(Posterior):
             hook.remove()
         phi = kept[-1]
         if phi.ndim != 2 or outputs.shape != (len(phi), self.last.out_features):
-            raise SettingError(
-                "inference='laplace' needs a net that ends in its last dense layer, one output row a row"
-            )
+            raise SettingError(NOT_LAST)
         if self.last.bias is not None:
             phi = torch.cat((phi, phi.new_ones(len(phi), 1)), 1)
         return phi, outputs
+
+    @torch.no_grad()
+    def _check_last(self, batch: Batch) -> None:
+        """Refuse a net whose outputs do not move as those of the layer do."""
+        some = {k: v[:2] for k, v in batch.items()}
+        _, outputs = self._seen(some)
+        way = 1 + torch.arange(outputs.numel()).reshape(outputs.shape).to(outputs)
+        hook = self.last.register_forward_hook(lambda _, __, said: said + way)
+        try:
+            moved = self.inner.outputs(some) - outputs
+        finally:
+            hook.remove()
+        if not torch.allclose(moved, way, rtol=1e-3, atol=1e-3 * float(outputs.abs().max())):
+            raise SettingError(NOT_LAST)
 
     def conclude(self, batches: Batches) -> None:
         self.eval()
         k, width = self.last.out_features, self.shifts.shape[1] // self.last.out_features
         whole = self.shifts.shape[1] <= SMALL_LAYER
+        self._check_last(next(iter(batches())))
         curvature = torch.zeros(k * width, k * width, dtype=torch.float64) if whole else None
         inner, outer, n = torch.zeros(width, width).double(), torch.zeros(k, k).double(), 0.0
         with torch.no_grad():
@@ -224,14 +247,20 @@ class Sampled(Kept):
 def side_by_side(density: Callable[[Tensor], Tensor], start: Tensor) -> Callable[[Tensor], Tensor]:
     """The density of many points (points, n) as one program; one by one where a layer has none, as torch's LSTM."""
     mapped = torch.func.vmap(density)
+
+    def together(points: Tensor) -> Tensor:
+        with warnings.catch_warnings():  # of layers that torch maps by a loop of its own: no concern of the user's
+            warnings.filterwarnings("ignore", message="There is a performance drop")
+            return mapped(points)
+
     try:
-        mapped(start[None])
+        together(start[None])
     except RuntimeError:  # what is wrong with the net itself is raised again by the loop
         return lambda points: torch.stack([density(point) for point in points])
-    return mapped
+    return together
 
 
-@inference.register("classifier", "regressor", name="map")
+@inference.register("classifier", "regressor", "forecaster", name="map")
 def map_inference(inner: Supervised, seed: int, *, prior_std: float = 1.0, noise: float | None = None) -> Posterior:
     """The likeliest weights under a Gaussian prior: weight decay by another name, with the noise of numbers learned.
 
@@ -240,7 +269,7 @@ def map_inference(inner: Supervised, seed: int, *, prior_std: float = 1.0, noise
     return Map(inner, prior_std=prior_std, noise=noise, n_draws=2, seed=seed)
 
 
-@inference.register("classifier", "regressor", name="mc_dropout")
+@inference.register("classifier", "regressor", "forecaster", name="mc_dropout")
 def dropout_inference(
     inner: Supervised, seed: int, *, prior_std: float = 1.0, noise: float | None = None, n_draws: int = 50
 ) -> Posterior:
@@ -248,7 +277,7 @@ def dropout_inference(
     return Dropped(inner, prior_std=prior_std, noise=noise, n_draws=n_draws, seed=seed)
 
 
-@inference.register("classifier", "regressor", name="ensemble")
+@inference.register("classifier", "regressor", "forecaster", name="ensemble")
 def ensemble_inference(
     inner: Supervised, seed: int, *, prior_std: float = 1.0, noise: float | None = None, n_draws: int = 5
 ) -> Posterior:
@@ -256,7 +285,7 @@ def ensemble_inference(
     return Together(inner, prior_std=prior_std, noise=noise, n_draws=n_draws, seed=seed)
 
 
-@inference.register("classifier", "regressor", name="laplace")
+@inference.register("classifier", "regressor", "forecaster", name="laplace")
 def laplace_inference(
     inner: Supervised, seed: int, *, prior_std: float = 1.0, noise: float | None = None, n_draws: int = 100
 ) -> Posterior:
@@ -264,7 +293,7 @@ def laplace_inference(
     return LastLayer(inner, prior_std=prior_std, noise=noise, n_draws=n_draws, seed=seed)
 
 
-@inference.register("classifier", "regressor", name="hmc")
+@inference.register("classifier", "regressor", "forecaster", name="hmc")
 def hamiltonian_inference(
     inner: Supervised,
     seed: int,
@@ -283,7 +312,7 @@ def hamiltonian_inference(
     return Sampled(inner, method="hmc", n_warmup=n_warmup, n_chains=n_chains, **common)
 
 
-@inference.register("classifier", "regressor", name="nuts")
+@inference.register("classifier", "regressor", "forecaster", name="nuts")
 def no_u_turn_inference(
     inner: Supervised,
     seed: int,
@@ -299,7 +328,7 @@ def no_u_turn_inference(
     return Sampled(inner, method="nuts", n_warmup=n_warmup, n_chains=n_chains, **common)
 
 
-@inference.register("classifier", "regressor", name="mh")
+@inference.register("classifier", "regressor", "forecaster", name="mh")
 def metropolis_inference(
     inner: Supervised,
     seed: int,

@@ -233,7 +233,7 @@ def _local(layer: nn.Module, x: Tensor, std: Tensor, bias_std: Tensor | None) ->
     return variance.clamp(min=1e-16).sqrt() * torch.randn_like(variance)
 
 
-@inference.register("classifier", "regressor", name="vi")
+@inference.register("classifier", "regressor", "forecaster", name="vi")
 def mean_field_inference(
     inner: Supervised,
     seed: int,

@@ -118,6 +118,11 @@ class Posterior(Objective):
         """Whether there are draws yet."""
         return True
 
+    @property
+    def n_answers(self) -> int:
+        """How many draws answer."""
+        return self.n_draws
+
     def draws(self, batch: Batch) -> Tensor:
         """What each draw of the weights says, (draws, rows, outputs)."""
         raise NotImplementedError
@@ -170,6 +175,10 @@ class Kept(Posterior):
     @property
     def ready(self) -> bool:
         return bool(self.concluded)
+
+    @property
+    def n_answers(self) -> int:
+        return len(self.kept)
 
     def start(self) -> Tensor:
         """The weights as one vector, the logarithms of the noises behind them where they are learned."""

@@ -54,7 +54,6 @@ class Gradients:
         self.engine, self.batch, self.n = engine, batch, n
         self.generator = torch.Generator().manual_seed(engine.seed)
         self.windows = self._windows(len(batch["y"]))
-        self._slope = torch.func.grad(engine.log_density)
 
     def _windows(self, n: int) -> Iterator[Tensor]:
         while True:
@@ -65,7 +64,10 @@ class Gradients:
         """The gradient of the log posterior of all rows, estimated from some."""
         window = next(self.windows).to(theta.device)
         some = {k: v[window] for k, v in self.batch.items()}
-        return self._slope(theta, some, self.n).detach()
+        point = theta.detach().requires_grad_()
+        with torch.enable_grad():
+            (slope,) = torch.autograd.grad(self.engine.log_density(point, some, self.n), point)
+        return slope
 
     def noise(self, theta: Tensor) -> Tensor:
         """Standard normal numbers of theta's shape."""
@@ -179,7 +181,7 @@ def _check(name: str, n_draws: int, n_steps: int) -> None:
         raise SettingError(f"inference={name!r}: {n_draws} draws want at least as many steps; got n_steps={n_steps}")
 
 
-@inference.register("classifier", "regressor", name="swag")
+@inference.register("classifier", "regressor", "forecaster", name="swag")
 def swag_inference(
     inner: Supervised,
     seed: int,
@@ -198,7 +200,7 @@ def swag_inference(
     return SWAG(inner, rank=rank, momentum=momentum, lr=lr, rows=rows, n_steps=n_steps, **common)
 
 
-@inference.register("classifier", "regressor", name="sgld")
+@inference.register("classifier", "regressor", "forecaster", name="sgld")
 def langevin_inference(
     inner: Supervised,
     seed: int,
@@ -216,7 +218,7 @@ def langevin_inference(
     return Langevin(inner, lr=lr, rows=rows, n_steps=n_steps, **common)
 
 
-@inference.register("classifier", "regressor", name="sghmc")
+@inference.register("classifier", "regressor", "forecaster", name="sghmc")
 def stochastic_hamiltonian_inference(
     inner: Supervised,
     seed: int,
