@@ -24,6 +24,10 @@ class LowRank:
         """What is learned."""
         return [self.mean, self.log_std, self.ways]
 
+    def noise(self, n: int, generator: torch.Generator) -> Tensor:
+        """Standard normal numbers that `draw` takes."""
+        return torch.randn(n, self.n_noise, generator=generator, dtype=torch.float64)
+
     def _inside(self) -> Tensor:
         """A factor of I + W' diag(std^-2) W, through which both the inverse and the determinant go."""
         scaled = self.ways / self.log_std.exp()[:, None]
@@ -77,6 +81,10 @@ class Flow:
         """What is learned."""
         own = [self.mean, self.log_std, self.below, self.skew, self.log_tail]
         return own + [value for net in self.nets for value in net]
+
+    def noise(self, n: int, generator: torch.Generator) -> Tensor:
+        """Standard normal numbers that `draw` takes."""
+        return torch.randn(n, self.n_noise, generator=generator, dtype=torch.float64)
 
     def _bent(self, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Points (n, d) and ln |det| (n,) of the way there."""

@@ -123,7 +123,8 @@ def of_variational(fit: "Variational") -> list[str]:
     found = []
     if not fit.shape <= 0.7:
         richer = "family='full_rank', " if fit.family in ("mean_field", "low_rank") else ""
-        richer += "family='flow', " if fit.family != "flow" else ""
+        richer += "transformed parameters with family='flow', " if fit.factors else ""
+        richer += "family='flow', " if not fit.factors and fit.family != "flow" else ""
         found.append(
             f"Pareto's k is {fit.shape:.2f} (at most .7): the {fit.family} fit is far from the posterior; "
             f"try {richer}other parameters, or pn.sample"

@@ -1,7 +1,7 @@
 """`pn.fit_variational`: a normal or a flow fitted to any log density by raising the evidence lower bound."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,21 +13,24 @@ from ..errors import DataError, Diverged, SettingError, did_you_mean
 from ..functional.probability import LOG_2PI
 from . import problems
 from .density import Density
+from .factors import KINDS, Factors, kinds_of
 from .families import Flow, LowRank
 from .pareto import pareto_shape
 from .starts import check_start
 
-FAMILIES = ("mean_field", "full_rank", "low_rank", "flow")
+FAMILIES = ("mean_field", "full_rank", "low_rank", "flow", *KINDS[1:])
+Made = LowRank | Flow | Factors
 
 
 @dataclass(frozen=True)
 class Variational:
-    """A normal q(theta) = N(mean, L L') in place of a posterior, or a flow of that mean and covariance.
+    """A normal q(theta) = N(mean, L L') in place of a posterior, or another law of that mean and covariance.
 
     Attributes
     ----------
     mean, factor : (d,) and (d, d), of the flat parameters; of "mean_field" the factor is diagonal, of "low_rank" it is
         (d, d + rank), and of "flow" both are those of many draws.
+    made : the flow, or the laws of single parameters; None of a normal.
     elbo : the bound at each step, an estimate by few draws; `final_elbo` by many, with its standard error.
     shape : Pareto's k of the importance ratios; above .7 q is no stand-in for the posterior.
     fall : of the log density, from the mean to ten deviations along the axis of q where it is least.
@@ -41,7 +44,12 @@ class Variational:
     final_elbo: tuple[float, float]
     shape: float
     fall: float
-    flow: Flow | None = field(default=None, repr=False)
+    made: Flow | Factors | None = field(default=None, repr=False)
+
+    @property
+    def factors(self) -> dict[str, dict[str, np.ndarray]]:
+        """What was learned of each parameter's own law, by name, such as "concentration" and "rate" of a gamma."""
+        return {k: f.described() for k, f in self.made.factors.items()} if isinstance(self.made, Factors) else {}
 
     @property
     def std(self) -> dict[str, np.ndarray]:
@@ -62,8 +70,10 @@ class Variational:
     def sample(self, n: int = 1000, *, seed: int = 0) -> dict[str, np.ndarray]:
         """Draws by name, (n, *shape)."""
         noise = np.random.default_rng(seed).normal(size=(n, self.factor.shape[1]))
-        if self.flow is not None:
-            points = self.flow.draw(torch.from_numpy(noise))
+        if isinstance(self.made, Factors):
+            points = self.made.draw(self.made.noise(n, torch.Generator().manual_seed(seed)))
+        elif self.made is not None:
+            points = self.made.draw(torch.from_numpy(noise))
         else:
             points = torch.from_numpy(self.mean + noise @ self.factor.T)
         return {k: v.numpy() for k, v in self.density.sites(points).items()}
@@ -90,7 +100,7 @@ def fit_variational(
     log_density: Callable[[Any], Tensor],
     start: Any,
     *,
-    family: str = "mean_field",
+    family: str | Mapping[str, str] = "mean_field",
     n_steps: int = 2000,
     n_samples: int = 16,
     lr: float = 0.05,
@@ -109,7 +119,9 @@ def fit_variational(
     log_density, start, gradient : as in `pn.sample`; with `likelihood` the density is that of the prior.
     family : "mean_field" (every parameter on its own: intervals are too narrow where parameters go together),
         "full_rank", "low_rank" (`rank` directions beside independent deviations, for many parameters) or "flow"
-        (`n_layers` couplings: bent and skewed densities; slower, and wants more steps).
+        (`n_layers` couplings: bent and skewed densities; slower, and wants more steps). Parameters that are positive,
+        shares or between 0 and 1 themselves, without a transformation, have a law of their own: "gamma", "dirichlet"
+        (over the last axis) or "beta", of all or by name, {"rate": "gamma"}, where those left out are "normal".
     n_steps, n_samples, lr : steps of Adam on reparameterised draws, draws a step, and its first rate, which falls to a
         hundredth by a cosine.
     likelihood, data, batch_size : log p(row | theta) of the rows of tensors, `likelihood(theta, *rows)` -> (n, rows);
@@ -119,7 +131,7 @@ def fit_variational(
     Source: Martinez-Ramon 9.3.3; its text on what is to be made large is the wrong way round (F9-17). Ranganath et al.
     2014; Kucukelbir et al. 2017; Yao et al. 2018 for Pareto's k.
     """
-    if family not in FAMILIES:
+    if isinstance(family, str) and family not in FAMILIES:
         raise SettingError(f"no family {family!r}; {did_you_mean(family, FAMILIES)}")
     if rank < 1 or n_layers < 1:
         raise SettingError(f"rank and n_layers are 1 or more; got {rank} and {n_layers}")
@@ -130,16 +142,30 @@ def fit_variational(
     density = Density(rows.joined(log_density, density_named=isinstance(start, dict)), start, gradient=gradient)
     if gradient is not None and likelihood is not None:
         raise SettingError("a gradient of one's own is of the whole density; leave likelihood and data out")
-    check_start(density, density.start[None], gradient=True)
-    if family in ("low_rank", "flow"):
-        size = min(rank, density.size) if family == "low_rank" else n_layers
-        made = (LowRank if family == "low_rank" else Flow)(density.start, size, generator)
+    made = _made(family, density, rank, n_layers, generator)
+    check_start(density, density.start[None], gradient=True, drawn_from=not isinstance(made, Factors))
+    if made is not None:
         climbed = _climbed(density, rows, made, n_steps, n_samples, lr, generator)
         rows.whole = True
-        return _described(density, family, made, climbed, generator)
+        called = family if isinstance(family, str) else ", ".join(f"{k} {v}" for k, v in family.items())
+        return _described(density, called, made, climbed, generator)
+    assert isinstance(family, str)  # every mapping makes factors
     mean, factor, history = _ascended(density, rows, family, n_steps, n_samples, lr, generator)
     rows.whole = True
     return _judged(density, family, mean, factor, history, generator)
+
+
+def _made(
+    family: str | Mapping[str, str], density: Density, rank: int, n_layers: int, generator: torch.Generator
+) -> Made | None:  # fmt: skip
+    """What is learned in place of a mean and a factor; None of the plain normals."""
+    if family == "low_rank":
+        return LowRank(density.start, min(rank, density.size), generator)
+    if family == "flow":
+        return Flow(density.start, n_layers, generator)
+    if isinstance(family, str) and family not in KINDS:
+        return None
+    return Factors(density, kinds_of(family, density))
 
 
 class _Rows:
@@ -227,7 +253,7 @@ def _rate(lr: float, step: int, n_steps: int) -> float:
 
 
 def _climbed(
-    density: Density, rows: _Rows, made: LowRank | Flow, n_steps: int, n_samples: int, lr: float,
+    density: Density, rows: _Rows, made: Made, n_steps: int, n_samples: int, lr: float,
     generator: torch.Generator,
 ) -> np.ndarray:  # fmt: skip
     """The bound at each step, while a family's parameters climb; they end as their mean over the last quarter."""
@@ -238,7 +264,7 @@ def _climbed(
     sums, n_summed, history = [torch.zeros_like(v) for v in values], 0, []
     for step in range(n_steps):
         rows.draw()
-        noise = torch.randn(n_samples, made.n_noise, generator=generator, dtype=torch.float64)
+        noise = made.noise(n_samples, generator)
         points, entropy = made.draw_with_entropy(noise)
         log_p, slope = density.with_gradient(points.detach())
         history.append(_finite(float(log_p.mean()) + float(entropy.detach()), step))
@@ -259,17 +285,18 @@ def _climbed(
 
 
 def _described(
-    density: Density, family: str, made: LowRank | Flow, history: np.ndarray, generator: torch.Generator
+    density: Density, family: str, made: Made, history: np.ndarray, generator: torch.Generator
 ) -> Variational:
     """The fit of a family by its own draws, as `_judged` does it for plain normals."""
-    noise = torch.randn(2000, made.n_noise, generator=generator, dtype=torch.float64)
+    noise = made.noise(2000, generator)
     points, log_q = made.draw_with_density(noise)
     ratios = (density.value(points) - log_q).numpy()
     if isinstance(made, LowRank):
         mean, factor = made.mean, torch.cat((torch.diag(made.log_std.exp()), made.ways), 1)
         return _told(density, family, mean, factor, history, ratios)
-    noise = torch.randn(10_000, made.n_noise, generator=generator, dtype=torch.float64)
-    many = made.draw(noise)
+    if isinstance(made, Factors):
+        return _told(density, family, *made.moments(), history, ratios, made)
+    many = made.draw(made.noise(10_000, generator))
     spread = torch.cov(many.T).reshape(density.size, density.size)
     mean, factor = many.mean(0), torch.linalg.cholesky(spread)
     return _told(density, family, mean, factor, history, ratios, made)
@@ -288,13 +315,15 @@ def _judged(
 
 def _told(
     density: Density, family: str, mean: Tensor, factor: Tensor, history: np.ndarray, ratios: np.ndarray,
-    flow: Flow | None = None,
+    made: Flow | Factors | None = None,
 ) -> Variational:  # fmt: skip
     """The result, from log ratios p / q at many draws of q."""
     bound = float(ratios.mean()), float(ratios.std(ddof=1) / math.sqrt(len(ratios)))
-    ways, lengths, _ = torch.linalg.svd(factor, full_matrices=False)
-    steps = 10 * (ways * lengths).T
-    there = density.value(torch.cat((mean + steps, mean - steps)))
-    fall = float((density.value(mean[None]) - there).nan_to_num(nan=math.inf).min())
-    k = pareto_shape(ratios)
-    return Variational(density, family, mean.numpy(), factor.numpy(), history, bound, k, fall, flow)
+    fall = math.inf  # of factors, whose parameters end
+    if not isinstance(made, Factors):
+        ways, lengths, _ = torch.linalg.svd(factor, full_matrices=False)
+        steps = 10 * (ways * lengths).T
+        there = density.value(torch.cat((mean + steps, mean - steps)))
+        fall = float((density.value(mean[None]) - there).nan_to_num(nan=math.inf).min())
+    k = pareto_shape(ratios) if np.ptp(ratios) > 1e-6 else 0.0  # ratios all alike have no tail
+    return Variational(density, family, mean.numpy(), factor.numpy(), history, bound, k, fall, made)
