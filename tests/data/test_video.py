@@ -82,9 +82,24 @@ def test_what_is_no_video_is_refused(raw, words):
         Video().fit(raw).encode(raw) if len(raw) else Video().fit([numbered(2)]).encode(raw)
 
 
-def test_more_than_memory_may_hold_is_refused():
-    with pytest.raises(pn.DataError, match="more than memory="):
-        Video(memory=100).fit([numbered(5)])
+def test_what_memory_does_not_hold_is_read_when_needed_and_learns_the_same():
+    rng = np.random.default_rng(0)
+    X, y = [rng.integers(0, 255, (5 + i % 3, 6, 6, 1)).astype(np.uint8) for i in range(9)], np.arange(9) % 2
+    whole, outside = Video(n_frames=3).fit(X), Video(n_frames=3, memory=500).fit(X)
+    assert torch.equal(whole.mean, outside.mean)
+    assert torch.equal(whole.std, outside.std)
+    pixels = np.concatenate([x.reshape(-1) for x in X])
+    assert float(whole.mean) == pytest.approx(pixels.mean())
+    assert float(whole.std) == pytest.approx(pixels.std())
+    held, read = whole.encode(X), outside.encode(X)
+    assert read.n_bytes == 0 < held.n_bytes
+    asked = torch.tensor([7, 0, 4])
+    ours, theirs = read.take(asked), held.take(asked)
+    assert all(torch.equal(ours[k], theirs[k]) for k in theirs)
+    settings = {"epochs": 2, "batch_size": 3, "progress": False, "codec": pn.Video(n_frames=3)}
+    one = pn.Classifier("cnn_lstm", **settings).fit(X, y)
+    two = pn.Classifier("cnn_lstm", **settings, memory=500).fit(X, y)
+    np.testing.assert_array_equal(one.predict_proba(X), two.predict_proba(X))
 
 
 def write(av, path, frames):

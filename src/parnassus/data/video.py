@@ -1,6 +1,6 @@
 """Videos: frames as bytes, clips of a fixed number of frames."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -10,10 +10,11 @@ from torch.nn import functional as F
 
 from ..errors import DataError, SettingError, check_count
 from .codec import Codec, State
-from .rows import Batch, Ragged, Rows
+from .rows import Batch, Ragged, Rows, Stream
 from .video_files import is_video_path, read_video
 
 MEMORY_BUDGET = 8 << 30  # bytes of frames that are held
+BLOCK = 1 << 22  # numbers that are added up at a time
 
 
 class Video(Codec):
@@ -24,7 +25,7 @@ class Video(Codec):
     n_frames : frames of a clip, which is what a model sees.
     stride : every so many frames one is taken: 2 makes 15 frames a second of 30.
     size : (height, width), or one number, to which frames are stretched; None takes the common size.
-    memory : bytes of frames that may be held; more are refused.
+    memory : bytes of frames that may be held; of more each video is read again whenever it is needed.
 
     In training a clip begins at a place drawn anew each time; in use it lies in the middle. Videos shorter than a clip
     stand still at their last frame. Pixels are held as bytes and become (x - mean) / std by channel.
@@ -57,16 +58,36 @@ class Video(Codec):
         if size is not None and (len(size) != 2 or min(size) < 1):
             raise SettingError(f"Video: size is (height, width) or one number, at least 1; got {size}")
         self.options = {"n_frames": n_frames, "stride": stride, "size": size, "memory": memory}
+        self._decoded: tuple[Any, list[Tensor]] | None = None
 
     def fit(self, raw: Any) -> Self:
         first = _frames(raw[0], 0)
         height, width = self.options["size"] or first.shape[1:3]
         self.shape = (first.shape[3], height, width)
-        pixels = self._all(raw)[0].double()
-        mean, std = pixels.mean((0, 2, 3)), pixels.std((0, 2, 3), correction=0)
+        self._measure(self._kept(raw))
+        return self
+
+    def _kept(self, raw: Any) -> Iterator[Tensor]:
+        """Every video in turn; those that memory may hold together are kept for `encode`."""
+        parts: list[Tensor] = []
+        room = self.options["memory"]
+        for part in self._each(raw):
+            room -= part.nbytes
+            parts = [*parts, part] if room >= 0 else []
+            yield part
+        self._decoded = (raw, parts) if room >= 0 else None
+
+    def _measure(self, parts: Iterable[Tensor]) -> None:
+        """Mean and standard deviation of each channel over all pixels; bytes are added up as whole numbers, exactly."""
+        total, squares, n = torch.zeros(self.shape[0]).long(), torch.zeros(self.shape[0]).long(), 0
+        for part in parts:
+            for frames in part.split(max(BLOCK // (part[0].numel() or 1), 1)):
+                wide = frames.transpose(0, 1).flatten(1).long()
+                total, squares, n = total + wide.sum(1), squares + wide.square().sum(1), n + wide.shape[1]
+        mean = total.double() / n
+        std = (squares.double() / n - mean.square()).clamp(min=0).sqrt()
         self.mean = mean.float().view(-1, 1, 1, 1)
         self.std = torch.where(std > 1e-6, std, 1.0).float().view(-1, 1, 1, 1)
-        return self
 
     def views(self) -> dict[str, dict[str, Any]]:
         channels, height, width = self.shape
@@ -78,23 +99,23 @@ class Video(Codec):
         }
 
     def encode(self, raw: Any) -> Rows:
-        return Ragged(*self._all(raw))
+        if self._decoded is not None and self._decoded[0] is raw:
+            (_, parts), self._decoded = self._decoded, None
+            return end_to_end(parts)
+        parts, room = [], self.options["memory"]
+        for part in self._each(raw):
+            parts.append(part)
+            room -= part.nbytes
+            if room < 0 and len(raw) > 1:
+                return Stream(raw, lambda asked: end_to_end(list(self._each(asked))))
+        return end_to_end(parts)
 
-    def _all(self, raw: Any) -> tuple[Tensor, Tensor]:
-        """All frames end to end, (sum of lengths, channels, height, width) uint8, and lengths."""
+    def _each(self, raw: Any) -> Iterator[Tensor]:
+        """The frames of each video, (time, channels, height, width) uint8."""
         if not len(raw):
             raise DataError("X holds no videos; give at least one")
-        parts: list[Tensor] = []
-        held = 0
         for i in range(len(raw)):
-            parts.append(self._one(_frames(raw[i], i), i))
-            held += parts[-1].nbytes
-            if held > self.options["memory"]:
-                raise DataError(
-                    f"the frames of {i + 1} videos take {held / 2**30:.1f} GiB, more than memory="
-                    f"{self.options['memory']}; give codec=pn.Video(size=112), a stride, or fewer videos"
-                )
-        return torch.cat(parts), torch.tensor([len(part) for part in parts])
+            yield self._one(_frames(raw[i], i), i)
 
     def _one(self, frames: np.ndarray, i: int) -> Tensor:
         found = torch.from_numpy(np.ascontiguousarray(frames[:: self.options["stride"]])).permute(0, 3, 1, 2)
@@ -144,6 +165,11 @@ class Video(Codec):
         codec = cls(**state["options"])
         codec.shape, codec.mean, codec.std = tuple(state["shape"]), state["mean"], state["std"]
         return codec
+
+
+def end_to_end(parts: list[Tensor]) -> Ragged:
+    """Videos as one tensor of frames and the length of each."""
+    return Ragged(torch.cat(parts), torch.tensor([len(part) for part in parts]))
 
 
 def _frames(one: Any, i: int) -> np.ndarray:
