@@ -1,5 +1,6 @@
 """Draws of weights by steps on some rows at a time: SWAG, stochastic Langevin and Hamiltonian dynamics."""
 
+import itertools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -60,6 +61,11 @@ class Gradients:
             order = torch.randperm(n, generator=self.generator)
             yield from order.split(min(self.engine.rows, n))
 
+    def apart(self, rows: int) -> None:
+        """From now on windows of so many rows drawn from all, so that their gradients are independent of each other."""
+        n = len(self.batch["y"])
+        self.windows = (torch.randint(n, (rows,), generator=self.generator) for _ in itertools.count())
+
     def at(self, theta: Tensor) -> Tensor:
         """The gradient of the log posterior of all rows, estimated from some."""
         window = next(self.windows).to(theta.device)
@@ -82,7 +88,10 @@ class SWAG(Stepped):
     where diag is the variance of each weight over the snapshots, one an epoch, and D holds the last K snapshots' ways
     from the mean of the snapshots until then.
 
-    Source: Maddox et al. 2019.
+    What spreads them is the noise of the gradients of B of n rows, so that B is at most n / 4, and the step at most
+    2 B (1 - momentum) / n: by it SGD keeps the spread of the posterior where the curvature of a row is 1.
+
+    Source: Maddox et al. 2019; the step Mandt, Hoffman and Blei 2017, section 4.
     """
 
     called = "swag"
@@ -96,8 +105,11 @@ class SWAG(Stepped):
     def conclude(self, batches: Batches) -> None:
         slopes, theta = self.gradients(batches), self.start()
         speed, mean, squares = torch.zeros_like(theta), torch.zeros_like(theta), torch.zeros_like(theta)
-        every = max(1, math.ceil(len(slopes.batch["y"]) / self.rows))
-        pace = self.lr * self.pace(theta, slopes.batch)
+        n = len(slopes.batch["y"])
+        rows = min(self.rows, max(1, n // 4))
+        slopes.apart(rows)
+        every = math.ceil(n / rows)
+        pace = min(self.lr, 2 * rows * (1 - self.momentum) / n) * self.pace(theta, slopes.batch)
         pace[self.size :] = 0  # noises stay as training left them
         ways: list[Tensor] = []
         n_snapshots = max(self.rank, self.n_steps // every)
@@ -195,7 +207,10 @@ def swag_inference(
     n_steps: int = 2000,
     rank: int = 20,
 ) -> Posterior:
-    """SWAG: after training, SGD at a constant rate; the weights that it passes, once an epoch, become a normal."""
+    """SWAG: after training, SGD at a constant rate; the weights that it passes, once an epoch, become a normal.
+
+    lr, rows : at most; few rows, and many, have smaller ones, by which the spread is about that of the posterior.
+    """
     common = {"prior_std": prior_std, "noise": noise, "n_draws": n_draws, "seed": seed}
     return SWAG(inner, rank=rank, momentum=momentum, lr=lr, rows=rows, n_steps=n_steps, **common)
 
