@@ -161,6 +161,12 @@ def test_a_file_that_answers_otherwise_is_not_kept(tmp_path, monkeypatch):
     assert not (tmp_path / "m.onnx").exists()
 
 
+def test_eight_bits_that_spare_nothing_say_so(tmp_path):
+    clf, X, _ = fitted()
+    with pytest.warns(pn.DataWarning, match="int8='static' the file is .* longer than with 32-bit numbers"):
+        pn.export.to_onnx(clf, tmp_path / "m.onnx", X=X, int8="static")
+
+
 def test_what_cannot_be_written_is_refused_in_words(tmp_path):
     clf, X, y = fitted()
     path = tmp_path / "m.onnx"

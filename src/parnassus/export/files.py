@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..errors import DataError, FileError, SettingError, did_you_mean, missing_extra
+from ..errors import DataError, DataWarning, FileError, SettingError, did_you_mean, missing_extra
 from ..estimators.intake import count_rows, inputs_of, take_rows
 from ..estimators.using import outputs_of
 from ..train.randomness import kept_random
@@ -86,7 +86,15 @@ def to_onnx(estimator: "Estimator", path: str | os.PathLike, *, X: Any = None, i
         session = session_of(made)
         run: Net = lambda feeds: session.run(None, taken_by(session, feeds))[0]  # noqa: E731
         difference = distance(estimator, graph, run, tried(rows), tolerance=None if int8 else TOLERANCE)
+        spared = whole.stat().st_size - made.stat().st_size
         settle(made, path)
+    if int8 is not None and spared <= 0:
+        warnings.warn(
+            f"{path}: with int8={int8!r} the file is {-spared:,} bytes longer than with 32-bit numbers; layers get "
+            "operators and scales of their own, which pay for layers of some thousand weights; leave int8=None",
+            DataWarning,
+            stacklevel=2,
+        )
     kind = "onnx" if int8 is None else f"onnx int8 {int8}"
     size = path.stat().st_size
     return Exported(path, kind, difference, count_rows(tried(rows)), size, told["inputs"], told["output"])
