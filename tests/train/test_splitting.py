@@ -1,11 +1,17 @@
 """A step that does not fit is done in pieces, and is the same step; what cannot be made smaller is refused."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import parnassus as pn
+from parnassus import store
 from parnassus.errors import DataWarning, SettingError
 from parnassus.train.splitting import is_shortage
 
@@ -145,3 +151,53 @@ def test_the_finder_refuses_what_has_no_room_at_all_and_what_is_no_estimator():
         pn.find_batch_size(nn.Linear(2, 2), X, Y)
     with pytest.raises(SettingError, match="least"):
         pn.find_batch_size(pn.Classifier(Tight(3), view="vector"), X, Y, least=0)
+
+
+SCRIPT = """
+import os
+import sys
+
+import torch
+from torch import nn
+
+import parnassus as pn
+from parnassus import store
+
+sys.path.insert(0, sys.argv[2])
+from test_splitting import X, Y, Tight
+
+rank = int(os.environ.get("RANK", "0"))
+torch.manual_seed(1)
+net = Tight(5 if rank == 1 and sys.argv[3] != "whole" else 64, norm=sys.argv[3] == "normed")
+made = pn.Classifier(net, epochs=3, batch_size=32, view="vector", progress=False, device="cpu").fit(X, Y)
+(seen,) = [m.seen for m in made.objective_.modules() if isinstance(m, Tight)]
+kept = {"weights": dict(made.objective_.state_dict()), "seen": seen}
+store.save(f"{sys.argv[1]}/{sys.argv[3]}-{rank}", kept)
+"""
+
+
+@pytest.mark.slow
+def test_one_of_two_processes_goes_on_in_pieces_while_the_other_waits(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+
+    def run(kind):
+        words = [sys.executable, *launcher, script, tmp_path, Path(__file__).parent, kind]
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        return subprocess.run([str(w) for w in words], env=environment, capture_output=True, text=True, timeout=150)
+
+    for kind in ("whole", "tight"):
+        done = run(kind)
+        assert done.returncode == 0, done.stderr
+    assert done.stderr.count("goes on in smaller pieces") == 1
+    whole, held = store.load(tmp_path / "whole-0"), [store.load(tmp_path / f"tight-{rank}") for rank in (0, 1)]
+    for one in held:
+        assert all(torch.allclose(one["weights"][k], v, atol=1e-6) for k, v in whole["weights"].items())
+    assert max(held[0]["seen"]) == 16
+    assert held[1]["seen"][:2] == [16, 8]
+    assert max(held[1]["seen"][3:]) <= 5
+    refused = run("normed")
+    assert refused.returncode != 0
+    assert "its batch norms see the rows of all" in refused.stderr
+    assert "micro_batch_size" in refused.stderr

@@ -63,8 +63,11 @@ class PhaseClosure(Closure):
     """A phase's loss on a window given as cuts, whose losses count by `shares`; made by the trainer at every move.
 
     A share of None is all there is. Where ranks divide the window, shares are what this rank's rows weigh, `sizes` the
-    rows of the cuts on all ranks together, and losses and gradients become the ranks' means, over `total`.
+    rows of the cuts on all ranks together, and losses and gradients become the ranks' means, over `total`. `alone` says
+    that a rank fills its gradients without meeting the others.
     """
+
+    alone = True
 
     def __init__(
         self,

@@ -31,6 +31,8 @@ def is_shortage(error: BaseException) -> bool:
 def fill(closure: "PhaseClosure") -> Tensor:
     """What `closure.fill` returns, its cuts halved until they fit; later steps begin with what fitted.
 
+    Of several processes each does so for itself: the others wait where the gradients are added up.
+
     Gradients are means by what the pieces weigh, so that the step is that of the whole window, but for rounding,
     batch-norm statistics and random draws. A step that fails leaves no gradients behind: filling begins by zeroing.
     """
@@ -62,11 +64,13 @@ def fill(closure: "PhaseClosure") -> Tensor:
 def _check(closure: "PhaseClosure", rows: int, error: BaseException) -> None:
     """Refuses what cannot be made smaller, in plain words."""
     kinds = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
-    least = 2 if any(isinstance(m, kinds) for m in closure.trainer.objective.modules()) else 1
-    if closure.trainer.shards.divided:
+    normed = any(isinstance(m, kinds) for m in closure.trainer.objective.modules())
+    least = 2 if normed else 1
+    if closure.trainer.shards.ranks.size > 1 and (normed or not closure.alone):
+        why = "its batch norms see the rows of all" if normed else "its weights are divided"
         raise SettingError(
-            f"a step ran out of memory on one of the processes that train together; give a smaller micro_batch_size "
-            f"({str(error).splitlines()[0][:120]})"
+            f"a step ran out of memory on one of the processes that train together, and {why}, so that this one cannot "
+            f"go on in smaller pieces alone; give a smaller micro_batch_size ({str(error).splitlines()[0][:120]})"
         ) from error
     if any(_n_rows(batch) is None for batch in closure.batches):
         raise SettingError(

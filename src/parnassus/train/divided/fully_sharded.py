@@ -79,6 +79,8 @@ class ShardedBlock(Block):
 class ShardedClosure(PhaseClosure):
     """A phase's loss and its gradient's slices; other players stand still by `requires_grad`."""
 
+    alone = False
+
     def fill(self) -> Tensor:
         trainer = self.trainer
         for block in cast(Sequence[ShardedBlock], self.blocks):

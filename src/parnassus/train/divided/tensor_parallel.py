@@ -32,6 +32,8 @@ HEADS = ("n_heads", "n_groups", "widths")  # what an attention layer counts, of 
 class TensorClosure(PhaseClosure):
     """A phase's loss and gradients, those of divided layers in slices."""
 
+    alone = False
+
     def fill(self) -> Tensor:
         trainer, total = self.trainer, torch.zeros((), device=self.trainer.device)
         sliced = [block for block in self.blocks if isinstance(block, ShardedBlock)]
