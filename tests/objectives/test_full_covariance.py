@@ -74,3 +74,21 @@ def test_what_cannot_be_is_refused(options, hidden, message):
     X, y = correlated()
     with pytest.raises(SettingError, match=message):
         pn.Regressor(pn.model("mlp", hidden=hidden), inference=pn.inference("vi", **options), epochs=1).fit(X, y)
+
+
+@pytest.mark.slow
+def test_independent_weights_stay_certain_in_a_gap_and_correlated_ones_do_not():
+    """What mean-field variation cannot (Foong et al. 2020), on the book's sine with a gap; HMC has .028 and .066."""
+    from parnassus.recipes.gapped_sine import PARTS, SIGMA, drawn
+
+    X, y = drawn(PARTS, 500, np.random.default_rng(0))
+    places = {"data": np.r_[np.linspace(-0.2, 0.2, 20), np.linspace(0.6, 1, 20)], "gap": np.linspace(0.25, 0.55, 20)}
+    wider = {}
+    for covariance, epochs in (("diagonal", 300), ("full", 600)):
+        engine = pn.inference("vi", covariance=covariance, prior_std=10**0.5, noise=SIGMA / float(y.std()))
+        net = pn.model("mlp", hidden=(5,), activation="tanh")
+        model = pn.Regressor(net, inference=engine, epochs=epochs, lr=0.01, schedule="cosine").fit(X, y)
+        found = {name: model.uncertainty(at[:, None]).epistemic.mean() for name, at in places.items()}
+        wider[covariance] = found["gap"] / found["data"]
+    assert wider["diagonal"] < 1.1
+    assert wider["full"] > 1.4

@@ -19,8 +19,9 @@ NOTES = [
     "Two deviations of a normal hold 95.4 % of new answers. With the noise each interval holds about as many on the "
     "data. The weights alone hold few, and are to: they say where the curve is, not where an answer will be. An "
     "interval drawn without the noise is what looks too narrow in the book.",
-    "Variation is like the chains on the data and in the gap, where both agree on a wrong curve. Outside it is not: "
-    "the chains' weights part there, and independent normals stay where the fit was. Five layers leave the gap open.",
+    "Variation is like the chains on the data. In the gap, where both agree on a wrong curve, and outside it is surer "
+    "than they are: the chains' weights part there, and independent normals stay where the fit was, which no setting "
+    "of theirs mends; covariance='full' has the chains' deviation in the gap. Five layers leave the gap open.",
     "Units may change places and signs without a change of the curve, so that chains of a net disagree in its weights "
     "whatever their length: what is said of them below is of the weights, and nothing is said of the curves.",
     "True curve within those: the share of places where two deviations of the weights reach the curve without noise.",
