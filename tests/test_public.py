@@ -51,6 +51,7 @@ MODELS = {
     ("lenet", "classifier"), ("lenet", "regressor"), ("cnn", "classifier"), ("cnn", "regressor"),
     ("gaussian_process", "regressor"), ("gaussian_process", "classifier"),
     ("bayesian_linear", "regressor"), ("bayesian_logistic", "classifier"),
+    ("relevance_vector_machine", "regressor"), ("relevance_vector_machine", "classifier"),
     ("polynomial", "regressor"), ("vae_m2", "classifier"), ("dtw_neighbors", "classifier"),
     ("kmeans", "clusterer"), ("minibatch_kmeans", "clusterer"), ("gmm", "clusterer"), ("gmm", "density"),
     ("rbm", "density"), ("gaussian_rbm", "density"), ("dbn", "classifier"),

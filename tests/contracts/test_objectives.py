@@ -104,6 +104,8 @@ OBJECTIVES = {
     "adaline": ("labels", lambda: named("adaline", "classifier")),
     "lms": ("numbers", lambda: named("lms", "regressor")),
     "polynomial": ("numbers", lambda: named("polynomial", "regressor")),
+    "relevance_vector_machine": ("numbers", lambda: named("relevance_vector_machine", "regressor", scale=2.0)),
+    "relevance vectors of classes": ("labels", lambda: named("relevance_vector_machine", "classifier", scale=2.0)),
     "bayesian_linear": ("numbers", lambda: named("bayesian_linear", "regressor")),
     "bayesian_logistic": ("labels", lambda: named("bayesian_logistic", "classifier")),
     "gaussian_process classifier": ("labels", lambda: named("gaussian_process", "classifier", n_restarts=0)),

@@ -32,8 +32,9 @@ def test_numbers_and_deviations_are_scikit_learns():
 
 
 def test_intervals_hold_and_two_columns_of_y_have_noises_of_their_own(tmp_path):
+    rng = np.random.default_rng(1)
     truth = 3 + NEW @ [1.0, -0.3, 4.0, 0.0]
-    answers = np.stack([truth + 0.5 * RNG.normal(size=2000), 10 * NEW[:, 1] + 8 * RNG.normal(size=2000)], 1)
+    answers = np.stack([truth + 0.5 * rng.normal(size=2000), 10 * NEW[:, 1] + 8 * rng.normal(size=2000)], 1)
     fitted = pn.Regressor("bayesian_linear").fit(NEW[:300], answers[:300])
     low, high = np.moveaxis(fitted.predict_interval(NEW[300:], level=0.9), -1, 0)
     assert ((answers[300:] >= low) & (answers[300:] <= high)).mean(0) == pytest.approx(0.9, abs=0.03)
@@ -75,8 +76,9 @@ def test_two_classes_have_mackays_moderated_probability():
 
 
 def test_the_evidence_chooses_a_stiff_prior_for_noise_and_a_loose_one_for_a_law():
+    rng = np.random.default_rng(1)
     told = pn.Classifier("bayesian_logistic").fit(X, (X[:, 0] > 0).astype(int)).objective_.settings
-    random = pn.Classifier("bayesian_logistic").fit(X, RNG.permutation(60) % 2).objective_.settings
+    random = pn.Classifier("bayesian_logistic").fit(X, rng.permutation(60) % 2).objective_.settings
     assert random["precision"] > 100 * told["precision"]
     assert random["determined"] < told["determined"]
 
@@ -91,10 +93,11 @@ def test_a_row_of_weight_two_is_that_row_twice():
 
 
 def test_what_cannot_be_is_refused():
+    rng = np.random.default_rng(1)
     with pytest.raises(pn.DataError, match="y is constant"):
         pn.Regressor("bayesian_linear").fit(X, np.ones(60))
     with pytest.raises(pn.SettingError, match="one class a row"):
         pn.Classifier("bayesian_logistic").fit(X, [["a"], ["a", "b"], []] * 20)
-    wide = RNG.normal(size=(10, 2001))
+    wide = rng.normal(size=(10, 2001))
     with pytest.raises(pn.SettingError, match="2,001 weights"):
         pn.Regressor("bayesian_linear").fit(wide, np.arange(10.0))

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import torch
 
-from ..functional.bayes import evidence_maximum, logistic_posterior
+from ..functional.bayes import evidence_maximum, logistic_posterior, rbf_kernel
+from ..functional.bayes.relevance import relevance_regression
 from . import check, gap
 
 
@@ -39,3 +40,17 @@ def the_evidence_of_one_logistic_weight() -> float:
         return math.exp(log_p - found.log_evidence)
 
     return gap(quad(density, -8, 8, points=[float(found.mean)])[0], 1.0)
+
+
+@check("conjugate-gaussian", oracle="scipy", tolerance=1e-6)
+def the_evidence_of_relevance_vectors() -> float:
+    """The evidence of the rows that a relevance vector machine keeps of Tipping's sinc, as one multivariate density."""
+    from scipy.stats import multivariate_normal
+
+    x = torch.linspace(-10, 10, 100, dtype=torch.float64)[:, None]
+    y = np.sinc(x[:, 0].numpy() / np.pi) + 0.1 * np.random.default_rng(0).normal(size=100)
+    basis = rbf_kernel(x, x, scale=2.0)
+    found = relevance_regression(basis, torch.from_numpy(y))
+    own = basis[:, found.kept].numpy()
+    joint = multivariate_normal(np.zeros(100), found.noise * np.eye(100) + own / found.precision.numpy() @ own.T)
+    return gap(found.log_evidence, joint.logpdf(y))

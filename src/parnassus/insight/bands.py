@@ -58,5 +58,5 @@ def predictive_band(
             )
     axes.set_xlabel(names[0])
     axes.set_ylabel(names[1])
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=5)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4 if marked is None else 3)
     return figure

@@ -112,7 +112,8 @@ def test_a_row_of_weight_two_is_that_row_twice():
 
 
 def test_linear_regression_has_the_ridge_of_scikit_learns_evidence():
-    y = X @ [1.0, 0.1, 0.0] + 0.5 * RNG.normal(size=80)
+    rng = np.random.default_rng(1)
+    y = X @ [1.0, 0.1, 0.0] + 0.5 * rng.normal(size=80)
     theirs = BayesianRidge(
         fit_intercept=False, alpha_1=0, alpha_2=0, lambda_1=0, lambda_2=0, tol=1e-10, max_iter=5000
     ).fit(X, y)

@@ -1,0 +1,44 @@
+"""Relevance vector machines: kernels around the few training rows that the evidence keeps."""
+
+from typing import Literal, get_args
+
+from ..errors import SettingError, did_you_mean
+from ..objectives.relevance import RelevanceClassification, RelevanceRegression
+from ..registry import model
+
+Kernel = Literal["rbf", "matern12", "matern32", "matern52", "linear"]
+
+
+@model.register("regressor")
+def relevance_vector_machine(
+    *, in_features: int, n_outputs: int, kernel: Kernel = "rbf", scale: float | None = None
+) -> RelevanceRegression:
+    """A relevance vector machine: kernels around few rows; `scale`, of standardised columns, by the evidence if None.
+
+    Source: Tipping 2001; Tipping and Faul 2003.
+    """
+    _check(kernel, scale)
+    return RelevanceRegression(in_features, n_outputs, kernel=kernel, scale=scale)
+
+
+@model.register("classifier", name="relevance_vector_machine")
+def relevance_vector_classifier(
+    *, in_features: int, n_outputs: int, kernel: Kernel = "rbf", scale: float | None = None
+) -> RelevanceClassification:
+    """A relevance vector machine of classes, each told from the rest; `scale` by the evidence if None.
+
+    Source: Tipping 2001, section 3; Tipping and Faul 2003, section 4.
+    """
+    _check(kernel, scale)
+    return RelevanceClassification(in_features, n_outputs, kernel=kernel, scale=scale)
+
+
+def _check(kernel: str, scale: float | None) -> None:
+    if kernel not in get_args(Kernel):
+        raise SettingError(
+            f"model 'relevance_vector_machine': no kernel {kernel!r}; {did_you_mean(kernel, get_args(Kernel))}"
+        )
+    if kernel == "linear" and scale is not None:
+        raise SettingError(f"model 'relevance_vector_machine': the linear kernel has no scale; got scale={scale!r}")
+    if scale is not None and not scale > 0:
+        raise SettingError(f"model 'relevance_vector_machine': scale is above 0, or None; got {scale!r}")
