@@ -15,6 +15,7 @@ from ..evaluation.result import Evaluation
 from ..evaluation.thresholds import tune_threshold
 from ..train.trainer import Trainer
 from .base import Estimator
+from .doubt import class_samples_of, with_doubt_of_classes
 from .heads import goal_of
 from .intake import Examples, examples_of
 from .protocol import fitted
@@ -230,6 +231,10 @@ class Classifier(Estimator):
         """Entropies of rows after a fit with `inference`: total, of the data, and what is due to the weights."""
         return of_classes(self, usable(self, X, "raise")[0])
 
+    def predict_samples(self, X: Any, n: int = 100, *, seed: int = 0) -> np.ndarray:
+        """n labels a row as new rows would show them, after a fit with `inference`: (n, rows), each by one draw."""
+        return class_samples_of(self, usable(self, X, "raise")[0], n, seed)
+
     def decision_function(self, X: Any) -> np.ndarray:
         """Scores before the decision: (rows,) for two classes, else (rows, classes)."""
         scores = outputs_of(self, X).double().numpy()
@@ -287,6 +292,7 @@ class Classifier(Estimator):
             found = with_rank_error(
                 found, goal.indices(examples.y), probability, prior=goal.counts, sample_weight=weight, seed=self.seed
             )
+        found = with_doubt_of_classes(self, examples, found)
         return found if self.objective_.probabilistic or hasattr(self, "calibration_") else found.of_scores()
 
     def __sklearn_tags__(self) -> Any:

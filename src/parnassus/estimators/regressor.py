@@ -15,6 +15,7 @@ from ..functional.metrics import r2
 from ..objectives.posterior import Posterior
 from ..objectives.predictive import SolvedNumbers
 from .base import Estimator
+from .doubt import with_doubt_of_numbers
 from .heads import goal_of
 from .intake import examples_of
 from .protocol import fitted
@@ -153,7 +154,7 @@ class Regressor(Estimator):
         examples = asked(self, X, y, target, sample_weight)
         goal = self.target_
         n = len(goal.mean)
-        return evaluate_regression(
+        found = evaluate_regression(
             number_array(examples.y),
             self.predict(examples.X),
             names=[f"y{i}" for i in range(n)] if n > 1 else ["y"],
@@ -162,6 +163,7 @@ class Regressor(Estimator):
             sample_weight=examples.weight,
             seed=self.seed,
         )
+        return with_doubt_of_numbers(self, examples, found)
 
     learned = (*Estimator.learned, "start_")
 

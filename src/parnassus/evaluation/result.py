@@ -76,6 +76,17 @@ TITLES = {
     "roc_auc": "ROC AUC",
     "smape": "Symmetric percentage error",
 }
+NUMBERED = {
+    "coverage": "Coverage at {} %",
+    "top": "Top-{} accuracy",
+    "width": "Interval width at {} %",
+}
+DOUBT = {
+    "epistemic_share": "Epistemic variance share",
+    "mutual_information": "Mutual information, nats",
+    "rhat_answers": "R-hat, answers",
+    "rhat_weights": "R-hat, weights",
+}
 OF_PROBABILITIES = {"log_loss", "brier", "expected_calibration_error"}
 UNBOUNDED = {"log_loss", "mae", "mean_distance", "mse", "msle", "pinball", "rank_error", "rmse"}
 LOWER_IS_BETTER = {
@@ -113,9 +124,10 @@ class Metric:
     @property
     def title(self) -> str:
         """The name as a reader sees it."""
-        if self.name.startswith("top_"):
-            return f"Top-{self.name.split('_')[1]} accuracy"
-        return TITLES.get(self.name, self.name.replace("_", " ").capitalize())
+        kind, number = (*self.name.split("_"), "")[:2]
+        if kind in NUMBERED:
+            return NUMBERED[kind].format(number)
+        return (TITLES | DOUBT).get(self.name, self.name.replace("_", " ").capitalize())
 
     def text(self, value: float | None) -> str:
         """A value of this metric as a table shows it: percent errors in percent, shares with four decimals."""
@@ -123,7 +135,17 @@ class Metric:
             return ""
         if self.name == "mape":
             return f"{100 * value:.2f} %"
-        return shown(value) if self.name in UNBOUNDED else f"{value:.4f}".replace("-0.0000", "0.0000")
+        if self.name.startswith("rhat_"):
+            from ..sampling.problems import rhat_text
+
+            return rhat_text(value)
+        unbounded = self.name in UNBOUNDED or self.name.startswith("width_")
+        return shown(value) if unbounded else f"{value:.4f}".replace("-0.0000", "0.0000")
+
+    @property
+    def of_doubt(self) -> bool:
+        """Whether it tells how sure the model is, and not how good its answers are."""
+        return self.name in DOUBT or self.name.startswith(("coverage_", "width_"))
 
     @property
     def verdict(self) -> Verdict:

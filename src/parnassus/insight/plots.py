@@ -29,6 +29,10 @@ class MetricLike(Protocol):
     higher_is_better: bool
 
     @property
+    def of_doubt(self) -> bool:
+        """Whether it tells how sure a model is, and not how good its answers are."""
+
+    @property
     def title(self) -> str:
         """The name as a reader sees it."""
 
@@ -252,6 +256,7 @@ def metric_intervals(metrics: Sequence[MetricLike]) -> "Figure":
     Metrics of one scale, 0 to 1, stand as they are. Where there are none (regression), errors are shown as a share of
     the baseline's error.
     """
+    metrics = [m for m in metrics if not m.of_doubt]
     shares = [m for m in metrics if not _is_error(m)]
     relative = not [m for m in shares if m.name != "r2"]
     rows = [m for m in metrics if _is_error(m) and m.baseline] if relative else shares

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import plots
+from .coverage import interval_coverage
 from .diagnosis import Diagnosis
 from .plots import MetricLike
 from .style import BLUE, CARD, GREEN, INK, MUTED, ORANGE, PURPLE, RULE, SKY, VERMILION, svg
@@ -211,6 +212,10 @@ def evaluation_figures(evaluation: EvaluationLike) -> list[tuple[str, Any]]:
             found.append((f"{output}: on the line, prediction and truth agree.", agree))
             left = plots.residuals(true, said, name=output)
             found.append((f"{output}: what is left should show no shape.", left))
+    held = [m for m in evaluation.metrics if m.name.startswith("coverage_")]
+    if len(held) > 1:
+        words = "On the line intervals hold as many answers as they say; below it they are too narrow."
+        found.append((words, interval_coverage(held, evaluation.confidence)))
     return found
 
 
