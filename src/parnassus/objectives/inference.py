@@ -162,13 +162,14 @@ class LastLayer(Posterior):
         k, width = self.last.out_features, self.shifts.shape[1] // self.last.out_features
         whole = self.shifts.shape[1] <= SMALL_LAYER
         self._check_last(next(iter(batches())))
-        curvature = torch.zeros(k * width, k * width, dtype=torch.float64) if whole else None
-        inner, outer, n = torch.zeros(width, width).double(), torch.zeros(k, k).double(), 0.0
+        exact: dict[str, Any] = {"dtype": torch.float64, "device": self.shifts.device}
+        curvature = torch.zeros(k * width, k * width, **exact) if whole else None
+        inner, outer, n = torch.zeros(width, width, **exact), torch.zeros(k, k, **exact), 0.0
         with torch.no_grad():
             for batch in batches():
                 phi, outputs = self._seen(batch)
                 bends = self._bends(outputs).double()
-                weight = batch["weight"].double() if "weight" in batch else torch.ones(len(phi)).double()
+                weight = batch["weight"].double() if "weight" in batch else torch.ones(len(phi), **exact)
                 phi = phi.double()
                 bends = bends * weight[:, None, None]
                 if curvature is not None:
@@ -179,8 +180,8 @@ class LastLayer(Posterior):
         noise = torch.Generator().manual_seed(self.seed)
         prior = 1 / self.prior_std**2
         if curvature is not None:
-            factor = torch.linalg.cholesky(curvature + prior * torch.eye(k * width).double())
-            eps = torch.randn(k * width, self.n_draws, generator=noise, dtype=torch.float64)
+            factor = torch.linalg.cholesky(curvature + prior * torch.eye(k * width, **exact))
+            eps = torch.randn(k * width, self.n_draws, generator=noise, dtype=torch.float64).to(factor)
             shifts = torch.linalg.solve_triangular(factor.T, eps, upper=True).T
         else:
             shifts = _kronecker_draws(inner / n, outer, prior, self.n_draws, noise)
@@ -212,7 +213,7 @@ def _kronecker_draws(inner: Tensor, outer: Tensor, prior: float, n: int, noise: 
     a, u = torch.linalg.eigh(inner)
     b, v = torch.linalg.eigh(outer)
     spread = (b.clamp(min=0)[:, None] * a.clamp(min=0)[None] + prior).rsqrt()
-    eps = torch.randn(n, len(b), len(a), generator=noise, dtype=torch.float64) * spread
+    eps = torch.randn(n, len(b), len(a), generator=noise, dtype=torch.float64).to(spread) * spread
     return (v @ eps @ u.T).flatten(1)
 
 
