@@ -54,6 +54,7 @@ def test_the_noise_is_found_and_doubt_grows_away_from_the_data():
         fitted.predict_interval(NEW, level=90)
 
 
+@pytest.mark.slow
 def test_a_sum_of_kernels_goes_on_where_one_returns_to_the_mean():
     x = np.linspace(0, 6, 60)[:, None]
     y = np.sin(2 * np.pi * x[:, 0]) + 0.5 * x[:, 0]
@@ -120,7 +121,7 @@ def test_too_many_rows_and_unknown_kernels_are_refused():
     with pytest.raises(pn.DataError, match=r"5,000 rows at most.*6,000; .*SparseProcess"):
         process().fit(np.arange(6000.0)[:, None], np.sin(np.arange(6000.0)))
     for options, words in (
-        ({"kernel": "rfb"}, "no kernel 'rfb'; did you mean 'rbf'"),
+        ({"kernel": "rfb"}, r"no kernel 'rfb' \('\+' adds kernels up\); did you mean 'rbf'"),
         ({"n_restarts": -1}, "0 or more"),
     ):
         with pytest.raises(pn.SettingError, match=words):

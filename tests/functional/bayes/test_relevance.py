@@ -41,6 +41,7 @@ def test_tippings_sinc_is_found_with_its_noise_from_a_few_rows(scale):
     assert (np.diff(found.course) >= 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [1.5, 2.0, 3.0])
 def test_the_evidence_is_scikit_learns_or_higher(scale):
     basis = basis_of(X, scale)

@@ -69,7 +69,7 @@ class KernelSum:
         unknown = [name for name in self.names if name not in SETTINGS]
         if unknown or not self.names:
             what = unknown[0] if unknown else kernel
-            raise SettingError(f"no kernel {what!r}; {did_you_mean(str(what), list(SETTINGS))}; '+' adds kernels up")
+            raise SettingError(f"no kernel {what!r} ('+' adds kernels up); {did_you_mean(str(what), list(SETTINGS))}")
         self.settings: list[Setting] = []
         self._parts: list[dict[str, slice]] = []
         for i, name in enumerate(self.names):
