@@ -90,8 +90,8 @@ def audit_column(
         return [*found, Finding("info", "one value in all rows, or none", where, "it is dropped; leave it out")]
     prose = kind == "category" and holds_prose(known.tolist())
     if prose and beside:
-        words = "texts, most of them unlike all others, count as categories"
-        found.append(Finding("warning", words, where, "learn from them alone, as X[column], or leave the column out"))
+        words = "texts, most of them unlike all others, of which the commonest words are counted"
+        found.append(Finding("info", words, where, "to learn from their order, learn from them alone, as X[column]"))
     elif not prose:
         found += audit_ids(known, kind, len(counts), where)
     if kind == "number" and known.dtype.kind in "iuf":

@@ -11,6 +11,7 @@ from ..errors import DataError, DataWarning
 from . import columns as col
 from .answers import shown
 from .columns import Frame
+from .counted_words import are_texts, common_words, word_weights
 from .encodings import DATE_PARTS, date_parts, level_of, ordinal, thermometer
 from .scaling import Moments
 
@@ -21,8 +22,9 @@ MISSING = "leave the row out, or fill it in: codec=pn.Table(missing='median')"
 class Schema:
     """Names and kinds of columns, their categories, and the features (column, part) that they make.
 
-    A spec is a dict of JSON values: name, kind (number, boolean, category, ordered, date, constant), and for
-    categories levels and types. A column that turned out constant keeps its kind as `was`.
+    A spec is a dict of JSON values: name, kind (number, boolean, category, ordered, date, text, constant), for
+    categories levels and types, for texts the rarity of each word. A column that turned out constant keeps its kind as
+    `was`.
     """
 
     def __init__(self, specs: list[dict[str, Any]], feature_names: list[str] | None) -> None:
@@ -37,6 +39,8 @@ class Schema:
                 self.features += [(j, f"bit {level!r}") for level in spec["levels"][1:]]
             elif kind == "date":
                 self.features += [(j, part) for part in DATE_PARTS]
+            elif kind == "text":
+                self.features += [(j, f"word {word}") for word in spec["rarity"]]
         # A matrix of numbers is then its own features, and needs no look at single columns.
         self.plain = all(spec.get("was", spec["kind"]) in ("number", "boolean") for spec in specs)
 
@@ -87,6 +91,8 @@ class Schema:
         if kind == "ordered":
             values = col.categories_of(column, where, {"str", "int", "float", "bool"}, start)
             return thermometer(ordinal(values, spec["levels"], where=where, start=start), len(spec["levels"]))
+        if kind == "text":
+            return word_weights(col.categories_of(column, where, {"str"}, start).tolist(), spec["rarity"])
         return col.numbers_of(column, where, start)[:, None]
 
     def _refuse(self, wrong: np.ndarray, start: int, what: str, remedy: str) -> None:
@@ -130,6 +136,9 @@ class Schema:
                 timed = at[DATE_PARTS.index("hour sine")] in kept
                 days = full[:, at[0]] if timed else np.round(full[:, at[0]])
                 column = np.datetime64("1970-01-01", "us") + np.round(days * 86_400e6).astype("timedelta64[us]")
+            elif spec["kind"] == "text":
+                words = np.array(list(spec["rarity"]), dtype=object)
+                column = np.array([" ".join(words[row > 1e-6]) for row in full[:, at]], dtype=object)
             else:
                 column = full[:, at[0]] if spec["kind"] == "number" else full[:, at[0]] > 0.5
             columns.append(column)
@@ -140,7 +149,7 @@ class Schema:
         return pd.DataFrame(dict(zip(self.names, columns, strict=True)))
 
 
-def learn_schema(frames: Iterable[Frame], *, max_categories: int, filled: bool) -> Schema:
+def learn_schema(frames: Iterable[Frame], *, max_categories: int, max_words: int, filled: bool) -> Schema:
     """Kinds and categories of every column, from one pass over the training rows; gaps are refused unless `filled`."""
     counters: dict[int, Counter] = {}
     kinds: list[str | None] = []
@@ -168,7 +177,10 @@ def learn_schema(frames: Iterable[Frame], *, max_categories: int, filled: bool) 
         {"name": n, "kind": k or "empty", "missing": 0} for n, k in zip(names, kinds, strict=True)
     ]
     for j, counter in counters.items():
-        choose_levels(specs[j], counter, n_rows, max_categories)
+        if max_words and are_texts(counter) and (rarity := common_words(counter, max_words)):
+            specs[j] |= {"kind": "text", "rarity": rarity, "missing": n_rows - counter.total()}
+        else:
+            choose_levels(specs[j], counter, n_rows, max_categories)
     for j, levels in first.levels.items():
         specs[j] |= {"levels": levels}
     return Schema(specs, first.names)
@@ -270,5 +282,6 @@ def refuse_empty(frame: Frame | None) -> None:
 
 
 def summary(spec: dict[str, Any]) -> dict[str, Any]:
-    """One column for a report: name, kind, missing, and range or categories."""
-    return {k: v for k, v in spec.items() if k not in ("types", "cut")}
+    """One column for a report: name, kind, missing, and range, categories or number of words."""
+    told = {k: v for k, v in spec.items() if k not in ("types", "cut", "rarity")}
+    return told | {"n_words": len(spec["rarity"])} if "rarity" in spec else told

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import DataError, DataWarning, SettingError, did_you_mean
+from ..errors import DataError, DataWarning, SettingError, check_count, did_you_mean
 from .answers import shown
 from .chunks import Chunks, spill
 from .codec import Codec, State
@@ -23,7 +23,7 @@ FAR = 1e5  # deviations from 0 at which unscaled 32-bit numbers have lost a hund
 
 
 class Table(Codec):
-    """Columns of numbers, booleans, categories, ordered categories and dates, as one vector a row.
+    """Columns of numbers, booleans, categories, ordered categories, dates and texts, as one vector a row.
 
     Parameters
     ----------
@@ -39,6 +39,8 @@ class Table(Codec):
     categories : "onehot", or "embedding", which offers the view "columns" (ids beside the numbers) first, for modules
         of your own; models such as "entity_embedding", which ask for ids, get them either way.
     max_categories : the most frequent ones that are kept, for each column; the others share the unknown slot.
+    max_words : of a column of prose beside others the words of the most texts that are counted, each by how often it
+        comes and how rare it is (tf-idf); 0 takes each text for a category.
     unit_rows : divide the scaled numbers of each row by their Euclidean norm, which `decode` cannot undo.
 
     Numbers are scaled once, in `encode`, and held as float32; categories are held as int32 ids (0 is unknown) and
@@ -70,6 +72,7 @@ class Table(Codec):
         missing_indicator: bool = False,
         categories: str = "onehot",
         max_categories: int = 256,
+        max_words: int = 256,
         unit_rows: bool = False,
     ) -> None:
         check_scaling("standard" if scaling is None else scaling)
@@ -79,6 +82,7 @@ class Table(Codec):
             raise SettingError(f"Table: categories={categories!r}; {did_you_mean(categories, ('onehot', 'embedding'))}")
         if max_categories < 1:
             raise SettingError(f"Table: max_categories is at least 1; got {max_categories}")
+        check_count("Table: max_words", max_words, least=0)
         self.options = {
             "scaling": scaling,
             "missing": missing,
@@ -86,13 +90,15 @@ class Table(Codec):
             "missing_indicator": missing_indicator,
             "categories": categories,
             "max_categories": max_categories,
+            "max_words": max_words,
             "unit_rows": unit_rows,
         }
 
     # --- fit --------------------------------------------------------------------------------------
 
     def fit(self, raw: Any) -> Self:
-        self.schema = learn_schema(_frames(raw), max_categories=self.options["max_categories"], filled=self._fills_gaps)
+        most = {name: self.options[name] for name in ("max_categories", "max_words")}
+        self.schema = learn_schema(_frames(raw), **most, filled=self._fills_gaps)
         moments, kinds = self._measure(raw)
         self.n_rows = moments.n_rows
         self.kept = keep_features(self.schema, moments)

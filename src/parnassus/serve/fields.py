@@ -34,11 +34,11 @@ def field_of(spec: dict[str, Any], *, filled: bool) -> Field:
     """The field of one column: what the column held in training, and what it does not hold is refused."""
     kind, idle = spec.get("was", spec["kind"]), spec["kind"] == "constant"
     optional = filled or idle
-    if idle and kind not in ("number", "boolean", "category", "ordered", "date"):
+    if idle and kind not in ("number", "boolean", "category", "ordered", "date", "text"):
         return Field(spec["name"], "idle", False, {"description": "not used"}, lambda value, where: None, None)
     if kind in ("category", "ordered"):
         return category(spec, optional=optional, open_ended=bool(spec.get("cut")) or idle)
-    made = {"number": number, "boolean": boolean, "date": date}[kind](spec)
+    made = {"number": number, "boolean": boolean, "date": date, "text": text}[kind](spec)
     schema, read, usual = made
     if optional:
         schema = schema | {"type": [schema["type"], "null"]}
@@ -111,6 +111,17 @@ def date(spec: dict[str, Any]) -> tuple[dict[str, Any], Callable[[Any, str], Any
     days = spec.get("mean")
     usual = (EPOCH + datetime.timedelta(days=round(days))).date().isoformat() if days is not None else "2026-01-01"
     return {"type": "string", "format": "date-time"}, read, usual
+
+
+def text(spec: dict[str, Any]) -> tuple[dict[str, Any], Callable[[Any, str], Any], Any]:
+    """Any text."""
+
+    def read(value: Any, where: str) -> str:
+        if not isinstance(value, str):
+            raise invalid(f"{where} takes a text; got {told(value)}", where)
+        return value
+
+    return {"type": "string", "description": f"a text, of which {len(spec['rarity'])} words are counted"}, read, ""
 
 
 def category(spec: dict[str, Any], *, optional: bool, open_ended: bool) -> Field:
