@@ -266,32 +266,7 @@ class Classifier(Estimator):
     ) -> Evaluation:
         """Metrics with intervals beside the trivial baseline's, on rows that training has not seen."""
         examples = asked(self, X, y, target, sample_weight)
-        goal, weight = self.target_, examples.weight
-        probability = self._probabilities(examples.X)
-        if isinstance(goal, Multilabel):
-            found = evaluate_multilabel(
-                goal.multi_hot(examples.y),
-                probability,
-                labels=goal.labels.tolist(),
-                prior=goal.counts / goal.n_rows,
-                thresholds=self.threshold_,
-                sample_weight=weight,
-                seed=self.seed,
-            )
-        else:
-            found = evaluate_classification(
-                goal.indices(examples.y),
-                probability,
-                classes=goal.classes.tolist(),
-                prior=goal.counts,
-                threshold=0.5 if goal.loss_kind == "labels" else self.threshold_,
-                sample_weight=weight,
-                seed=self.seed,
-            )
-        if goal.loss_kind == "ordinal" and len(goal.classes) > 2:
-            found = with_rank_error(
-                found, goal.indices(examples.y), probability, prior=goal.counts, sample_weight=weight, seed=self.seed
-            )
+        found = judged(self, examples, self._probabilities(examples.X))
         found = with_doubt_of_classes(self, examples, found)
         return found if self.objective_.probabilistic or hasattr(self, "calibration_") else found.of_scores()
 
@@ -304,6 +279,36 @@ class Classifier(Estimator):
         return tags
 
     learned = (*Estimator.learned, "threshold_", "calibration_", "start_")
+
+
+def judged(estimator: Classifier, examples: Examples, probability: np.ndarray) -> Evaluation:
+    """What probabilities of rows are worth, by the kind of target."""
+    goal, weight = estimator.target_, examples.weight
+    if isinstance(goal, Multilabel):
+        found = evaluate_multilabel(
+            goal.multi_hot(examples.y),
+            probability,
+            labels=goal.labels.tolist(),
+            prior=goal.counts / goal.n_rows,
+            thresholds=estimator.threshold_,
+            sample_weight=weight,
+            seed=estimator.seed,
+        )
+    else:
+        found = evaluate_classification(
+            goal.indices(examples.y),
+            probability,
+            classes=goal.classes.tolist(),
+            prior=goal.counts,
+            threshold=0.5 if goal.loss_kind == "labels" else estimator.threshold_,
+            sample_weight=weight,
+            seed=estimator.seed,
+        )
+    if goal.loss_kind == "ordinal" and len(goal.classes) > 2:
+        found = with_rank_error(
+            found, goal.indices(examples.y), probability, prior=goal.counts, sample_weight=weight, seed=estimator.seed
+        )
+    return found
 
 
 def class_weights(given: Any, goal: Labels) -> np.ndarray:
