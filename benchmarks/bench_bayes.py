@@ -1,11 +1,12 @@
 """Effective draws a second on a logistic regression of 1,000 x 20, and the cost of Bayes by backpropagation.
 
-    python benchmarks/bench_bayes.py [--chains 4 64] [--draws 500] [--repeats 3]
+    python benchmarks/bench_bayes.py [--chains 4 64] [--draws 500] [--warmup 500] [--rows 1000] [--repeats 3]
 
 The density is that of NumPyro's example: coefficients N(0, 1), rows Bernoulli; all in float64, on one thread. `family`
 is a `GeneralisedLinear`; `gradient` the same in closed form by torch operations of the user's; `autograd` without one.
-NumPyro, Pyro and blackjax run NUTS where they are installed, NumPyro and blackjax with all chains vectorised and their
-compilation left out. Pyro runs one chain of 50 + 50 steps, which counts for all: its chains run one after the other.
+NumPyro, Pyro and blackjax run NUTS where they are installed, and blackjax HMC too, NumPyro and blackjax with all chains
+vectorised and their compilation left out. Our NUTS is run with the family and with autograd, by all numbers of chains.
+Pyro runs one chain of 50 + 50 steps, which counts for all: its chains run one after the other.
 The number is the least bulk effective size over the coefficients, by arviz where it is installed, a second; behind it,
 how many times as many the first has.
 """
@@ -42,7 +43,9 @@ def least_size(draws: np.ndarray) -> float:
     return float(arviz.ess(arviz.convert_to_dataset(draws), method="bulk").to_array().min())
 
 
-def ours(x: np.ndarray, y: np.ndarray, *, method: str, kind: str, chains: int, draws: int, seed: int) -> float:
+def ours(
+    x: np.ndarray, y: np.ndarray, *, method: str, kind: str, chains: int, draws: int, warmup: int, seed: int
+) -> float:
     rows, signs = torch.from_numpy(x), torch.from_numpy(2 * y - 1)
     turned = rows.T.contiguous()
 
@@ -57,14 +60,14 @@ def ours(x: np.ndarray, y: np.ndarray, *, method: str, kind: str, chains: int, d
     started = time.perf_counter()
     found = pn.sample(
         GeneralisedLinear(rows, torch.from_numpy(y)) if kind == "family" else density,
-        torch.zeros(x.shape[1]), method=method, n_draws=draws, n_warmup=500, n_chains=chains, seed=seed,
+        torch.zeros(x.shape[1]), method=method, n_draws=draws, n_warmup=warmup, n_chains=chains, seed=seed,
         gradient=gradient if kind == "gradient" else None,
     )  # fmt: skip
     seconds = time.perf_counter() - started
     return least_size(found.draws["theta"]) / seconds
 
 
-def numpyro_nuts(x: np.ndarray, y: np.ndarray, *, chains: int, draws: int) -> Callable[[int], float]:
+def numpyro_nuts(x: np.ndarray, y: np.ndarray, *, chains: int, draws: int, warmup: int) -> Callable[[int], float]:
     import jax
     import numpyro
     import numpyro.distributions as dist
@@ -77,7 +80,7 @@ def numpyro_nuts(x: np.ndarray, y: np.ndarray, *, chains: int, draws: int) -> Ca
 
     kernel = numpyro.infer.NUTS(model)
     mcmc = numpyro.infer.MCMC(
-        kernel, num_warmup=500, num_samples=draws, num_chains=chains, chain_method="vectorized", progress_bar=False
+        kernel, num_warmup=warmup, num_samples=draws, num_chains=chains, chain_method="vectorized", progress_bar=False
     )
 
     def run(seed: int) -> float:
@@ -91,7 +94,10 @@ def numpyro_nuts(x: np.ndarray, y: np.ndarray, *, chains: int, draws: int) -> Ca
     return run
 
 
-def blackjax_nuts(x: np.ndarray, y: np.ndarray, *, chains: int, draws: int) -> Callable[[int], float]:
+def blackjax_chains(
+    x: np.ndarray, y: np.ndarray, *, method: str, chains: int, draws: int, warmup: int
+) -> Callable[[int], float]:  # fmt: skip
+    """NUTS, or HMC with paths of 8 steps whose size and mass are adapted alike."""
     import blackjax
     import jax
     from jax import numpy as jnp
@@ -104,9 +110,10 @@ def blackjax_nuts(x: np.ndarray, y: np.ndarray, *, chains: int, draws: int) -> C
 
     def chain(key):
         warm_key, start_key, key = jax.random.split(key, 3)
-        warm = blackjax.window_adaptation(blackjax.nuts, density)
-        (state, parameters), _ = warm.run(warm_key, 0.1 * jax.random.normal(start_key, (x.shape[1],)), num_steps=500)
-        step = blackjax.nuts(density, **parameters).step
+        kind, fixed = (blackjax.nuts, {}) if method == "nuts" else (blackjax.hmc, {"num_integration_steps": 8})
+        warm = blackjax.window_adaptation(kind, density, **fixed)
+        (state, parameters), _ = warm.run(warm_key, 0.1 * jax.random.normal(start_key, (x.shape[1],)), num_steps=warmup)
+        step = kind(density, **parameters).step
 
         def move(state, key):
             state, _ = step(key, state)
@@ -148,24 +155,26 @@ def pyro_nuts(x: np.ndarray, y: np.ndarray) -> Callable[[int], float]:
     return run
 
 
-def contenders(x: np.ndarray, y: np.ndarray, *, chains: int, draws: int) -> dict[str, Callable[[int], float] | None]:
+def contenders(
+    x: np.ndarray, y: np.ndarray, *, chains: int, draws: int, warmup: int
+) -> dict[str, Callable[[int], float] | None]:
     """Functions of a seed that give effective draws a second, None where a package is not installed."""
 
     def own(method: str, kind: str) -> Callable[[int], float]:
-        return lambda seed: ours(x, y, method=method, kind=kind, chains=chains, draws=draws, seed=seed)
+        return lambda seed: ours(x, y, method=method, kind=kind, chains=chains, draws=draws, warmup=warmup, seed=seed)
 
     runs: dict[str, Callable[[int], float] | None] = {
         f"hmc, {kind}": own("hmc", kind) for kind in ("family", "gradient", "autograd")
     }
-    if chains <= 8:
-        runs["nuts, family"] = own("nuts", "family")
+    runs |= {f"nuts, {kind}": own("nuts", kind) for kind in ("family", "autograd")}
     made = {
-        "blackjax": lambda: blackjax_nuts(x, y, chains=chains, draws=draws),
-        "numpyro": lambda: numpyro_nuts(x, y, chains=chains, draws=draws),
-        "pyro": lambda: pyro_nuts(x, y),
+        "blackjax hmc": lambda: blackjax_chains(x, y, method="hmc", chains=chains, draws=draws, warmup=warmup),
+        "blackjax nuts": lambda: blackjax_chains(x, y, method="nuts", chains=chains, draws=draws, warmup=warmup),
+        "numpyro nuts": lambda: numpyro_nuts(x, y, chains=chains, draws=draws, warmup=warmup),
+        "pyro nuts": lambda: pyro_nuts(x, y),
     }
     for name, make in made.items():
-        runs[f"{name} nuts"] = make() if importlib.util.find_spec(name) else None
+        runs[name] = make() if importlib.util.find_spec(name.split()[0]) else None
     return runs
 
 
@@ -191,12 +200,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--chains", type=int, nargs="+", default=[4, 64])
     parser.add_argument("--draws", type=int, default=500)
+    parser.add_argument("--rows", type=int, default=1000)
+    parser.add_argument("--warmup", type=int, default=500)
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    x, y = data()
+    x, y = data(given.rows)
     for chains in given.chains:
-        runs = contenders(x, y, chains=chains, draws=given.draws)
+        runs = contenders(x, y, chains=chains, draws=given.draws, warmup=given.warmup)
         rates: dict[str, list[float]] = {name: [] for name in runs}
         for seed in range(given.repeats):
             for name, run in runs.items():
