@@ -118,7 +118,7 @@ def test_columns_and_answers_that_never_vary_are_borne():
 
 
 def test_too_many_rows_and_unknown_kernels_are_refused():
-    with pytest.raises(pn.DataError, match=r"5,000 rows at most.*6,000; .*SparseProcess"):
+    with pytest.raises(pn.DataError, match=r"5,000 rows at most.*6,000; .*n_inducing=100.*SparseProcess"):
         process().fit(np.arange(6000.0)[:, None], np.sin(np.arange(6000.0)))
     for options, words in (
         ({"kernel": "rfb"}, r"no kernel 'rfb' \('\+' adds kernels up\); did you mean 'rbf'"),
@@ -126,6 +126,26 @@ def test_too_many_rows_and_unknown_kernels_are_refused():
     ):
         with pytest.raises(pn.SettingError, match=words):
             process(**options).fit(X, Y)
+
+
+def test_inducing_points_answer_nearly_as_all_rows_do(tmp_path):
+    exact = process(ard=True).fit(X, Y)
+    fitted = process(ard=True, n_inducing=25).fit(X, Y)
+    assert float(fitted.objective_.log_evidence) < float(exact.objective_.log_evidence) + 1e-3
+    assert fitted.objective_.points.shape == (25, 2)
+    assert list(fitted.objective_.settings) == list(exact.objective_.settings)
+    assert fitted.predict(X) == pytest.approx(exact.predict(X), abs=0.15)
+    assert fitted.uncertainty(X).aleatoric == pytest.approx(0.2, abs=0.05)
+    assert fitted.uncertainty(X + 40).epistemic.min() > 1
+    fitted.save(tmp_path / "sparse.parnassus")
+    again = pn.load(tmp_path / "sparse.parnassus")
+    np.testing.assert_array_equal(again.predict(NEW, return_std=True), fitted.predict(NEW, return_std=True))
+    both = process(n_inducing=8).fit(X, np.stack([Y, -3 * Y], 1))
+    mean, std = both.predict(NEW, return_std=True)
+    assert mean[:, 1] == pytest.approx(-3 * mean[:, 0], abs=1e-3)
+    assert std[:, 1] == pytest.approx(3 * std[:, 0], rel=1e-4)
+    with pytest.raises(pn.SettingError, match="n_inducing is 1 or more"):
+        process(n_inducing=0).fit(X, Y)
 
 
 # --- classes --------------------------------------------------------------------------------------

@@ -2,21 +2,35 @@
 
 from ..errors import SettingError
 from ..objectives.processes import ProcessClassification, ProcessRegression
+from ..objectives.sparse_processes import SparseProcessRegression
 from ..registry import model
 
 
 @model.register("regressor")
 def gaussian_process(
-    *, in_features: int, n_outputs: int, kernel: str = "rbf", ard: bool = False, n_restarts: int = 4
-) -> ProcessRegression:
-    """A Gaussian process, exact: `kernel` (names joined by "+") and noise of the largest evidence; 5,000 rows at most.
+    *,
+    in_features: int,
+    n_outputs: int,
+    kernel: str = "rbf",
+    ard: bool = False,
+    n_restarts: int = 4,
+    n_inducing: int | None = None,
+) -> ProcessRegression | SparseProcessRegression:
+    """A Gaussian process: `kernel` (names joined by "+") and noise of the largest evidence; exact to 5,000 rows.
 
-    `ard` learns a scale for each column. Kernels: rbf, matern12, matern32, matern52, periodic, linear.
+    `ard` learns a scale for each column; `n_inducing` points stand for more rows. Kernels: rbf, matern12, matern32,
+    matern52, periodic, linear.
 
     Systems: gaussian-process
-    Source: Rasmussen and Williams 2006, chapters 2 and 5.
+    Source: Rasmussen and Williams 2006, chapters 2 and 5; Titsias 2009.
     """
     _check("gaussian_process", n_restarts)
+    if n_inducing is not None:
+        if n_inducing < 1:
+            raise SettingError(f"model 'gaussian_process': n_inducing is 1 or more, or None; got {n_inducing}")
+        return SparseProcessRegression(
+            in_features, n_outputs, kernel=kernel, ard=ard, n_restarts=n_restarts, n_inducing=n_inducing
+        )
     return ProcessRegression(in_features, n_outputs, kernel=kernel, ard=ard, n_restarts=n_restarts)
 
 

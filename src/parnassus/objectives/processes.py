@@ -39,7 +39,7 @@ class ProcessRegression(SolvedNumbers):
 
     called = "a Gaussian process"
     most_rows = MOST_ROWS
-    remedy = "take some of them, or pn.sampling.SparseProcess, which learns a few points that stand for all rows"
+    remedy = "take some of them, or n_inducing=100, which learns points that stand for all rows (as SparseProcess does)"
 
     x: Tensor
     spread: Tensor

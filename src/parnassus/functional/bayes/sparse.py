@@ -33,37 +33,46 @@ def sparse_process(
     >>> bool((exact.mean - sparse.mean).abs().max() < 1e-5)
     True
     """
-    bound, factor, inner, weights = _solved(x, y, inducing, kernel, noise)
+    bound, factor, inner, weights = solved(x, y, inducing, kernel, noise)
     first = torch.linalg.solve_triangular(factor, kernel(inducing, new), upper=False)
     second = torch.linalg.solve_triangular(inner, first, upper=False)
     covariance = kernel(new, new) - first.T @ first + second.T @ second
     return GaussianProcess((second.T @ weights)[:, 0], covariance, float(bound.detach()))
 
 
-def collapsed_bound(x: Tensor, y: Tensor, inducing: Tensor, *, kernel: Kernel, noise: Tensor | float) -> Tensor:
-    """The bound of `sparse_process`, (), with slopes for points, kernel and noise."""
-    return _solved(x, y, inducing, kernel, noise)[0]
+def collapsed_bound(
+    x: Tensor, y: Tensor, inducing: Tensor, *, kernel: Kernel, noise: Tensor | float, prior: Tensor | None = None
+) -> Tensor:
+    """The bound of `sparse_process`, (), with slopes for points, kernel and noise.
+
+    noise : (), or (n,), each row's; prior : k(x_i, x_i) (n,), where it is known.
+    """
+    return solved(x, y, inducing, kernel, noise, prior)[0]
 
 
-def _solved(
-    x: Tensor, y: Tensor, inducing: Tensor, kernel: Kernel, noise: Tensor | float
+def solved(
+    x: Tensor, y: Tensor, inducing: Tensor, kernel: Kernel, noise: Tensor | float, prior: Tensor | None = None
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The bound (), the factor of K_uu and that of I + A A' (m, m), and weights (m, 1), A = L^-1 K_uf / sqrt(noise).
+
+    With h = L^-1 k(u, new) and g = (its factor)^-1 h, new means are g' weights and variances k - h'h + g'g.
+    """
     if x.ndim != 2 or inducing.ndim != 2 or y.shape != x.shape[:1] or inducing.shape[1] != x.shape[1] or not len(y):
         raise DataError(
             f"x, y and inducing have shapes {tuple(x.shape)}, {tuple(y.shape)} and {tuple(inducing.shape)}; "
             f"expected (n, d), (n,) and (m, d)"
         )
     variance = torch.as_tensor(noise, dtype=x.dtype, device=x.device)
-    if not float(variance.detach()) > 0:
-        raise DataError(f"noise is a variance above 0; got {float(variance.detach())}")
+    if not bool((variance.detach() > 0).all()):
+        raise DataError(f"noise is a variance above 0; got {float(variance.detach().min())}")
     n = len(y)
     factor, across = _factor(kernel, inducing), kernel(inducing, x)
     a = torch.linalg.solve_triangular(factor, across, upper=False) / variance.sqrt()
     inner = torch.linalg.cholesky(a @ a.T + torch.eye(len(inducing), dtype=x.dtype, device=x.device))
-    weights = torch.linalg.solve_triangular(inner, a @ y[:, None], upper=False) / variance.sqrt()
-    fit = -0.5 * n * (LOG_2PI + variance.log()) - inner.diagonal().log().sum()
-    squares = 0.5 * (weights.square().sum() - y.square().sum() / variance)
-    lost = 0.5 * (diagonal(kernel, x).sum() / variance - a.square().sum())
+    weights = torch.linalg.solve_triangular(inner, a @ (y / variance.sqrt())[:, None], upper=False)
+    fit = -0.5 * (n * LOG_2PI + variance.log().expand(n).sum()) - inner.diagonal().log().sum()
+    squares = 0.5 * (weights.square().sum() - (y.square() / variance).sum())
+    lost = 0.5 * (((diagonal(kernel, x) if prior is None else prior) / variance).sum() - a.square().sum())
     return fit + squares - lost, factor, inner, weights
 
 
