@@ -82,3 +82,14 @@ def test_what_cannot_go_on_is_refused(tmp_path):
     model.save(tmp_path / "model")
     with pytest.raises(FileError, match="holds no chains"):
         Chains.load(tmp_path / "model")
+
+
+def test_a_walk_shaped_by_curvature_from_an_older_file_keeps_the_scale_it_had():
+    """Before its scale was tuned it was 1, and files did not hold it."""
+    whole = pn.sample(density, START, method="hessian_mh", n_draws=12, n_warmup=5, scale=1.0)
+    older = pn.sample(density, START, method="hessian_mh", n_draws=8, n_warmup=5, scale=1.0)
+    del older.state["transition"]["scale"]
+    older.state["options"].clear()
+    longer = resume(density, older, 4)
+    assert longer.settings["scale"] == 1.0
+    assert all((longer[name] == whole[name]).all() for name in whole.draws)

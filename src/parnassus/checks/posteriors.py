@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..sampling import examples, mcse, sample
-from . import check, gap
+from ..functional import bayes
+from ..sampling import examples, fit_variational, mcse, sample
+from . import check, gap, relative_gap
 
 
 @check("nuts", "hamiltonian-monte-carlo", oracle="numpyro", tolerance=4.5)
@@ -47,6 +48,21 @@ def the_funnel_without_its_centre_by_two_samplers() -> float:
             worst = max(worst, _errors_apart(first, second))
         worst = max(worst, gap(v.mean() / mcse(v), 0), gap((np.square(v).mean() - 9) / mcse(np.square(v)), 0))
     return worst
+
+
+@check("variational-inference", oracle="(closed form)", tolerance=1e-3)
+def a_gamma_of_a_rate_and_its_counts() -> float:
+    """The bound of a gamma fitted to a Poisson rate, and its two numbers, against the conjugate family's."""
+    y = torch.tensor([3.0, 0, 2, 4, 1, 2, 5], dtype=torch.float64)
+
+    def joint(p: dict[str, torch.Tensor]) -> torch.Tensor:  # a rate ~ Gamma(2, 1) and its counts
+        rate = p["rate"]
+        return (y.sum() + 1) * rate.log() - (len(y) + 1) * rate - torch.lgamma(y + 1).sum()
+
+    found = fit_variational(joint, {"rate": torch.tensor(1.0)}, family="gamma", n_steps=700)
+    exact, law = bayes.poisson_posterior(y, shape=2.0, rate=1.0), found.factors["rate"]
+    shapes = max(relative_gap(law["concentration"], exact.shape), relative_gap(law["rate"], exact.rate))
+    return max(gap(found.final_elbo[0], exact.log_evidence), shapes)
 
 
 def _log_first(draws: dict[str, np.ndarray]) -> np.ndarray:

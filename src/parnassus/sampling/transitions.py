@@ -225,6 +225,9 @@ class HessianWalk(Transition):
         state = state.moved(new, self.accepts(ratio))
         return state, _info(ratio, state.log_p, 2)
 
+    def restore(self, state: Mapping[str, Any]) -> None:
+        super().restore({"scale": self.scale if self.fixed else 1.0} | dict(state))  # as older files, which do not tell
+
     def adapt(self, state: State, info: Info) -> None:
         if not self.fixed:
             self.tuner.update(float(info.acceptance.mean()))
