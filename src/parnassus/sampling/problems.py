@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 from . import diagnostics
 
 if TYPE_CHECKING:
+    from . import variational
     from .chains import Chains
-    from .variational import Variational
 
 AGREE, FEW = 1.01, 100  # R-hat above which chains disagree, and effective draws a chain needs
 APART, GROWN = 1.1, 1.4  # R-hat and growth of a parameter that wanders; random walks grow 4-fold, settled chains not
@@ -118,7 +118,7 @@ def variance_shown(n: int, d: int) -> float:
     return 1 / math.hypot(1.0, d / math.log(n + 1))
 
 
-def of_variational(fit: "Variational") -> list[str]:
+def of_variational(fit: "variational.Variational") -> list[str]:
     """Of a fitted distribution: one far from the posterior, and a bound that had not settled."""
     found = []
     if not fit.shape <= 0.7:
