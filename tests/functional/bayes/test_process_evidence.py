@@ -7,6 +7,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor, kernels
 
 from parnassus.errors import DataError, SettingError
 from parnassus.functional.bayes import periodic_kernel
+from parnassus.functional.bayes import process_evidence as module
 from parnassus.functional.bayes.kernel_sums import SETTINGS, KernelSum
 from parnassus.functional.bayes.process_evidence import (
     by_settings,
@@ -123,6 +124,14 @@ def test_the_climb_ends_no_lower_than_scikit_learns(ard):
     logs, value = learn_process(TX, TY, kernel=KernelSum("rbf", 2, ard=ard))
     assert value >= other.log_marginal_likelihood_value_ - 1e-4
     assert logs.numpy() == pytest.approx(other.kernel_.theta, abs=0.02)
+
+
+def test_starts_from_some_rows_end_where_starts_from_all_do(monkeypatch):
+    kernel, wide = KernelSum("rbf", 3, ard=True), torch.cat([TX, TX[:, :1].flip(0)], 1)  # the third says nothing
+    _, whole = learn_process(wide, TY, kernel=kernel)
+    monkeypatch.setattr(module, "START_ROWS", 15)
+    _, value = learn_process(wide, TY, kernel=kernel)
+    assert value == pytest.approx(whole, abs=1e-3)
 
 
 def test_a_table_that_is_no_covariance_is_refused_and_a_climb_goes_around_it():

@@ -191,4 +191,8 @@ def learn_settings(
         some = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:start_rows].to(x.device)
     function = of_rows(some)
     best = climb(function, likely_starts(function, settings, n_restarts), bounds)
-    return best if some is every else climb(of_rows(every), best[0][None], bounds)
+    if some is every:
+        return best
+    tried = torch.tensor([s.tried for s in settings], dtype=torch.float64).log()
+    near = best[0].clamp(tried[:, 0] - 1, tried[:, 1] + 1)  # at a scale of 1e5 there is no slope to come back by
+    return climb(of_rows(every), near[None], bounds)
