@@ -1,4 +1,4 @@
-"""The compiled LSTM: its steps and slopes against the equations, odd sizes, threads, what is no number."""
+"""The compiled LSTM and GRU: their steps and slopes against the equations, odd sizes, threads, what is no number."""
 
 import math
 
@@ -9,9 +9,9 @@ from torch import nn
 
 import parnassus as pn
 from parnassus import kernels
-from parnassus.functional.gated import lstm_is_compiled, lstm_states
-from parnassus.functional.recurrence import lstm_step
-from parnassus.layers.cells import LSTM
+from parnassus.functional.gated import gru_states, is_compiled, lstm_states
+from parnassus.functional.recurrence import gru_reset_after_step, lstm_step
+from parnassus.layers.cells import GRU, LSTM
 
 pytestmark = [
     pytest.mark.usefixtures("draws"),
@@ -145,7 +145,7 @@ def test_the_layer_is_torchs_layer():
     theirs = nn.LSTM(3, 20, batch_first=True)
     theirs.load_state_dict(cell.inner.state_dict())
     x, state = torch.randn(7, 11, 3), (torch.randn(7, 20), torch.randn(7, 20))
-    assert lstm_is_compiled(x)
+    assert is_compiled("lstm", x)
     h, last = cell.run(x, state)
     wanted, (end, c) = theirs(x, tuple(part[None] for part in state))
     torch.testing.assert_close(h, wanted, rtol=0, atol=2e-6)
@@ -161,8 +161,86 @@ def test_torchs_layer_serves_where_somebody_listens_or_traces():
     cell.run(x)
     handle.remove()
     assert heard == [1]
-    assert not lstm_is_compiled(x.double())
-    assert not lstm_is_compiled(x[:0])
+    assert not is_compiled("lstm", x.double())
+    assert not is_compiled("lstm", x[:0])
     seen = []
-    torch.func.vmap(lambda row: (seen.append(lstm_is_compiled(row[None])), row)[1])(x)
+    torch.func.vmap(lambda row: (seen.append(is_compiled("lstm", row[None])), row)[1])(x)
     assert seen == [False]
+
+
+# --- the GRU ------------------------------------------------------------------------------------------------------
+
+
+def given_gru(rows, units, time, size=1.0, n_inputs=3):
+    """x, h and the weights, as leaves."""
+    shapes = [(rows, time, n_inputs), (rows, units), (3 * units, n_inputs), (3 * units, units), (3 * units,)]
+    scales = (size, 0.7, 1.0, units**-0.5, 0.3)
+    leaves = [(s * torch.randn(*shape)).requires_grad_() for s, shape in zip(scales, shapes, strict=True)]
+    return [*leaves, (0.3 * torch.randn(3 * units)).requires_grad_()]
+
+
+def gru_by_steps(x, h, w_x, w_h, b_x, b_h):
+    shown = []
+    for step in x.unbind(1):
+        h = gru_reset_after_step(step, h, w_x, w_h, b_x, b_h)
+        shown.append(h)
+    return torch.stack(shown, 1)
+
+
+@pytest.mark.parametrize(("rows", "units", "time"), SIZES)
+@pytest.mark.parametrize("size", [1.0, 30.0])
+def test_a_grus_states_and_slopes_are_those_of_the_equations(rows, units, time, size):
+    leaves = given_gru(rows, units, time, size)
+    doubles = [leaf.detach().double().requires_grad_() for leaf in leaves]
+    found, wanted = gru_states(*leaves), gru_by_steps(*doubles)
+    torch.testing.assert_close(found, wanted, rtol=0, atol=3e-6 * size, check_dtype=False)
+    weights = torch.randn(rows, time, units)
+    ours = torch.autograd.grad((found * weights).sum(), leaves)
+    theirs = torch.autograd.grad((wanted * weights).sum(), doubles)
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one.double(), other, rtol=1e-4, atol=1e-5 * size * math.sqrt(rows * time))
+
+
+def test_a_grus_slopes_of_slopes_are_those_of_the_equations():
+    leaves = given_gru(3, 4, 5)
+    doubles = [leaf.detach().double().requires_grad_() for leaf in leaves]
+    ours, theirs = (
+        torch.autograd.grad(
+            sum(s.square().sum() for s in torch.autograd.grad(run(*of).square().sum(), of, create_graph=True)), of
+        )
+        for run, of in ((gru_states, leaves), (gru_by_steps, doubles))
+    )
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one.double(), other, rtol=1e-3, atol=1e-3)
+
+
+def test_a_grus_rows_know_nothing_of_threads_and_what_is_no_number_stays_none():
+    x, *rest = plain(given_gru(31, 24, 9))
+    found = gru_states(x, *rest)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        assert torch.equal(gru_states(x, *rest), found)
+    finally:
+        torch.set_num_threads(before)
+    x[1, 2, 0] = math.nan
+    spoilt = gru_states(x, *rest)
+    assert bool(spoilt[1, 2:].isnan().all())
+    assert torch.equal(spoilt[2:], found[2:])
+
+
+def test_the_gru_layer_is_torchs_layer(monkeypatch):
+    cell = GRU(3, 20)
+    theirs = nn.GRU(3, 20, batch_first=True)
+    theirs.load_state_dict(cell.inner.state_dict())
+    x, state = torch.randn(7, 11, 3), torch.randn(7, 20)
+    assert is_compiled("gru", x)
+    h, (last,) = cell.run(x, (state,))
+    wanted, end = theirs(x, state[None])
+    torch.testing.assert_close(h, wanted, rtol=0, atol=2e-6)
+    torch.testing.assert_close(last, end[0], rtol=0, atol=2e-6)
+    ours = torch.autograd.grad(h.square().sum(), list(cell.parameters()))
+    peer = torch.autograd.grad(wanted.square().sum(), list(theirs.parameters()))
+    torch.testing.assert_close(ours, peer, rtol=1e-4, atol=1e-5)
+    monkeypatch.setenv("PARNASSUS_KERNELS", "off")
+    torch.testing.assert_close(cell.run(x, (state,))[0], h, rtol=0, atol=2e-6)

@@ -110,8 +110,13 @@ def gru_reset_after_step(
     Source: Chung et al. 2014 as cuDNN computes it; it differs from the books' in value (by up to .19 in five steps of
     a small net) and in what its weights mean.
     """
-    x_r, x_z, x_n = F.linear(x, w_x, b).chunk(3, -1)
-    h_r, h_z, h_n = F.linear(h, w_h, b_h).chunk(3, -1)
+    return gru_gates(F.linear(x, w_x, b), F.linear(h, w_h, b_h), h)
+
+
+def gru_gates(of_x: Tensor, of_h: Tensor, h: Tensor) -> Tensor:
+    """h' of a GRU, reset after, from what inputs and state add to its pre-activations, (batch, 3 n_units) each."""
+    x_r, x_z, x_n = of_x.chunk(3, -1)
+    h_r, h_z, h_n = of_h.chunk(3, -1)
     r, z = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
     return z * h + (1 - z) * torch.tanh(x_n + r * h_n)
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from ..functional.gated import lstm_is_compiled, lstm_states
+from ..functional.gated import gru_states, is_compiled, lstm_states
 from ..functional.independent import independent_scan
-from ..functional.recurrence import lstm_gates
+from ..functional.recurrence import gru_gates, lstm_gates
 
 State = tuple[Tensor, ...]
 
@@ -77,6 +77,11 @@ class Elman(Cell):
         return h, (last[0],)
 
 
+def heard(layer: nn.Module) -> bool:
+    """Whether somebody listens to torch's layer, which must then be called."""
+    return bool(layer._forward_hooks or layer._forward_pre_hooks)
+
+
 class LSTM(Cell):
     """An LSTM cell, by kernels/lstm.cpp or torch's own layer. The forget gate's bias starts at `forget_bias`, so that
     memory is kept at first.
@@ -102,8 +107,7 @@ class LSTM(Cell):
         return lstm_gates(z + linear(state[0], self.inner.all_weights[0][1]), state[1])
 
     def run(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        heard = self.inner._forward_hooks or self.inner._forward_pre_hooks  # who listens to torch's layer hears it
-        if not heard and lstm_is_compiled(x):
+        if not heard(self.inner) and is_compiled("lstm", x):
             h, c = lstm_states(x, *(state or self.begin(x)), *self.inner.all_weights[0])
             return h, (h[:, -1], c)
         h, (last, c) = self.inner(x, None if state is None else (state[0][None], state[1][None]))
@@ -140,7 +144,7 @@ class PeepholeLSTM(Cell):
 
 
 class GRU(Cell):
-    """A GRU cell, its reset gate after the product with the state: torch's kernel."""
+    """A GRU cell, its reset gate after the product with the state, by kernels/gru.cpp or torch's own layer."""
 
     def __init__(self, n_inputs: int, n_units: int) -> None:
         super().__init__()
@@ -152,13 +156,13 @@ class GRU(Cell):
         return linear(x, w_x, b_x)
 
     def step(self, z: Tensor, state: State) -> State:
-        h, (_, w_h, _, b_h) = state[0], self.inner.all_weights[0]
-        x_r, x_z, x_n = z.chunk(3, -1)
-        h_r, h_z, h_n = linear(h, w_h, b_h).chunk(3, -1)
-        r, keep = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
-        return (keep * h + (1 - keep) * torch.tanh(x_n + r * h_n),)
+        _, w_h, _, b_h = self.inner.all_weights[0]
+        return (gru_gates(z, linear(state[0], w_h, b_h), state[0]),)
 
     def run(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        if not heard(self.inner) and is_compiled("gru", x):
+            h = gru_states(x, *(state or self.begin(x)), *self.inner.all_weights[0])
+            return h, (h[:, -1],)
         h, last = self.inner(x, None if state is None else state[0][None])
         return h, (last[0],)
 
