@@ -1,8 +1,8 @@
-"""IndRNN and LSTM all steps at once beside loops over time and torch.nn.LSTM, and growth with the length.
+"""IndRNN, LSTM and GRU all steps at once beside loops over time and torch's layers, and growth with the length.
 
 IndRNN: one layer of 128 units, forward and backward, batch 16, 512 steps; the compiled scan, its torch twin (no loop
-over time) and the loop under autograd have the same weights. LSTM: its kernel beside torch's layer and the loop. The
-last part gives IndRNN's seconds by length, up to 16,384: doubling the length should not do much more than double them.
+over time) and the loop under autograd have the same weights. LSTM and GRU: their kernels beside torch's layers and the
+loop. The last part gives IndRNN's seconds by length, up to 16,384: doubling the length should not do much more than double them.
 (S4, Mamba and the like: bench_mamba.py.)
 Run: python benchmarks/bench_recurrent.py [--threads 2] [--tiny].
 """
@@ -20,7 +20,7 @@ from torch import Tensor
 from harness import Work, arguments, compare
 from parnassus import kernels
 from parnassus.functional.independent import IndependentScan, independent_stepwise
-from parnassus.layers.cells import LSTM, Cell, IndRNN
+from parnassus.layers.cells import GRU, LSTM, Cell, IndRNN
 
 TINY = "--tiny" in sys.argv
 if TINY:
@@ -38,6 +38,18 @@ class TorchLSTM(LSTM):
 
 
 class LoopedLSTM(LSTM):
+    """The loop over time, under autograd."""
+
+    run = Cell.run
+
+
+class TorchGRU(GRU):
+    """torch.nn.GRU."""
+
+    run = TorchLSTM.run
+
+
+class LoopedGRU(GRU):
     """The loop over time, under autograd."""
 
     run = Cell.run
@@ -77,13 +89,17 @@ def cells(n_inputs: int) -> dict[str, Cell]:
     return made | {"torch.nn.LSTM": TorchLSTM(n_inputs, UNITS)}
 
 
-def lstm(args) -> None:
-    """An LSTM on windows of several columns, whose last state is looked at, as a forecaster's is."""
-    for batch, time_, n_inputs, units in ((2, 8, 2, 4),) if TINY else ((64, 100, 8, 128), (64, 48, 1, 64)):
-        x, works = torch.randn(batch, time_, n_inputs), {}
-        for name, kind in (("parnassus", LSTM), ("torch.nn.LSTM", TorchLSTM), ("loop over time", LoopedLSTM)):
-            works[name] = step(kind(n_inputs, units), x)
-        words = f"LSTM of {units}, {batch} x {time_} x {n_inputs}, forward and backward"
+GATED = {"LSTM": (LSTM, TorchLSTM, LoopedLSTM), "GRU": (GRU, TorchGRU, LoopedGRU)}
+
+
+def gated(args) -> None:
+    """An LSTM and a GRU on windows of several columns, whose last state is looked at, as a forecaster's is."""
+    sizes = ((2, 8, 2, 4),) if TINY else ((64, 100, 8, 128), (64, 48, 1, 64))
+    for (kind, classes), (batch, time_, n_inputs, units) in itertools.product(GATED.items(), sizes):
+        x = torch.randn(batch, time_, n_inputs)
+        names = ("parnassus", f"torch.nn.{kind}", "loop over time")
+        works = {name: step(made(n_inputs, units), x) for name, made in zip(names, classes, strict=True)}
+        words = f"{kind} of {units}, {batch} x {time_} x {n_inputs}, forward and backward"
         compare(words, works, ours="parnassus", args=args)
 
 
@@ -124,7 +140,7 @@ def main() -> None:
     works = {name: step(cell, x) for name, cell in made.items()}
     compare(f"IndRNN, {BATCH} x {LENGTH} x {UNITS}, forward and backward", works, ours="parnassus", args=args)
     recurrence_alone(args)
-    lstm(args)
+    gated(args)
     print(json.dumps({"kernel": kernels.status()["indrnn"].partition(":")[0]}))
     growth(args.threads, args.repeats)
 
