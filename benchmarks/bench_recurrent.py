@@ -2,8 +2,8 @@
 
 IndRNN: one layer of 128 units, forward and backward, batch 16, 512 steps; the compiled scan, its torch twin (no loop
 over time) and the loop under autograd have the same weights. LSTM and GRU: their kernels beside torch's layers and the
-loop. The last part gives IndRNN's seconds by length, up to 16,384: doubling the length should not do much more than double them.
-(S4, Mamba and the like: bench_mamba.py.)
+loop. The last part gives IndRNN's seconds by length, up to 16,384: doubling the length should not do much more than
+double them. (S4, Mamba and the like: bench_mamba.py.)
 Run: python benchmarks/bench_recurrent.py [--threads 2] [--tiny].
 """
 
