@@ -91,7 +91,20 @@ SURFACE = {
     "runs": {"folders", "plot", "sort", "mlflow", "json"},
     "compare": {"data", "models", "target", "drop", "task", "folds", "groups", "metric", "seed", "json"},
     "evaluate": {"RUN", "data", "target", "report", "json"},
-    "predict": {"RUN", "data", "text", "out", "proba", "on-error", "horizon", "quantiles", "known", "json"}
+    "predict": {
+        "RUN",
+        "data",
+        "text",
+        "out",
+        "proba",
+        "std",
+        "interval",
+        "on-error",
+        "horizon",
+        "quantiles",
+        "known",
+        "json",
+    }
     | {"n-tokens", "temperature", "top-k", "top-p", "seed"},
     "report": {"RUN", "data", "out", "target", "json"},
     "export": {"RUN", "DATA", "to", "out", "int8", "target", "json"},

@@ -4,9 +4,11 @@ import csv
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
+import parnassus as pn
 from parnassus.cli import main
 
 
@@ -117,3 +119,29 @@ def test_the_demo_reaches_98_5_percent(tmp_path, monkeypatch, capsys):
     assert accuracy["name"] == "accuracy"
     assert accuracy["value"] >= 0.985
     assert accuracy["baseline"] < 0.11
+
+
+def test_doubt_is_added_where_it_is_asked_for(tmp_path, capsys):
+    draw = np.random.default_rng(0)
+    frame = pd.DataFrame(draw.normal(size=(60, 2)), columns=["a", "b"])
+    frame["y"] = 2 * frame["a"] + draw.normal(size=60)
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    rows, out = str(tmp_path / "rows.csv"), str(tmp_path / "run")
+    words = ["--target", "y", "--inference", "laplace", "--inference.n-draws", "30", "--epochs", "2", "--out", out]
+    assert main(["train", "regressor", rows, *words]) == 0
+    capsys.readouterr()
+    assert main(["predict", out, rows, "--std", "--interval", "0.8", "--json"]) == 0
+    told = pd.DataFrame(json.loads(capsys.readouterr().out))
+    model = pn.load(out)
+    assert model.objective_.n_draws == 30
+    mean, std = model.predict(frame[["a", "b"]], return_std=True)
+    ends = model.predict_interval(frame[["a", "b"]], level=0.8)
+    np.testing.assert_allclose(told[["prediction", "std"]], np.stack([mean, std], 1))
+    np.testing.assert_allclose(told[["lower", "upper"]], ends)
+    assert main(["predict", out, rows, "--interval", "80"]) == 2
+    assert "a share between 0 and 1; got 80" in capsys.readouterr().err
+    again = ["train", "regressor", "--config", f"{out}/config.toml", "--out", str(tmp_path / "again")]
+    assert main(again) == 0
+    assert pn.load(tmp_path / "again").objective_.n_draws == 30
+    assert main(["train", "regressor", rows, "--target", "y", "--inference.n-draws", "30"]) == 2
+    assert "Did you mean --inference?" in capsys.readouterr().err

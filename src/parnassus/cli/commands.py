@@ -256,6 +256,10 @@ def predict(
         Parameter(name=["--out", "-o"], help="write a CSV here, not to the screen; of a segmenter, maps to a folder"),
     ] = None,
     proba: Annotated[bool, Parameter(negative=(), help="add the probability of each class")] = False,
+    std: Annotated[bool, Parameter(negative=(), help="add the standard deviation of each number")] = False,
+    interval: Annotated[
+        float | None, Parameter(help="add the ends of an interval that holds such a share of the numbers, such as 0.9")
+    ] = None,
     on_error: Annotated[Literal["raise", "skip"], Parameter(help="whether a bad row ends the work")] = "raise",
     horizon: Annotated[int | None, Parameter(help="steps ahead, of a forecaster; without it, those it learned")] = None,
     quantiles: Annotated[
@@ -279,6 +283,7 @@ def predict(
 
     given: dict[str, Any] = {"horizon": horizon, "quantiles": quantiles or None, "known": known, "n_tokens": n_tokens}
     given |= {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+    given |= {"std": std or None, "interval": interval}
     asked: dict[str, Any] = {"out": out, "proba": proba, "on_error": on_error, "settings": given, "json": json}
     return work(model, list(data), texts=list(text), **asked)
 

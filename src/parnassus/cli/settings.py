@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import SettingError, did_you_mean
 
 PACKAGE = Path(__file__).parent.parent
-PLACES = {"model": "models", "optimizer": "train", "schedule": "train", "loss": "functional"}
+PLACES = {"model": "models", "optimizer": "train", "schedule": "train", "loss": "functional", "inference": "objectives"}
 ROLES = (*PLACES, "codec")
 _WORDS = re.compile(r"^(\w+)\s+:\s+(.*)$")
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ASKED_OF = {  # what `predict` may be told beside data, by task
     "forecaster": ("horizon", "quantiles", "known"),
+    "regressor": ("std", "interval"),
     language.TASK: ("n_tokens", "temperature", "top_k", "top_p", "seed"),
 }
 
@@ -146,6 +147,7 @@ def predict(
         rows = language.written(estimator, X, asked, proba=proba, on_error=on_error)
     else:
         rows = answers(estimator, X, names, heading=heading, proba=proba, on_error=on_error)
+        doubt(estimator, X, rows, on_error=on_error, **asked)
     hand_out(rows, out, json=json)
     return 0
 
@@ -213,6 +215,33 @@ def answers(
         for number, record in enumerate(records):
             record["error"] = reasons.get(number, "")
     return records
+
+
+def doubt(
+    estimator: "Estimator",
+    X: Any,
+    records: list[dict[str, Any]],
+    *,
+    on_error: str,
+    std: bool = False,
+    interval: float | None = None,
+) -> None:
+    """Add to each record the deviation of its numbers, and the ends of an interval, where they are asked for."""
+    import numpy as np
+
+    fitted: Any = estimator
+    added: dict[str, Any] = {}
+    if std:
+        added["std"] = fitted.predict(X, return_std=True, on_error=on_error)[1]
+    if interval is not None:
+        ends = fitted.predict_interval(X, level=interval, on_error=on_error)
+        added |= {"lower": ends[..., 0], "upper": ends[..., 1]}
+    for name, values in added.items():
+        for record, found in zip(records, np.asarray(values).tolist(), strict=True):
+            several = found if isinstance(found, list) else None
+            record |= (
+                {name: finite(found)} if several is None else {f"{name} {i}": finite(v) for i, v in enumerate(several)}
+            )
 
 
 def as_csv(rows: list[dict[str, Any]]) -> str:
