@@ -64,8 +64,8 @@ def sample(
 
     Raises
     ------
-    DataError : the density is no number at a start, gives another shape, or falls nowhere along a parameter, so that
-        its integral is infinite (looked at up to 200 parameters); the message names the parameter.
+    DataError : the density is no number at a start, gives another shape, or far out falls nowhere along a parameter,
+        so that its integral is infinite (looked at up to 200 parameters); the message names the parameter.
 
     Systems: metropolis-hastings, hamiltonian-monte-carlo
     Source: Martinez-Ramon 9.3.1 and 9.3.2, which leave out warm-up, chains and their diagnosis (F9-28).

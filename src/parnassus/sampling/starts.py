@@ -8,7 +8,9 @@ from torch import Tensor
 from ..errors import DataError
 from .density import Density
 
-FAR = (1e12, 1e9, 1e6, 1e4, 1e3, 1e2, 10.0, 1.0)  # how far from a start one parameter is moved
+OUT = 1e6  # how far from a start one parameter is moved, from where on no proper density is level
+FARTHER = (1e12, 1e9)  # where it is to have fallen
+FARTHEST = (1e15, 1e20, 1e30, 1e60, 1e100)  # and here at last, if its spread is far beyond that of the start
 MOST = 200  # parameters that are each moved; of more, only what a result says of its chains tells
 AT_ONCE = 64  # points that are asked for together
 MOVED = 0.7  # along a parameter whose gradient is 0
@@ -48,31 +50,36 @@ def _finite(density: Density, points: Tensor, value: Tensor, slope: Tensor | Non
 
 
 def check_integral(density: Density, points: Tensor, value: Tensor) -> None:
-    """Refuse a density that is nowhere less along a parameter than at any of the points, where it is `value`.
+    """Refuse a density that along a parameter falls nowhere from far out on, seen from each of the points.
 
-    Its integral is infinite for certain where one parameter may be moved as far as 1e12 from every start, through all
-    decades, and the density falls nowhere on the way.
+    `value` is the density at the points. What has a finite integral falls by more than the logarithm of the distance,
+    once it is beyond its own spread: one that is level or rises from 1e6 to 1e100 has none.
     """
     d = density.size
     if d > MOST:
         return
     ways = torch.cat((torch.eye(d, dtype=points.dtype), -torch.eye(d, dtype=points.dtype)))
+    level = value
     for row in range(len(points)):
-        for far in FAR:
+        level = _guarded(density, points[row] + OUT * ways, row)
+        for far in (*FARTHER, *FARTHEST):
             there = _guarded(density, points[row] + far * ways, row)
-            kept = there >= value[row] - 1e-6 * (1 + value[row].abs())  # NaN is no sign of anything
-            ways = ways[kept]
+            kept = there >= level - (1e-6 * (1 + level.abs())).clamp(max=1.0)  # a NaN is no sign of anything
+            kept = (kept | there.isnan() & (far in FARTHEST)) & (level > -torch.inf)
+            ways, level = ways[kept], level[kept]
             if not len(ways):
                 return
     flat = {int(way.abs().argmax()) for way in ways}
-    column = int(ways[0].abs().argmax())
-    name, first = density.label(column), float(value[0]) + 0.0
-    grows = "grows" if float(ways[0, column]) > 0 else "falls"
+    most = int(level.argmax())
+    column = int(ways[most].abs().argmax())
+    name, first, beyond = density.label(column), float(value[0]) + 0.0, float(level[most]) + 0.0
+    grows = "grows" if float(ways[most, column]) > 0 else "falls"
     every = f" (and so of {len(flat) - 1} more)" if len(flat) > 1 else ""
     raise DataError(
-        f"the log density is {first:.4g} at the start and no less at any distance as {name!r} {grows}, up to "
-        f"1e12{every}: its integral is infinite and there is nothing to draw from; give {name!r} a prior, add the "
-        f"Jacobian of a transformed parameter, or leave out what the density does not depend on"
+        f"the log density is {first:.4g} at the start, {beyond:.4g} at a distance of {OUT:.0e}, and nowhere "
+        f"less as {name!r} {grows}, up to {max(FARTHEST):.0e}{every}: its integral is infinite and there is "
+        f"nothing to draw from; give {name!r} a prior, add the Jacobian of a transformed parameter, or leave out what "
+        f"the density does not depend on"
     )
 
 
