@@ -141,6 +141,7 @@ def test_same_seed_same_weights(builder, task):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.* its noise is a guess:parnassus.DataWarning")
 @every_model
 def test_the_state_round_trips(builder, task):
     objective, batch = objective_of(built(builder), task), batch_of(builder, task)
@@ -192,6 +193,7 @@ def train(objective: Objective, batch: dict[str, torch.Tensor], *, epochs: int, 
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.* its noise is a guess:parnassus.DataWarning")
 @every_model
 def test_it_learns_eight_rows_by_heart(builder, task):
     objective, batch = objective_of(built(builder), task), batch_of(builder, task)

@@ -24,6 +24,8 @@ class BayesianLinear(SolvedNumbers):
     Source: MacKay 1992, Bayesian interpolation; Bishop 2006, section 3.5.
     """
 
+    called = "a Bayesian linear model"
+
     w: Tensor
     covariances: Tensor
     center: Tensor

@@ -1,6 +1,7 @@
 """Models of all training rows at once, whose predictive distribution can be written down."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -8,13 +9,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ..errors import DataError
+from ..errors import DataError, DataWarning
 from ..functional.bayes.sparse import expected_sigmoid
 from ..functional.probability import LOG_2PI, cholesky
 from ..train.phase import Batch, Objective, Phase
 from .generative import class_numbers, measured
 
 BLOCK = 512  # rows whose probabilities are averaged at once
+FEW_ROWS = 10  # beyond the columns: with fewer, intervals of 95% were seen to hold as little as 17% of new answers
 N_POINTS = 512  # of the points that stand for a normal distribution of several scores
 
 
@@ -50,6 +52,9 @@ class Solved(Objective):
         """Make the model of rows x (n, d), answers y as the target encodes them, weights (n,), all float64."""
         raise NotImplementedError
 
+    def weigh_up(self, n_rows: int, n_columns: int) -> None:
+        """Refuse rows that are too few for this model, or warn of them."""
+
     def checked(self, y: Tensor) -> Tensor:
         """Answers as `solve` takes them; what this model is not for is refused."""
         return y
@@ -76,6 +81,7 @@ class Solved(Objective):
         x, y, weight = (torch.cat(parts) for parts in zip(*self._seen, strict=True))
         self._seen = []
         counted = weight > 0
+        self.weigh_up(int(counted.sum()), x.shape[1])
         self.solve(x[counted], y[counted], weight[counted])
 
     def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *rest: Any) -> None:
@@ -93,6 +99,20 @@ class SolvedNumbers(Solved):
     """Of numbers: a normal distribution for each."""
 
     probabilistic = False
+
+    def weigh_up(self, n_rows: int, n_columns: int) -> None:
+        if n_rows < 2:
+            raise DataError(
+                f"{self.called} needs 2 rows or more that weigh anything, to tell noise from a law, and there are "
+                f"{n_rows}; give more rows (intervals begin to hold from about {FEW_ROWS + n_columns})"
+            )
+        if n_rows < FEW_ROWS + n_columns:
+            warnings.warn(
+                f"{self.called} has {n_rows} rows of {n_columns} columns: its noise is a guess, and intervals may be "
+                f"far too narrow; give {FEW_ROWS + n_columns} rows or more, or fewer columns",
+                DataWarning,
+                stacklevel=2,
+            )
 
     def moments(self, batch: Batch) -> Moments:
         """What a batch's numbers are expected to be."""

@@ -22,6 +22,8 @@ class SparseProcessRegression(SolvedNumbers):
     Source: Titsias 2009.
     """
 
+    called = "a Gaussian process through inducing points"
+
     points: Tensor
     logs: Tensor
     weights: Tensor

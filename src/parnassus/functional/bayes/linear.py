@@ -81,17 +81,19 @@ def evidence_maximum(
     Source: MacKay 1992; Bishop 2006, eqs 3.91, 3.92 and 3.95.
     """
     refuse_gaps(x, y)
+    if len(y) < 2:
+        raise DataError(f"noise and precision are told from 2 rows or more; got {len(y)}")
     d = x.shape[1]
     held = torch.ones_like(y) if weight is None else weight
     n = float(held.sum())
-    spread = float(held @ (y - held @ y / n).square()) / n if len(y) > 1 else 1.0
+    spread = float(held @ (y - held @ y / n).square()) / n
     if not spread > 0:
         raise DataError("y is constant; noise and precision cannot be told from it")
     noise, precision = spread / 2, 1.0
     found = linear_posterior(x, y, noise=noise, precision=precision, weight=weight)
     for _ in range(max_iterations):
         known = d - precision * float(found.covariance.trace())
-        precision = known / max(float(found.mean.square().sum()), 1e-300)
+        precision = known / max(float(found.mean.square().sum()), 1e-300) if known > 0 else math.inf
         noise = max(float(held @ (y - x @ found.mean).square()) / max(n - known, 1e-8), 1e-12 * spread)
         precision = min(precision, 1e12 / spread)
         before = found.log_evidence
