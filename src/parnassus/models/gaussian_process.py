@@ -1,6 +1,6 @@
 """Gaussian processes: functions whose smoothness is learned, and that say how unsure they are."""
 
-from ..errors import SettingError
+from ..errors import check_count
 from ..objectives.processes import ProcessClassification, ProcessRegression
 from ..objectives.sparse_processes import SparseProcessRegression
 from ..registry import model
@@ -24,10 +24,9 @@ def gaussian_process(
     Systems: gaussian-process
     Source: Rasmussen and Williams 2006, chapters 2 and 5; Titsias 2009.
     """
-    _check("gaussian_process", n_restarts)
+    _check(n_restarts)
     if n_inducing is not None:
-        if n_inducing < 1:
-            raise SettingError(f"model 'gaussian_process': n_inducing is 1 or more, or None; got {n_inducing}")
+        n_inducing = check_count("model 'gaussian_process': n_inducing, unless it is None,", n_inducing)
         return SparseProcessRegression(
             in_features, n_outputs, kernel=kernel, ard=ard, n_restarts=n_restarts, n_inducing=n_inducing
         )
@@ -43,10 +42,9 @@ def gaussian_process_classifier(
     Systems: gaussian-process
     Source: Rasmussen and Williams 2006, chapters 3 and 5.
     """
-    _check("gaussian_process", n_restarts)
+    _check(n_restarts)
     return ProcessClassification(in_features, n_outputs, kernel=kernel, ard=ard, n_restarts=n_restarts)
 
 
-def _check(name: str, n_restarts: int) -> None:
-    if n_restarts < 0:
-        raise SettingError(f"model {name!r}: n_restarts is 0 or more; got {n_restarts}")
+def _check(n_restarts: int) -> None:
+    check_count("model 'gaussian_process': n_restarts", n_restarts, least=0)
