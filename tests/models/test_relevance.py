@@ -6,6 +6,8 @@ import torch
 from sklearn.datasets import make_moons
 
 import parnassus as pn
+from parnassus.functional.bayes.relevance import relevance_regression
+from parnassus.objectives.relevance import RelevanceRegression
 
 RNG = np.random.default_rng(0)
 X = np.linspace(-10, 10, 100)[:, None]
@@ -47,14 +49,66 @@ def test_answers_are_those_of_the_posterior_over_the_rows_kept():
     torch.testing.assert_close(kept.w[own, 0], expected, rtol=1e-6, atol=1e-8)
 
 
+def noisy(n, d, seed):
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(n + 400, d))
+    return rows, rows[:, 0] + rng.normal(size=n + 400)
+
+
+def test_scales_are_compared_by_rows_that_the_model_did_not_see_and_not_by_the_evidence():
+    x, y = (torch.from_numpy(part[:40]) for part in noisy(40, 5, 0))
+    machine, weight = RelevanceRegression(5, 1, kernel="rbf", scale=None), torch.ones(40).double()
+    narrow, wide = (machine.found(x, y[:, None], weight, scale)[0].log_evidence for scale in (0.1, 6.0))
+    assert narrow > wide
+    assert machine.held_out(x, y[:, None], weight, 0.1) < machine.held_out(x, y[:, None], weight, 6.0)
+    places = torch.empty(40, dtype=torch.int64)
+    places[y.argsort()] = torch.arange(40)
+    total = 0.0
+    for fold in range(5):
+        seen, new = x[places % 5 != fold], x[places % 5 == fold]
+        basis = torch.cat([(-(torch.cdist(seen, seen) ** 2) / 72).exp(), torch.ones(32, 1).double()], 1)
+        found = relevance_regression(basis, y[places % 5 != fold])
+        around = torch.cat([(-(torch.cdist(new, seen) ** 2) / 72).exp(), torch.ones(8, 1).double()], 1)[:, found.kept]
+        spread = (around @ found.covariance @ around.T).diagonal() + found.noise
+        law = torch.distributions.Normal(around @ found.mean, spread.sqrt())
+        total += float(law.log_prob(y[places % 5 == fold]).sum())
+    assert machine.held_out(x, y[:, None], weight, 6.0) == pytest.approx(
+        total, abs=0.05
+    )  # other roundings, other last steps
+
+
 @pytest.mark.slow
-def test_the_scale_is_that_of_the_largest_evidence():
+@pytest.mark.parametrize(("n", "d"), [(80, 5), (80, 2), (300, 2)])
+@pytest.mark.parametrize("seed", range(3))
+def test_intervals_hold_and_few_rows_are_kept_where_the_scale_is_not_given(n, d, seed):
+    rows, y = noisy(n, d, seed)
+    fitted = pn.Regressor("relevance_vector_machine").fit(rows[:n], y[:n])
+    low, high = fitted.predict_interval(rows[n:], level=0.95).T
+    assert np.mean((low <= y[n:]) & (y[n:] <= high)) >= 0.85
+    assert fitted.objective_.n_vectors <= 8
+    assert fitted.uncertainty(rows[:1]).aleatoric == pytest.approx(1, abs=0.2)
+
+
+@pytest.mark.slow
+def test_a_wave_keeps_a_scale_that_shows_it():
     fitted = pn.Regressor("relevance_vector_machine").fit(X, Y)
-    chosen, evidence = fitted.objective_.settings["scale"], float(fitted.objective_.log_evidence)
+    assert 0.2 < fitted.objective_.settings["scale"] < 1
     assert fitted.predict(X) == pytest.approx(7 + 3 * SINC, abs=0.6)
-    for other in (chosen / 2, chosen * 2):
-        model = pn.model("relevance_vector_machine", scale=other)
-        assert float(pn.Regressor(model).fit(X, Y).objective_.log_evidence) < evidence
+    assert fitted.uncertainty(X).aleatoric == pytest.approx(0.3, abs=0.06)
+    told = pn.Classifier("relevance_vector_machine").fit(MOONS, TWO)
+    rows, labels = make_moons(400, noise=0.2, random_state=1)
+    assert told.score(rows, labels) > 0.93
+    assert told.objective_.n_vectors < 15
+
+
+def test_a_machine_that_repeats_its_rows_says_so():
+    rows, y = noisy(30, 5, 0)
+    narrow = pn.model("relevance_vector_machine", scale=0.1)
+    with pytest.warns(pn.DataWarning, match=r"kept \d\d of 30 rows.*larger scale than 0.1"):
+        pn.Regressor(narrow).fit(rows[:30], y[:30])
+    bump = np.exp(-0.5 * ((X[:, 0] - X[40, 0]) / X.std() / 0.35) ** 2)
+    with pytest.warns(pn.DataWarning, match="a relevance vector machine found no noise"):
+        pn.Regressor(FIXED).fit(X, bump)
 
 
 @pytest.mark.parametrize("y", [TWO, THREE], ids=["two", "three"])
@@ -86,7 +140,10 @@ def test_several_columns_of_y_share_rows_and_have_their_own_noise(tmp_path):
 def test_what_cannot_be_is_refused():
     for options, words in (
         ({"kernel": "rfb"}, "no kernel 'rfb'; did you mean 'rbf'"),
-        ({"scale": 0.0}, "above 0"),
+        ({"scale": 0.0}, "a number above 0, or None; got 0.0"),
+        ({"scale": "a"}, "a number above 0, or None; got 'a'"),
+        ({"scale": True}, "a number above 0, or None; got True"),
+        ({"scale": float("nan")}, "a number above 0"),
         ({"kernel": "linear", "scale": 2.0}, "has no scale"),
     ):
         with pytest.raises(pn.SettingError, match=words):

@@ -1,5 +1,7 @@
 """Relevance vector machines: kernels around the few training rows that the evidence keeps."""
 
+import math
+from numbers import Real
 from typing import Literal, get_args
 
 from ..errors import SettingError, did_you_mean
@@ -13,7 +15,7 @@ Kernel = Literal["rbf", "matern12", "matern32", "matern52", "linear"]
 def relevance_vector_machine(
     *, in_features: int, n_outputs: int, kernel: Kernel = "rbf", scale: float | None = None
 ) -> RelevanceRegression:
-    """A relevance vector machine: kernels around few rows; `scale`, of standardised columns, by the evidence if None.
+    """A relevance vector machine: kernels around few rows; `scale`, of standardised columns, by held-out rows if None.
 
     Source: Tipping 2001; Tipping and Faul 2003.
     """
@@ -25,7 +27,7 @@ def relevance_vector_machine(
 def relevance_vector_classifier(
     *, in_features: int, n_outputs: int, kernel: Kernel = "rbf", scale: float | None = None
 ) -> RelevanceClassification:
-    """A relevance vector machine of classes, each told from the rest; `scale` by the evidence if None.
+    """A relevance vector machine of classes, each told from the rest; `scale` by held-out rows if None.
 
     Source: Tipping 2001, section 3; Tipping and Faul 2003, section 4.
     """
@@ -40,5 +42,7 @@ def _check(kernel: str, scale: float | None) -> None:
         )
     if kernel == "linear" and scale is not None:
         raise SettingError(f"model 'relevance_vector_machine': the linear kernel has no scale; got scale={scale!r}")
-    if scale is not None and not scale > 0:
-        raise SettingError(f"model 'relevance_vector_machine': scale is above 0, or None; got {scale!r}")
+    if scale is None:
+        return
+    if not isinstance(scale, Real) or isinstance(scale, bool) or not 0 < scale < math.inf:
+        raise SettingError(f"model 'relevance_vector_machine': scale is a number above 0, or None; got {scale!r}")

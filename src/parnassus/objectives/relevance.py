@@ -1,6 +1,6 @@
 """Relevance vector machines: a few of the training rows, with a kernel around each, and weights with a distribution."""
 
-import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -8,14 +8,18 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid, one_hot
 
+from ..errors import DataError, DataWarning
 from ..functional.bayes.kernel_sums import FUNCTIONS
-from ..functional.bayes.relevance import RelevanceVectors, relevance_classification, relevance_regression
+from ..functional.bayes.relevance import LEAST_NOISE, RelevanceVectors, relevance_classification, relevance_regression
+from ..functional.bayes.sparse import expected_sigmoid
+from ..functional.probability import LOG_2PI
 from ..train.phase import Batch
 from .predictive import Moments, Solved, SolvedClasses, SolvedNumbers, normal_points
 
 MOST_ROWS = 3_000
-COMPARED = 400  # rows on which scales are compared
-STEPS = range(-8, 4)  # scales are compared at sqrt(columns) times 2^(step / 2)
+COMPARED = 250  # rows on which scales are compared
+FOLDS = 5
+STEPS = (4, 2, 0, -2, -4)  # scales are compared at the median distance of rows times 2^(step / 2), and beside the best
 Search = Callable[..., RelevanceVectors]
 
 
@@ -64,16 +68,48 @@ class _Vectors(Solved):
         return [self.search(basis, column, weight=weight) for column in y.T]
 
     def best_scale(self, x: Tensor, y: Tensor, weight: Tensor) -> float:
-        """The scale of the largest evidence, unless it is given."""
+        """The scale by which held-out rows are likeliest, unless it is given; x (n, d), y (n, outputs).
+
+        The evidence cannot choose it: it grows without end as kernels get so narrow that each row has one of its own.
+        """
         if self.given is not None or self.kernel == "linear":
             return self.given or 1.0
-        some = torch.arange(len(x))
-        if len(x) > COMPARED:
-            some = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:COMPARED]
-        some = some.to(x.device)
-        scales = [math.sqrt(x.shape[1]) * 2 ** (step / 2) for step in STEPS]
-        values = [sum(f.log_evidence for f in self.found(x[some], y[some], weight[some], s)) for s in scales]
-        return scales[values.index(max(values))]
+        order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:COMPARED].to(x.device)
+        x, y, weight = x[order], y[order], weight[order]
+        apart = torch.pdist(x)
+        middle = float(apart[apart > 0].median()) if bool((apart > 0).any()) else 1.0
+        if len(x) < FOLDS:
+            return middle
+        values: dict[int, float] = {}
+        for steps in (STEPS, (1, -1)):
+            best = max(values, key=lambda step: values[step], default=0)
+            values |= {step + best: self.held_out(x, y, weight, middle * 2 ** ((step + best) / 2)) for step in steps}
+        return middle * 2 ** (max(values, key=lambda step: values[step]) / 2)
+
+    def held_out(self, x: Tensor, y: Tensor, weight: Tensor, scale: float) -> float:
+        """The log density of every fold's answers by a model of the other folds, summed.
+
+        Rows of a class are dealt out evenly. An output that does not vary in the rows left is passed over.
+        """
+        basis, total = self.basis(x, x, scale), 0.0
+        for column in y.T:
+            fold = torch.empty(len(x), dtype=torch.int64, device=x.device)
+            fold[column.argsort(stable=True)] = torch.arange(len(x), device=x.device) % FOLDS
+            for out in (fold == i for i in range(FOLDS)):
+                left = (~out).nonzero()[:, 0]
+                places = torch.cat([left, left.new_tensor([len(x)])])
+                try:
+                    found = self.search(basis[left][:, places], column[left], weight=weight[left])
+                except DataError:
+                    continue
+                new = basis[out][:, places[found.kept]]
+                variance = ((new @ found.covariance) * new).sum(1).clamp(min=0)
+                total += float(weight[out] @ self.log_density(column[out], new @ found.mean, variance, found.noise))
+        return total
+
+    def log_density(self, y: Tensor, mean: Tensor, variance: Tensor, noise: float) -> Tensor:
+        """What answers y (n,) have where the sums of kernels are N(mean (n,), variance (n,))."""
+        raise NotImplementedError
 
     def solve_columns(self, x: Tensor, y: Tensor, weight: Tensor) -> None:
         """Keep what the search finds for columns y (n, outputs)."""
@@ -93,6 +129,24 @@ class _Vectors(Solved):
             self.covariances[i, at[:, None], at] = one.covariance
             self.noise[i] = one.noise
         self.log_evidence.fill_(sum(f.log_evidence for f in found))
+        floors = (LEAST_NOISE * (weight @ y.square()) / weight.sum()).tolist()
+        floored = any(0 < one.noise < 1.01 * floor for one, floor in zip(found, floors, strict=True))
+        self._warn_of_certainty(len(x), max(int((f.kept < len(x)).sum()) for f in found), floored)
+
+    def _warn_of_certainty(self, n: int, kept: int, floored: bool) -> None:
+        """A word where the model repeats its rows, or says that answers hold no noise."""
+        if 2 * kept > n:
+            what = f"kept {kept} of {n} rows, so that it repeats them and is far too sure of rows beside them"
+        elif floored:
+            what = "found no noise: either the answers hold none, or it follows each row and is far too sure of others"
+        else:
+            return
+        wider = "" if self.kernel == "linear" else f" take a larger scale than {float(self.scale):.3g},"
+        warnings.warn(
+            f"{self.called} {what}; judge it on rows held out,{wider} give more rows, or take 'gaussian_process'",
+            DataWarning,
+            stacklevel=2,
+        )
 
     def said(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance (rows, outputs) of the sums of kernels at rows x."""
@@ -112,6 +166,10 @@ class RelevanceRegression(_Vectors, SolvedNumbers):
     def solve(self, x: Tensor, y: Tensor, weight: Tensor) -> None:
         self.solve_columns(x, y, weight)
 
+    def log_density(self, y: Tensor, mean: Tensor, variance: Tensor, noise: float) -> Tensor:
+        spread = variance + noise
+        return -0.5 * ((y - mean).square() / spread + spread.log() + LOG_2PI)
+
     def moments(self, batch: Batch) -> Moments:
         mean, variance = self.said(batch["x"])
         return Moments(mean, variance, self.noise.expand_as(mean))
@@ -128,6 +186,9 @@ class RelevanceClassification(_Vectors, SolvedClasses):
     def solve(self, x: Tensor, y: Tensor, weight: Tensor) -> None:
         columns = y[:, None] if self.n_outputs == 1 else one_hot(y.long(), self.n_outputs).double()
         self.solve_columns(x, columns, weight)
+
+    def log_density(self, y: Tensor, mean: Tensor, variance: Tensor, noise: float) -> Tensor:
+        return expected_sigmoid((2 * y - 1) * mean, variance).clamp(min=1e-12).log()
 
     def scores(self, x: Tensor) -> tuple[Tensor, Tensor]:
         mean, variance = self.said(x)
