@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "src" / "parnassus"
 FLOORS = [
     {"errors", "version"},
+    {"files"},
     {"registry", "kernels", "byhand", "systems", "memory", "imports", "layouts", "store"},
     {"functional"},
     {"layers", "data", "train", "sampling"},

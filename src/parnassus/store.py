@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from .errors import DataError, FileError
+from .files import replacing
 
 KEY = "parnassus"
 FORMAT = 1
@@ -33,21 +33,11 @@ def save(path: str | os.PathLike, tree: Mapping[str, Any]) -> None:
         tensors["$tree"] = _bytes(packed)
         packed = json.dumps({"$json": "$tree"})
     manifest = f'{{"digest": "{_digest(json.loads(packed), tensors)}", "format": {FORMAT}, "tree": {packed}}}'
-    target = Path(path)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=target.name, suffix=".part", dir=target.parent)
-        os.close(handle)
-        try:
-            save_file(tensors, name, metadata={KEY: manifest})
-            with open(name, "rb") as file:
-                os.fsync(file.fileno())
-            os.chmod(name, 0o666 & ~_umask())
-            os.replace(name, target)
-        finally:
-            Path(name).unlink(missing_ok=True)
-    except (OSError, SafetensorError) as error:
-        raise FileError(f"{target}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
+        with replacing(path) as part:
+            save_file(tensors, part, metadata={KEY: manifest})
+    except SafetensorError as error:
+        raise FileError(f"{path}: cannot be written: {error}") from error
 
 
 def load(path: str | os.PathLike) -> dict[str, Any]:
@@ -105,12 +95,6 @@ def _digest(tree: Any, tensors: Mapping[str, torch.Tensor]) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _bytes(text: str) -> torch.Tensor:

@@ -1,13 +1,17 @@
 """`parnassus export`: files beside the run, tried on its data, and refusals in a line."""
 
 import json
+import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import rich.style  # noqa: F401  # its first import draws from Python's random state
+import torch
 
+import parnassus as pn
 from parnassus.cli import main
 
 pytest.importorskip("onnxruntime", reason="the extra 'export' is not installed")
@@ -60,6 +64,43 @@ def test_a_card_without_rows_tells_what_was_measured_when_the_run_ended(run, tmp
     alone.write_bytes((run / "run" / "model.parnassus").read_bytes())
     assert main(["export", str(alone), "--to", "card", "-o", str(tmp_path / "bare.md")]) == 0
     assert "Not measured" in (tmp_path / "bare.md").read_text()
+
+
+def test_numbers_of_another_model_are_left_out(run, tmp_path, capsys):
+    folder = tmp_path / "other"
+    shutil.copytree(run / "run", folder)
+    assert main(["runs", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["score"]["name"] == "accuracy"
+    model = pn.load(folder)
+    with torch.no_grad():
+        next(model.objective_.parameters()).add_(1)
+    model.save(folder / "model.parnassus")
+    assert main(["export", str(folder), "--to", "card"]) == 0
+    assert "is of another model" in capsys.readouterr().err
+    assert "Not measured" in (folder / "card.md").read_text()
+    assert main(["runs", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["score"]["name"] == "loss"  # of the log, which is this run's
+
+
+def test_a_full_disk_leaves_what_was_written_before(run, tmp_path):
+    """By a limit on the size of files, which the system tells as it tells a full disk: in the middle of writing."""
+    resource = pytest.importorskip("resource", reason="no limits on files here")
+    for words, path in (
+        (["export", str(run / "run"), "--to", "card", "-o"], tmp_path / "card.md"),
+        (["predict", str(run / "run"), str(run / "rows.csv"), "--proba", "-o"], tmp_path / "said.csv"),
+        (["report", str(run / "run"), str(run / "rows.csv"), "-o"], tmp_path / "report.html"),
+    ):
+        assert main([*words, str(path)]) == 0
+        before, limits = path.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+        held = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (512, limits[1]))
+        try:
+            assert main([*words, str(path)]) == 2
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            signal.signal(signal.SIGXFSZ, held)
+        assert path.read_bytes() == before
+    assert not list(tmp_path.glob("*.part"))
 
 
 def test_a_run_whose_numbers_are_spoilt_says_which_file_it_is(run, tmp_path, capsys):

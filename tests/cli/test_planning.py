@@ -31,8 +31,10 @@ def test_a_small_net_is_trained_whole_on_every_device(capsys):
     ("words", "said"),
     [
         (["plan", "seven"], "seven"),
-        (["plan", "0"], "124M"),
+        (["plan", "0"], "7B"),
+        (["plan", "1e30"], "at most 1000T"),
         (["plan", "1.2.3B"], "1.2.3B"),
+        (["plan", "7B", "--optimizer", "newton"], "builds a matrix"),
         (["plan", "7B", "--devices", "0"], "--devices is at least 1"),
         (["plan", "7B", "--memory", "0"], "above 0"),
         (["plan", "7B", "--optimizer", "adamm"], "adam"),
@@ -48,3 +50,12 @@ def test_what_makes_no_sense_is_refused_in_a_line(words, said, capsys):
 def test_a_net_that_fits_divided_is_trained_by_what_is_here(capsys):
     assert main(["plan", "7B", "--batch", "32", "--devices", "64", "--memory", "24"]) == 0
     assert "--parallelism fsdp" in capsys.readouterr().out
+
+
+def test_what_training_would_refuse_is_not_advised(capsys):
+    assert main(["plan", "7B", "--optimizer", "lbfgs", "--devices", "64", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["fits"] == []
+    assert main(["plan", "7B", "--devices", "3", "--batch", "2", "--memory", "1000"]) == 0
+    assert "32 heads do not come out even" in capsys.readouterr().out
+    assert main(["plan", "7B", "--devices", "4", "--batch", "2", "--memory", "1000"]) == 0
+    assert "every layer divided" in capsys.readouterr().out

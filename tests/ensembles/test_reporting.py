@@ -23,7 +23,7 @@ def test_the_report_names_the_members_and_holds_the_numbers(load, tmp_path):
 def test_a_page_that_cannot_be_written_is_named(tmp_path):
     X, y = load_iris(return_X_y=True)
     (tmp_path / "file").write_text("")
-    with pytest.raises(pn.FileError, match="the report cannot be written"):
+    with pytest.raises(pn.FileError, match="cannot be written"):
         pn.Bagging(DecisionTreeClassifier(), n=2).fit(X, y).report(tmp_path / "file" / "page.html", X, y)
 
 

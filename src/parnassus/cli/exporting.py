@@ -1,7 +1,6 @@
 """`parnassus export`: a trained model as a file that runs elsewhere, or its card."""
 
 import shlex
-from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -85,13 +84,13 @@ def card(
 def measured_in(run: Path) -> "tuple[Evaluation, str] | None":
     """What was measured when the run ended, and on which rows."""
     from ..evaluation.result import Evaluation
+    from .runs import Run, read_evaluation
 
-    path = run / "evaluation.json"
-    if not path.exists():
+    values = read_evaluation(Run(run))
+    if values is None:
         return None
     try:
-        values = loads(path.read_text(encoding="utf-8"))
         where = values.pop("evaluated_on")
         return Evaluation.from_dict(values), where
-    except (ValueError, KeyError, TypeError) as error:
-        raise FileError(f"{path} is not what a run writes ({error}); name rows with answers instead") from error
+    except (KeyError, TypeError) as error:
+        raise FileError(f"{run / 'evaluation.json'} is not what a run writes ({error}); name rows instead") from error

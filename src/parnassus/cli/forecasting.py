@@ -1,6 +1,5 @@
 """`parnassus train forecaster`, and its forecasts: the last steps are the test, and nothing is drawn at random."""
 
-import json
 import os
 import shlex
 import sys
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, SettingError
 from .console import Console, finite, program
+from .runs import write_evaluation
 from .training import Request, check_part, claimed, complete, estimator_for
 from .values import NONE
 
@@ -173,9 +173,7 @@ def _tested(estimator: "Forecaster", run: "Run", test: Any, *, data: str, comman
         return None
     known = test if estimator.panel_.reading.known and _covers(estimator, test) else None
     found = estimator.report(run["report.html"], test, data=Path(data).name, command=command, known=known)
-    run["evaluation.json"].write_text(
-        json.dumps({"evaluated_on": JUDGED, **finite(found.to_dict())}, indent=2), encoding="utf-8"
-    )
+    write_evaluation(run, found, JUDGED)
     return found
 
 

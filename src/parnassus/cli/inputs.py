@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, SettingError, did_you_mean
+from ..files import write_text
 from .language import TASK, texts_alone
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def write_rows(examples: "Examples", folder: Path) -> Path | None:
             return write_coco(folder / "test.json", X, y)
         path = folder / "test.txt"
         lines = [f"{x.resolve()}\t{label}\n" for x, label in zip(X, np.asarray(y).tolist(), strict=True)]
-        path.write_text("".join(lines), encoding="utf-8")
+        write_text(path, "".join(lines))
         return path
     if isinstance(X, list) and X and isinstance(X[0], str) and (y is None or isinstance(examples.target, str)):
         import pandas as pd

@@ -1,7 +1,6 @@
 """`parnassus runs`: the runs in some folders side by side, as a table, a picture of their curves, or to MLflow."""
 
 import csv
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FileError, ParnassusError, SettingError
+from ..files import write_text
 from .configuration import read_configuration
 from .console import Console, finite
+from .runs import Run, read_evaluation
 
 SIGNS = ("log.csv", "model.parnassus", "config.toml", "checkpoint")  # a folder with one of these is a run
 SAME = (
@@ -153,9 +154,9 @@ def _curves(run: Listed) -> None:
 
 
 def _evaluation(run: Listed) -> None:
-    path = run.folder / "evaluation.json"
-    if path.exists():
-        first = json.loads(path.read_text(encoding="utf-8"))["metrics"][0]
+    held = read_evaluation(Run(run.folder))
+    if held is not None:
+        first = held["metrics"][0]
         run.score = (first["name"], float(first["value"]))
 
 
@@ -208,7 +209,7 @@ def draw(found: Sequence[Listed], path: Path) -> None:
             figure.savefig(path, dpi=150)
             return
         page = f"<!DOCTYPE html><html lang='en'><meta charset='utf-8'><title>Runs</title>{svg(figure)}</html>"
-        path.write_text(page, encoding="utf-8")
+        write_text(path, page)
     except OSError as error:
         raise FileError(f"{path}: cannot be written ({error.strerror})") from error
 

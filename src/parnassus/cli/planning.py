@@ -18,6 +18,7 @@ WORDS = {
 }
 GB = 1e9
 LEAST_TRANSFORMER = 1e7  # parameters, words included
+MOST = 1e15  # parameters
 
 
 def plan(
@@ -50,7 +51,7 @@ def plan(
             raise SettingError(f"--{name} is at least 1; got {value}")
     if not memory > 0 or not bandwidth > 0:
         raise SettingError(f"--memory and --bandwidth are above 0; got {memory} and {bandwidth}")
-    from ..train.states import states_of
+    from ..train.states import moves_apart, states_of
 
     n_parameters, known = parameters_in(model)
     needs, shape = needs_of(
@@ -66,8 +67,11 @@ def plan(
     console = Console(json=json)
     console.say(f"{n_parameters:,.0f} parameters, {batch:,} rows a step on {devices:,} devices of {memory:g} GB")
     console.say(shape)
-    console.table(table_of(needs, memory=memory, bandwidth=bandwidth))
-    fitting = [n.strategy for n in needs if n.held <= 0.9 * memory * GB]
+    barred = {} if moves_apart(optimizer) else dict.fromkeys(list(WORDS)[1:], f"not with {optimizer}")
+    if known and (n_heads := heads_of(n_parameters, context)) % devices:
+        barred.setdefault("tensor", f"{n_heads} heads do not come out even")
+    console.table(table_of(needs, memory=memory, bandwidth=bandwidth, barred=barred))
+    fitting = [n.strategy for n in needs if n.held <= 0.9 * memory * GB and n.strategy not in barred]
     console.say(advice(fitting, devices))
     console.result(
         {"n_parameters": n_parameters, "needs": [vars(n) | {"held": n.held} for n in needs], "fits": fitting}
@@ -85,16 +89,23 @@ def parameters_in(text: str) -> tuple[float, bool]:
     try:
         if found:
             n = float(found[1]) * SIZES.get(found[2].upper(), 1.0)
-            if n >= 1:
+            if 1 <= n <= MOST:
                 return n, n >= LEAST_TRANSFORMER
     except ValueError:
         pass
     if found or not text.strip():
-        raise SettingError(f"SIZE is a number of parameters such as 124M or 7B, or a run's folder; got {text!r}")
+        raise SettingError(f"SIZE is a number of parameters such as 7B, at most 1000T, or a run's folder; got {text!r}")
     from .runs import loaded
 
     estimator, _ = loaded(text)
     return float(sum(p.numel() for p in estimator.objective_.parameters())), False
+
+
+def heads_of(n_parameters: float, context: int) -> int:
+    """The heads of attention that a transformer of so many weights usually has."""
+    from ..functional.parallelism import usual_decoder
+
+    return usual_decoder(n_parameters, context=context).n_heads
 
 
 def needs_of(
@@ -127,15 +138,16 @@ def needs_of(
     return [need(s, n_parameters, n_devices=devices, n_states=n_states, **more) for s in strategies], words
 
 
-def table_of(needs: list[Any], *, memory: float, bandwidth: float) -> list[tuple[str, ...]]:
-    """A row a strategy, in GB."""
+def table_of(needs: list[Any], *, memory: float, bandwidth: float, barred: dict[str, str]) -> list[tuple[str, ...]]:
+    """A row a strategy, in GB; `barred` says why one cannot be taken whatever fits."""
     head = ("strategy", "weights", "gradients", "states", "activations", "all GB", "sent GB", "seconds", "fits", "")
     rows: list[tuple[str, ...]] = [head]
     for n in needs:
         parts = [n.weights + n.gathered, n.gradients, n.states, n.activations, n.held, n.sent]
         shown = [f"{p / GB:.2f}" for p in parts]
-        fits = "yes" if n.held <= 0.9 * memory * GB else "no"
-        rows.append((n.strategy, *shown, f"{n.sent / GB / bandwidth:.3f}", fits, WORDS[n.strategy]))
+        fits = "yes" if n.held <= 0.9 * memory * GB and n.strategy not in barred else "no"
+        words = barred.get(n.strategy, WORDS[n.strategy])
+        rows.append((n.strategy, *shown, f"{n.sent / GB / bandwidth:.3f}", fits, words))
     return rows
 
 
@@ -148,4 +160,6 @@ def advice(fitting: list[str], devices: int) -> str:
         if way in fitting:
             command = f"torchrun --nproc-per-node N -m parnassus train ... --parallelism {flag}"
             return f"what fits is {', '.join(fitting)}; of these {way}: {command}"
-    return "nothing fits: more devices, a smaller --micro-batch, --again, --precision bfloat16, or a smaller model"
+    return (
+        "nothing fits: more devices, a smaller --micro-batch, --again, --precision bfloat16, a smaller model, or adam"
+    )

@@ -1,16 +1,20 @@
 """A run's folder: what it holds, whether it may be written, and the model in it."""
 
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FileError, SettingError
+from ..files import write_text
 from ..train.environment import is_first
 from .configuration import read_configuration
+from .console import finite, note
 
 if TYPE_CHECKING:
     from ..estimators.base import Estimator
+    from ..evaluation.result import Evaluation
 
 FILES = (
     "model.parnassus",
@@ -101,6 +105,35 @@ def loaded(given: str) -> tuple["Estimator", dict[str, Any]]:
     _register_tasks()
     beside = path.parent / "config.toml"
     return load(path), read_configuration(beside) if beside.exists() else {}
+
+
+def write_evaluation(run: Run, evaluation: "Evaluation", words: str) -> None:
+    """`evaluation.json`: the numbers, the rows that they are of, and which model they belong to."""
+    told = {"evaluated_on": words, "model": model_digest(run), **finite(evaluation.to_dict())}
+    write_text(run["evaluation.json"], json.dumps(told, indent=2))
+
+
+def read_evaluation(run: Run) -> dict[str, Any] | None:
+    """What `write_evaluation` wrote; None where nothing was, or of another model than the one that lies there now."""
+    path = run["evaluation.json"]
+    if not path.exists():
+        return None
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        owner = held.pop("model", None)  # none in the first files
+    except (ValueError, AttributeError) as error:
+        raise FileError(f"{path} is not what a run writes ({error}); evaluate the model again") from error
+    if owner is not None and owner != model_digest(run):
+        note(f"warning: {path} is of another model than {run.model}, and is left out; evaluate the model again")
+        return None
+    return held
+
+
+def model_digest(run: Run) -> str | None:
+    """A digest of the saved model's contents; None where there is none, or of the first files."""
+    from ..store import manifest_of
+
+    return manifest_of(run.model).get("digest") if run.model.exists() else None
 
 
 def _register_tasks() -> None:

@@ -4,6 +4,7 @@ import os
 from functools import partial
 from typing import Any
 
+from ..errors import SettingError
 from .console import note
 
 
@@ -13,6 +14,8 @@ def serve(model: str, *, host: str, port: int, token: str | None, limits: dict[s
 
     from ..serve import run
 
+    if token == "":
+        raise SettingError("--token is empty, which would let everybody in; give one, or leave it out")
     token = token or os.environ.get("PARNASSUS_TOKEN") or None
     logging.basicConfig(format="parnassus: %(message)s", level=logging.WARNING)
     local = host in ("127.0.0.1", "::1", "localhost")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, FileError, SettingError
+from ..files import write_text
 from . import language
 from .console import Console, finite, note
 from .runs import loaded
@@ -166,11 +167,7 @@ def asked_of(estimator: "Estimator", settings: dict[str, Any], model: str) -> di
 def hand_out(rows: list[dict[str, Any]], out: Path | None, *, json: bool) -> None:
     """Records as CSV in a file or on standard output, or as JSON."""
     if out is not None:
-        try:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            out.write_text(as_csv(rows), encoding="utf-8")
-        except OSError as error:
-            raise FileError(f"{out}: the predictions cannot be written: {error.strerror or error}") from error
+        write_text(out, as_csv(rows))
         note(f"wrote {len(rows):,} predictions to {out}")
     elif not json:
         print(as_csv(rows), end="")

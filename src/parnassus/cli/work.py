@@ -1,7 +1,6 @@
 """What every training of the command line does once data and settings are known."""
 
 import copy
-import json
 import os
 import shlex
 import warnings
@@ -9,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, DataWarning
+from ..files import write_text
 from ..train.environment import is_first
-from .console import Console, finite, note, program, spoken
+from .console import Console, note, program, spoken
 from .inputs import write_rows
-from .runs import Run
+from .runs import Run, write_evaluation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,9 +74,7 @@ def work(
     }
     if evaluation is not None and rows is not None:
         report(estimator, run, evaluation, rows, train, words=words, data=data, command=command)
-        run["evaluation.json"].write_text(
-            json.dumps({"evaluated_on": words, **finite(evaluation.to_dict())}, indent=2), encoding="utf-8"
-        )
+        write_evaluation(run, evaluation, words)
         say_evaluation(evaluation, words, console)
     use = examples_of_use or usage(estimator, run, given_test or kept_rows(test, run), whole)
     result["commands"] = say_use(use, run, console, reported=evaluation is not None)
@@ -147,7 +145,7 @@ def write_configuration(run: Run, configuration: dict[str, Any], command: str, *
             served = configuration["task"] if role == "model" else None
             defaults[role] = registry(configuration[role]["name"]).defaults(served)
     text = toml(configuration, f"From: {command}{again}\nMade with {made}", defaults=defaults)
-    run["config.toml"].write_text(text, encoding="utf-8")
+    write_text(run["config.toml"], text)
 
 
 def say_start(estimator: "Estimator", train: "Examples", test: "Examples | None", console: Console, data: str) -> None:

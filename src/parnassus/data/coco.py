@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, FileError, did_you_mean
+from ..files import write_text
 from .answers import shown
 from .coco_masks import mask_of, runs_of_mask
 from .detection import Boxes, sizes_of
@@ -170,7 +171,7 @@ def write_coco(path: Path, pictures: Sequence[Path], boxes: Sequence[Boxes]) -> 
     named = {"keypoints": [str(i) for i in range(n_points)]} if n_points else {}
     categories = [{"id": i, "name": name, **named} for i, name in enumerate(names)]
     tree = {"images": images, "annotations": notes, "categories": categories}
-    path.write_text(json.dumps(tree), encoding="utf-8")
+    write_text(path, json.dumps(tree))
     return path
 
 

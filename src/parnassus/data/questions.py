@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import DataError, FileError
+from ..files import write_text
 from .answers import is_gap
 from .sources import Source, fingerprint, open_table
 
@@ -183,5 +184,5 @@ def write_questions(path: Path, X: Sequence[tuple[str, str]], y: Sequence[Sequen
         paragraphs.setdefault(context, []).append(asked)
     listed = [{"context": context, "qas": asked} for context, asked in paragraphs.items()]
     held = {"version": "v2.0", "data": [{"title": path.stem, "paragraphs": listed}]}
-    path.write_text(json.dumps(held, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(held, ensure_ascii=False, indent=1) + "\n")
     return path

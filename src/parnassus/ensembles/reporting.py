@@ -2,14 +2,13 @@
 
 import os
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, cast
 
 from ..data.audit import audit
-from ..errors import FileError
 from ..estimators.identity import versions
 from ..estimators.intake import Examples
 from ..evaluation.result import Evaluation
+from ..files import write_text
 from .base import Ensemble
 
 
@@ -36,8 +35,4 @@ def write_report(
         command=f"estimator = pn.{ensemble!r}",
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(render_report(report), encoding="utf-8")
-    except OSError as error:
-        raise FileError(f"{path}: the report cannot be written: {error.strerror or error}") from error
+    write_text(path, render_report(report))

@@ -4,7 +4,6 @@ import base64
 import io
 import os
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -13,8 +12,9 @@ import torch
 from ..data.audit import audit
 from ..data.image import Image
 from ..data.targets import Labels, Multilabel, Numbers
-from ..errors import FileError, SettingError
+from ..errors import SettingError
 from ..evaluation.result import Evaluation
+from ..files import write_text
 from ..train.distributed import first_writes
 from .diagnosis import by_gradient, diagnosis_of
 from .identity import versions
@@ -71,11 +71,7 @@ def write_report(
         command=command or f"estimator = pn.{estimator!r}",
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        first_writes(path, lambda: Path(path).write_text(render_report(report), encoding="utf-8"))
-    except OSError as error:
-        raise FileError(f"{path}: the report cannot be written: {error.strerror or error}") from error
+    first_writes(path, lambda: write_text(path, render_report(report)))
 
 
 def more_figures(estimator: "Estimator", examples: Examples) -> dict[str, str]:

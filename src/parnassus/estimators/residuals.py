@@ -2,7 +2,6 @@
 
 import os
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -10,8 +9,9 @@ import numpy as np
 from ..data.covariates import known_ahead
 from ..data.series import Panel, read_panel, where_of
 from ..data.series_windows import training_spans
-from ..errors import DataError, FileError, SettingError
+from ..errors import DataError, SettingError
 from ..evaluation.result import Evaluation
+from ..files import write_text
 from ..objectives.forecasting import Apart
 from ..objectives.local_forecasting import Local, of_series
 from .backtesting import Judged, judge, summarised
@@ -187,11 +187,7 @@ def write_forecast_report(
         command=command or f"estimator = pn.{self!r}",
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(render_report(report), encoding="utf-8")
-    except OSError as error:
-        raise FileError(f"{path}: the report cannot be written: {error.strerror or error}") from error
+    write_text(path, render_report(report))
     return found.evaluation
 
 

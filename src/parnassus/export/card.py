@@ -3,15 +3,14 @@
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..data.sources import Columns
-from ..errors import FileError
 from ..estimators.identity import versions
 from ..estimators.protocol import fitted
 from ..estimators.reporting import changed_params
 from ..evaluation.result import Evaluation
+from ..files import write_text
 
 if TYPE_CHECKING:
     from ..estimators.base import Estimator
@@ -54,11 +53,7 @@ def write_card(
         *limits(estimator, evaluation),
         *again(estimator, command),
     ]
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise FileError(f"{path}: the card cannot be written: {error.strerror or error}") from error
+    write_text(path, "\n".join(lines) + "\n")
     return evaluation
 
 

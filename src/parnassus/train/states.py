@@ -28,6 +28,12 @@ def states_of(name: str, n_weights: int) -> float:
     return few + (many - few) / (n_many - n_few) * (n_weights - n_few)
 
 
+def moves_apart(name: str) -> bool:
+    """Whether an optimizer moves each weight by itself, so that weights can be divided among devices."""
+    made = REGISTRIES["optimizer"](name).make([Block([nn.Parameter(torch.ones(2))], decays=True)])
+    return made.elementwise and not made.repeats
+
+
 def _kept(given: Spec, n: int) -> float:
     """Numbers a weight, of n weights."""
     block = Block([nn.Parameter(torch.ones(n))], decays=True)

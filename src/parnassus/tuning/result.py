@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import FileError, SettingError
+from ..errors import SettingError
 from ..estimators.validation import between, lined, metric_of, within
 from ..evaluation.folds import FoldMean, fold_mean
 from ..evaluation.result import json_values
+from ..files import write_text
 from ..registry import Spec
 from .courses import COSTS
 from .study import EPOCHS, MEASURES, SECONDS, WHY, Order, optuna, quiet
@@ -190,11 +190,7 @@ class Tuning:
             body.append("<tr>" + "".join(f"<td>{html.escape(str(c))}</td>" for c in cells) + "</tr>")
         drawing = svg(self.plot()) if self.complete else ""
         page = PAGE.format(table=html.escape(self.table()), drawing=drawing, head=head, body="\n".join(body))
-        try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            Path(path).write_text(page, encoding="utf-8")
-        except OSError as error:
-            raise FileError(f"{path}: the page cannot be written ({error.strerror})") from error
+        write_text(path, page)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
