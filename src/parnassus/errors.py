@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 
@@ -48,6 +48,13 @@ def check_count(name: str, value: Any, *, least: int = 1) -> int:
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise SettingError(f"{name} is a whole number of at least {least}; got {value!r}")
     return int(value)
+
+
+def check_level(value: Any) -> float:
+    """The share that an interval or a set is to hold, a number between 0 and 1; anything else is refused."""
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < float(value) < 1:
+        raise SettingError(f"level is a share between 0 and 1, such as 0.9; got {value!r}")
+    return float(value)
 
 
 def missing_extra(package: str, extra: str, why: str) -> MissingExtra:

@@ -354,3 +354,29 @@ def test_laplace_refuses_nets_that_change_what_their_last_layer_says(draws, own)
 class Halved(nn.Module):
     def forward(self, x):
         return x / 2
+
+
+@pytest.mark.parametrize("name", ["hmc", "nuts", "mh"])
+@pytest.mark.parametrize(("options", "words"), [
+    ({"n_chains": 0}, "n_chains is a whole number of at least 1; got 0"),
+    ({"n_chains": -1}, "n_chains is a whole number of at least 1; got -1"),
+    ({"n_warmup": -1}, "n_warmup is a whole number of at least 0; got -1"),
+    ({"n_draws": 0}, "n_draws is 2 or more"),
+    ({"noise": "a"}, "noise are above 0.*'a'"),
+])  # fmt: skip
+def test_counts_of_chains_are_refused_before_training(name, options, words):
+    X, y = gapped(40)
+    with pytest.raises(SettingError, match=words):
+        pn.Regressor(net(), inference=pn.inference(name, **options), epochs=1).fit(X, y)
+
+
+@pytest.mark.parametrize("level", ["a", 0, 1.0, True, float("nan"), [0.5]])
+def test_a_level_that_is_no_share_is_refused_by_name(level):
+    X, y = gapped(40)
+    doubtful = pn.Regressor(net(), inference="laplace", epochs=1).fit(X, y)
+    learned = pn.Regressor(net(), loss=pn.loss("quantile", quantiles=(0.1, 0.9)), epochs=1).fit(X, y)
+    for fitted in (doubtful, learned):
+        with pytest.raises(SettingError, match=r"level is a share between 0 and 1, such as 0\.9; got"):
+            fitted.predict_interval(X, level=level)
+    with pytest.raises(SettingError, match="level is a share"):
+        pn.Conformal(learned, level=level).fit(X, y)

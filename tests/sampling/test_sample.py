@@ -204,3 +204,28 @@ def test_a_gradient_given_stands_before_the_densitys_own():
 
     pn.sample(density, torch.zeros(1), method="hmc", n_draws=4, n_warmup=0, n_steps=3, step=0.1, gradient=gradient)
     assert len(asked) >= 12
+
+
+@pytest.mark.parametrize(("gradient", "words"), [
+    (lambda t: -t, r"gave a Tensor alone for 4 points of 2 parameters.*density \(4,\) and its slope \(4, 2\)"),
+    (lambda t: (-t.square().sum(1) / 2,), "gave a tuple of 1 "),
+    (lambda t: (-t.square().sum(1) / 2, -t.sum(1)), r"gave a slope of shape \(4,\)"),
+    (lambda t: (-t.square().sum(1) / 2, -t[:1]), r"gave a slope of shape \(1, 2\)"),
+    (lambda t: (-t.square().sum(1) / 2, 0.0), "gave a float "),
+    (lambda t: (-t.square() / 2, -t), r"the log density gave \(4, 2\)"),
+])  # fmt: skip
+@pytest.mark.parametrize("method", ["hmc", "nuts"])
+def test_a_gradient_of_ones_own_returns_value_and_slope(gradient, words, method):
+    with pytest.raises(DataError, match=words):
+        pn.sample(lambda t: -t.square().sum(1) / 2, torch.zeros(2), method=method, n_draws=4, gradient=gradient)
+
+
+@pytest.mark.parametrize(("method", "options", "words"), [
+    ("mh", {"scale": {"theta": 1.0}}, r"scale is \{'theta': 1\.0\}; give numbers over the flat parameters"),
+    ("hessian_mh", {"scale": "a"}, "scale is a number above 0; got 'a'"),
+    ("smc", {"covariance": {"theta": 1.0}}, "covariance is .*; give numbers"),
+    ("smc", {"mean": "a"}, "mean is 'a'; give numbers"),
+])  # fmt: skip
+def test_settings_that_hold_no_numbers_are_told_by_name(method, options, words):
+    with pytest.raises(SettingError, match=words):
+        pn.sample(lambda t: -t.square().sum(1) / 2, torch.zeros(2), method=method, n_draws=4, **options)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ..errors import SettingError
+from ..errors import SettingError, check_level
 from ..functional.quantiles import check_quantiles, uncrossed
 from .targets import Numbers
 
@@ -48,6 +48,7 @@ class Quantiles(Numbers):
             if len(self.quantiles) < 2:
                 raise SettingError(f"an interval has two ends, and the only quantile learned is {self.quantiles[0]}")
             return 0, len(self.quantiles) - 1
+        check_level(level)
         wanted = [(1 - level) / 2, (1 + level) / 2]
         places = [int(np.abs(np.array(self.quantiles) - q).argmin()) for q in wanted]
         if not np.allclose([self.quantiles[i] for i in places], wanted, atol=1e-6):

@@ -7,7 +7,7 @@ import torch
 
 from ..data.gaussians import Gaussians
 from ..data.rows import batches as batches_of
-from ..errors import SettingError
+from ..errors import SettingError, check_level
 from ..functional.quantities import normal_parameters
 from ..objectives.posterior import Posterior
 from ..objectives.predictive import SolvedClasses
@@ -117,9 +117,7 @@ def samples_of(estimator: "Estimator", X: Any, n: int, seed: int) -> np.ndarray:
 
 def interval_of(estimator: "Estimator", X: Any, level: float | None) -> np.ndarray:
     """The ends between which a new answer lies with probability `level`, .95 where it is None: (rows[, outputs], 2)."""
-    share = 0.95 if level is None else level
-    if not 0 < share < 1:
-        raise SettingError(f"level is a share between 0 and 1; got {level!r}")
+    share = 0.95 if level is None else check_level(level)
     if is_written_down(estimator):
         return normal_interval(moments_of(estimator, X), share)
     drawn = samples_of(estimator, X, max(1000, 10 * getattr(estimator.objective_, "n_draws", 0)), estimator.seed)

@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import DataError, SettingError
+from ..errors import DataError, check_level
 
 
 def conformal_rank(n_rows: int, level: float) -> int:
@@ -22,8 +22,7 @@ def conformal_rank(n_rows: int, level: float) -> int:
     >>> conformal_rank(99, 0.9), conformal_rank(9, 0.9)
     (90, 9)
     """
-    if not 0 < level < 1:
-        raise SettingError(f"level is a share between 0 and 1, such as 0.9; got {level!r}")
+    check_level(level)
     rank = math.ceil((n_rows + 1) * level - 1e-9)  # 1e-9: 0.55 * 100 is 55.00000000000001
     if rank > n_rows:
         raise DataError(

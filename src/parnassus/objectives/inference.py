@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import SettingError
+from ..errors import SettingError, check_count
 from ..functional.quantities import normal_information
 from ..registry import inference
 from ..sampling import Chains, sample
@@ -226,7 +226,8 @@ class Sampled(Kept):
     chains: Chains | None = None
 
     def __init__(self, inner: Supervised, *, method: str, n_warmup: int, n_chains: int, **common: Any) -> None:
-        self.called, self.n_warmup, self.n_chains = method, n_warmup, n_chains
+        self.called = method
+        self.n_warmup, self.n_chains = check_count("n_warmup", n_warmup, least=0), check_count("n_chains", n_chains)
         self.per_chain = max(4, math.ceil(common["n_draws"] / n_chains))
         super().__init__(inner, n_kept=self.per_chain * n_chains, **common)
 

@@ -8,6 +8,7 @@ row's own (`gaussians`) the mean and the deviation of the draws' mixture.
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from numbers import Real
 from typing import Any
 
 import torch
@@ -42,9 +43,10 @@ class Posterior(Objective):
     def __init__(self, inner: Supervised, *, prior_std: float, noise: float | None, n_draws: int, seed: int) -> None:
         super().__init__()
         check_likelihood(inner, noise)
-        if not prior_std > 0 or n_draws < 2 or (noise is not None and not noise > 0):
+        told = noise is None or (isinstance(noise, Real) and noise > 0)
+        if not prior_std > 0 or n_draws < 2 or not told:
             raise SettingError(
-                f"prior_std and noise are above 0, n_draws is 2 or more; got {prior_std}, {noise} and {n_draws}"
+                f"prior_std and noise are above 0, n_draws is 2 or more; got {prior_std}, {noise!r} and {n_draws}"
             )
         self.inner, self.prior_std, self.n_draws, self.seed = inner, prior_std, n_draws, seed
         self.loss, self.kind, self.n_outputs = inner.loss, inner.kind, inner.n_outputs

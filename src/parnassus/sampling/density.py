@@ -90,7 +90,7 @@ class Density:
         """log p (n,) and its gradient (n, d); `chains` as in `value`."""
         self.asked = chains
         if self.given is not None:
-            value, slope = self.given(points)
+            value, slope = self._both(self.given(points), points)
             return self._checked(value, points), slope
         with torch.enable_grad():
             moved = points.detach().requires_grad_()
@@ -102,6 +102,22 @@ class Density:
                 )
             (slope,) = torch.autograd.grad(value.sum(), moved)
         return value.detach(), slope
+
+    @staticmethod
+    def _both(got: Any, points: Tensor) -> tuple[Any, Tensor]:
+        """What a gradient of the user's own gave, if it is both: the log density, and its slope."""
+        if isinstance(got, tuple | list) and len(got) == 2:
+            if isinstance(got[1], Tensor) and got[1].shape == points.shape:
+                return got[0], got[1]
+            got = got[1]
+            what = f"a slope of shape {tuple(got.shape)}" if isinstance(got, Tensor) else f"a {type(got).__name__}"
+        else:
+            what = f"a {type(got).__name__}" + (f" of {len(got)}" if isinstance(got, tuple | list) else " alone")
+        n, d = points.shape
+        raise DataError(
+            f"gradient gave {what} for {n} points of {d} parameters; it returns two tensors, the log density ({n},) "
+            f"and its slope ({n}, {d})"
+        )
 
     def _checked(self, value: Any, points: Tensor) -> Tensor:
         if not isinstance(value, Tensor) or value.shape != points.shape[:1]:

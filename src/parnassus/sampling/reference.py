@@ -19,7 +19,7 @@ class Reference:
     def __init__(self, density: Density, mean: Any, covariance: Any) -> None:
         d = density.size
         self.mean = density.start.clone() if mean is None else _flat(density, mean)
-        given = torch.as_tensor(covariance, dtype=torch.float64)
+        given = numbers_in("covariance", covariance)
         whole = torch.diag(given.expand(d)) if given.numel() in (1, d) and given.ndim < 2 else given
         if whole.shape != (d, d) or self.mean.shape != (d,):
             raise SettingError(
@@ -44,6 +44,14 @@ class Reference:
         return self.mean + noise @ self.factor.T
 
 
+def numbers_in(name: str, value: Any) -> Tensor:
+    """A setting as a tensor of numbers, (), (d,) or (d, d); what holds none is refused by its name."""
+    try:
+        return torch.as_tensor(value, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):
+        raise SettingError(f"{name} is {value!r}; give numbers over the flat parameters: one, (d,) or (d, d)") from None
+
+
 def factor_of(covariance: Tensor) -> Tensor:
     """L with L L' = covariance, lower; one that is not symmetric and positive definite is refused, with why."""
     if not bool(covariance.isfinite().all()):
@@ -61,7 +69,7 @@ def factor_of(covariance: Tensor) -> Tensor:
 
 def _flat(density: Density, mean: Any) -> Tensor:
     if not isinstance(mean, dict):
-        return torch.as_tensor(mean, dtype=torch.float64)
+        return numbers_in("mean", mean)
     if set(mean) != set(density.shapes):
         raise SettingError(f"mean names {sorted(mean)}; the parameters are {sorted(density.shapes)}")
     return torch.cat([torch.as_tensor(mean[k]).double().flatten() for k in density.shapes])

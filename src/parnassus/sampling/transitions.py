@@ -7,6 +7,7 @@ A transition moves all chains at once: `begin(points) -> State`, `move(state) ->
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, ClassVar
 
 import torch
@@ -17,7 +18,7 @@ from ..errors import SettingError
 from ..functional.mcmc import ProposalShape, hamiltonian, hessian_shape, log_acceptance, log_proposal
 from .adaptation import DualAveraging, Spread
 from .density import Density
-from .reference import factor_of
+from .reference import factor_of, numbers_in
 
 RATE, RATE_OF_ONE = 0.234, 0.44  # the best acceptance of a random walk in many dimensions, and in one
 DIVERGENT = 1000.0  # energy that a path may lose or gain before it counts as having left the surface
@@ -162,7 +163,7 @@ class RandomWalk(Transition):
 
 def _begun(scale: ArrayLike, d: int) -> tuple[float, Tensor]:
     """A size and a factor (d, d) of the covariance of steps, from deviations or a covariance."""
-    given = torch.as_tensor(scale, dtype=torch.float64)
+    given = numbers_in("scale", scale)
     if given.ndim == 0:
         if not 0 < float(given) < math.inf:
             raise SettingError(f"scale is above 0; got {float(given)}")
@@ -192,8 +193,8 @@ class HessianWalk(Transition):
         super().__init__(density, generator)
         if density.given is not None:
             raise SettingError("a Hessian comes from autograd; leave gradient out")
-        if scale is not None and not scale > 0:
-            raise SettingError(f"scale is above 0; got {scale}")
+        if scale is not None and not (isinstance(scale, Real) and scale > 0):
+            raise SettingError(f"scale is a number above 0; got {scale!r}")
         self.fixed = scale is not None
         self.scale = 2.4 / math.sqrt(density.size) if scale is None else scale
         self.tuner = DualAveraging(self.scale, RATE if density.size > 1 else RATE_OF_ONE)

@@ -83,10 +83,22 @@ def test_slopes_by_hand_are_those_of_autograd():
     torch.testing.assert_close(found.rho, rho.grad, rtol=1e-12, atol=1e-12)
 
 
+def test_bayes_rule_takes_lists_and_arrays():
+    posterior, evidence = bayes.posterior_table([0.5, 0.5], np.array([0.5, 0.1]))
+    assert posterior.tolist() == pytest.approx([5 / 6, 1 / 6], abs=1e-15)
+    assert float(evidence) == pytest.approx(0.3, abs=1e-15)
+    density, log_evidence = bayes.grid_posterior([0.0, 1.0], [0.0, 0.0], [0.0, 0.0])
+    assert (density.tolist(), log_evidence) == ([1.0, 1.0], 0.0)
+
+
 def test_bayes_rule_on_a_table_refuses_what_means_nothing():
     prior = torch.tensor([0.5, 0.5])
-    with pytest.raises(DataError, match="sums to"):
+    with pytest.raises(DataError, match=r"sums to 1\.1; probabilities that sum to 1"):
         bayes.posterior_table(torch.tensor([0.5, 0.6]), prior)
+    with pytest.raises(DataError, match=r"prior of value 1 is -0\.5; a probability is a number from 0 up"):
+        bayes.posterior_table(torch.tensor([1.5, -0.5]), prior)
+    with pytest.raises(DataError, match="likelihood is 'a'; give numbers"):
+        bayes.posterior_table(prior, "a")
     with pytest.raises(DataError, match="probability 0"):
         bayes.posterior_table(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 0.4]))
     with pytest.raises(DataError, match="below 0"):

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.distributions import Bernoulli, Normal, Poisson
 
+import parnassus as pn
 from parnassus import kernels
 from parnassus.errors import DataError, SettingError
 from parnassus.functional.bayes import GeneralisedLinear, generalised, linear_posterior
@@ -106,6 +107,12 @@ def test_observations_that_cannot_be_are_refused_by_row(y, options, said):
 
 
 def test_settings_that_cannot_be_are_refused():
+    density = GeneralisedLinear(torch.ones(4, 2), torch.ones(4))
+    for method in ("hmc", "mh"):
+        with pytest.raises(DataError, match=r"theta has shape \(4, 3\), and x 2 columns.*torch\.zeros\(2\)"):
+            pn.sample(density, torch.zeros(3), method=method, n_draws=4)
+    with pytest.raises(DataError, match=r"theta has shape \(2,\)"):
+        density(torch.zeros(2))
     with pytest.raises(SettingError, match="no family 'bernouli'"):
         GeneralisedLinear(torch.ones(2, 1), torch.zeros(2), family="bernouli")
     with pytest.raises(SettingError, match="prior_std and noise are above 0"):

@@ -73,6 +73,7 @@ class GeneralisedLinear:
 
     def __call__(self, theta: Tensor) -> Tensor:
         """The log posterior at coefficients (chains, d), up to a constant: (chains,)."""
+        self._check(theta)
         z = theta @ self.turned
         says = {"gaussian": lambda: z.square() / 2, "bernoulli": lambda: F.softplus(z), "poisson": lambda: z.exp()}
         each = self.y * z - says[self.family]()
@@ -94,6 +95,7 @@ class GeneralisedLinear:
 
         points, slope, momentum : (chains, d) where it starts; variance : (d,), the inverse mass.
         """
+        self._check(points)
         kernel = _compiled() if points.is_cpu and points.dtype == torch.float64 else None
         if kernel is None:
             return None
@@ -104,6 +106,13 @@ class GeneralisedLinear:
             FAMILIES.index(self.family),
         )  # fmt: skip
         return ends[0], value, ends[1], ends[2]
+
+    def _check(self, theta: Tensor) -> None:
+        if theta.ndim != 2 or theta.shape[1] != self.size:
+            raise DataError(
+                f"theta has shape {tuple(theta.shape)}, and x {self.size} columns; it is (chains, {self.size}), and "
+                f"a start has one number a column: torch.zeros({self.size})"
+            )
 
 
 def _check(x: Tensor, y: Tensor, weight: Tensor, family: str) -> None:

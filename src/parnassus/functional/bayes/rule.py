@@ -4,12 +4,15 @@ import math
 from collections.abc import Callable
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ...errors import DataError
 
+Numbers = Tensor | ArrayLike
 
-def posterior_table(prior: Tensor, likelihood: Tensor) -> tuple[Tensor, Tensor]:
+
+def posterior_table(prior: Numbers, likelihood: Numbers) -> tuple[Tensor, Tensor]:
     """p(v | u) = p(u | v) p(v) / p(u), and the evidence p(u) = sum_v p(u | v) p(v).
 
     prior (v,) sums to one; likelihood (v, ...) holds p(u | v), u along the other axes. The posterior has the shape of
@@ -22,12 +25,17 @@ def posterior_table(prior: Tensor, likelihood: Tensor) -> tuple[Tensor, Tensor]:
     >>> posterior, round(float(evidence), 4)
     (tensor([0.1538, 0.8462]), 0.0585)
     """
+    prior, likelihood = _tensor("prior", prior), _tensor("likelihood", likelihood)
     if prior.ndim != 1 or likelihood.shape[:1] != prior.shape:
         raise DataError(
             f"prior has shape {tuple(prior.shape)} and likelihood {tuple(likelihood.shape)}; (v,), (v, ...)"
         )
-    if not bool((prior >= 0).all()) or abs(float(prior.sum()) - 1) > 1e-4:
-        raise DataError(f"the prior sums to {float(prior.sum()):.6g}; probabilities from 0 up that sum to 1 are needed")
+    bad = ~(prior >= 0)
+    if bool(bad.any()):
+        at = int(bad.nonzero()[0])
+        raise DataError(f"the prior of value {at} is {float(prior[at]):.6g}; a probability is a number from 0 up")
+    if abs(float(prior.sum()) - 1) > 1e-4:
+        raise DataError(f"the prior sums to {float(prior.sum()):.6g}; probabilities that sum to 1 are needed")
     if not bool((likelihood >= 0).all()):
         raise DataError("the likelihood holds numbers below 0 or NaN")
     joint = prior.reshape(-1, *[1] * (likelihood.ndim - 1)) * likelihood
@@ -37,7 +45,17 @@ def posterior_table(prior: Tensor, likelihood: Tensor) -> tuple[Tensor, Tensor]:
     return joint / evidence, evidence
 
 
-def grid_posterior(grid: Tensor, log_prior: Tensor, log_likelihood: Tensor) -> tuple[Tensor, float]:
+def _tensor(name: str, value: Numbers) -> Tensor:
+    """A tensor as it is, and lists and arrays as one of float64."""
+    if isinstance(value, Tensor):
+        return value
+    try:
+        return torch.as_tensor(value, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):
+        raise DataError(f"{name} is {value!r}; give numbers, as a tensor, an array or a list") from None
+
+
+def grid_posterior(grid: Numbers, log_prior: Numbers, log_likelihood: Numbers) -> tuple[Tensor, float]:
     """The posterior density on an ascending grid (n,), by the trapezoid rule, and the log evidence.
 
     log_prior and log_likelihood (n,) are logarithms at the grid's points; the prior need not be normalised on it.
@@ -50,6 +68,8 @@ def grid_posterior(grid: Tensor, log_prior: Tensor, log_likelihood: Tensor) -> t
     >>> round(log_evidence, 6), round(float(torch.trapezoid(density * grid, grid)), 6)
     (-5.949963, 1.5)
     """
+    grid, log_prior = _tensor("grid", grid), _tensor("log_prior", log_prior)
+    log_likelihood = _tensor("log_likelihood", log_likelihood)
     if grid.ndim != 1 or len(grid) < 2 or not bool((grid.diff() > 0).all()):
         raise DataError("the grid is one axis of two ascending points or more")
     joint = log_prior + log_likelihood
