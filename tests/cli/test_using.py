@@ -139,7 +139,7 @@ def test_doubt_is_added_where_it_is_asked_for(tmp_path, capsys):
     np.testing.assert_allclose(told[["prediction", "std"]], np.stack([mean, std], 1))
     np.testing.assert_allclose(told[["lower", "upper"]], ends)
     assert main(["predict", out, rows, "--interval", "80"]) == 2
-    assert "a share between 0 and 1; got 80" in capsys.readouterr().err
+    assert "a share between 0 and 1, such as 0.9; got 80" in capsys.readouterr().err
     again = ["train", "regressor", "--config", f"{out}/config.toml", "--out", str(tmp_path / "again")]
     assert main(again) == 0
     assert pn.load(tmp_path / "again").objective_.n_draws == 30

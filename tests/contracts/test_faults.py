@@ -265,6 +265,17 @@ def test_a_second_run_in_a_folder_is_refused_until_the_first_has_ended(number, r
     fit(out, resume=False)
 
 
+def test_a_refused_training_leaves_what_the_other_is_writing(tmp_path):
+    fit(tmp_path)
+    part = tmp_path / "checkpoint" / "last.safetensorsx.part"
+    part.write_bytes(b"half")
+    with locked(tmp_path), pytest.raises(FileError, match="another training"):
+        fit(tmp_path, resume=False)
+    assert part.exists()
+    fit(tmp_path, resume=False)
+    assert not part.exists()
+
+
 def test_two_trainings_of_one_process_do_not_share_a_folder_either(tmp_path):
     with locked(tmp_path), pytest.raises(FileError, match=f"process {os.getpid()}"):
         fit(tmp_path)

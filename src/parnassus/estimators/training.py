@@ -287,8 +287,6 @@ def checkpoint_of(estimator: "Estimator", out: Path, identity: dict[str, Any]) -
         from ..train.divided import sharded_checkpoint
 
         return Checkpoint(lambda trainer: sharded_checkpoint.write(path.parent, trainer, identity), every=every)
-    for torn in path.parent.glob("*.part") if is_first() else ():  # what a run left that was killed while it wrote
-        torn.unlink(missing_ok=True)
 
     def write(trainer: Trainer) -> None:
         with kept_previous(path):

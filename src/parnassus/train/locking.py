@@ -17,7 +17,7 @@ NAME = ".lock"
 
 
 class Alone(Record):
-    """While it trains, no other training writes into the folder."""
+    """While it trains, no other training writes into the folder; what a killed one left half written is taken away."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -25,6 +25,8 @@ class Alone(Record):
     @contextmanager
     def showing(self, trainer: "Trainer") -> Iterator[None]:
         with locked(self.folder):
+            for torn in (self.folder / "checkpoint").glob("*.part"):  # by now nobody else's
+                torn.unlink(missing_ok=True)
             yield
 
 
