@@ -60,7 +60,7 @@ def test_names_of_several_words_stay_a_category():
 def test_texts_beside_other_columns_are_told():
     frame = reviews().assign(stars=range(120))
     told = " ".join(map(str, audit(frame[["review", "stars"]], frame.verdict)))
-    assert "column 'review': texts, most of them unlike all others, count as categories" in told
+    assert "column 'review': texts, most of them unlike all others, of which the commonest words are counted" in told
     assert "like a name or an id" not in told.partition("column 'stars'")[0]
 
 

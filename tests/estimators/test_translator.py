@@ -60,7 +60,8 @@ def test_it_learns_to(task):
     pairs, name, epochs, options = TASKS[task]
     train, test = drawn_pairs(pairs, 400, seed=0, longest=5), drawn_pairs(pairs, 100, seed=1, longest=5)
     net = pn.model(name, **{"width": 32, "hidden": 48} | options)
-    model = Translator(net, epochs=epochs, lr=0.01, batch_size=32, seed=0).fit(train)
+    # at a rate that stays, the last step's noise decides: .79 to .97 for copying, by the seed
+    model = Translator(net, epochs=epochs, lr=0.01, schedule="cosine", batch_size=32, seed=0).fit(train)
     assert model.score(test, metric="exact") > 0.9
 
 

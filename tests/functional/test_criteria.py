@@ -22,6 +22,8 @@ def drawn(kind: str, seed: int = 0) -> tuple[Tensor, Tensor]:
         return outputs, torch.randint(0, K + 1, (N,), generator=g)
     if kind == "quantiles":
         return torch.randn(N, 6, generator=g, dtype=torch.float64), torch.randn(N, 2, generator=g, dtype=torch.float64)
+    if kind == "gaussians":
+        return outputs, torch.randn(N, K // 2, generator=g, dtype=torch.float64)
     y = torch.randn(N, columns, generator=g, dtype=torch.float64)
     return outputs, y.abs() if kind == "numbers" else (y > 0).double()  # poisson takes no negative numbers
 
