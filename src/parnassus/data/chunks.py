@@ -115,18 +115,20 @@ class Spilled:
         """The order of an epoch: as given where the rows fit into memory, else shuffled in pools of half of it.
 
         The file is cut into stretches of a megabyte, which are shuffled; as many as a pool holds are shuffled together,
-        row by row. Which rows meet changes from epoch to epoch, yet only rows of one pool meet.
+        row by row. Which rows meet changes from epoch to epoch, yet only rows of one pool meet. What is returned is
+        `order` itself, written over: of many rows their numbers are memory too.
         """
         if not self.pool:
             return order
         n = len(self)
         starts = torch.randperm(-(-n // self.stretch), generator=generator) * self.stretch
-        pools = []
+        at = 0
         for some in starts.split(self.pool):
             rows = (some[:, None] + torch.arange(self.stretch)).flatten()
             rows = rows[rows < n]
-            pools.append(rows[torch.randperm(len(rows), generator=generator)])
-        return torch.cat(pools)
+            order[at : at + len(rows)] = rows[torch.randperm(len(rows), generator=generator)]
+            at += len(rows)
+        return order
 
     def to(self, device: torch.device) -> Self:
         self.device = device
