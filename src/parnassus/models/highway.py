@@ -26,7 +26,7 @@ class Highway(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         t = torch.sigmoid(self.gate(x))
-        return t * self.activation(self.transform(x)) + (1 - t) * x
+        return torch.lerp(x, self.activation(self.transform(x)), t)
 
 
 def _check(hidden: int, n_layers: int) -> None:
@@ -75,4 +75,5 @@ def highway_convolutional(
             side //= 2
         kernels = [nn.Conv2d(hidden, hidden, 3, padding=1) for _ in range(2)]
         parts.append(Highway(kernels[0], kernels[1], activation=activation, bias=gate_bias))
-    return nn.Sequential(*parts, GlobalAverage(), nn.Linear(hidden, n_outputs))
+    net = nn.Sequential(*parts, GlobalAverage(), nn.Linear(hidden, n_outputs))
+    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
