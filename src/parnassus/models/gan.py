@@ -159,7 +159,8 @@ def picture_game(
     norm: Callable[[int], nn.Module] = nn.BatchNorm2d
     critic = Told(dcgan_critic(in_channels + k + n_told, image_size, width, norm), ())
     maker = DCGANGenerator(n_noise + k + n_told, in_channels, image_size, width)
-    return Adversarial(maker, critic, (in_channels, *image_size), k, n_told=n_told, n_noise=n_noise, **game)
+    made = Adversarial(maker, critic, (in_channels, *image_size), k, n_told=n_told, n_noise=n_noise, **game)
+    return made.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 @model.variants("generator", choices=("| n_outputs | n_told",))

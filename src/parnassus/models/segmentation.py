@@ -183,19 +183,22 @@ def _resized(x: Tensor, size: Sequence[int]) -> Tensor:
 @model.register("segmenter")
 def u_net(*, in_channels: int, n_outputs: int, widths: tuple[int, ...] = (32, 64, 128), norm: bool = True) -> UNet:
     """A U-Net: an encoder, a decoder, and skips between their levels."""
-    return UNet(in_channels, n_outputs, widths=widths, norm=norm)
+    net = UNet(in_channels, n_outputs, widths=widths, norm=norm)
+    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 @model.register("segmenter")
 def fcn(*, in_channels: int, n_outputs: int, widths: tuple[int, ...] = (32, 64, 128, 256)) -> FCN:
     """A fully convolutional net: 1 x 1 heads at three levels, added up."""
-    return FCN(in_channels, n_outputs, widths=widths)
+    net = FCN(in_channels, n_outputs, widths=widths)
+    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 @model.register("segmenter")
 def segnet(*, in_channels: int, n_outputs: int, widths: tuple[int, ...] = (32, 64, 128)) -> SegNet:
     """A SegNet: the decoder puts values back where pooling found its maxima."""
-    return SegNet(in_channels, n_outputs, widths=widths)
+    net = SegNet(in_channels, n_outputs, widths=widths)
+    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 @model.register("segmenter")
@@ -207,4 +210,5 @@ def deeplab(
     dilations: tuple[int, ...] = (1, 2, 4),
 ) -> DeepLab:
     """Dilated convolutions side by side over maps that were pooled twice only."""
-    return DeepLab(in_channels, n_outputs, widths=widths, dilations=dilations)
+    net = DeepLab(in_channels, n_outputs, widths=widths, dilations=dilations)
+    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
