@@ -181,3 +181,46 @@ def test_one_set_of_weights_tells_no_noise_from_doubt():
     sum_of_parts = pn.Forecaster(parts, horizon=2, history=4, inference="map", epochs=1, progress=False).fit(series(60))
     with pytest.raises(SettingError, match="components are of one set of weights"):
         sum_of_parts.components()
+
+
+def wilson(share, n, z=1.959964):
+    """The score interval by its closed form (Wilson 1927)."""
+    middle, half = share + z**2 / (2 * n), z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return (middle - half) / (1 + z**2 / n), (middle + half) / (1 + z**2 / n)
+
+
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+def test_an_evaluation_tells_coverage_widths_and_the_share_of_the_weights(strategy):
+    whole = np.stack([series(44, seed=s) for s in range(10)], 1)
+    model = linear("laplace", epochs=3, strategy=strategy).fit(whole[:40])
+    found, later = model.evaluate(whole[40:]), whole[40:].T
+    for percent in (50, 80, 95):
+        low, high = np.moveaxis(model.predict(quantiles=((100 - percent) / 200, (100 + percent) / 200)), -1, 0)
+        metric, inside = found[f"coverage_{percent}"], ((low <= later) & (later <= high)).mean()
+        assert metric.value == pytest.approx(inside)
+        assert (metric.low, metric.high) == pytest.approx(wilson(inside, 10), abs=1e-6)  # ten forecasts, not 40 steps
+    width = found["width_95"]
+    assert width.value == pytest.approx((high - low).mean())
+    assert width.low < width.value < width.high
+    parts = np.square(model.uncertainty()).reshape(-1, 3).sum(0)
+    assert found["epistemic_share"].value == pytest.approx(parts[2] / parts[0])
+
+
+def test_learned_quantiles_are_judged_by_the_interval_that_they_are():
+    whole = series(60)
+    found = linear(None, distribution="quantiles", epochs=2).fit(whole[:56]).evaluate(whole[56:])
+    names = [m.name for m in found.metrics if m.name.startswith(("coverage", "width"))]
+    assert names == ["coverage_80", "width_80"]
+    assert found["width_80"].low is None  # one forecast cannot be resampled
+
+
+def test_chains_that_disagree_on_what_comes_are_told_of():
+    whole = series(64)
+    model = linear(pn.inference("hmc", n_warmup=200, n_draws=200, n_chains=4), epochs=5).fit(whole[:60])
+    calm = model.evaluate(whole[60:])
+    assert calm["rhat_answers"].value < 1.1
+    objective = model.objective_
+    objective.kept[: objective.per_chain] += 1.0  # one chain elsewhere
+    moved = model.evaluate(whole[60:])
+    assert moved["rhat_answers"].value > 1.5
+    assert any("do not agree" in note for note in moved.notes)

@@ -10,8 +10,11 @@ import numpy as np
 from ..data.series import Panel
 from ..errors import DataError
 from ..evaluation.bootstrap import Bootstrap, Statistic, interval
+from ..evaluation.doubt import with_intervals, with_rhat
 from ..evaluation.result import Evaluation, Metric
 from ..functional import forecasting as F
+from .doubt import LEVELS, Agreement
+from .series_doubt import agreement_of
 
 if TYPE_CHECKING:
     from .forecaster import Forecaster
@@ -22,13 +25,21 @@ FEWEST = 8  # forecasts, one a series and origin, from which resampling them say
 
 @dataclass
 class Judged:
-    """Truth and forecasts of one origin: lists over series of (horizon,), quantiles (horizon, 3), scales of MASE."""
+    """Truth and forecasts of one origin: lists over series of (horizon,), quantiles (horizon, 3), scales of MASE.
+
+    ends : percent that an interval is to hold -> its ends (horizon, 2), over series.
+    parts : deviations total, of the noise and of the weights (horizon, 3), over series, after a fit with `inference`.
+    agreement : that of the chains, where the weights were drawn by chains.
+    """
 
     true: Arrays
     said: Arrays
     quantiles: Arrays
     naive: Arrays
     scales: list[float]
+    ends: dict[int, Arrays]
+    parts: Arrays | None = None
+    agreement: Agreement | None = None
 
 
 @dataclass
@@ -85,12 +96,36 @@ def judge(self: "Forecaster", past: Panel, ahead: Arrays, future: Arrays) -> Jud
     from .outlooks import Wanted, outlooks
 
     horizon = len(future[0])
-    levels = self.judged_levels()
-    found = outlooks(self, past, ahead, Wanted(horizon, levels, 0, self.seed))
+    judged, between = self.judged_levels(), ends_of(self)
+    levels = sorted({*judged, *(end for ends in between.values() for end in ends)})
+    split = self.inference is not None
+    found = outlooks(self, past, ahead, Wanted(horizon, levels, 0, self.seed, split=split))
+    said = [np.asarray(s.quantiles) for s in found]
+
+    def at(wanted: Sequence[float]) -> Arrays:
+        return [q[:, [levels.index(w) for w in wanted]] for q in said]
+
     season = min(past.season, past.n_steps - 1)
     naive = [F.seasonal_naive(t.y, horizon, season=season).mean for t in past.tracks]
     scales = [F.naive_scale(t.y, season=season) for t in past.tracks]
-    return Judged(future, [s.mean for s in found], [np.asarray(s.quantiles) for s in found], naive, scales)
+    return Judged(
+        future,
+        [s.mean for s in found],
+        at(judged),
+        naive,
+        scales,
+        {percent: at(ends) for percent, ends in between.items()},
+        [np.asarray(s.parts) for s in found] if split else None,
+        agreement_of(self, past, ahead) if split else None,
+    )
+
+
+def ends_of(self: "Forecaster") -> dict[int, tuple[float, float]]:
+    """Percent that an interval is to hold -> the levels of its ends; of learned quantiles the outermost alone."""
+    if self.distribution == "quantiles":
+        low, high = self.judged_levels()[0], self.judged_levels()[-1]
+        return {round(100 * (high - low)): (low, high)}
+    return {percent: ((100 - percent) / 200, (100 + percent) / 200) for percent in LEVELS}
 
 
 def summarised(judged: Sequence[Judged], levels: tuple[float, ...]) -> Backtest:
@@ -117,9 +152,7 @@ def summarised(judged: Sequence[Judged], levels: tuple[float, ...]) -> Backtest:
         if (true == 0).any():
             notes.append(f"The percentage error leaves out {int((true == 0).sum())} values that are truly 0.")
     pinball = float(F.pinball_score(true, quantiles, levels=levels).mean())
-    inside = F.coverage(true.ravel(), quantiles[..., 0].ravel(), quantiles[..., -1].ravel())
     metrics.append(Metric("pinball", pinball, None, None, None, False))
-    metrics.append(Metric(f"coverage_{100 * (levels[-1] - levels[0]):.0f}", inside, None, None, None, True))
     evaluation = Evaluation(
         task="regression",
         metrics=metrics,
@@ -133,7 +166,23 @@ def summarised(judged: Sequence[Judged], levels: tuple[float, ...]) -> Backtest:
         for i in range(len(judged))
     ]
     steps = (0, 1)
+    evaluation = with_doubt(evaluation, judged)
     return Backtest(folds, error.mean(steps), other.mean(steps), np.square(error).mean(steps), evaluation, list(judged))
+
+
+def with_doubt(found: Evaluation, judged: Sequence[Judged]) -> Evaluation:
+    """An evaluation with the coverage and width of intervals, each forecast (a series and origin) a row; R-hat."""
+    true = np.concatenate([np.stack(j.true) for j in judged])
+    ends = {k: np.concatenate([np.stack(j.ends[k]) for j in judged]) for k in judged[0].ends}
+    inside = {k: ((e[..., 0] <= true) & (true <= e[..., 1])).mean(-1) for k, e in ends.items()}
+    widest, more = ends[max(ends)], {}
+    if judged[0].parts is not None:
+        parts = np.concatenate([np.stack(j.parts or []) for j in judged])
+        more = {"variance": np.square(parts[..., 0]).mean(-1), "epistemic": np.square(parts[..., 2]).mean(-1)}
+    n_bootstrap = 1000 if len(true) >= FEWEST else 0
+    found = with_intervals(found, inside, (widest[..., 1] - widest[..., 0]).mean(-1), n_bootstrap=n_bootstrap, **more)
+    told = [j.agreement for j in judged if j.agreement is not None]
+    return with_rhat(found, **max(told)._asdict()) if told else found
 
 
 def intervals_of(error: np.ndarray, scales: np.ndarray) -> dict[str, tuple[float | None, float | None]]:

@@ -1,7 +1,7 @@
 """How sure a fitted estimator is, put into its evaluation, and classes drawn as new rows would show them."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -28,6 +28,15 @@ if TYPE_CHECKING:
 LEVELS = (50, 80, 95)  # percent
 AT_ONCE = 2000  # rows whose draws are held at a time
 ASKED = 100  # rows on whose answers chains are to agree
+
+
+class Agreement(NamedTuple):
+    """The largest R-hat of answers and of weights, and of how many chains and draws of each."""
+
+    answers: float
+    weights: float
+    n_chains: int
+    n_draws: int
 
 
 class _Rows:
@@ -101,11 +110,15 @@ def _with_chains(estimator: "Estimator", X: Any, found: Evaluation) -> Evaluatio
     objective = estimator.objective_
     if not isinstance(objective, Sampled):
         return found
+    said = draws_of(estimator, take_rows(X, np.arange(min(ASKED, found.n_rows))))
+    return with_rhat(found, **agreement(objective, said)._asdict())
+
+
+def agreement(objective: Sampled, said: torch.Tensor) -> Agreement:
+    """How far chains agree on what they said, (draws, ...), and on the weights that are kept."""
     shape = (objective.n_chains, objective.per_chain)
-    said = draws_of(estimator, take_rows(X, np.arange(min(ASKED, found.n_rows)))).double().numpy()
-    answers = _largest(said.reshape(*shape, -1))
-    weights = _largest(objective.kept.double().cpu().numpy().reshape(*shape, -1))
-    return with_rhat(found, answers=answers, weights=weights, n_chains=shape[0], n_draws=shape[1])
+    answers, weights = (_largest(v.double().cpu().numpy().reshape(*shape, -1)) for v in (said, objective.kept))
+    return Agreement(answers, weights, *shape)
 
 
 def _largest(draws: np.ndarray) -> float:

@@ -118,6 +118,13 @@ def answers(
     return torch.cat(parts), np.concatenate(centers), np.concatenate(spreads)
 
 
+def at_the_end(self: "Forecaster", panel: Panel, ahead: list[np.ndarray]) -> Spans:
+    """The window at the end of each series, with covariates for as many steps as are said at once."""
+    n = self.codec_.horizon
+    known = [np.concatenate([a, np.repeat(a[-1:], n - len(a), 0)]) if len(a) < n else a[:n] for a in ahead]
+    return last_spans(panel, known, history=self.codec_.history, horizon=n)
+
+
 def _at_once(self: "Forecaster", panel: Panel, ahead: list[np.ndarray], wanted: Wanted) -> list[Said]:
     trained = self.codec_.horizon
     if wanted.horizon > trained:
@@ -125,8 +132,7 @@ def _at_once(self: "Forecaster", panel: Panel, ahead: list[np.ndarray], wanted: 
             f"the model forecasts {trained} steps at once, and {wanted.horizon} are asked for; fit with horizon="
             f"{wanted.horizon}, or with strategy='recursive'"
         )
-    padded = [np.concatenate([a, np.repeat(a[-1:], trained - len(a), 0)]) if len(a) < trained else a for a in ahead]
-    spans = last_spans(panel, padded, history=self.codec_.history, horizon=trained)
+    spans = at_the_end(self, panel, ahead)
     parts, h, back = None, wanted.horizon, self.codec_.back
     if isinstance(self.objective_, Posterior):
         doubt, center, spread = doubt_of(self, spans)

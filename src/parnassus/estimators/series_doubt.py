@@ -7,13 +7,17 @@ import torch
 from torch import Tensor
 
 from ..data.rows import Batch
+from ..data.series import Panel
 from ..data.series_windows import Spans
 from ..errors import SettingError
 from ..functional.quantiles import mixture_quantiles
-from ..objectives.forecasting import Taught
+from ..objectives.forecasting import Apart, Taught
+from ..objectives.inference import Sampled
+from ..objectives.local_forecasting import of_series
 from ..objectives.posterior import Posterior
 from ..registry import loss
 from ..train.phase import Objective
+from .doubt import Agreement, agreement
 from .protocol import fitted
 
 if TYPE_CHECKING:
@@ -116,6 +120,20 @@ def doubt_of(self: "Forecaster", spans: Spans) -> tuple[Doubt, np.ndarray, np.nd
 
     said, center, spread = answers(self, spans, say)
     return Doubt(*objective.numbers(said.transpose(0, 1))), center, spread
+
+
+def agreement_of(self: "Forecaster", past: Panel, ahead: list[np.ndarray]) -> Agreement | None:
+    """How far the chains agree on the steps that follow `past`; None where weights were not drawn by chains."""
+    from .outlooks import at_the_end
+
+    objective = self.objective_
+    if isinstance(objective, Apart):
+        each = [(of_series(self.members_, t.name), past.only(i), ahead[i]) for i, t in enumerate(past.tracks)]
+        found = [agreement_of(member, panel, [known]) for member, panel, known in each]
+        return max((f for f in found if f is not None), default=None)
+    if not isinstance(objective, Sampled):
+        return None
+    return agreement(objective, doubt_of(self, at_the_end(self, past, ahead))[0].means)
 
 
 def next_step(
