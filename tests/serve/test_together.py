@@ -98,6 +98,7 @@ def test_a_new_file_takes_the_place_of_the_old_and_a_broken_one_does_not(table, 
         assert client.get("/health").json()["version"] == first
         assert client.post("/predict", json={"inputs": [ROW]}).status_code == 200
         path.unlink()
+        until(lambda: "no longer there" in client.get("/health").json().get("refused", ""))
         assert client.post("/predict", json={"inputs": [ROW]}).status_code == 200
         pn.Regressor("mlp", epochs=1, progress=False).fit(X, X.sum(1)).save(path)
         until(lambda: client.get("/health").json()["version"] != first)

@@ -220,6 +220,17 @@ def test_a_search_is_gone_on_with_and_another_one_refused(kind, tmp_path):
         pn.tune(net(), X[::-1], Y, trials=5, resume=True, **shared)
 
 
+@pytest.mark.parametrize("url", ["bogus://here", "sqlite:////no/such/folder/trials.db"])
+def test_a_database_that_cannot_be_opened_is_named(url):
+    with pytest.raises(FileError, match=rf"storage '{url}' cannot be opened.*a path for a journal"):
+        pn.tune(net(), X, Y, space=SPACE, trials=1, storage=url)
+
+
+def test_going_on_needs_trials_that_are_kept():
+    with pytest.raises(SettingError, match="out= or their storage"):
+        pn.tune(net(), X, Y, space=SPACE, trials=1, resume=True)
+
+
 WORKER = """
 import sys
 import numpy as np

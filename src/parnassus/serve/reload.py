@@ -30,8 +30,12 @@ class Current:
         while self.path is not None and settings.watch:
             await asyncio.sleep(settings.watch)
             stamp = stamp_of(self.path)
-            if stamp is not None and stamp != self.seen:
-                self.seen = stamp
+            if stamp == self.seen:
+                continue
+            self.seen = stamp
+            if stamp is None:
+                self.refused = f"{self.path} is no longer there; version {self.service.version} goes on"
+            else:
                 await self.renew(settings, batcher, metrics)
 
     async def renew(self, settings: Settings, batcher: Batcher, metrics: Metrics) -> None:

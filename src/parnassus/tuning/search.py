@@ -111,6 +111,8 @@ def tune(
     division = {"target": target, "folds": folds, "groups": groups, "time": time, "stratify": stratify}
     division |= {"sample_weight": sample_weight, "seed": seed}
     folder = Path(out) if out is not None else None
+    if resume and folder is None and storage is None:
+        raise SettingError("resume=True goes on with trials that are kept; name their folder by out= or their storage")
     if folder is not None and folder.exists() and not folder.is_dir():
         raise FileError(f"{folder} is a file; name a folder by out")
     request = SearchRequest(

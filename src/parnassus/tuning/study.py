@@ -78,7 +78,7 @@ def storage_of(storage: Any, folder: Path | None) -> Any:
     if storage is not None and not isinstance(storage, str | Path):
         return storage
     if isinstance(storage, str) and "://" in storage:
-        return imported("optuna.storages").RDBStorage(storage)
+        return database(storage)
     path = Path(storage) if storage is not None else (folder or Path()) / "trials.log"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,6 +89,18 @@ def storage_of(storage: Any, folder: Path | None) -> Any:
         ) from error
     journal = imported("optuna.storages.journal")
     return imported("optuna.storages").JournalStorage(journal.JournalFileBackend(str(path)))
+
+
+def database(url: str) -> Any:
+    """Trials in a database, or why it cannot be opened."""
+    failures = (imported("sqlalchemy.exc").SQLAlchemyError, optuna().exceptions.OptunaError, ImportError)
+    try:
+        return imported("optuna.storages").RDBStorage(url)
+    except failures as error:
+        raise FileError(
+            f"storage {url!r} cannot be opened ({str(error).splitlines()[0]}); give a URL such as "
+            "'sqlite:///trials.db', or a path for a journal"
+        ) from error
 
 
 def study_of(order: Order, storage: Any, *, resume: bool, worker: int = 0) -> Any:
