@@ -4,12 +4,14 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 
 import parnassus as pn
 from parnassus.data.series import Reading, read_panel
 from parnassus.data.series_windows import training_spans
 from parnassus.errors import DataError, DataWarning, SettingError
 from parnassus.estimators.series_errors import folds
+from parnassus.objectives.forecasting import GaussianHead, QuantileHead, StudentHead
 
 NARROW = "intervals of .* are too narrow"
 
@@ -141,10 +143,100 @@ def test_a_series_too_short_for_cross_fits_says_so():
     [
         ({"n_cross_fits": 1}, "at least 2; got 1"),
         ({"n_cross_fits": True}, "at least 2; got True"),
-        ({"n_cross_fits": 2, "distribution": "gaussian"}, "distribution='gaussian' learns them"),
+        ({"n_cross_fits": 2, "inference": "laplace"}, "inference='laplace' learns the noise"),
         ({"n_cross_fits": 2, "model": "theta"}, "a rule has the errors of its steps"),
     ],
 )
 def test_cross_fits_that_mean_nothing_are_refused(settings, words):
     with pytest.raises(SettingError, match=words):
         pn.Forecaster(**{"model": "mlp", "horizon": 3, **settings}).fit(waves(1, 90)["s0"])
+
+
+# --- spreads that are learned ---------------------------------------------------------------------
+
+
+def narrow(n, seed):
+    """Where n forecasts of 2 steps lie, what says a fifth of their deviation, which differs from row to row, and y."""
+    rng = np.random.default_rng(seed)
+    location, deviation = rng.normal(size=(n, 2)), rng.uniform(0.5, 2.0, (n, 2))
+    raw = np.log(np.expm1(deviation / 5))  # softplus makes it the deviation
+    return location, raw, location + deviation * rng.normal(size=(n, 2))
+
+
+@pytest.mark.parametrize("head", [GaussianHead(), StudentHead(), QuantileHead((0.025, 0.1, 0.5, 0.9, 0.975))])
+def test_what_was_not_learned_puts_a_narrow_distribution_right(head):
+    def outputs(location, raw):
+        if isinstance(head, QuantileHead):
+            spread = np.log1p(np.exp(raw))
+            said = [location + spread * z for z in (-1.96, -1.28, 0.0, 1.28, 1.96)]
+        else:
+            said = [location, raw] + [np.zeros_like(raw)] * (head.n_parameters - 2)
+        return torch.from_numpy(np.stack(said, -1).reshape(len(location), -1))
+
+    head.apart, (location, raw, y) = None, narrow(1000, 0)
+    said = outputs(location, raw)
+    past, past_raw, came = narrow(1000, 1)
+    for asked in (0.8, 0.95):
+        levels = [(1 - asked) / 2, (1 + asked) / 2]
+        head.apart = None
+        low, high = np.moveaxis(head.quantiles(said, levels), -1, 0)
+        assert ((low <= y) & (y <= high)).mean() < asked - 0.25
+        head.apart = (outputs(past, past_raw), came)
+        low, high = np.moveaxis(head.quantiles(said, levels), -1, 0)
+        assert ((low <= y) & (y <= high)).mean() == pytest.approx(asked, abs=0.04)
+        assert np.corrcoef((high - low)[:, 0], np.exp(raw[:, 0]))[0, 1] > 0.99  # wide where the head says so
+        if asked == 0.8:  # courses do not go beyond the outermost quantile that was learned
+            drawn = head.draw(said, 100, np.random.default_rng(2))
+            assert ((low <= drawn) & (drawn <= high)).mean() == pytest.approx(asked, abs=0.01)
+
+
+def test_quantiles_move_by_those_of_what_lay_above_them():
+    head = QuantileHead((0.25, 0.75))
+    errors = np.arange(1.0, 8.0)  # of 7 windows: places of 8
+    head.apart = (torch.tensor([[0.0, 2.0]] * 7), errors[:, None])
+    said = head.quantiles(torch.tensor([[10.0, 20.0]]), (0.25, 0.75))
+    np.testing.assert_allclose(said, [[[10.0 + 2.0, 20.0 + 6.0 - 2.0]]])
+    assert head.mean(torch.tensor([[10.0, 20.0]])) == 15.0
+
+
+@pytest.mark.parametrize("distribution", ["gaussian", "quantiles"])
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+def test_held_out_windows_put_quantiles_right_and_travel_with_the_model(tmp_path, distribution, strategy):
+    plan = {"horizon": 3, "history": 12, "epochs": 3, "progress": False, "distribution": distribution}
+    y = waves(1, 120)["s0"]
+    net = pn.Forecaster(pn.model("mlp", hidden=(4,)), strategy=strategy, **plan).fit(y, validation=0.3)
+    said, drawn = net.predict(quantiles=(0.1, 0.9)), net.predict_samples(5)
+    net.save(tmp_path / "net")
+    again = pn.load(tmp_path / "net")
+    np.testing.assert_array_equal(again.predict(quantiles=(0.1, 0.9)), said)
+    np.testing.assert_array_equal(again.predict_samples(5), drawn)
+    mean = net.predict()
+    del net.apart_  # as a file that was written before says nothing of it
+    net.save(tmp_path / "old")
+    old = pn.load(tmp_path / "old")
+    assert old.head_.apart is None
+    assert not np.allclose(old.predict(quantiles=(0.1, 0.9)), said)
+    np.testing.assert_array_equal(old.predict(), mean)
+    assert net.fit(y, validation=None).head_.apart is None
+
+
+def test_a_distribution_that_may_be_known_by_heart_is_said_to_be_narrow():
+    y = waves(1, 150)["s0"]
+    plan = {"horizon": 3, "history": 12, "epochs": 1, "progress": False, "distribution": "gaussian"}
+    with pytest.warns(DataWarning, match="more weights than the 150 steps; fit with n_cross_fits=2"):
+        pn.Forecaster(pn.model("mlp", hidden=(48,)), **plan).fit(y).predict(quantiles=(0.1, 0.9))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pn.Forecaster(pn.model("mlp", hidden=(2,)), **plan).fit(y).predict(quantiles=(0.1, 0.9))
+        pn.Forecaster(pn.model("mlp", hidden=(48,)), n_cross_fits=2, **plan).fit(y).predict(quantiles=(0.1, 0.9))
+
+
+@pytest.mark.slow
+def test_a_distribution_learned_by_heart_is_honest_by_cross_fits():
+    series = waves(1, 150)["s0"]
+    with pytest.warns(DataWarning, match=NARROW):
+        by_heart = coverage(big_net(distribution="gaussian").fit(series), 0.1, 0.9)
+    crossed = big_net(n_cross_fits=3, distribution="gaussian").fit(series)
+    assert by_heart < 0.6
+    assert coverage(crossed, 0.1, 0.9) == pytest.approx(0.8, abs=0.1)
+    assert coverage(crossed, 0.025, 0.975) == pytest.approx(0.95, abs=0.05)

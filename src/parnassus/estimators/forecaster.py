@@ -44,9 +44,10 @@ class Forecaster(Estimator):
     strategy : "direct" says all steps at once; "recursive" one step on another, for any horizon.
     distribution : what a net learns of each step: "point", "quantiles", "gaussian", "student_t".
     quantiles : the levels that distribution="quantiles" learns.
-    n_cross_fits : models fitted beside, each without a stretch of every series, whose errors there make the intervals
-        of distribution="point"; each costs a fit. None takes 3 for models of tables where nothing is held out, and 0
-        for nets: their intervals are too narrow, which a warning says when they are asked for.
+    n_cross_fits : models fitted beside, each without a stretch of every series, whose errors there make the intervals,
+        and put right those that a distribution learned; each costs a fit. None takes 3 for models of tables where
+        nothing is held out, and 0 for nets: their intervals are too narrow, which a warning says when they are asked
+        for.
     scaling : of a net's windows: "window" by their own mean and spread, "series" by the training part's, "none".
     transform : "none", or "log" for series above 0 whose swings grow with them.
     calendar : periods of the calendar that a net sees, such as ("hour", "weekday"); None takes what the steps call for.
@@ -60,8 +61,9 @@ class Forecaster(Estimator):
     **training : the settings that all estimators share; see `Estimator`.
 
     Attributes: `history_`, `n_series_`, `season_`, `checked_` (mean absolute errors of the model and of seasonal naive
-    on the steps held out, or None), `errors_` (scaled errors of windows) and `errors_from_` (which windows),
-    `members_` (for scope="local", the forecaster of each series by its name).
+    on the steps held out, or None), `errors_` (scaled errors of windows) and `errors_from_` (which windows), `apart_`
+    (what a distribution said of windows that it had not learned from, and what came, by which its quantiles are put
+    right), `members_` (for scope="local", the forecaster of each series by its name).
 
     The series are kept, and saved with the model: a forecast goes on from their end.
 
@@ -75,6 +77,7 @@ class Forecaster(Estimator):
     head_: Head
     errors_: np.ndarray
     errors_from_: str | None
+    apart_: dict[str, np.ndarray]
     checked_: dict[str, float] | None
     members_: dict[str, "Forecaster"]
     validation_: Any
@@ -311,7 +314,7 @@ class Forecaster(Estimator):
     def members_state_(self, state: dict[str, Any]) -> None:
         self.members_ = {name[1:]: rebuilt(tree) for name, tree in state.items()}
 
-    learned = (*Estimator.learned, "series_state_", "errors_", "errors_from_", "checked_", "validation_")
+    learned = (*Estimator.learned, "series_state_", "errors_", "errors_from_", "apart_", "checked_", "validation_")
     learned += ("members_state_",)
 
 

@@ -19,7 +19,7 @@ from .training import Ready
 if TYPE_CHECKING:
     from .forecaster import Forecaster
 
-KEPT = 512  # windows whose errors say how far a point forecast is off
+KEPT = 512  # windows whose errors say how far a forecast is off
 TABLE_FITS = 3  # beside the model of a table, which cost little
 LEAST = 4  # windows that a model is fitted to
 TRAINING, HELD_OUT, CROSS = "training windows", "held-out windows", "cross-fits"
@@ -32,11 +32,24 @@ def measure(self: "Forecaster", spans: Spans, judged: Spans, watched: Rows | Non
     if isinstance(self.objective_, Posterior):  # which has learned the noise
         self.errors_, self.errors_from_ = np.zeros((0, self.codec_.horizon)), None
         return
-    self.errors_, self.errors_from_ = errors_of(self, chosen), TRAINING if watched is None else HELD_OUT
+    found, self.errors_from_ = errors_of(self, chosen), TRAINING if watched is None else HELD_OUT
     n_folds = n_fits(self, spans, watched)
     crossed = cross_errors(self, spans, n_folds, watched) if n_folds else None
     if crossed is not None:
-        self.errors_, self.errors_from_ = crossed, CROSS
+        found, self.errors_from_ = crossed, CROSS
+    self.errors_, outputs, true = found
+    if self.distribution != "point" and self.errors_from_ != TRAINING:
+        self.apart_ = {"outputs": outputs, "y": true}
+        put_right(self)
+
+
+def put_right(self: "Forecaster") -> None:
+    """Tell the head what it said of windows that it had not learned from, and what came; nothing where there are none.
+
+    Files of before say nothing of such windows: their quantiles are as they were learned.
+    """
+    found = getattr(self, "apart_", None)
+    self.head_.apart = None if found is None else (torch.from_numpy(found["outputs"]), found["y"])
 
 
 def some_of(spans: Spans) -> Spans:
@@ -44,11 +57,11 @@ def some_of(spans: Spans) -> Spans:
     return spans.take_rows(np.unique(np.linspace(0, len(spans) - 1, min(KEPT, len(spans))).round().astype(int)))
 
 
-def errors_of(self: "Forecaster", spans: Spans) -> np.ndarray:
-    """Truth minus forecast (windows, horizon), in scaled units."""
+def errors_of(self: "Forecaster", spans: Spans) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Truth minus forecast (windows, horizon), outputs, and truth (windows, horizon), in scaled units."""
     outputs, _, _ = answers(self, spans)
     true = self.codec_.encode(spans).take(torch.arange(len(spans)))["y"].double().numpy()
-    return true - self.head_.mean(outputs)
+    return true - self.head_.mean(outputs), outputs.numpy(), true
 
 
 def beside_naive(self: "Forecaster", spans: Spans) -> dict[str, float]:
@@ -99,8 +112,10 @@ def folds(spans: Spans, n: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         yield np.flatnonzero(kept), np.flatnonzero(stretch == fold)
 
 
-def cross_errors(self: "Forecaster", spans: Spans, n: int, watched: Rows | None) -> np.ndarray | None:
-    """Errors (windows, horizon) of every stretch by a model that was fitted without it; None where that is stopped."""
+def cross_errors(
+    self: "Forecaster", spans: Spans, n: int, watched: Rows | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """`errors_of` every stretch by a model that was fitted without it; None where that is stopped."""
     settings = self.get_params(deep=False) | {"out": None, "resume": False, "progress": False}
     found = []
     for kept, out in folds(spans, n):
@@ -115,7 +130,8 @@ def cross_errors(self: "Forecaster", spans: Spans, n: int, watched: Rows | None)
         if beside.interrupted_:
             return None
         found.append(errors_of(beside, some_of(spans.take_rows(out))))
-    return np.concatenate(found)
+    errors, outputs, true = map(np.concatenate, zip(*found, strict=True))
+    return errors, outputs, true
 
 
 def check_cross_fits(self: "Forecaster", *, local: bool) -> None:
@@ -125,18 +141,30 @@ def check_cross_fits(self: "Forecaster", *, local: bool) -> None:
         return
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0 or n == 1:
         raise SettingError(f"n_cross_fits is None, 0, or a whole number of at least 2; got {n!r}")
-    if n and (local or self.distribution != "point"):
-        what = "a rule has the errors of its steps" if local else f"distribution={self.distribution!r} learns them"
-        raise SettingError(f"n_cross_fits={n} is for intervals made of errors, and {what}; leave n_cross_fits=None")
+    if n and local:
+        raise SettingError(
+            f"n_cross_fits={n} is for intervals made of errors on windows, and a rule has the errors of its steps; "
+            "leave n_cross_fits=None"
+        )
 
 
 def warn_of_narrow(self: "Forecaster", *, stacklevel: int = 3) -> None:
-    """Say that intervals are too narrow where they are made of errors on what was learned from."""
-    if self.distribution == "point" and getattr(self, "errors_from_", None) == TRAINING:
-        warnings.warn(
-            f"the intervals of {self.model_name} are too narrow: they are made of its errors on windows that it "
-            "learned from, since none were held out; fit with n_cross_fits=2 (two trainings more), or with "
-            "validation=0.2",
-            DataWarning,
-            stacklevel=stacklevel,
-        )
+    """Say that intervals are too narrow where they are made of errors on what was learned from.
+
+    Of spreads that are learned it is said where there are more weights than steps, which may be known by heart.
+    """
+    if getattr(self, "errors_from_", None) != TRAINING:
+        return
+    n_steps = sum(len(track) for track in self.panel_.tracks)
+    if self.distribution == "point":
+        why = "they are made of its errors on windows that it learned from, since none were held out"
+    elif sum(p.numel() for p in self.objective_.parameters()) > n_steps:
+        why = f"they were learned on windows that it may know by heart, with more weights than the {n_steps} steps"
+    else:
+        return
+    warnings.warn(
+        f"the intervals of {self.model_name} are too narrow: {why}; fit with n_cross_fits=2 (two trainings more), or "
+        "with validation=0.2",
+        DataWarning,
+        stacklevel=stacklevel,
+    )

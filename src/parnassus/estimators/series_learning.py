@@ -19,7 +19,7 @@ from ..train.phase import Objective
 from .identity import identity_of, versions
 from .protocol import unfitted_on_error
 from .series_doubt import check_inference, inferred
-from .series_errors import CROSS, HELD_OUT, TRAINING, check_cross_fits, measure
+from .series_errors import CROSS, HELD_OUT, TRAINING, check_cross_fits, measure, put_right
 from .training import Ready, device_of
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def check(self: "Forecaster") -> None:
 
 def learn(self: "Forecaster", panel: Panel, validation: Any) -> None:
     """What `fit` does with series that are read."""
-    for name in ("objective_", "members_"):
+    for name in ("objective_", "members_", "apart_"):
         vars(self).pop(name, None)
     if self.scope == "local" and not is_local(self):
         learn_apart(self, panel, validation)
@@ -137,6 +137,7 @@ def objective_around(self: "Forecaster", made: Any) -> Objective:
     """What a builder made as an objective: a net says what the distribution asks for."""
     loss = self.spec("loss", self.loss or "squared_error").make(task="numbers")
     self.head_ = head_of(self.distribution, self.quantiles, loss)
+    put_right(self)
     if hasattr(self, "members_"):
         return Apart([member.objective_ for member in self.members_.values()])
     if self.loss is not None and self.distribution != "point":

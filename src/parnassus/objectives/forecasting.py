@@ -1,6 +1,8 @@
 """What a net says of the steps ahead: a number, quantiles, a Gaussian or a Student t each, and how it learns to."""
 
 from collections.abc import Sequence
+from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -15,17 +17,24 @@ from ..layers.writing_forecasts import StepByStep
 from ..train.phase import Batch, Objective, Phase
 from .supervised import Supervised
 
+SHARES = np.arange(1, 200) / 200  # at which quantiles are put right for draws
+Levels: TypeAlias = Sequence[float] | np.ndarray
 DISTRIBUTIONS = ("point", "quantiles", "gaussian", "student_t")
 
 
 class Head:
     """What `n_parameters` numbers a step mean. Outputs are (batch, horizon n_parameters); y is (batch, horizon).
 
-    All of it is in scaled units.
+    All of it is in scaled units. Quantiles of a distribution that was learned are put right by windows that were not:
+    that of level a moves by the a-quantile of what lay above it there, so that it holds in the mean over windows,
+    however wrong the spread that was learned; from window to window it differs as the distribution says.
+
+    Source: Romano, Patterson and Candes 2019 (conformalized quantile regression), each side by itself.
     """
 
     n_parameters = 1
     place = 0  # of the parameter that stands for the step's answer, as a net that goes on from it is given it
+    apart: tuple[Tensor, np.ndarray] | None = None  # outputs and y of windows that were not learned from
 
     def split(self, outputs: Tensor) -> Tensor:
         """Outputs as (batch, horizon, n_parameters)."""
@@ -39,9 +48,22 @@ class Head:
         """The answer of each step (batch, horizon) float64."""
         return _plain(outputs)
 
-    def quantiles(self, outputs: Tensor, levels: Sequence[float]) -> np.ndarray | None:
-        """(batch, horizon, levels), ascending; None where the head says nothing of its errors."""
+    def said(self, outputs: Tensor, levels: Levels) -> np.ndarray | None:
+        """Quantiles as they were learned (batch, horizon, levels); None where the head says nothing of its errors."""
         return None
+
+    def quantiles(self, outputs: Tensor, levels: Levels) -> np.ndarray | None:
+        """(batch, horizon, levels), ascending; None where the head says nothing of its errors."""
+        said = self.said(outputs, levels)
+        return said if said is None or self.apart is None else np.sort(said + self.offsets(levels), -1)
+
+    def offsets(self, levels: Levels) -> np.ndarray:
+        """By how much quantiles move (horizon, levels)."""
+        assert self.apart is not None
+        outputs, y = self.apart
+        above = y[..., None] - np.asarray(self.said(outputs, levels))
+        each = [np.quantile(above[..., i], q, axis=0, method="weibull") for i, q in enumerate(levels)]
+        return np.stack(each, -1)
 
     def draw(self, outputs: Tensor, n: int, rng: np.random.Generator) -> np.ndarray | None:
         """n answers (n, batch, horizon), steps drawn apart; None where the head says nothing of its errors."""
@@ -70,9 +92,9 @@ class QuantileHead(Head):
 
     def mean(self, outputs: Tensor) -> np.ndarray:
         at = min(max(0.5, self.levels[0]), self.levels[-1])
-        return self.quantiles(outputs, [at])[..., 0]
+        return self.said(outputs, [at])[..., 0]
 
-    def quantiles(self, outputs: Tensor, levels: Sequence[float]) -> np.ndarray:
+    def said(self, outputs: Tensor, levels: Levels) -> np.ndarray:
         """Straight lines between the levels that were learned."""
         wanted = np.asarray(levels)
         if wanted.min() < self.levels[0] - 1e-9 or wanted.max() > self.levels[-1] + 1e-9:
@@ -80,24 +102,21 @@ class QuantileHead(Head):
                 f"the quantiles {levels} reach beyond those learned, {self.levels[0]:g} to {self.levels[-1]:g}; fit "
                 "with wider quantiles="
             )
-        return self._at(outputs, wanted)
+        known = _plain(uncrossed(self.split(outputs)))
+        place = np.interp(wanted, self.levels, np.arange(len(self.levels)))
+        low = np.floor(place).astype(int)
+        high = np.minimum(low + 1, len(self.levels) - 1)
+        return known[..., low] + (place - low) * (known[..., high] - known[..., low])
 
     def draw(self, outputs: Tensor, n: int, rng: np.random.Generator) -> np.ndarray:
         """Beyond the outermost levels the outermost quantile stands."""
-        known = _plain(uncrossed(self.split(outputs)))
+        known = np.asarray(self.quantiles(outputs, self.levels))
         shares = rng.random((n, *known.shape[:2]))
         place = np.interp(shares, self.levels, np.arange(len(self.levels)))
         low = np.floor(place).astype(int)
         high = np.minimum(low + 1, len(self.levels) - 1)
         rows, steps = np.ogrid[: known.shape[0], : known.shape[1]]
         return known[rows, steps, low] + (place - low) * (known[rows, steps, high] - known[rows, steps, low])
-
-    def _at(self, outputs: Tensor, wanted: np.ndarray) -> np.ndarray:
-        known = _plain(uncrossed(self.split(outputs)))
-        place = np.interp(wanted, self.levels, np.arange(len(self.levels)))
-        low = np.floor(place).astype(int)
-        high = np.minimum(low + 1, len(self.levels) - 1)
-        return known[..., low] + (place - low) * (known[..., high] - known[..., low])
 
 
 class GaussianHead(Head):
@@ -120,15 +139,35 @@ class GaussianHead(Head):
     def mean(self, outputs: Tensor) -> np.ndarray:
         return _plain(self.parameters(outputs)[0])
 
-    def quantiles(self, outputs: Tensor, levels: Sequence[float]) -> np.ndarray:
-        from scipy.special import ndtri
-
-        location, spread = (_plain(p)[..., None] for p in self.parameters(outputs))
-        return location + spread * ndtri(np.asarray(levels))
+    def said(self, outputs: Tensor, levels: Levels) -> np.ndarray:
+        location, spread, *rest = (_plain(p)[..., None] for p in self.parameters(outputs))
+        return location + spread * self.standard_quantiles(np.asarray(levels), *rest)
 
     def draw(self, outputs: Tensor, n: int, rng: np.random.Generator) -> np.ndarray:
-        location, spread = (_plain(p) for p in self.parameters(outputs))
-        return location + spread * rng.standard_normal((n, *location.shape))
+        location, spread, *rest = (_plain(p) for p in self.parameters(outputs))
+        shape = (n, *location.shape)
+        if self.apart is None:
+            return location + spread * self.standard_draws(shape, rng, *rest)
+        shares = rng.random(shape)
+        drawn = location + spread * self.standard_quantiles(shares, *rest)
+        for step, moved in enumerate(self._moved):
+            drawn[..., step] += np.interp(shares[..., step], SHARES, moved)
+        return drawn
+
+    @cached_property
+    def _moved(self) -> np.ndarray:
+        """Offsets at `SHARES`, which a course that goes step by step asks for again and again."""
+        return self.offsets(SHARES)
+
+    def standard_quantiles(self, levels: np.ndarray, *rest: np.ndarray) -> np.ndarray:
+        """Of location 0 and spread 1."""
+        from scipy.special import ndtri
+
+        return ndtri(levels)
+
+    def standard_draws(self, shape: tuple[int, ...], rng: np.random.Generator, *rest: np.ndarray) -> np.ndarray:
+        """Of location 0 and spread 1."""
+        return rng.standard_normal(shape)
 
 
 class StudentHead(GaussianHead):
@@ -148,15 +187,13 @@ class StudentHead(GaussianHead):
         location, spread, freedom = self.parameters(outputs)
         return -torch.distributions.StudentT(freedom, location, spread).log_prob(y).mean()
 
-    def quantiles(self, outputs: Tensor, levels: Sequence[float]) -> np.ndarray:
+    def standard_quantiles(self, levels: np.ndarray, *rest: np.ndarray) -> np.ndarray:
         from scipy.special import stdtrit
 
-        location, spread, freedom = (_plain(p)[..., None] for p in self.parameters(outputs))
-        return location + spread * stdtrit(freedom, np.asarray(levels))
+        return stdtrit(rest[0], levels)
 
-    def draw(self, outputs: Tensor, n: int, rng: np.random.Generator) -> np.ndarray:
-        location, spread, freedom = (_plain(p) for p in self.parameters(outputs))
-        return location + spread * rng.standard_t(freedom, (n, *location.shape))
+    def standard_draws(self, shape: tuple[int, ...], rng: np.random.Generator, *rest: np.ndarray) -> np.ndarray:
+        return rng.standard_t(rest[0], shape)
 
 
 def head_of(distribution: str, quantiles: Sequence[float], loss: Loss) -> Head:
