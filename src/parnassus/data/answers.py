@@ -202,7 +202,7 @@ def indicator_matrix(raw: Any) -> np.ndarray:
 
 
 def number_array(raw: Any) -> np.ndarray:
-    """Quantities (rows,) or (rows, m), float64, checked: finite numbers, none missing, no text."""
+    """Quantities (rows,) or (rows, m), float64, checked: finite numbers, none missing, no text; maybe raw itself."""
     y = answer_array(raw)
     if y.ndim not in (1, 2) or (y.ndim == 2 and not y.shape[1]):
         raise DataError(f"y has shape {y.shape}; quantities are (rows,) or (rows, outputs)")
@@ -212,4 +212,4 @@ def number_array(raw: Any) -> np.ndarray:
             f"row 0 of y is {next(iter(y.ravel()[:1].tolist()), '')!r}; a regressor predicts numbers, and y is of type "
             f"{y.dtype}: give y.astype(float), or use Classifier for labels"
         )
-    return y.astype(np.float64)
+    return y.astype(np.float64, copy=False)

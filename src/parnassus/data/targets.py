@@ -323,7 +323,8 @@ class Numbers(Target):
         y = y[:, None] if y.ndim == 1 else y
         if y.shape[1] != len(self.mean):
             raise DataError(f"y has {y.shape[1]} columns; fit saw {len(self.mean)}; give the same columns")
-        return Dense(y=torch.from_numpy(((y - self.center) / self.scale).astype(np.float32)))
+        y = np.divide(y - self.center, self.scale, out=np.empty(y.shape, np.float32), casting="same_kind")
+        return Dense(y=torch.from_numpy(y))
 
     def decode(self, outputs: Tensor) -> np.ndarray:
         y = outputs.detach().double().cpu().numpy() * self.scale + self.center
