@@ -185,3 +185,17 @@ def test_quantities_are_not_taken_for_classes():
     assert "if it is a quantity use Regressor" in said(audit(clean(), y))
     assert audit(clean(), y, quantities=True) == []
     assert "1 outliers" in said(audit(clean(), np.where(np.arange(N) == 3, 10**6, y), quantities=True))
+
+
+def test_rows_of_a_frame_of_paths_are_told_apart():
+    """A frame is no list of its columns' names, which are the same on both sides."""
+    frame = pd.DataFrame({"file": [f"{i}.wav" for i in range(30)]})
+    assert straddling(frame[:20], frame[20:]) == 0
+    assert straddling(frame[:20], frame[18:]) == 2
+
+
+def test_texts_as_answers_are_no_classes():
+    texts = [f"text {i}" for i in range(60)]
+    files = [f"{i:02d}.wav" for i in range(60)]
+    assert any(finding.where == "y" for finding in audit(pd.DataFrame({"file": files}), texts))
+    assert not any(finding.where == "y" for finding in audit(pd.DataFrame({"file": files}), texts, texts=True))

@@ -43,7 +43,7 @@ def models(name: str | None, *, task: str | None, modality: str | None, json: bo
             raise SettingError(f"there is no model {name!r}; {did_you_mean(name, known)}")
         found = [b for b in found if b.name == name]
     if task is not None:
-        known = {t for b in found for t in b.tasks}
+        known, task = {t for b in found for t in b.tasks}, task.replace("-", "_")
         if task not in known:
             raise SettingError(f"no model serves {task!r}; {did_you_mean(task, known)}")
         found = [b for b in found if task in b.tasks]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-CODECS = ("Table", "Image", "Text")
+CODECS = ("Table", "Image", "Text", "Speech", "Sequences")
 
 
 @dataclass(frozen=True)

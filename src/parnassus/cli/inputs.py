@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, SettingError, did_you_mean
 from ..files import write_text
+from . import speaking
 from .language import TASK, texts_alone
 
 if TYPE_CHECKING:
@@ -27,14 +28,17 @@ def opened(
     memory: int | None = None,
     task: str = "",
     parts: Sequence[str] = (),
+    column: str | None = None,
 ) -> "Examples":
     """The examples at a path; `target` and `drop` name columns, and `texts` says that the one left holds texts.
 
     Tasks whose answers are places in pictures, or in texts, read paths in their own way; a detector's have `parts`
-    beside boxes.
+    beside boxes, a recogniser's tables a `column` of paths.
     """
     if task == TASK:
         return texts_alone(path, target, drop)
+    if task == speaking.TASK:
+        return speaking.recorded(path, target, drop, column)
     if task in DRAWN:
         return _drawn(path, task, target or drop, parts)
     from ..estimators.intake import examples_of
@@ -69,8 +73,10 @@ def _drawn(path: str, task: str, columns: Any, parts: Sequence[str]) -> "Example
     return Examples(source.X, source.y, source=source)
 
 
-def unanswered(data: str, examples: "Examples") -> DataError:
+def unanswered(data: str, examples: "Examples", task: str) -> DataError:
     """That there is nothing to learn, and how to say where it is."""
+    if task == speaking.TASK:
+        return speaking.unsaid(data, examples)
     columns = columns_of(examples.X)
     if not columns:
         return DataError(f"{data} holds no answers; give a folder with a folder of pictures for each class")
@@ -140,6 +146,8 @@ def write_rows(examples: "Examples", folder: Path) -> Path | None:
         X.assign(**dict(zip(names, np.asarray(y).reshape(len(X), -1).T, strict=True))).to_csv(path, index=False)
         return path
     if isinstance(X, list) and X and all(isinstance(x, Path) for x in X):
+        if isinstance(y, list) and any(isinstance(text, str) and [text] != text.splitlines() for text in y):
+            return None  # a transcript that is empty, or has lines of its own
         if isinstance(y, list) and y and hasattr(y[0], "boxes"):
             from ..data.coco import write_coco
 

@@ -313,7 +313,7 @@ def _trained(request: Request, console: "Console", command: str) -> int:
     examples = examples_at(request, data, texts=texts)
     estimator = estimator_for(request, codec or kind_of(examples.X))
     if examples.y is None and not isinstance(estimator, Unsupervised) and request.task != language.TASK:
-        raise unanswered(data, examples)
+        raise unanswered(data, examples, request.task)
     if isinstance(getattr(estimator, "class_weight", None), dict):
         estimator.set_params(class_weight=by_label(estimator.get_params()["class_weight"], examples.y))
     from .work import work
@@ -348,6 +348,7 @@ def examples_at(request: Request, path: str, *, texts: bool, **given: Any) -> "E
     from .inputs import opened
 
     own = {name: request.own(name) for name in ("target", "drop", "memory")}
+    own["column"] = _single(request.words, "codec.column")
     return opened(path, texts=texts, task=request.task, parts=parts_asked(request), **own | given)
 
 

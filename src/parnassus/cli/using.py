@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, FileError, SettingError
 from ..files import write_text
-from . import language
+from . import language, speaking
 from .console import Console, finite, note
 from .runs import loaded
 
@@ -38,6 +38,8 @@ def evaluate(model: str, data: str, *, target: "Columns | None", report: Path | 
         return evaluate_series(estimator, configuration, model, data, report=report, json=json)
     examples = examples_in(estimator, configuration, data, target)
     check_form(estimator, examples.X, data)
+    if examples.y is None and estimator.task == speaking.TASK:
+        raise speaking.unsaid(data, examples)
     if examples.y is None and estimator.target_ is not None and estimator.task != language.TASK:
         where = (
             "name the column that holds them by --target"
@@ -79,9 +81,10 @@ def examples_in(estimator: "Estimator", configuration: dict[str, Any], data: str
     if target is None and Path(data).suffix.lower() in suffixes:
         target = learned
     target = as_learned(target, learned)
-    return opened(
-        data, target=target, drop=present(data, drop), texts=estimator.codec_.kind == "text", memory=estimator.memory
-    )
+    drop = present(data, drop)
+    if estimator.task == speaking.TASK:
+        return speaking.recorded(data, target, drop, estimator.codec_.options.get("column"))
+    return opened(data, target=target, drop=drop, texts=estimator.codec_.kind == "text", memory=estimator.memory)
 
 
 def learned_from(configuration: dict[str, Any], data: str) -> bool:
@@ -263,6 +266,8 @@ def _inputs(
             raise SettingError(f"this model takes {takes}, not --text")
         lines = texts or _lines(Path(data[0]))
         return "text", lines, lines
+    if estimator.task == speaking.TASK:
+        return speaking.recordings_alone(estimator, data, on_error)
     if kind in ("image", "speech"):
         return _files(data, on_error, "picture" if kind == "image" else "sound")
     if len(data) > 1:

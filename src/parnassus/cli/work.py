@@ -42,7 +42,7 @@ def work(
     before_fit: "Callable[[], object] | None" = None,
 ) -> int:
     """Audit, fit, test, report, and say how to go on; the exit code is 130 where the training was interrupted."""
-    findings = audited(whole, quantities=estimator.task == "regressor")
+    findings = audited(whole, estimator.task)
     straddling_rows(train, test)
     run.make(resume=estimator.resume)
     write_configuration(run, configuration, command, resume=estimator.resume)
@@ -82,14 +82,14 @@ def work(
     return INTERRUPTED if estimator.interrupted_ else 0
 
 
-def audited(whole: "Examples", *, quantities: bool) -> list[dict[str, str]]:
-    """What looks wrong in the data, one line each; answers are quantities, or else classes."""
+def audited(whole: "Examples", task: str) -> list[dict[str, str]]:
+    """What looks wrong in the data, one line each; the task says whether answers are quantities, texts or classes."""
     import numpy as np
 
-    from ..data.audit import audit
+    from ..data.audit import WRITTEN, audit
 
     part = whole if len(whole) <= AUDITED or not hasattr(whole.X, "__getitem__") else whole.take(np.arange(AUDITED))
-    found = audit(part.X, part.y, quantities=quantities)
+    found = audit(part.X, part.y, quantities=task == "regressor", texts=task in WRITTEN)
     for finding in found:
         if finding.severity == "warning":
             warnings.warn(finding.words, DataWarning, stacklevel=2)  # as `fit` will, which then does not say it again

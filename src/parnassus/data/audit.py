@@ -16,6 +16,7 @@ from .lookalikes import holds_prose, numbers_in, quantities_in, spellings_in
 
 FEW_ROWS = 20  # below this, coincidences are no findings
 LEAK_ROWS = 1_000
+WRITTEN = ("speech_recognizer", "translator", "image_captioner")  # tasks whose answers are texts, and no classes
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class Finding:
         return f"{self.severity}: {self.words}"
 
 
-def audit(X: Any, y: Any = None, *, quantities: bool = False) -> list[Finding]:
-    """Findings for inputs of any form, and for their answers, classes or quantities; warnings first."""
+def audit(X: Any, y: Any = None, *, quantities: bool = False, texts: bool = False) -> list[Finding]:
+    """Findings for inputs of any form, and for their answers: classes, quantities or texts; warnings first."""
     form = form_of(X)
     found = (
         audit_table(X, y)
@@ -46,7 +47,7 @@ def audit(X: Any, y: Any = None, *, quantities: bool = False) -> list[Finding]:
         if form == "pictures"
         else audit_rows(row_keys(X), y)
     )
-    found += audit_target(y, quantities=quantities) if y is not None else []
+    found += audit_target(y, quantities=quantities) if y is not None and not texts else []
     return sorted(found, key=lambda finding: finding.severity != "warning")
 
 

@@ -25,7 +25,9 @@ def row_keys(X: Any) -> np.ndarray:
         X = X.numpy(force=True)
     if isinstance(X, np.ndarray) and X.dtype != object and X.ndim > 2:
         return mixed(np.ascontiguousarray(X).reshape(len(X), -1))
-    if not isinstance(X, Frame) and form_of(X) != "table":
+    if (
+        not isinstance(X, Frame) and not hasattr(X, "columns") and form_of(X) != "table"
+    ):  # of a frame, even one of paths
         return np.array([thing_key(x) for x in X], dtype=np.uint64)
     frame = read_frame(X)
     if isinstance(frame.columns, np.ndarray):

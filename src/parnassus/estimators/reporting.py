@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 
-from ..data.audit import audit
+from ..data.audit import WRITTEN, audit
 from ..data.image import Image
 from ..data.targets import Labels, Multilabel, Numbers
 from ..errors import SettingError
@@ -57,7 +57,7 @@ def write_report(
         n_rows={"training": int(estimator.data_["n_rows"]), "evaluated": len(examples)},
         evaluation=cast(Any, evaluation),
         evaluated_on=evaluated_on,
-        findings=cast(Any, audit(audited.X, audited.y, quantities=isinstance(estimator.target_, Numbers))),
+        findings=cast(Any, audit(audited.X, audited.y, **answered_in(estimator))),
         parameters=changed_params(estimator) | {"epochs": len(estimator.history_), "seed": estimator.seed},
         history=estimator.history_,
         best_epoch=estimator.best_epoch_,
@@ -72,6 +72,11 @@ def write_report(
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
     first_writes(path, lambda: write_text(path, render_report(report)))
+
+
+def answered_in(estimator: "Estimator") -> dict[str, bool]:
+    """Whether answers are quantities or texts, as an audit wants to know."""
+    return {"quantities": isinstance(estimator.target_, Numbers), "texts": estimator.task in WRITTEN}
 
 
 def more_figures(estimator: "Estimator", examples: Examples) -> dict[str, str]:

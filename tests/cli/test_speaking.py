@@ -1,0 +1,89 @@
+"""A recogniser from the command line: folders, tables and lists of recordings, from wherever it is called."""
+
+import json
+import shlex
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+import parnassus as pn
+from parnassus.cli import main
+
+PITCHES = {"low": 400, "high": 1500}
+TEXTS = ["low", "high", "low high", "high low", "high high", "low low"] * 2
+SMALL = ("--model", "word_hmm", "--model.n-states", "2", "--model.n-mixtures", "1", "--model.first-steps", "2")
+TRAINING = (*SMALL, "--model.steps-between", "1", "--out", "run")
+
+
+def said_aloud(text, rng):
+    """A tone of 0.15 s for each word at 8 kHz, noise over all, and silence around."""
+    t = np.arange(1200) / 8000
+    parts = [np.zeros(400), *(np.sin(2 * np.pi * PITCHES[word] * t) for word in text.split()), np.zeros(400)]
+    return 0.3 * np.concatenate(parts) + 0.003 * rng.normal(size=sum(map(len, parts)))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Recordings in folders of speakers with a text beside each, and a table of them with another column."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for i, text in enumerate(TEXTS):
+        path = tmp_path / "said" / ("ann" if i % 2 else "bob") / f"{i:02d}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, said_aloud(text, rng), 8000)
+        path.with_suffix(".txt").write_text(text + "\n")
+        rows.append((path.relative_to(tmp_path).as_posix(), text, path.parent.name))
+    pd.DataFrame(rows, columns=["file", "text", "voice"]).to_csv(tmp_path / "said.csv", index=False)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    return tmp_path
+
+
+def said_of(capsys, *words):
+    """The JSON that a command prints."""
+    capsys.readouterr()
+    assert main([*words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("data", ["said", "said.csv"])
+def test_recordings_are_trained_on_judged_and_heard(folder, capsys, data):
+    named = () if data == "said" else ("--target", "text")
+    assert main(["train", "speech-recognizer", str(folder / data), *named, *TRAINING]) == 0
+    captured = capsys.readouterr()
+    assert "distinct answers" not in captured.err  # texts are no classes
+    assert "are also in the training rows" not in captured.err
+    lines = [line.strip() for line in captured.out.splitlines()]
+    for line in (line for line in lines if line.startswith(("predict", "evaluate"))):
+        assert main(shlex.split(line)[2:]) == 0
+    held = json.loads((folder / "elsewhere/run/evaluation.json").read_text())
+    assert said_of(capsys, "evaluate", "run", "run/test.txt")["metrics"] == held["metrics"]
+    model, files = pn.load("run/model.parnassus"), sorted((folder / "said").rglob("*.wav"))
+    for given in ("said", "said.csv"):
+        found = said_of(capsys, "predict", "run", str(folder / given))
+        assert {row["sound"]: row["prediction"] for row in found} == dict(
+            zip(map(str, files), model.predict(files), strict=True)
+        )
+    assert said_of(capsys, "evaluate", "run", str(folder / "said"))["n_rows"] == len(TEXTS)
+
+
+def test_recordings_without_transcripts_are_refused_by_what_would_name_them(folder, capsys):
+    assert main(["train", "speech-recognizer", str(folder / "said.csv"), *TRAINING]) == 2
+    assert "--target" in capsys.readouterr().err
+    assert main(["train", "speech-recognizer", str(folder / "said.csv"), "--drop", "voce", *TRAINING]) == 2
+    assert "did you mean 'voice'" in capsys.readouterr().err
+
+
+def test_a_list_of_paths_may_hold_transcripts(folder):
+    lines = [f"said/{'ann' if i % 2 else 'bob'}/{i:02d}.wav\t{text}" for i, text in enumerate(TEXTS)]
+    (folder / "said.txt").write_text("\n".join(lines))
+    model = pn.model("word_hmm", n_states=2, n_mixtures=1, first_steps=2, steps_between=1)
+    recognizer = pn.SpeechRecognizer(model).fit(folder / "said.txt")
+    assert recognizer.score(folder / "said.txt") == recognizer.score(folder / "said")
+
+
+def test_tasks_are_named_as_commands_are(capsys):
+    assert main(["models", "--task", "speech-recognizer"]) == 0
+    assert "word_hmm" in capsys.readouterr().out
