@@ -7,6 +7,7 @@ import torch
 import parnassus as pn
 from parnassus.data import augmentation as module
 from parnassus.data.augmentation import OPERATIONS, PRESETS, Augmentation, augmentation, crops, erased, one_of_fourteen
+from parnassus.functional.augmentation import geometry
 from parnassus.train.randomness import kept_random
 
 CPU = torch.device("cpu")
@@ -143,6 +144,37 @@ def test_pictures_are_changed_in_training_only_and_the_codec_is_saved_with_its_s
         first = codec.prepare(batch, "vector", training=True)["x"]
     with kept_random(CPU, 5):
         torch.testing.assert_close(first, again.prepare(batch, "vector", training=True)["x"])
+
+
+@pytest.mark.parametrize("size", [(12, 10), (7, 9), (33, 50)])
+@pytest.mark.parametrize("asked", [{"flip": True, "shift": 0.2}, {"flip_vertical": True}])
+def test_bytes_that_are_shifted_and_flipped_are_what_resampled_floats_are(size, asked):
+    x = torch.from_numpy(np.random.default_rng(2).integers(0, 256, (9, 3, *size), dtype=np.uint8))
+    change = augmentation(asked)
+    assert change.copies(size)
+    with kept_random(CPU, 3):
+        matrix = change.matrices(9, size, CPU).double()
+    unit = torch.tensor([[2 / size[1], 0, -1], [0, 2 / size[0], -1], [0, 0, 1]], dtype=torch.float64)
+    at = geometry.looked_up(unit @ torch.linalg.inv(matrix), *size)
+    expected = torch.nn.functional.grid_sample(x.double(), at, align_corners=False)
+    with kept_random(CPU, 3):
+        moved = change(x)
+    assert moved.dtype == torch.uint8
+    torch.testing.assert_close(moved.double(), expected, atol=0.02, rtol=0)
+    codec = pn.Image(augment=asked).fit(x.permute(0, 2, 3, 1).numpy())
+    with kept_random(CPU, 3):
+        prepared = codec.prepare({"x": x}, "image", training=True)["x"]
+    assert torch.equal(prepared, (moved.float() - codec.mean) / codec.std)
+
+
+@pytest.mark.parametrize("name", sorted(set(ALL) - {"flip", "flip_vertical", "shift", "elastic_sigma"}))
+def test_what_does_more_than_shift_and_flip_does_not_copy_bytes(name):
+    assert not augmentation({"flip": True, name: ALL[name]}).copies((12, 10))
+
+
+def test_shifts_of_less_than_a_pixel_do_not_copy_bytes():
+    assert not augmentation({"shift": 0.05}).copies((12, 10))
+    assert augmentation({"shift": 0.1}).copies((12, 10))
 
 
 def test_colour_axes_are_those_of_the_training_pictures():

@@ -1,7 +1,7 @@
 """Random changes of training pictures by named settings: drawn for each picture, done on whole batches."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -104,6 +104,11 @@ class Augmentation:
         drawn = (self.rotate, self.zoom, self.shear, self.perspective, self.elastic, self.jaccard_crop)
         return self.crop is not None or any(drawn)
 
+    def copies(self, size: tuple[int, int]) -> bool:
+        """Whether pictures of (height, width) are but flipped and shifted by whole pixels, and may stay bytes."""
+        rest = replace(self, flip=False, flip_vertical=False, shift=0.0, elastic_sigma=5.0, magnitude=9.0)
+        return rest == STILL and (not self.shift or self.shift * min(size) >= 1)
+
     def matrices(self, n: int, size: tuple[int, int], device: torch.device) -> Tensor:
         """One drawn move for each of n pictures of (height, width), (n, 3, 3); see `functional.augmentation`."""
         height, width = size
@@ -137,7 +142,7 @@ class Augmentation:
         return (((unit + 1) / 2 * (2 * most.floor() + 1)).floor() - most.floor()).clamp(max=most.floor())
 
     def __call__(self, x: Tensor, *, axes: Tensor | None = None) -> Tensor:
-        """Changed pictures (batch, channels, height, width), values from 0 to 1.
+        """Changed pictures (batch, channels, height, width), values from 0 to 1; bytes on the CPU where it `copies`.
 
         Draws from the device's default generator, which the trainer seeds for each step. `axes` are the principal
         axes of colours that `pca` needs.
@@ -192,6 +197,7 @@ LIMITS = {
     "randaugment": 14,
     "magnitude": 10,
 }
+STILL = Augmentation()
 
 
 def augmentation(given: str | Mapping[str, Any] | None) -> Augmentation | None:

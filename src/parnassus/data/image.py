@@ -5,6 +5,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any, Self
 
 import numpy as np
@@ -13,8 +14,9 @@ from torch import Tensor
 
 from ..errors import DataError, DataWarning, SettingError, did_you_mean
 from ..functional.augmentation.colour import pca_axes
+from ..functional.threads import one_thread
 from .answers import shown
-from .augmentation import augmentation
+from .augmentation import Augmentation, augmentation
 from .codec import Codec, State
 from .moved_boxes import changed_with_boxes, changed_with_masks, changed_with_points
 from .pictures import RESIZES, look, pixels_of, refuse_range, unit_floats
@@ -162,7 +164,7 @@ class Image(Codec):
             return held(pixels)
         pictures = listed(raw)
         if in_files(pictures) and self._size_of(len(pictures)) > self.options["memory"]:
-            return Stream(pictures, lambda part: held(self._pixels(part)))
+            return Stream(pictures, self._read)
         return held(self._pixels(pictures))
 
     def _checked(self, pixels: np.ndarray) -> np.ndarray:
@@ -224,23 +226,36 @@ class Image(Codec):
             )
         return pixels
 
+    @one_thread()
+    def _read(self, pictures: list) -> Dense:
+        """Pictures of a stream, channels first: where threads decode, torch's would but wait in their way."""
+        return Dense(x=held(self._pixels(pictures)).tensors["x"].contiguous())
+
     # --- prepare and decode -----------------------------------------------------------------------
 
     def prepare(self, batch: Batch, view: str, *, training: bool = False) -> Batch:
-        x = batch["x"].to(torch.float32, copy=True)
-        if training and self.augmentation and "y_labels" in batch:  # whose y are boxes
-            batch = changed_with_boxes(self.augmentation, x.div_(255), batch, axes=self.axes)
-            x = batch["x"].mul_(255)
-        elif training and self.augmentation and "y" in batch and batch["y"].ndim == 3:  # which are masks, or keypoints
-            changed = changed_with_points if batch["y"].is_floating_point() else changed_with_masks
-            batch = changed(self.augmentation, x.div_(255), batch, axes=self.axes)
-            x = batch["x"].mul_(255)
-        elif training and self.augmentation:
-            x = self.augmentation(x.div_(255), axes=self.axes).mul_(255)
-        x = x.sub_(self.mean).div_(self.std)
+        change, x = (self.augmentation if training else None), batch["x"]
+        plain = x.is_cpu and x.dtype == torch.uint8 and not with_places(batch)
+        if change and not (plain and change.copies((x.shape[2], x.shape[3]))):
+            batch = self._changed(batch, change)
+            x = batch["x"].sub_(self.mean).div_(self.std)
+        else:
+            with one_thread() if x.is_cpu and x.numel() <= BLOCK else nullcontext():
+                x = change(x) if change else x  # bytes are moved at a third of what floats cost
+                x = x.to(torch.float32, copy=True).sub_(self.mean).div_(self.std)
         if view != "image":
             x = x.permute(0, 2, 3, 1).flatten(1 if view == "vector" else 2)
         return batch | {"x": x}
+
+    def _changed(self, batch: Batch, change: Augmentation) -> Batch:
+        """The batch, its pictures changed as floats from 0 to 255, and boxes, masks or keypoints with them."""
+        x = batch["x"].to(torch.float32, copy=True).div_(255)
+        if not with_places(batch):
+            return batch | {"x": change(x, axes=self.axes).mul_(255)}
+        boxes, points = "y_labels" in batch, batch["y"].is_floating_point()
+        follow = changed_with_boxes if boxes else changed_with_points if points else changed_with_masks
+        batch = follow(change, x, batch, axes=self.axes)
+        return batch | {"x": batch["x"].mul_(255)}
 
     def decode(self, x: Tensor) -> np.ndarray:
         """uint8 pictures (n, height, width) or (n, height, width, channels) from either view."""
@@ -268,6 +283,11 @@ class Image(Codec):
         codec.mean, codec.std = state["mean"], state["std"]
         codec.axes = state.get("axes", torch.empty(0, 0))
         return codec
+
+
+def with_places(batch: Batch) -> bool:
+    """Whether answers are boxes, masks or keypoints, which move with their pictures."""
+    return "y_labels" in batch or ("y" in batch and batch["y"].ndim == 3)
 
 
 def is_stack(raw: Any) -> bool:

@@ -172,7 +172,8 @@ class Stream:
 
     def take(self, index: Tensor) -> Batch:
         part = self.encode([self.source[i] for i in index.tolist()])
-        return {k: t.to(self.device) for k, t in part.take(torch.arange(len(part))).items()}
+        batch = part.tensors if isinstance(part, Dense) else part.take(torch.arange(len(part)))
+        return {k: t.to(self.device) for k, t in batch.items()}
 
     def to(self, device: torch.device) -> Self:
         self.device = device
