@@ -79,9 +79,10 @@ def fit_theta(y: ArrayLike, *, season: int = 1) -> Theta:
     else:
         form = "mul"
     flat = _flat(values, indices, form)
-    slope = float(np.polyfit(np.arange(len(flat)), flat, 1)[0])
+    t = np.arange(len(flat)) - (len(flat) - 1) / 2
+    slope = float(t @ flat / (t @ t))
     model, std = fit_smoothing(flat)
-    return Theta(model.alpha, model.level, round(slope, 12), indices, std, form)
+    return Theta(model.alpha, model.level, slope, indices, std, form)
 
 
 def forecast_theta(y: ArrayLike, model: Theta, horizon: int) -> NDArray[np.float64]:
