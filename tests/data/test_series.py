@@ -63,6 +63,15 @@ def test_nan_is_refused_with_series_and_time_or_filled():
     assert read(given, series="id", target=("y",), missing="linear").tracks[1].y.tolist() == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize("many", [False, True])
+def test_values_that_an_array_masks_are_missing(many):
+    y = np.ma.array([1.0, 2.0, 1e20, 4.0], mask=[False, False, True, False])
+    raw = np.ma.stack([y, y], 1) if many else y
+    with pytest.raises(DataError, match="no value at 2"):
+        read_panel(raw, Reading())
+    assert read_panel(raw, Reading(missing="linear")).tracks[-1].y.tolist() == [1, 2, 3, 4]
+
+
 def test_values_missing_at_the_ends_are_cut_or_refused():
     y = [np.nan, 2.0, 3.0]
     assert read(y, missing="last").tracks[0].y.tolist() == [2, 3]

@@ -144,7 +144,7 @@ def _from_arrays(raw: Any, reading: Reading) -> Panel:
     elif many:
         named = {str(i): v for i, v in enumerate(raw)}
     else:
-        values = np.asarray(raw)
+        values = np.asanyarray(raw)  # a masked array keeps its mask
         if values.ndim > 2:
             raise DataError(f"X is {values.shape}; give one series (time,), several (time, series), or a list of them")
         many = values.ndim == 2 and values.shape[1] != 1
@@ -162,8 +162,10 @@ def _from_arrays(raw: Any, reading: Reading) -> Panel:
 
 
 def numbers_in(given: Any, where: str) -> np.ndarray:
-    """Numbers float64; anything else is refused."""
+    """Numbers float64, NaN where an array has them masked; anything else is refused."""
     try:
+        if isinstance(given, np.ma.MaskedArray):
+            given = given.astype(np.float64).filled(np.nan)
         found = np.asarray(given)
         if found.dtype.kind in "cmM":
             raise ValueError(f"of type {found.dtype}")
