@@ -105,7 +105,8 @@ SURFACE = {
         "known",
         "json",
     }
-    | {"n-tokens", "temperature", "top-k", "top-p", "seed"},
+    | {"n-tokens", "temperature", "top-k", "top-p", "seed", "beam", "n-best", "hot-words"},
+    "align": {"RUN", "data", "to", "out", "heard", "target", "json"},
     "report": {"RUN", "data", "out", "target", "json"},
     "export": {"RUN", "DATA", "to", "out", "int8", "target", "json"},
     "serve": {"RUN", "host", "port", "token", "max-batch", "max-wait-ms", "max-queue", "max-bytes", "timeout"},

@@ -48,6 +48,7 @@ def said_of(capsys, *words):
     return json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", ["said", "said.csv"])
 def test_recordings_are_trained_on_judged_and_heard(folder, capsys, data):
     named = () if data == "said" else ("--target", "text")
@@ -87,3 +88,47 @@ def test_a_list_of_paths_may_hold_transcripts(folder):
 def test_tasks_are_named_as_commands_are(capsys):
     assert main(["models", "--task", "speech-recognizer"]) == 0
     assert "word_hmm" in capsys.readouterr().out
+
+
+@pytest.fixture
+def run(folder):
+    """A run's folder, beside the recordings that it learned from."""
+    assert main(["train", "speech-recognizer", str(folder / "said"), "--test", "0", *TRAINING]) == 0
+    return folder
+
+
+def test_words_are_placed_in_seconds_as_ctm_and_textgrid(run, capsys):
+    said = str(run / "said")
+    found = {one["sound"]: one for one in said_of(capsys, "align", "run", said)}
+    start, middle, end = 0.05, 0.2, 0.35  # of "low high": 400 samples, then a tone of 1,200 for each word
+    (low, high) = found["02"]["words"]
+    assert [low[0], high[0]] == ["low", "high"]
+    assert np.abs(np.array([low[1], low[2], high[1], high[2]]) - [start, middle, middle, end]).max() < 0.04
+    assert found["02"]["seconds"] == pytest.approx(0.4)
+    assert main(["align", "run", said, "-o", "all.ctm"]) == 0
+    lines = (run / "elsewhere/all.ctm").read_text().splitlines()
+    assert len(lines) == sum(len(text.split()) for text in TEXTS)
+    assert next(line for line in lines if line.startswith("02 ")) == f"02 1 {low[1]:.3f} {low[2] - low[1]:.3f} low"
+    assert main(["align", "run", said, "--to", "textgrid", "-o", "grids"]) == 0
+    assert len(list((run / "elsewhere/grids").glob("*.TextGrid"))) == len(TEXTS)
+    assert 'text = "low"' in (run / "elsewhere/grids/02.TextGrid").read_text()
+
+
+def test_what_is_heard_is_aligned_where_nobody_wrote_it(run, capsys):
+    one = str(run / "said/bob/02.wav")
+    (found,) = said_of(capsys, "align", "run", one, "--heard")
+    assert [word for word, _, _ in found["words"]] == ["low", "high"]
+    assert main(["align", "run", one]) == 2
+    assert "--heard" in capsys.readouterr().err
+    assert main(["align", "run", str(run / "said"), "--to", "textgrid"]) == 2
+    assert "--out" in capsys.readouterr().err
+
+
+def test_several_texts_are_heard_with_their_scores(run, capsys):
+    found = said_of(capsys, "predict", "run", str(run / "said/bob/02.wav"), "--n-best", "2")
+    assert [row["rank"] for row in found] == [1, 2]
+    model = pn.load("run/model.parnassus")
+    best = model.transcribe([run / "said/bob/02.wav"], n_best=2)[0]
+    assert [(row["prediction"], row["score"]) for row in found] == best
+    assert main(["predict", "run", str(run / "said/bob/02.wav"), "--hot-words", "low"]) == 2
+    assert "hot_words" in capsys.readouterr().err

@@ -12,6 +12,7 @@ import torch
 import parnassus as pn
 from parnassus.data.sounds import Sounds
 from parnassus.errors import DataError, SettingError
+from parnassus.estimators.alignments import tiers_of
 from parnassus.estimators.speech_recognizer import Segment, words_of
 from parnassus.functional.edit_distance import error_rate
 from parnassus.functional.ngrams import NGrams
@@ -299,3 +300,41 @@ def test_a_fitted_recogniser_refuses_what_it_cannot_write_or_do(trained):
         model.align(NEW[:1], SAID[:1], level="word")
     with pytest.raises(pn.NotFitted):
         recogniser().predict(NEW)
+
+
+# --- alignments as tiers --------------------------------------------------------------------------
+
+
+def test_alignments_have_words_and_the_units_they_are_made_of(trained):
+    model = trained()
+    texts = [SAID[0], "", SAID[1]]
+    found = model.alignments(NEW[:3], texts, frame_seconds=0.01)
+    rows = model.align([NEW[0], NEW[2]], [SAID[0], SAID[1]])
+    assert [one.name for one in found] == ["recording0", "recording1", "recording2"]
+    assert [one.duration for one in found] == pytest.approx([len(x) / 100 for x in NEW[:3]])
+    assert found[1].tiers == {"words": [], "units": []}
+    for one, text, row in ((found[0], texts[0], rows[0]), (found[2], texts[2], rows[1])):
+        assert [word for word, _, _ in one.tiers["words"]] == text.split()
+        assert [start for _, start, _ in one.tiers["units"]] == pytest.approx(
+            [segment.start / 100 for segment in row if segment.unit != " "]
+        )
+        assert one.ctm().count("\n") == len(text.split()) - 1
+        assert 'name = "units"' in one.textgrid()
+
+
+def test_what_is_heard_is_aligned(trained):
+    model = trained()
+    found = model.alignments(NEW[:4], heard=True, frame_seconds=0.01)
+    assert [" ".join(word for word, _, _ in one.tiers["words"]) for one in found] == model.transcribe(NEW[:4])
+
+
+def test_seconds_of_arrays_of_features_are_told(trained):
+    with pytest.raises(SettingError, match=r"frame_seconds=0\.01"):
+        trained().alignments(NEW[:1], SAID[:1])
+
+
+def test_words_of_a_lexicon_are_spelled_as_in_the_text():
+    segments = [("W", 0.0, 0.1), ("AH", 0.1, 0.2), (" ", 0.2, 0.2), ("T", 0.2, 0.3)]
+    tiers = tiers_of(segments, "one two")
+    assert tiers["words"] == [("one", 0.0, 0.2), ("two", 0.2, 0.3)]
+    assert [unit for unit, _, _ in tiers["units"]] == ["W", "AH", "T"]

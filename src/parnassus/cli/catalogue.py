@@ -1,7 +1,9 @@
 """`parnassus models`, `systems` and `verify`: what there is, and whether it is right."""
 
 from textwrap import indent
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
 
 from ..errors import SettingError, did_you_mean
 from . import settings
@@ -187,8 +189,13 @@ def told_of(result: "Result") -> dict[str, Any]:
     }
 
 
-def verify(what: str, *, json: bool) -> int:
-    """Run checks against outside oracles and print one line each; 1 where something differs."""
+def verify(
+    what: Annotated[str, Parameter(help="a family, a system, a check, or all")] = "all",
+    /,
+    *,
+    json: Annotated[bool, Parameter(name="--json", negative=(), help="print JSON, and nothing else")] = False,
+) -> int:
+    """Compare what is computed here with outside oracles; the exit code is 1 where something differs."""
     from ..checks import selected
     from ..checks import verify as results
 

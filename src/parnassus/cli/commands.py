@@ -11,11 +11,13 @@ from cyclopts import App, Group, Parameter
 
 from ..version import __version__
 from . import settings
+from .catalogue import verify
 from .console import spoken
 from .exporting import export
 from .planning import plan
 from .reproducing import reproduce
 from .settings import ROLES, Setting
+from .speaking import align
 from .training import OWN, named_in, own_settings, train
 from .tuning import tuning
 from .values import kinds_of, shown
@@ -28,7 +30,7 @@ Target = Annotated[
 Model = Annotated[str, Parameter(name="RUN", help="a run's folder, or a saved model")]
 Out = Annotated[Path | None, Parameter(name=["--out", "-o"])]
 NAMES = (
-    *("train", "tune", "runs", "compare", "evaluate", "predict", "report", "serve", "export", "plan"),
+    *("train", "tune", "runs", "compare", "evaluate", "predict", "align", "report", "serve", "export", "plan"),
     *("models", "systems", "verify", "reproduce", "demo"),
 )
 HELP = "Deep learning, from the perceptron on, on your own data: train, evaluate, predict, report."
@@ -57,7 +59,22 @@ def application(words: Sequence[str]) -> App:
     )
     app.command(training(words))
     app.command(tuning(words))
-    listed = (runs, compare, evaluate, predict, report, serve, export, plan, models, systems, verify, reproduce, demo)
+    listed = (
+        runs,
+        compare,
+        evaluate,
+        predict,
+        align,
+        report,
+        serve,
+        export,
+        plan,
+        models,
+        systems,
+        verify,
+        reproduce,
+        demo,
+    )
     for command in listed:
         app.command(command)
     return app
@@ -273,6 +290,11 @@ def predict(
     top_k: Annotated[int | None, Parameter(help="a language model draws among so many tokens")] = None,
     top_p: Annotated[float | None, Parameter(help="a language model draws among tokens of so much in all")] = None,
     seed: Annotated[int | None, Parameter(help="of what a language model draws; without it, the run's")] = None,
+    beam: Annotated[float | None, Parameter(help="how widely a recogniser searches, as its model counts it")] = None,
+    n_best: Annotated[int | None, Parameter(help="the so many best texts of a recogniser, with scores")] = None,
+    hot_words: Annotated[
+        tuple[str, ...], Parameter(consume_multiple=True, negative=(), help="words that a recogniser likes to hear")
+    ] = (),
     json: Json = False,
 ) -> int:
     """Answer for new data with a trained model, as CSV.
@@ -283,7 +305,8 @@ def predict(
 
     given: dict[str, Any] = {"horizon": horizon, "quantiles": quantiles or None, "known": known, "n_tokens": n_tokens}
     given |= {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
-    given |= {"std": std or None, "interval": interval}
+    given |= {"std": std or None, "interval": interval, "beam": beam, "n_best": n_best}
+    given |= {"hot_words": list(hot_words) or None}
     asked: dict[str, Any] = {"out": out, "proba": proba, "on_error": on_error, "settings": given, "json": json}
     return work(model, list(data), texts=list(text), **asked)
 
@@ -358,18 +381,6 @@ def systems(
     from .catalogue import systems as work
 
     return work(id, family=family, claimed=claimed, missing=missing, json=json)
-
-
-def verify(
-    what: Annotated[str, Parameter(help="a family, a system, a check, or all")] = "all",
-    /,
-    *,
-    json: Json = False,
-) -> int:
-    """Compare what is computed here with outside oracles; the exit code is 1 where something differs."""
-    from .catalogue import verify as work
-
-    return work(what, json=json)
 
 
 def demo(

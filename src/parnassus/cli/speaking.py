@@ -2,13 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from ..errors import DataError, FileError
+from cyclopts import Parameter
+
+from ..errors import DataError, FileError, SettingError
+from ..files import write_text
+from .console import Console, finite, note
+from .runs import loaded
 
 if TYPE_CHECKING:
     from ..data.sources import Columns
     from ..estimators.intake import Examples
+    from ..evaluation.alignment import Alignment
 
 TASK = "speech_recognizer"
 
@@ -51,3 +57,76 @@ def recordings_alone(estimator: Any, data: Sequence[str], on_error: str) -> tupl
     if not found:
         raise FileError(f"{' '.join(data[:5])}: there are no sounds here; give sounds, or a folder of them")
     return "sound", [str(path) for path in found], found
+
+
+def heard(
+    estimator: Any, X: Any, names: Sequence[Any], settings: dict[str, Any], *, heading: str, on_error: str
+) -> list[dict[str, Any]]:
+    """One record a text that is heard: of each recording the one, or with `n_best` several with rank and score."""
+    beam = settings.get("beam")
+    if beam is not None:
+        settings = settings | {"beam": int(beam) if float(beam).is_integer() else beam}
+    found = estimator.transcribe(X, on_error=on_error, **settings)
+    reasons = getattr(estimator, "skipped_", {}) if on_error == "skip" else {}
+    if "n_best" not in settings:
+        rows = [{heading: name, "prediction": text} for name, text in zip(names, found, strict=True)]
+        return [row | ({"error": reasons.get(i, "")} if reasons else {}) for i, row in enumerate(rows)]
+    records = []
+    for i, (name, best) in enumerate(zip(names, found, strict=True)):
+        for rank, (text, score) in enumerate(best or [(None, None)], 1):
+            record = {heading: name, "rank": rank, "prediction": text, "score": finite(score)}
+            records.append(record | ({"error": reasons.get(i, "")} if reasons else {}))
+    return records
+
+
+# --- when it is said ------------------------------------------------------------------------------
+
+
+def align(
+    model: Annotated[str, Parameter(name="RUN", help="a run's folder, or a saved recogniser")],
+    data: Annotated[str, Parameter(help="recordings with transcripts: what `train` takes; with --heard, without")],
+    /,
+    *,
+    to: Annotated[Literal["ctm", "textgrid"], Parameter(help="one file of lines, or one of Praat's a sound")] = "ctm",
+    out: Annotated[
+        Path | None, Parameter(name=["--out", "-o"], help="the file of ctm, or the folder of textgrid; else the screen")
+    ] = None,
+    heard: Annotated[bool, Parameter(negative=(), help="align what is heard, and not transcripts")] = False,
+    target: Annotated[tuple[str, ...], Parameter(negative=(), help="the column of the transcripts in a table")] = (),
+    json: Annotated[bool, Parameter(name="--json", negative=(), help="print JSON, and nothing else")] = False,
+) -> int:
+    """Say when each word of recordings is said, as CTM or as Praat's TextGrid."""
+    from .using import examples_in, one_or_several
+
+    estimator, configuration = loaded(model)
+    if estimator.task != TASK:
+        words = estimator.task.replace("_", " ")
+        raise SettingError(f"only a speech recognizer aligns sounds, and {model} holds a {words}")
+    recognizer: Any = estimator
+    if heard:
+        found = recognizer.alignments(recordings_alone(estimator, [data], "raise")[2], heard=True)
+    else:
+        examples = examples_in(estimator, configuration, data, one_or_several(target))
+        if examples.y is None:
+            raise DataError(str(unsaid(data, examples)) + "; or align what is heard: --heard")
+        found = recognizer.alignments(examples.X, examples.y)
+    _written(found, to, out, shown=not json)
+    Console(json=json).result([{"sound": a.name, "seconds": a.duration, **a.tiers} for a in found])
+    return 0
+
+
+def _written(found: "list[Alignment]", to: str, out: Path | None, *, shown: bool) -> None:
+    """Alignments as files, or on standard output."""
+    if to == "textgrid":
+        if out is None:
+            raise SettingError("TextGrids are a file for each sound; name their folder, such as --out aligned")
+        for one in found:
+            write_text(out / f"{one.name}.TextGrid", one.textgrid())
+        note(f"wrote {len(found):,} TextGrids to {out}")
+        return
+    lines = "".join(f"{one.ctm()}\n" for one in found if one.ctm())
+    if out is not None:
+        write_text(out, lines)
+        note(f"wrote {len(lines.splitlines()):,} words to {out}")
+    elif shown:
+        print(lines, end="")

@@ -20,6 +20,7 @@ ASKED_OF = {  # what `predict` may be told beside data, by task
     "forecaster": ("horizon", "quantiles", "known"),
     "regressor": ("std", "interval"),
     language.TASK: ("n_tokens", "temperature", "top_k", "top_p", "seed"),
+    speaking.TASK: ("beam", "n_best", "hot_words"),
 }
 
 
@@ -149,6 +150,8 @@ def predict(
         return 0
     if estimator.task == language.TASK:
         rows = language.written(estimator, X, asked, proba=proba, on_error=on_error)
+    elif asked and estimator.task == speaking.TASK:
+        rows = speaking.heard(estimator, X, names, asked, heading=heading, on_error=on_error)
     else:
         rows = answers(estimator, X, names, heading=heading, proba=proba, on_error=on_error)
         doubt(estimator, X, rows, on_error=on_error, **asked)

@@ -33,6 +33,7 @@ from ..data.speech import Speech
 from ..data.targets import check_lengths
 from ..data.transcripts import Transcripts
 from ..errors import DataError, SettingError, did_you_mean
+from ..evaluation.alignment import Alignment
 from ..evaluation.recognition import evaluate_recognition
 from ..evaluation.result import Evaluation
 from ..functional.edit_distance import align as aligned
@@ -243,6 +244,21 @@ class SpeechRecognizer(Estimator):
         seconds = self.codec_.analysis.hop / self.codec_.sample_rate if isinstance(self.codec_, Speech) else 1.0
         each = [[Segment(u, start * seconds, end * seconds) for u, start, end in row] for row in found]
         return each if level == "units" or self.target_.known.kind == "words" else [words_of(row) for row in each]
+
+    def alignments(
+        self, X: Any, transcripts: Any = None, *, heard: bool = False, frame_seconds: float | None = None
+    ) -> list[Alignment]:
+        """Words, and the units they are made of, in seconds of each recording: `ctm()` and `textgrid()` write them.
+
+        Parameters
+        ----------
+        transcripts : what is said in each, where X does not come with it; "" leaves a recording without words.
+        heard : align what `transcribe` hears, and not transcripts.
+        frame_seconds : how long a frame is, of arrays of features.
+        """
+        from .alignments import alignments_of
+
+        return alignments_of(self, X, transcripts, heard=heard, frame_seconds=frame_seconds)
 
     def _rows(self, examples: Examples) -> Rows:
         return rows_of(self, examples)
