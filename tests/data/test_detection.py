@@ -229,6 +229,8 @@ def test_boxes_are_given_as_pairs_dicts_tensors_or_nothing():
     assert len(boxes_of([], "p")) == len(boxes_of(None, "p")) == len(boxes_of(([], []), "p")) == 0
     with pytest.raises(DataError, match="p: a dict of boxes has the keys"):
         boxes_of({"bbox": []}, "p")
+    with pytest.raises(DataError, match="p: a dict of boxes has no key 'keypoints'; leave it out"):
+        boxes_of({"boxes": pair[0], "labels": pair[1], "keypoints": []}, "p")
     with pytest.raises(DataError, match="p: boxes of a picture are a pair"):
         boxes_of(3, "p")
 
@@ -240,6 +242,16 @@ def test_boxes_over_the_edge_by_a_pixel_are_cut_and_further_out_refused():
     assert one.size == (20, 30)
     with pytest.raises(DataError, match=r"picture 0: box 0, .*outside its picture of width 30 and height 20"):
         all_checked([([[0, 0, 31.5, 20]], ["a"])], X)
+
+
+def test_boxes_in_shares_of_their_pictures_are_refused_and_those_of_the_first_pixel_are_not():
+    X = np.zeros((2, 20, 30), dtype=np.uint8)
+    shares = ([[0.1, 0.2, 0.5, 1.0]], ["a"])
+    with pytest.raises(DataError, match=r"all boxes lie between 0 and 1, .* multiply x by the width"):
+        all_checked([shares, ([], [])], X)
+    assert len(all_checked([shares, ([[0.5, 2, 9, 7]], ["a"])], X)) == 2
+    assert len(all_checked([([[0, 0, 1, 1]], ["a"]), ([], [])], X)) == 2
+    assert len(all_checked([([[0.2, 0.2, 0.9, 1]], ["a"])], X[:1, :2, :2])) == 1
 
 
 def test_a_picture_turned_by_exif_has_boxes_in_its_upright_form(tmp_path):

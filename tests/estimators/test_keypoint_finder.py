@@ -141,6 +141,8 @@ def test_numbers_of_a_known_answer():
     (lambda X, y: (X, [["a", "b"]] * 8), "no numbers"),
     (lambda X, y: (X, y + 40), "picture 0: keypoint 0, .* lies outside its picture"),
     (lambda X, y: (X, np.where(y == y[3, 1], np.inf, y)), "picture 3: keypoint 1, .* lies outside"),
+    (lambda X, y: (X, np.where(y == y[3, 1, 0], np.nan, y)), r"picture 3: keypoint 1 has one number of two, \(nan, "),
+    (lambda X, y: (X, y / 24), "all keypoints lie between 0 and 1, .* multiply x by the width"),
     (lambda X, y: (X, np.where(np.arange(4)[:, None] == 2, np.nan, y)), "keypoint 2 is there in none of the 8"),
     (lambda X, y: (X, np.dstack([y, np.full((8, 4, 1), 7)])), "visibility 7"),
     (lambda X, y: (X[:0], y[:0]), "no pictures"),

@@ -25,7 +25,14 @@ from .object_masks import (
     mask_stack,
     packed_in_frame,
 )
-from .object_points import checked_points, number_of_points, points_in_frame, points_in_picture, read_points
+from .object_points import (
+    checked_points,
+    number_of_points,
+    points_in_frame,
+    points_in_picture,
+    read_points,
+    refuse_shares,
+)
 from .packing import packed, unpacked
 from .pictures import look
 from .targets import Target
@@ -33,6 +40,7 @@ from .targets import Target
 SLACK = 1.0  # pixels by which a box may stand over the edge: annotations are rounded; it is cut there
 LEFT_OUT = -1  # the class of boxes that are neither learned nor counted
 BAD_BOXES = ("refuse", "repair")
+KEYS = ("boxes", "labels", "masks", "points", "crowd", "ignored")
 
 
 def _none() -> np.ndarray:
@@ -143,6 +151,8 @@ def _parts_of(given: dict[str, Any], where: str) -> tuple[Any, Any, dict[str, An
             f"{where}: a dict of boxes has the keys 'labels' and 'boxes', or 'masks' (n, height, width), or both; "
             f"got {sorted(given)}"
         )
+    for key in sorted(map(str, given.keys() - set(KEYS))):
+        raise DataError(f"{where}: a dict of boxes has no key {key!r}; leave it out, or {did_you_mean(key, KEYS)}")
     extra: dict[str, Any] = {k: np.asarray(given[k], dtype=bool) for k in ("crowd", "ignored") if k in given}
     if given.get("points") is not None:
         extra["points"] = read_points(given["points"], where)
@@ -206,6 +216,7 @@ def all_checked(given: Sequence[Any], pictures: Any, *, bad: str = "refuse") -> 
         boxes, notes = checked(boxes_of(one, where), size, where, bad=bad)
         found.append(boxes)
         wrong += notes
+    refuse_shares([one.boxes for one in found], sizes, "boxes")
     if wrong:
         warnings.warn(f"{len(wrong)} boxes were mended or left out: {'; '.join(wrong[:3])}", DataWarning, stacklevel=4)
     return found

@@ -10,7 +10,7 @@ import torch
 from ..errors import DataError
 from .codec import Codec, State
 from .detection import Placement, named, sizes_of
-from .object_points import inside, points_in_frame, points_in_picture, read_points
+from .object_points import inside, points_in_frame, points_in_picture, read_points, refuse_shares
 from .packing import packed, unpacked
 from .rows import Dense
 from .targets import Target
@@ -37,13 +37,15 @@ def keypoints_of(given: Any, pictures: Any) -> list[Points]:
 
     Raises
     ------
-    DataError : another shape, an infinite value, a point outside its picture; the message names the picture.
+    DataError : another shape, half a point, a point outside its picture, or shares in place of pixels; the message
+        names the picture.
     """
     sizes = sizes_of(pictures)
     if given is None or not hasattr(given, "__len__") or len(given) != len(sizes):
         n = len(given) if hasattr(given, "__len__") else f"a {type(given).__name__} in place"
         raise DataError(f"there are keypoints for {n} and {len(sizes)} pictures; give one (k, 2) a picture")
     found = [_one(one, size, named(pictures, i)) for i, (one, size) in enumerate(zip(given, sizes, strict=True))]
+    refuse_shares([one.points for one in found], sizes, "keypoints")
     counts = sorted({len(one.points) for one in found})
     if len(counts) > 1:
         raise DataError(f"pictures have {counts} keypoints; give as many for each, NaN where one is not there")

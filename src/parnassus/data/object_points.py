@@ -55,8 +55,27 @@ def read_points(given: Any, where: str, *, n_axes: int = 3) -> np.ndarray:
                 "and 2 (seen); leave the column out if it is something else"
             )
         points[array[..., 2] == 0] = np.nan
-    points[np.isnan(points).any(-1)] = np.nan
+    gaps = np.isnan(points)
+    for at in np.argwhere(gaps.any(-1) & ~gaps.all(-1))[:1].tolist():
+        raise DataError(
+            f"{where}: {_called(at)} has one number of two, ({points[(*at, 0)]:g}, {points[(*at, 1)]:g}); give both, "
+            "or NaN for both where it is not to be seen"
+        )
     return points
+
+
+def refuse_shares(places: Sequence[np.ndarray], sizes: Sequence[tuple[int, int]], what: str) -> None:
+    """Refuses places (..., 2 or 4) that are all within one pixel of their pictures' corners: they are shares.
+
+    Whole numbers are left alone: they may be the first pixel.
+    """
+    values = np.concatenate([[0.0], *(np.ravel(one) for one in places)])
+    values = values[np.isfinite(values)]
+    if values.max() <= 1 and np.any(values % 1) and min(map(max, sizes)) > 2:
+        raise DataError(
+            f"all {what} lie between 0 and 1, within the first pixel of their pictures: they look like shares of width "
+            "and height, and pixels are due; multiply x by the width and y by the height"
+        )
 
 
 def inside(points: np.ndarray, size: tuple[int, int], where: str) -> np.ndarray:
