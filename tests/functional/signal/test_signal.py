@@ -101,6 +101,21 @@ def test_a_signal_shorter_than_a_frame_is_refused():
         signal.frames(torch.zeros(3), 4, 2)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])  # the compiled loop, and the equations
+@pytest.mark.parametrize("n", [0, 100])
+def test_features_of_less_than_a_frame_are_refused(n, dtype):
+    with pytest.raises(DataError, match=f"{n} samples holds no frame of 400"):
+        signal.mfcc(torch.zeros(n, dtype=dtype), signal.analysis(RATE))
+
+
+@pytest.mark.parametrize("norm", [signal.cepstral_mean, signal.standardized], ids=["mean", "both"])
+@pytest.mark.parametrize("shape", [(7, 3), (1, 3), (3, 3)])
+def test_one_utterance_is_normalised_as_a_batch_of_one(norm, shape):
+    """As `mfcc` of one signal gives it; of (1, c) and (c, c) the frames would else be taken for utterances."""
+    x = drawn(*shape)
+    torch.testing.assert_close(norm(x), norm(x[None])[0], rtol=0, atol=0)
+
+
 # --- rates ----------------------------------------------------------------------------------------
 
 
@@ -234,6 +249,16 @@ def test_noise_is_as_loud_as_asked_for():
     added = signal.with_noise(x, noise, snr) - x
     found = 10 * torch.log10(x.square().sum(1) / added.square().sum(1))
     torch.testing.assert_close(found, snr, rtol=0, atol=1e-9)
+
+
+def test_noise_that_is_silent_adds_nothing_and_one_of_another_length_is_refused():
+    x, noise = drawn(2, 90), drawn(2, 90, seed=1) * torch.tensor([[0.0], [1.0]], dtype=torch.float64)
+    found = signal.with_noise(x, noise, 3.0)
+    torch.testing.assert_close(found[0], x[0], rtol=0, atol=0)
+    assert found.isfinite().all()
+    for n in (1, 30):
+        with pytest.raises(DataError, match=f"90 samples and the noise {n}"):
+            signal.with_noise(x, noise[:, :n], 3.0)
 
 
 def test_faster_is_shorter_and_higher():

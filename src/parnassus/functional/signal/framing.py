@@ -72,17 +72,21 @@ def frames(x: Tensor, size: int, hop: int, *, edges: Edges = "inside") -> Tensor
     Systems: framing
     Source: Hifny A3.11, eq. 3.4.
     """
-    n_frames = frame_count(x.shape[-1], size, hop, edges=edges)
-    if not n_frames:
-        raise DataError(
-            f"a signal of {x.shape[-1]} samples holds no frame of {size}; give a longer one, or shorter frames"
-        )
+    n_frames = refuse_short(x.shape[-1], size, hop, edges)
     if edges == "centered":
         zeros = x.new_zeros(*x.shape[:-1], size // 2 + size % 2)
         x = torch.cat([zeros[..., : size // 2], x, zeros], -1)
     elif edges == "reflected":
         x = reflected(x, size, hop)
     return x.unfold(-1, size, hop)[..., :n_frames, :]
+
+
+def refuse_short(n_samples: int, size: int, hop: int, edges: Edges) -> int:
+    """How many frames a signal holds; one that holds none is refused."""
+    n_frames = frame_count(n_samples, size, hop, edges=edges)
+    if not n_frames:
+        raise DataError(f"a signal of {n_samples} samples holds no frame of {size}; give a longer one, or shorter frames")
+    return n_frames
 
 
 def reflected(x: Tensor, size: int, hop: int) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor
 from ...errors import DataWarning, SettingError, did_you_mean
 from .conventions import Analysis, Convention, analysis
 from .filterbank import Sparse, filterbank
+from .framing import refuse_short
 from .spectrum import by_blocks, frame_squares, magnitudes
 
 MelScale = Literal["htk", "slaney", "kaldi"]
@@ -198,6 +199,7 @@ def by_mel(x: Tensor, setting: Analysis, work: Callable[[Tensor, Tensor | None],
     The squares (..., n_frames) are None where the analysis asks for no energy. Both come from a compiled kernel where
     there is one, see `filterbank`, and step by step elsewhere.
     """
+    refuse_short(x.shape[-1], setting.frame, setting.hop, setting.edges)
     found = filterbank(x.reshape(-1, x.shape[-1]), setting, sparse_filters(setting))
     if found is None:
 

@@ -36,11 +36,15 @@ def moments(x: Tensor, lengths: Tensor | None = None, *, eps: float = EPS) -> tu
 def cepstral_mean(x: Tensor, lengths: Tensor | None = None) -> Tensor:
     """x (batch, n_frames, c), each coefficient without its mean over the utterance; 0 behind the lengths.
 
+    One utterance may come alone (n_frames, c), without lengths.
+
     A microphone or a room multiplies the spectrum, so that it adds a constant to the cepstra; this takes it away.
 
     Systems: cepstral-mean-normalisation
     Source: Hifny A3.21; Atal 1974.
     """
+    if x.ndim == 2:
+        return cepstral_mean(x[None])[0]
     mask = valid_frames(x, lengths)
     return (x - (x * mask).sum(1, keepdim=True) / mask.sum(1, keepdim=True)) * mask
 
@@ -48,9 +52,13 @@ def cepstral_mean(x: Tensor, lengths: Tensor | None = None) -> Tensor:
 def standardized(x: Tensor, lengths: Tensor | None = None) -> Tensor:
     """x (batch, n_frames, c) of mean 0 and variance 1 over each utterance; 0 behind the lengths.
 
+    One utterance may come alone (n_frames, c), without lengths.
+
     Systems: cepstral-mean-normalisation
     Source: Hifny A3.21; Viikki and Laurila 1998 for the variance.
     """
+    if x.ndim == 2:
+        return standardized(x[None])[0]
     mean, std = moments(x, lengths)
     return (x - mean[:, None]) / std[:, None] * valid_frames(x, lengths)
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ...errors import SettingError
+from ...errors import DataError, SettingError
 from .sampling import resample_sinc
 
 Draws = torch.Generator | None
@@ -12,13 +12,21 @@ Draws = torch.Generator | None
 def with_noise(x: Tensor, noise: Tensor, snr: Tensor | float) -> Tensor:
     """x (..., n) plus noise (..., n), scaled so that the powers differ by `snr` decibels (a number, or one a row).
 
-    10 log10(sum x^2 / sum (g noise)^2) = snr gives the factor g.
+    10 log10(sum x^2 / sum (g noise)^2) = snr gives the factor g. Where the noise is silent x stays as it is.
+
+    Raises
+    ------
+    DataError : noise of another length.
     """
+    if noise.shape[-1] != x.shape[-1]:
+        raise DataError(
+            f"x has {x.shape[-1]} samples and the noise {noise.shape[-1]}; cut it, or repeat it up to that length"
+        )
     ratio = torch.as_tensor(snr, dtype=x.dtype, device=x.device)
     ratio = ratio[..., None] if ratio.ndim else ratio
     power, other = x.square().sum(-1, keepdim=True), noise.square().sum(-1, keepdim=True)
-    tiny = torch.finfo(x.dtype).tiny
-    return x + noise * (power / other.clamp(min=tiny)).sqrt() * 10 ** (-ratio / 20)
+    factor = torch.where(other > 0, power / other, 0).sqrt() * 10 ** (-ratio / 20)
+    return x + noise * factor
 
 
 def at_speed(x: Tensor, factor: float) -> Tensor:
