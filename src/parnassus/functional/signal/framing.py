@@ -85,7 +85,9 @@ def refuse_short(n_samples: int, size: int, hop: int, edges: Edges) -> int:
     """How many frames a signal holds; one that holds none is refused."""
     n_frames = frame_count(n_samples, size, hop, edges=edges)
     if not n_frames:
-        raise DataError(f"a signal of {n_samples} samples holds no frame of {size}; give a longer one, or shorter frames")
+        raise DataError(
+            f"a signal of {n_samples} samples holds no frame of {size}; give a longer one, or shorter frames"
+        )
     return n_frames
 
 
