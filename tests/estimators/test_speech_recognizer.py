@@ -322,6 +322,14 @@ def test_alignments_have_words_and_the_units_they_are_made_of(trained):
         assert 'name = "units"' in one.textgrid()
 
 
+def test_units_that_are_written_in_one_frame_share_it(trained):
+    """A transducer writes several units in a frame, which tiers that follow each other could not hold."""
+    model = trained("transducer")
+    for one, text in zip(model.alignments(NEW, SAID, frame_seconds=0.01), SAID, strict=True):
+        assert [word for word, _, _ in one.tiers["words"]] == text.split()
+        assert all(start < end for _, start, end in one.tiers["units"])
+
+
 def test_what_is_heard_is_aligned(trained):
     model = trained()
     found = model.alignments(NEW[:4], heard=True, frame_seconds=0.01)

@@ -1,6 +1,9 @@
 """What a recogniser's alignment becomes: tiers of words and of units, in seconds of each recording."""
 
 import os
+from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,9 +48,24 @@ def alignments_of(
     found = []
     for i, text in enumerate(texts):
         duration, scale = seconds_of(sounds, i, codec, frame_seconds), frame_seconds or 1.0
-        segments = [(u, min(a * scale, duration), min(b * scale, duration)) for u, a, b in rows.get(i, [])]
+        segments = [(u, min(a * scale, duration), min(b * scale, duration)) for u, a, b in parted(rows.get(i, []))]
         tiers = {"words": segments} if words else tiers_of(segments, text)
         found.append(Alignment(tiers, duration, names[i]))
+    return found
+
+
+def parted(segments: Sequence[tuple[str, float, float]]) -> list[tuple[str, float, float]]:
+    """The same segments, those that begin together in equal parts: a transducer writes several units in a frame.
+
+    >>> parted([("a", 0.0, 1.0), ("b", 0.0, 2.0), ("c", 2.0, 3.0)])
+    [('a', 0.0, 1.0), ('b', 1.0, 2.0), ('c', 2.0, 3.0)]
+    """
+    found = []
+    for start, group in groupby(segments, itemgetter(1)):
+        own = list(group)
+        end = max(one[2] for one in own)
+        cuts = [start + (end - start) * k / len(own) for k in range(len(own) + 1)]
+        found += [(one[0], cuts[k], cuts[k + 1]) for k, one in enumerate(own)]
     return found
 
 
