@@ -154,7 +154,7 @@ def end_to_end(raw: Any) -> tuple[np.ndarray, np.ndarray]:
     ------
     DataError : no sequences, an empty one, a missing number, or rows of different kinds; the sequence is named.
     """
-    rows = [_frames(row, i) for i, row in enumerate(raw)]
+    rows = [frames_of(row, i) for i, row in enumerate(raw)]
     if not rows:
         raise DataError("X holds no sequences; give at least one array (time, features)")
     first = rows[0]
@@ -197,7 +197,30 @@ def place_of(frame: int, lengths: np.ndarray) -> tuple[int, int]:
     return row, frame - int(lengths[:row].sum())
 
 
-def _frames(row: Any, i: int) -> np.ndarray:
+def is_steps(raw: Any) -> bool:
+    """Whether raw data are sequences of numbers or symbols: arrays, or lists of arrays or of lists of numbers."""
+    if getattr(raw, "form", None) == "sequences":
+        return True
+    if hasattr(raw, "ndim") and hasattr(raw, "dtype"):
+        return raw.ndim in (2, 3) and np.asarray(raw[:0]).dtype.kind in "fiub"
+    first: Any = raw[0] if isinstance(raw, list | tuple) and len(raw) else None
+    if isinstance(first, str | bytes) or not hasattr(first, "__len__"):
+        return False
+    try:
+        return (len(first) > 0 or hasattr(first, "ndim")) and np.asarray(first).dtype.kind in "fiub"
+    except (ValueError, TypeError, RuntimeError):
+        return False
+
+
+def step_rows(raw: Any) -> SequenceList:
+    """Sequences as arrays (time, features) float64, or (time,) int64 of symbols; others are refused by their place."""
+    rows = SequenceList(frames_of(row, i) for i, row in enumerate(raw))
+    end_to_end(rows)
+    return rows
+
+
+def frames_of(row: Any, i: int) -> np.ndarray:
+    """Sequence i as an array (time, features) float64, or (time,) int64 of symbols."""
     given = row.numpy(force=True) if isinstance(row, Tensor) else np.asarray(row)
     if given.dtype.kind not in "fiub" or given.ndim not in (1, 2):
         raise DataError(

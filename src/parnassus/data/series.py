@@ -165,7 +165,7 @@ def numbers_in(given: Any, where: str) -> np.ndarray:
     """Numbers float64, NaN where an array has them masked; anything else is refused."""
     try:
         if isinstance(given, np.ma.MaskedArray):
-            given = given.astype(np.float64).filled(np.nan)
+            given = np.ma.filled(given.astype(np.float64), np.nan)
         found = np.asarray(given)
         if found.dtype.kind in "cmM":
             raise ValueError(f"of type {found.dtype}")

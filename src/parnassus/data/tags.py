@@ -15,6 +15,7 @@ from .answers import is_gap
 from .codec import Codec, State
 from .packing import packed, unpacked
 from .rows import Batch, Bucketed, Ragged
+from .sequences import SequenceList
 from .targets import Target
 from .tokenizers import PAD, UNKNOWN, words_of
 
@@ -277,23 +278,35 @@ class Tags(Target):
         return target
 
 
-def tag_rows(raw: Any, rows: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Rows of tags, one a token of `rows`; what does not match is refused by its row."""
+def tag_rows(raw: Any, rows: Sequence[Any]) -> list[list[str]]:
+    """Rows of tags, one a token or step of `rows`; what does not match is refused by its row."""
+    row_of, each = ("sequence", "step") if isinstance(rows, SequenceList) else ("row", "token")
     given = raw.to_list() if hasattr(raw, "to_list") else list(raw)
     if len(given) != len(rows):
-        raise DataError(f"there are {len(rows)} rows of tokens and {len(given)} rows of tags; give one of each")
+        several = "sequences" if each == "step" else "rows of tokens"
+        raise DataError(f"there are {len(rows)} {several} and {len(given)} rows of tags; give one of each")
     found = []
-    for i, (row, tokens) in enumerate(zip(given, rows, strict=True)):
+    for i, (row, held) in enumerate(zip(given, rows, strict=True)):
+        if not isinstance(row, str) and not hasattr(row, "__iter__"):
+            raise DataError(f"{row_of} {i} has the tag {row!r:.60}; give a list of tags, one a {each}")
         tags = row.split() if isinstance(row, str) else [str(tag) for tag in row]
-        if len(tags) != len(tokens):
-            raise DataError(
-                f"row {i} has {len(tokens)} tokens and {len(tags)} tags; it begins {' '.join(tokens[:6])!r}: give one "
-                "tag a token"
-            )
+        if len(tags) != len(held):
+            begins = "" if each == "step" else f"; it begins {' '.join(held[:6])!r}"
+            raise DataError(f"{row_of} {i} has {len(held)} {each}s and {len(tags)} tags{begins}: give one tag a {each}")
         gap = next((k for k, tag in enumerate([] if isinstance(row, str) else row) if is_gap(tag)), None)
         if gap is not None:
+            what = "" if each == "step" else f" ({held[gap]!r})"
             raise DataError(
-                f"row {i}, token {gap} ({tokens[gap]!r}) has no tag; give one, such as 'O', or leave the row out"
+                f"{row_of} {i}, {each} {gap}{what} has no tag; give one, such as 'O', or leave the {row_of} out"
             )
         found.append(tags)
     return found
+
+
+def are_whole(raw: Any) -> bool:
+    """Whether tags are whole numbers, as which they are then said."""
+    return all(
+        isinstance(tag, int | np.integer) and not isinstance(tag, bool)
+        for row in raw
+        for tag in ([row] if isinstance(row, str) else row)
+    )

@@ -1,16 +1,19 @@
-"""Rows of tokens in, a tag for each token out: names of people and places, parts of speech, fields of an address.
+"""Rows of tokens or steps in, a tag for each out: names of people and places, parts of speech, what a sensor sees.
 
-The contract of a model of the task "tagger": a builder whose facts are `cardinalities` (of the ids of a token's word,
-ending and shape) and `n_outputs`; it returns a `TokenTagging`.
+The contract of a model of the task "tagger": a builder whose facts are `n_outputs` and one of `cardinalities` (of the
+ids of a token's word, ending and shape), `step_features` (numbers) and `vocab_size` (symbols); it returns a
+`TokenTagging`.
 """
 
+import itertools
 from typing import Any, Self
 
 import torch
 
 from ..data.codec import Codec
+from ..data.sequences import SequenceList, Sequences, is_steps, step_rows
 from ..data.sources import Columns
-from ..data.tags import Tags, TokenList, Tokens, tag_rows, token_rows
+from ..data.tags import Tags, TokenList, Tokens, are_whole, tag_rows, token_rows
 from ..errors import DataError, SettingError, did_you_mean
 from ..evaluation.result import Evaluation
 from ..evaluation.tagging import evaluate_tagging
@@ -24,29 +27,32 @@ from .protocol import fitted
 from .training import threads_for
 
 CONSTRAINTS = ("decoding", "training", "none")
+TOKEN_SETTINGS = {"lower": True, "min_count": 1, "n_endings": 3}
 TOGETHER = 256  # rows that are tagged at a time
 
 
 class Tagger(Estimator):
-    """A tag for every token.
+    """A tag for every token of a text, or for every step of a sequence of numbers or symbols.
 
     Parameters
     ----------
-    model : "bilstm_crf", "bilstm" or "transformer", or a spec such as `pn.model("bilstm_crf", hidden=100)`.
+    model : "bilstm_crf", "bilstm", "bimamba" or "transformer", which read rows to their end, "lstm", "gru" or "mamba",
+        which say a tag of what came so far, or a spec such as `pn.model("bilstm_crf", hidden=100)`.
     scheme : how entities are written: "bio", "iobes", "bilou", "plain" (tags that are no entities), or "auto".
     constraints : where steps that a scheme knows not, such as O to I-name, are impossible: "decoding" (no answer has
         one), "training" too (of "bilstm_crf"; its chain then shares no probability with them), or "none".
-    lower : fold upper case into lower case; the shape of a word is read besides.
-    min_count : words seen less often are unknown.
-    n_endings : letters of a word's ending that are read besides.
+    lower : of tokens: fold upper case into lower case; the shape of a word is read besides.
+    min_count : of tokens: words seen less often are unknown.
+    n_endings : of tokens: letters of a word's ending that are read besides.
     **training : the settings that all estimators share; see `Estimator`.
 
     Attributes: `tags_`, `scheme_`, `history_`.
     """
 
-    default_models = {"tokens": "bilstm_crf"}
-    codec_: Tokens
+    default_models = {"tokens": "bilstm_crf", "sequences": "bilstm_crf"}
+    codec_: Tokens | Sequences
     target_: Tags
+    whole_: bool = False  # whether tags came as whole numbers
 
     def __init__(
         self,
@@ -66,12 +72,13 @@ class Tagger(Estimator):
     def fit(
         self, X: Any, y: Any = None, *, target: Columns | None = None, validation: Any = None, sample_weight: Any = None
     ) -> Self:
-        """Learn from rows of tokens X and their tags y.
+        """Learn from rows X and their tags y.
 
         Parameters
         ----------
-        X : lists of tokens, or texts, which are cut into words and signs.
-        y : a list of tags for each row, or a text of tags with spaces between.
+        X : lists of tokens, or texts, which are cut into words and signs; or sequences, arrays (time, features) of
+            numbers or (time,) of whole numbers, which are symbols.
+        y : a list of tags for each row, or a text of tags with spaces between; whole numbers are said as such again.
         target : not used; give the tags as y.
         validation : a fraction to hold out, or (X, y); watched by `patience`.
         sample_weight : not used; repeat rows.
@@ -87,6 +94,7 @@ class Tagger(Estimator):
         if y is None:
             raise DataError("there are no tags; give y, a list of tags for each row of tokens")
         examples = self._examples(X, y)
+        self.whole_ = are_whole(y)
         if isinstance(validation, tuple):
             held = self._examples(*validation[:2])
             validation = (held.X, held.y)
@@ -94,15 +102,19 @@ class Tagger(Estimator):
 
     @staticmethod
     def _examples(X: Any, y: Any) -> Examples:
-        rows = token_rows(X)
+        rows = _rows(X)
         return Examples(rows, tag_rows(y, rows))
 
     def _fit_codecs(self, train: Examples, target: Any) -> None:
         given: Codec | None = self.codec
-        if given is not None and not isinstance(given, Tokens):
-            raise SettingError(f"codec of a Tagger is a Tokens; got {given!r}")
         own = {"lower": self.lower, "min_count": self.min_count, "n_endings": self.n_endings}
-        self.codec_ = Tokens(**(own if given is None else given.options)).fit(train.X)
+        kind: type[Tokens | Sequences] = Sequences if isinstance(train.X, SequenceList) else Tokens
+        if kind is Sequences and own != TOKEN_SETTINGS:
+            raise SettingError(f"{', '.join(TOKEN_SETTINGS)} are of tokens, and X holds sequences: leave them out")
+        if given is not None and not isinstance(given, kind):
+            raise SettingError(f"codec of a Tagger of such rows is a {kind.__name__}; got {given!r}")
+        options = given.options if given is not None else own if kind is Tokens else {}
+        self.codec_ = kind(**options).fit(train.X)
         self.target_ = target.fit(train.y, self.codec_)
 
     def _build(self, device: torch.device) -> None:
@@ -129,11 +141,15 @@ class Tagger(Estimator):
         """How entities are written: "bio", "iobes", "bilou" or "plain"."""
         return fitted(self).target_.scheme
 
-    def predict(self, X: Any) -> list[list[str]]:
-        """A list of tags for each row, one a token."""
+    def predict(self, X: Any) -> list[list[Any]]:
+        """A list of tags for each row, one a token or step."""
+        said = self._said(X)
+        return [[int(tag) for tag in row] for row in said] if self.whole_ else said
+
+    def _said(self, X: Any) -> list[list[str]]:
         objective = fitted(self).objective_
         assert isinstance(objective, TokenTagging)
-        rows, device = self.codec_.encode(X), device_under(objective)
+        rows, device = self.codec_.encode(X if isinstance(self.codec_, Tokens) else _rows(X)), device_under(objective)
         objective.eval()
         found: list[list[int]] = [[] for _ in range(len(rows))]
         order = rows.lengths.argsort(stable=True)
@@ -148,12 +164,14 @@ class Tagger(Estimator):
         """The entities of each row: name, first token, and the one behind the last."""
         if self.scheme_ == "plain":
             raise SettingError("these tags are plain and mark no entities; ask predict(X)")
-        return [entities(row) for row in self.predict(X)]
+        return [entities(row) for row in self._said(X)]
 
     def show(self, X: Any, y: Any = None) -> str:
         """Rows as text, entities (or plain tags) in brackets behind what they mark: those of y, or those predicted."""
-        rows: TokenList = token_rows(X)
-        tags = self.predict(rows) if y is None else tag_rows(y, rows)
+        rows = _rows(X)
+        tags = self._said(rows) if y is None else tag_rows(y, rows)
+        if isinstance(rows, SequenceList):
+            return "\n".join(map(in_stretches, tags))
         return "\n".join(marked(row, said, self.scheme_) for row, said in zip(rows, tags, strict=True))
 
     # --- how good it is ---------------------------------------------------------------------------
@@ -176,13 +194,33 @@ class Tagger(Estimator):
             raise SettingError("give the tags as y")
         examples = fitted(self)._examples(X, y)
         return evaluate_tagging(
-            examples.y, self.predict(examples.X), commonest=self.target_.commonest, plain=self.scheme_ == "plain",
+            examples.y, self._said(examples.X), commonest=self.target_.commonest, plain=self.scheme_ == "plain",
             sample_weight=weights_of(sample_weight, len(examples)), seed=self.seed, n_bootstrap=n_bootstrap,
         )  # fmt: skip
 
     def report(self, *given: Any, **named: Any) -> Evaluation:
         """Not written yet for tags: `evaluate` has the numbers and `show` the rows."""
         raise SettingError("Tagger writes no report page; print evaluate(X, y).table() and show(X)")
+
+    learned = (*Estimator.learned, "whole_")
+
+
+def _rows(X: Any) -> TokenList | SequenceList:
+    return step_rows(X) if is_steps(X) else token_rows(X)
+
+
+def in_stretches(tags: list[str]) -> str:
+    """Tags of steps, and from which to which they last.
+
+    >>> in_stretches(["rest", "rest", "walk"])
+    'rest 0-1, walk 2'
+    """
+    found, at = [], 0
+    for tag, same in itertools.groupby(tags):
+        end = at + len(list(same)) - 1
+        found.append(f"{tag} {at}-{end}" if end > at else f"{tag} {at}")
+        at = end + 1
+    return ", ".join(found)
 
 
 def marked(tokens: list[str], tags: list[str], scheme: str) -> str:

@@ -114,16 +114,18 @@ def of_writer(verb: Callable[[Any], Any]) -> tuple[Answer, Json]:
 
 
 def of_tagger(estimator: Any) -> tuple[Answer, Json]:
-    """Each word with its tag."""
+    """Each word with its tag, or each step by its number."""
+    steps = estimator.codec_.kind == "sequences"
+    name, told = ("step", "integer") if steps else ("token", "string")
 
     def answer(X: Any) -> list[Json]:
         said = estimator.predict(X)
         return [
-            {"tags": [{"token": w, "tag": t} for w, t in zip(words, tags, strict=True)]}
-            for words, tags in zip(X, said, strict=True)
+            {"tags": [{name: w, "tag": t} for w, t in zip(range(len(row)) if steps else row, tags, strict=True)]}
+            for row, tags in zip(X, said, strict=True)
         ]
 
-    one = {"type": "object", "properties": {"token": {"type": "string"}, "tag": {"type": "string"}}}
+    one = {"type": "object", "properties": {name: {"type": told}, "tag": {"type": ["string", "integer"]}}}
     return answer, {"type": "object", "properties": {"tags": {"type": "array", "items": one}}}
 
 
