@@ -85,9 +85,11 @@ def unanswered(data: str, examples: "Examples", task: str) -> DataError:
 
 
 def without(X: Any, drop: Sequence[str], path: str) -> Any:
-    """X without the columns to leave out."""
+    """X without the columns to leave out; where one of paths of pictures or videos is left, these as a list."""
+    from ..data.path_columns import paths_alone
+
     if not drop:
-        return X
+        return paths_alone(X)
     columns = columns_of(X)
     for name in drop:
         if name not in columns:
@@ -95,7 +97,7 @@ def without(X: Any, drop: Sequence[str], path: str) -> Any:
                 f"{path} has no column {name!r} to drop; "
                 f"{did_you_mean(name, columns) if columns else 'it has no columns with names'}"
             )
-    return X.drop(columns=list(drop)) if hasattr(X, "drop") else X.without(drop)
+    return paths_alone(X.drop(columns=list(drop)) if hasattr(X, "drop") else X.without(drop))
 
 
 def columns_of(X: Any) -> list[str]:
@@ -140,11 +142,8 @@ def write_rows(examples: "Examples", folder: Path) -> Path | None:
         from ..data.questions import write_questions
 
         return write_questions(folder / "test.json", X, y)
-    if hasattr(X, "to_csv") and examples.target is not None:
-        path = folder / "test.csv"
-        names = [examples.target] if isinstance(examples.target, str) else list(examples.target)
-        X.assign(**dict(zip(names, np.asarray(y).reshape(len(X), -1).T, strict=True))).to_csv(path, index=False)
-        return path
+    if examples.target is not None and (hasattr(X, "to_csv") or _are_paths(X)):
+        return _write_table(X, y, examples.target, folder / "test.csv")
     if isinstance(X, list) and X and all(isinstance(x, Path) for x in X):
         if isinstance(y, list) and any(isinstance(text, str) and [text] != text.splitlines() for text in y):
             return None  # a transcript that is empty, or has lines of its own
@@ -169,6 +168,23 @@ def write_rows(examples: "Examples", folder: Path) -> Path | None:
         np.savez(path, **arrays)
         return path
     return None
+
+
+def _are_paths(X: Any) -> bool:
+    from ..data.path_columns import is_path
+
+    return isinstance(X, list) and all(isinstance(x, Path) and is_path(x) for x in X)
+
+
+def _write_table(X: Any, y: Any, target: "Columns", path: Path) -> Path:
+    """The rows of a frame, or paths of pictures or videos, with their answers in columns of their own."""
+    import numpy as np
+    import pandas as pd
+
+    X = pd.DataFrame({"path": [str(one.resolve()) for one in X]}) if isinstance(X, list) else X
+    names = [target] if isinstance(target, str) else list(target)
+    X.assign(**dict(zip(names, np.asarray(y).reshape(len(X), -1).T, strict=True))).to_csv(path, index=False)
+    return path
 
 
 def _write_points(X: Any, y: list[Any], folder: Path) -> Path:

@@ -78,8 +78,7 @@ def examples_in(estimator: "Estimator", configuration: dict[str, Any], data: str
     if estimator.task == language.TASK:
         return language.texts_again(estimator, configuration, data, target)
     learned, drop = estimator.target_name_, tuple(configuration.get("drop", ()))
-    suffixes = (".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson")
-    if target is None and Path(data).suffix.lower() in suffixes:
+    if target is None and is_table(data):
         target = learned
     target = as_learned(target, learned)
     drop = present(data, drop)
@@ -92,6 +91,13 @@ def learned_from(configuration: dict[str, Any], data: str) -> bool:
     """Whether the data are those that the run was given to learn from, some of which it may have held out."""
     own = Path(str(configuration.get("data", "")))
     return Path(data).exists() and own.exists() and own.samefile(data)
+
+
+def is_table(data: str) -> bool:
+    """Whether the data are a table, by how their path ends."""
+    from ..data.sources import TABLES
+
+    return Path(data).suffix.lower() in TABLES
 
 
 def present(data: str, drop: tuple[str, ...]) -> tuple[str, ...]:
@@ -271,7 +277,7 @@ def _inputs(
         return "text", lines, lines
     if estimator.task == speaking.TASK:
         return speaking.recordings_alone(estimator, data, on_error)
-    if kind in ("image", "speech"):
+    if kind == "speech" or (kind == "image" and not is_table(data[0])):
         return _files(data, on_error, "picture" if kind == "image" else "sound")
     if len(data) > 1:
         raise SettingError(f"one file of rows at a time; got {len(data)}: {' '.join(data[:5])}")
@@ -305,6 +311,8 @@ def _rows(estimator: "Estimator", configuration: dict[str, Any], data: str) -> t
     X = without(X, [c for c in columns_of(X) if c in gone], data)
     if estimator.codec_.kind == "text":
         X = texts_of(X, data)
+    if estimator.codec_.kind == "image" and isinstance(X, list):
+        return "picture", [str(path) for path in X], X
     return "row", list(range(len(X))), X
 
 

@@ -14,6 +14,8 @@ from torch import Tensor
 from ..errors import DataError
 from .columns import only_column
 from .lookalikes import holds_prose
+from .path_columns import path_columns
+from .pictures import is_picture_path
 from .rows import Batch, Rows
 from .sounds import is_sound_path, is_wave
 from .video_files import is_video_path
@@ -87,16 +89,17 @@ def codec_kinds() -> dict[str, type[Codec]]:
     return Codec.kinds
 
 
-ENDINGS = (("sounds", is_sound_path), ("videos", is_video_path))
+ENDINGS = (("sounds", is_sound_path), ("videos", is_video_path), ("pictures", is_picture_path))
 
 
 def form_of(raw: Any) -> str | None:
     """What raw data look like: table, strings, pictures, sounds, sequences; one answer, so that codecs never compete.
 
-    Pictures are uint8 arrays (rows, height, width[, channels]), PIL images, or paths of image files; sequences are
-    float arrays (rows, time, features) or lists of arrays (time, features); strings are lists of str. Sounds are paths
-    of sound files, as paths or strings, or lists of float arrays (time,) of different lengths. Videos are arrays (rows,
-    time, height, width, channels), lists of arrays (time, height, width, channels), or paths of video files.
+    Pictures are uint8 arrays (rows, height, width[, channels]), PIL images, or paths of image files, as paths or
+    strings; sequences are float arrays (rows, time, features) or lists of arrays (time, features); strings are lists
+    of str. Sounds are paths of sound files, as paths or strings, or lists of float arrays (time,) of different lengths.
+    Videos are arrays (rows, time, height, width, channels), lists of arrays (time, height, width, channels), or paths
+    of video files.
     """
     if hasattr(raw, "form"):  # what `sources` opened says what it is
         return raw.form
@@ -124,7 +127,7 @@ def form_of(raw: Any) -> str | None:
 
 
 def form_by_ending(raw: Any, first: Any) -> str | None:
-    """The form of paths that all have the ending of a sound, or of a video."""
+    """The form of paths that all have the ending of a sound, of a video, or of a picture."""
     return next((form for form, ends in ENDINGS if ends(first) and all(map(ends, raw))), None)
 
 
@@ -155,6 +158,11 @@ def codec_for(raw: Any) -> Codec:
         raise DataError(
             f"the column {named[0]!r} of X holds paths of sounds, and X has other columns; to learn from the sounds "
             f"alone give codec=pn.Speech(column={named[0]!r}), to learn from the others drop that column"
+        )
+    if form == "table" and (named := path_columns(raw)):
+        raise DataError(
+            f"the column {named[0]!r} of X holds paths of pictures or videos, and X has other columns; to learn from "
+            "what the paths lead to give that column alone, to learn from the others drop it"
         )
     for codec in codec_kinds().values():
         if codec.form == form:

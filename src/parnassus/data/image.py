@@ -292,7 +292,7 @@ def with_places(batch: Batch) -> bool:
 
 def is_stack(raw: Any) -> bool:
     """Whether pictures come as one array or tensor."""
-    return isinstance(raw, np.ndarray | Tensor) and raw.dtype != object
+    return isinstance(raw, Tensor) or (isinstance(raw, np.ndarray) and raw.dtype.kind not in "OU")
 
 
 def stacked(raw: np.ndarray | Tensor) -> np.ndarray:

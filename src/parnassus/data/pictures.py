@@ -10,8 +10,14 @@ from ..errors import DataError, FileError
 from .jpegs import jpeg_pixels
 from .shards import as_file, stream_of
 
+PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".avif"}
 GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"}
 RESIZES = ("crop", "pad", "stretch")
+
+
+def is_picture_path(one: object) -> bool:
+    """Whether something is a path, or a string, with the ending of a picture."""
+    return isinstance(one, str | os.PathLike) and os.path.splitext(os.fspath(one))[1].lower() in PICTURES
 
 
 def open_picture(given: Any, where: str) -> Any:

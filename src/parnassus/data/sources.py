@@ -17,6 +17,8 @@ from ..errors import DataError, DataWarning, FileError, SettingError, did_you_me
 from .answers import shown
 from .chunks import Chunks
 from .delimited import delimiter_of, read_as_written, read_csv
+from .path_columns import beside
+from .pictures import PICTURES
 from .shards import names_shards, rows_of_samples, shards_of, stream_of
 from .sounds import SOUNDS, check_sounds, has_sounds, sounds_by_class
 from .video_files import VIDEOS, has_videos, videos_by_class
@@ -25,7 +27,6 @@ Columns = str | Sequence[str]
 """A column's name, or those of several."""
 MEMORY_BUDGET = 2 << 30  # bytes; what is larger is read as it is needed
 CHUNK_ROWS = 1 << 16
-PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".avif"}
 TABLES = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 
@@ -123,15 +124,8 @@ def open_table(path: Path, kind: str, target: Columns | None, *, memory: int) ->
         check_target(path, target, names)
         answers = names_of(target)
         y = None if target is None else frame[target if isinstance(target, str) else answers]
-        return Source(
-            frame.drop(columns=answers),
-            y,
-            str(path),
-            kind,
-            names,
-            fingerprint(path),
-            target,
-        )
+        X = beside(frame.drop(columns=answers), path.parent)
+        return Source(X, y, str(path), kind, names, fingerprint(path), target)
     return open_chunks(path, kind, read, target, memory=memory)
 
 

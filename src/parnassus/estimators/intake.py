@@ -16,6 +16,7 @@ from ..data.chunks import Chunks
 from ..data.codec import form_of
 from ..data.duplicates import straddling
 from ..data.panels import has_two_levels, is_nested, panel_sequences
+from ..data.path_columns import paths_alone
 from ..data.sources import Columns
 from ..data.split import random_split, stratified_split
 from ..data.targets import check_lengths
@@ -157,7 +158,7 @@ def examples_of(
 
 
 def listed(X: Any) -> Any:
-    """A Series (of texts, or of paths of pictures) as a list, a frame of series as sequences; the rest as it is."""
+    """A Series, and a frame of paths alone, as a list, a frame of series as sequences; the rest as it is."""
     if isinstance(X, dict):
         raise DataError(
             f"X is a dict of {', '.join(map(repr, list(X)[:5])) or 'nothing'}; give its columns as a data frame, "
@@ -165,7 +166,7 @@ def listed(X: Any) -> Any:
         )
     if is_nested(X):
         return panel_sequences(X)
-    return X.to_list() if type(X).__name__ == "Series" and hasattr(X, "to_list") else X
+    return X.to_list() if type(X).__name__ == "Series" and hasattr(X, "to_list") else paths_alone(X)
 
 
 def check_alignment(X: Any, given: Any, name: str) -> None:
@@ -195,7 +196,7 @@ def inputs_of(X: Any, target: Columns | None, *, memory: int | None = None) -> A
     there = [name for name in wanted if name in columns]
     if there and isinstance(X, Chunks):
         return X.without(there)
-    return split_target(X, there)[0] if there else X
+    return listed(split_target(X, there)[0]) if there else X
 
 
 def weights_of(given: Any, n_rows: int) -> np.ndarray | None:
