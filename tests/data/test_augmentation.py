@@ -206,6 +206,7 @@ def test_a_classifier_learns_from_changed_pictures_and_loads(tmp_path, preset):
         ({"rotate": -3}, "rotate is a number from 0 to 180; got -3"),
         ({"hue": 0.6}, "hue is a number from 0 to 0.5"),
         ({"noise": float("nan")}, "noise is a number"),
+        ({"randaugment": 1.5}, "randaugment counts operations, a whole number; got 1.5"),
         ({"crop": 0}, "crop is a share of the area"),
         ({"fill": "wrap"}, "fill='wrap'"),
         ({"elastic": 3, "elastic_sigma": 0}, "elastic_sigma is above 0"),

@@ -71,10 +71,17 @@ def test_files_that_cannot_be_read_are_named(tmp_path, content):
         Image().fit([tmp_path / "none.png"])
 
 
-@pytest.mark.parametrize("options", [{"resize": "cut"}, {"mode": "CMYK"}, {"size": (0, 3)}, {"size": (1, 2, 3)}])
+@pytest.mark.parametrize("options", [
+    {"resize": "cut"}, {"mode": "CMYK"}, {"size": (0, 3)}, {"size": (1, 2, 3)}, {"size": "64"}, {"size": 64.0},
+    {"size": True}, {"memory": "2GB"}, {"memory": -1}, {"memory": float("nan")},
+])  # fmt: skip
 def test_settings_that_do_not_exist_are_refused(options):
-    with pytest.raises(SettingError):
+    with pytest.raises(SettingError, match=next(iter(options))):
         Image(**options)
+
+
+def test_sizes_of_numpy_are_sizes():
+    assert Image(size=np.int64(7)).options["size"] == Image(size=np.array([7, 7])).options["size"] == (7, 7)
 
 
 def test_arrays_unlike_those_of_fit_are_refused():

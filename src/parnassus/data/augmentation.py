@@ -84,6 +84,8 @@ class Augmentation:
         for name in ("flip", "flip_vertical"):
             if not isinstance(getattr(self, name), bool):
                 raise SettingError(f"augment: {name} is True or False; got {getattr(self, name)!r}")
+        if int(self.randaugment) != self.randaugment:
+            raise SettingError(f"augment: randaugment counts operations, a whole number; got {self.randaugment!r}")
         if self.crop is not None and not 0 < self.crop <= 1:
             raise SettingError(f"augment: crop is a share of the area, above 0 and at most 1; got {self.crop!r}")
         if self.fill not in geometry.FILLS:

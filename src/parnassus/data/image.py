@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import DataError, DataWarning, SettingError, did_you_mean
+from ..errors import DataError, DataWarning, SettingError, check_count, did_you_mean
 from ..functional.augmentation.colour import pca_axes
 from ..functional.threads import one_thread
 from .answers import shown
@@ -74,9 +74,9 @@ class Image(Codec):
         if mode not in ("auto", "L", "RGB"):
             raise SettingError(f"Image: mode={mode!r}; {did_you_mean(mode, ('auto', 'L', 'RGB'))}")
         if size is not None:
-            size = (size, size) if isinstance(size, int) else tuple(size)
-            if len(size) != 2 or min(size) < 1:
-                raise SettingError(f"Image: size is (height, width) or one number, at least 1; got {size}")
+            size = _pair(size)
+        if not isinstance(memory, int | float) or isinstance(memory, bool) or not memory >= 0:
+            raise SettingError(f"Image: memory is a number of bytes, such as 2**30; got {memory!r}")
         self.augmentation = augmentation(augment)
         augment = dict(augment) if isinstance(augment, Mapping) else augment
         self.options = {"size": size, "resize": resize, "mode": mode, "memory": memory, "augment": augment}
@@ -283,6 +283,14 @@ class Image(Codec):
         codec.mean, codec.std = state["mean"], state["std"]
         codec.axes = state.get("axes", torch.empty(0, 0))
         return codec
+
+
+def _pair(size: Any) -> tuple[int, int]:
+    """(height, width) from two whole numbers or one."""
+    found = list(size) if isinstance(size, list | tuple | np.ndarray) else [size, size]
+    if len(found) != 2:
+        raise SettingError(f"Image: size is (height, width) or one number, at least 1; got {size!r}")
+    return check_count("Image: size", found[0]), check_count("Image: size", found[1])
 
 
 def with_places(batch: Batch) -> bool:

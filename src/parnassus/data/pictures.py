@@ -38,16 +38,17 @@ def open_picture(given: Any, where: str) -> Any:
     if not isinstance(given, str | os.PathLike):
         raise DataError(f"{where} is a {type(given).__name__}; give an array, a PIL image or the path of a file")
     path = as_file(given)
+    where = f"{path}" if where == f"{path}" else f"{where}: {path}"
     try:
         with Image.open(stream_of(path)) as image:
             image.load()
             return ImageOps.exif_transpose(image)
     except FileNotFoundError:
-        raise FileError(f"{where}: {path} does not exist; look at the path") from None
+        raise FileError(f"{where} does not exist; look at the path") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         empty = path.is_file() and not path.stat().st_size
         raise FileError(
-            f"{where}: {path} cannot be read as a picture ({'0 bytes' if empty else error}); mend or remove it"
+            f"{where} cannot be read as a picture ({'0 bytes' if empty else error}); mend or remove it"
         ) from error
 
 
