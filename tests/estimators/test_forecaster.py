@@ -278,6 +278,19 @@ def test_a_report_and_a_fan_are_made(tmp_path, airline):
     assert model.plot().axes
 
 
+def test_one_step_alone_is_judged_by_the_frequency_of_fit():
+    model = pn.Forecaster("naive", horizon=3).fit(FRAME[:130], target="load")
+    assert model.evaluate(FRAME[130:131])["mae"].value == abs(AIRLINE[130] - AIRLINE[129])
+
+
+def test_a_gap_in_what_is_known_ahead_is_named_by_its_time():
+    frame = driven()
+    model = pn.Forecaster("ridge", horizon=3, known="push").fit(frame[:190], target="y")
+    ahead = frame[190:193][["t", "push"]].assign(push=[1.0, float("nan"), 2.0])
+    with pytest.raises(DataError, match="known= holds nan for the series at 2024-07-10 00:00:00, column 'push'"):
+        model.predict(known=ahead)
+
+
 # --- what is refused ------------------------------------------------------------------------------
 
 REFUSED = {
@@ -292,12 +305,15 @@ REFUSED = {
     "a ridge with a density": (lambda: pn.Forecaster("ridge", distribution="gaussian").fit(AIRLINE), "distribution"),
     "too short": (lambda: pn.Forecaster("gru", horizon=12, history=24).fit(AIRLINE[:30]), "has 30 steps"),
     "NaN": (lambda: pn.Forecaster("naive").fit(np.where(np.arange(144) == 7, np.nan, AIRLINE)), "no value at 7"),
-    "logs below 0": (lambda: pn.Forecaster("theta", transform="log").fit(AIRLINE - 200), "above 0"),
+    "logs below 0": (lambda: pn.Forecaster("theta", transform="log").fit(AIRLINE - 105), "-1 at 10, .* above 0"),
     "one value": (lambda: pn.Forecaster("naive").fit([1.0]), "1 steps"),
     "no dates": (lambda: pn.Forecaster("gru", calendar=("year",)).fit(AIRLINE), "of dates"),
     "season without one": (lambda: pn.Forecaster("holt_winters").fit(AIRLINE), "season="),
     "bad validation": (lambda: pn.Forecaster("gru").fit(AIRLINE, validation=2), "fraction"),
     "a folded horizon": (lambda: pn.Forecaster("naive", horizon=12).fit(AIRLINE).backtest(20), "fewer folds"),
+    "one level": (lambda: pn.Forecaster("naive").fit(AIRLINE).predict(quantiles=0.5), "such as .* got 0.5"),
+    "half a course": (lambda: pn.Forecaster("naive").fit(AIRLINE).predict_samples(2.5), "a whole number .* got 2.5"),
+    "a name of none": (lambda: pn.Forecaster("naive").fit(AIRLINE).plot(which="a"), "one series, and it has no name"),
     "no levels": (lambda: pn.Forecaster("naive").fit(AIRLINE).predict(quantiles=(1.5,)), "between 0 and 1"),
     "other steps": (
         lambda: pn.Forecaster("ridge").fit(FRAME, target="load").predict(

@@ -42,3 +42,11 @@ def test_gates_forget_a_season_that_is_longer_than_their_memory():
 def test_counts_below_one_are_refused(task):
     with pytest.raises(SettingError, match="at least 1"):
         pn.choose_forecaster(**task)
+
+
+@pytest.mark.parametrize("budget", [0, -1.0, float("nan")])
+def test_a_budget_that_nothing_keeps_to_is_refused(budget):
+    with pytest.raises(SettingError, match="budget is a number of multiplications"):
+        pn.choose_forecaster(length=90, budget=budget)
+    with pytest.raises(SettingError, match="budget is a number of multiplications"):
+        pn.choose_sequence_model(length=90, n_rows=10, budget=budget)

@@ -38,6 +38,7 @@ def _of_track(panel: Panel, track: Track, frame: Any, time: str | None, horizon:
     names, reading, where = panel.reading.known, panel.reading, where_of(track.name)
     part = frame if reading.series is None else frame[frame[reading.series].astype(str) == _series_of(panel, track)]
     values = np.stack([numbers_in(part[n].to_numpy(), f"known=, column {n!r}") for n in names], 1)
+    due = None
     if time is not None:
         due = panel.grid.after(track.stamps[-1], horizon)
         place = {stamp: i for i, stamp in enumerate(stamps_of(part[time], "known=")[0])}
@@ -52,7 +53,12 @@ def _of_track(panel: Panel, track: Track, frame: Any, time: str | None, horizon:
         raise DataError(f"known= has {len(values)} rows for {where}, and {horizon} steps are forecast; give one a step")
     values = values[:horizon]
     if not np.isfinite(values).all():
-        raise DataError(f"known= holds NaN or infinity for {where}; a forecast needs every number")
+        step, column = np.argwhere(~np.isfinite(values))[0]
+        at = f"at {due[step]}" if due is not None else f"in row {step}"
+        raise DataError(
+            f"known= holds {values[step, column]} for {where} {at}, column {names[column]!r}; a forecast needs every "
+            "number"
+        )
     return values
 
 

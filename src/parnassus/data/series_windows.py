@@ -151,7 +151,8 @@ class SeriesWindows(Codec):
             return y
         if not (y > 0).all():
             step = int((y <= 0).argmax())
-            raise DataError(f"{where_of(name)} is {y[step]:g} at one step, and transform='log' needs numbers above 0")
+            at = f"{step}, of steps 0 to {len(y) - 1}"
+            raise DataError(f"{where_of(name)} is {y[step]:g} at {at}, and transform='log' needs numbers above 0")
         return np.log(y)
 
     def back(self, y: np.ndarray) -> np.ndarray:

@@ -155,7 +155,7 @@ class AnomalyDetector(Settings):
         if self.window is not None:
             check_count("window", self.window, least=2)
         given = self.threshold
-        if given is not None and (isinstance(given, bool) or not isinstance(given, int | float)):
+        if given is not None and (isinstance(given, bool) or not isinstance(given, int | float) or given != given):
             raise SettingError(f"threshold is a score, or None; got {self.threshold!r}")
         share = self.quantile
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:

@@ -204,8 +204,8 @@ class Forecaster(Estimator):
         Steps of one course belong together for "recursive", for models of single series, and for "point", which adds
         whole errors; the direct heads draw each step by itself, and so does `inference` around one draw of the weights.
         """
-        if isinstance(n, bool) or n < 1:
-            raise SettingError(f"n is how many courses to draw, at least 1; got {n!r}")
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+            raise SettingError(f"n is how many courses to draw, a whole number of at least 1; got {n!r}")
         wanted = Wanted(_steps(self, horizon), (), n, self.seed if seed is None else seed)
         panel, found = _ahead(self, X, known, wanted)
         paths = np.stack([np.asarray(said.paths) for said in found], 1)

@@ -1,6 +1,7 @@
 """What a forecaster got wrong inside its series, steps that follow them, pictures and the page of it."""
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -85,7 +86,8 @@ def followed(self: "Forecaster", X: Any) -> tuple[Panel, Arrays, Arrays]:
     from ..data.series import read_panel
 
     own = self.panel_
-    later = read_panel(X, own.reading)
+    frequency = own.reading.frequency or (own.grid.offset if own.reading.time else None)  # one step alone says none
+    later = read_panel(X, replace(own.reading, frequency=frequency))
     if sorted(later.names) != sorted(own.names):
         odd = sorted(set(later.names) ^ set(own.names))
         raise DataError(f"X and the series of fit differ: {', '.join(map(repr, odd[:5]))} are in one of them only")

@@ -72,6 +72,8 @@ def times_after(panel: Panel, track: Track, n: int) -> Any:
 
 def position_of(panel: Panel, which: str | None) -> int:
     """Where the series of a name stands; the first for None."""
+    if which is not None and panel.names == [""]:
+        raise SettingError(f"there is one series, and it has no name: leave out which={which!r}")
     if which is not None and which not in panel.names:
         raise SettingError(f"no series {which!r}; {did_you_mean(which, panel.names)}")
     return panel.names.index(which) if which is not None else 0

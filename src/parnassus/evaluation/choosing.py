@@ -108,12 +108,19 @@ def choose_sequence_model(
     for name, value in (("length", length), ("n_rows", n_rows), ("width", width), ("dependency", dependency)):
         if value is not None and value < 1:
             raise SettingError(f"choose_sequence_model: {name} is at least 1; got {value!r}")
+    check_budget(budget)
     back = length if dependency is None else dependency
     if back > length:
         raise SettingError(f"choose_sequence_model: dependency={back} goes back further than length={length}")
     order = CHEAP if budget is not None else MODERATE if back <= FADES else LONG if length < SQUARE else VERY_LONG
     found = [_rated(name, length, n_rows, back, width, budget, looks_up) for name in order]
     return Choices(tuple(sorted(found, key=lambda choice: len(choice.why))))
+
+
+def check_budget(budget: float | None) -> None:
+    """Refuses a budget that nothing could keep to."""
+    if budget is not None and not budget > 0:
+        raise SettingError(f"budget is a number of multiplications above 0, or None; got {budget!r}")
 
 
 def _rated(name: str, length: int, n_rows: int, back: int, width: int, budget: float | None, looks_up: bool) -> Choice:

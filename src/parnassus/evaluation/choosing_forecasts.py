@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..errors import check_count
-from .choosing import FADES, KINDS, SQUARE, Choice, Choices
+from .choosing import FADES, KINDS, SQUARE, Choice, Choices, check_budget
 
 BENCHMARK = "it is what the others have to beat"
 ALONE = 20  # series from which it is a loss that each is learned by itself
@@ -78,6 +78,7 @@ def choose_forecaster(
     counts = {"length": length, "n_series": n_series, "season": season, "horizon": horizon, "width": width}
     for name, value in counts.items():
         check_count(f"choose_forecaster: {name}", value)
+    check_budget(budget)
     seen = max(2 * season, 2 * horizon, 8) if history is None else history
     check_count("choose_forecaster: history", seen)
     n_windows = n_series * max(0, length - seen - horizon + 1)

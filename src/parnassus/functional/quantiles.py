@@ -90,10 +90,10 @@ class QuantileLoss(Loss):
 
 def check_quantiles(quantiles: Sequence[float]) -> tuple[float, ...]:
     """Levels between 0 and 1, ascending; anything else is refused."""
-    taken = tuple(quantiles)
+    taken = tuple(quantiles) if hasattr(quantiles, "__iter__") else ()
     numbers = all(isinstance(q, int | float) and not isinstance(q, bool) for q in taken)
     if not taken or not numbers or not all(0 < q < 1 for q in taken) or list(taken) != sorted(set(taken)):
-        raise SettingError(f"quantiles are levels between 0 and 1, ascending, such as (0.1, 0.5, 0.9); got {taken}")
+        raise SettingError(f"quantiles are levels between 0 and 1, ascending, such as (0.1, 0.5, 0.9); got {quantiles}")
     return tuple(float(q) for q in taken)
 
 

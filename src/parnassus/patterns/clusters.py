@@ -89,6 +89,8 @@ def cluster_series(
     """
     if method not in METHODS:
         raise SettingError(f"method={method!r}; {did_you_mean(str(method), METHODS)}")
+    if band is not None and (isinstance(band, bool) or not isinstance(band, int | np.integer) or band < 0):
+        raise SettingError(f"band is a whole number of steps, at least 0; got {band!r}")
     if band is not None and method != "dtw":
         raise SettingError(f"band is of method='dtw'; method={method!r} takes none")
     for name, value in (("n_clusters", n_clusters), ("n_init", n_init), ("max_iter", max_iter)):

@@ -96,6 +96,10 @@ def match_pattern(
         check_count("n", n)
     if n is None and within == float("inf"):
         raise SettingError("n=None takes every stretch within a distance; say within= too")
+    if not within >= 0:
+        raise SettingError(f"within is a distance of at least 0; got {within!r}")
+    if band is not None and (isinstance(band, bool) or not isinstance(band, int | np.integer) or band < 0):
+        raise SettingError(f"band is a whole number of steps, at least 0; got {band!r}")
     if band is not None and method != "warped":
         raise SettingError(f"band is of method='warped'; method={method!r} takes none")
     strand, pattern = strand_of(X, **reading), strand_of(query).y
