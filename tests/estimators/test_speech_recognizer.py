@@ -346,3 +346,39 @@ def test_words_of_a_lexicon_are_spelled_as_in_the_text():
     tiers = tiers_of(segments, "one two")
     assert tiers["words"] == [("one", 0.0, 0.2), ("two", 0.2, 0.3)]
     assert [unit for unit, _, _ in tiers["units"]] == ["W", "AH", "T"]
+
+
+# --- words looked for -----------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ctc", "attention"])
+def test_words_are_found_where_they_are_said(trained, name):
+    model = trained(name)
+    wanted = sorted({word for text in SAID for word in text.split()})[:4]
+    found = model.spot(NEW, wanted, threshold=-1.0)
+    said = [[word for word in text.split() if word in wanted] for text in SAID]
+    assert np.mean([[s.word for s in row] == words for row, words in zip(found, said, strict=True)]) > 0.8
+    for row, frames in zip(found, NEW, strict=True):
+        assert all(0 <= s.start < s.end <= len(frames) and -1 < s.score <= 1e-6 for s in row)
+    placed = model.alignments(NEW, SAID, frame_seconds=1.0)
+    gaps = [
+        abs(s.start - start)
+        for row, one in zip(found, placed, strict=True)
+        for s, (word, start, _) in zip(row, [w for w in one.tiers["words"] if w[0] in wanted], strict=False)
+        if s.word == word
+    ]
+    assert np.median(gaps) <= 2
+
+
+def test_words_that_cannot_be_looked_for_are_refused(trained):
+    with pytest.raises(SettingError, match="list"):
+        trained().spot(NEW[:1], "ab")
+    with pytest.raises(SettingError, match="none of them empty"):
+        trained().spot(NEW[:1], ["ab", " "])
+    with pytest.raises(SettingError, match="below 0"):
+        trained().spot(NEW[:1], ["ab"], threshold=0.5)
+    with pytest.raises(DataError, match="'x'"):
+        trained().spot(NEW[:1], ["ax"])
+    with pytest.raises(SettingError, match="choose one of ctc"):
+        trained("transducer").spot(NEW[:1], ["ab"])

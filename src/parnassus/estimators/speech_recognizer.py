@@ -17,6 +17,7 @@ in `HABITS`.
 
 import inspect
 import os
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, NamedTuple, Self
 
@@ -259,6 +260,23 @@ class SpeechRecognizer(Estimator):
         from .alignments import alignments_of
 
         return alignments_of(self, X, transcripts, heard=heard, frame_seconds=frame_seconds)
+
+    def spot(
+        self, X: Any, words: Sequence[str], *, threshold: float | None = None, on_error: str = "raise"
+    ) -> list[Any]:
+        """Where words, or phrases, are said in each recording: a list of (word, start, end, score) a row, in order.
+
+        Parameters
+        ----------
+        words : what to look for; models of sounds or characters take words that training never had.
+        threshold : the least score of a word: the mean over its frames of how far, in natural logarithms, the word
+            lies behind what fits each frame best. 0 is the most there is. None takes the model's own: -5 of
+            mixtures, -2 of hybrids, -0.5 of nets; noise lowers all scores. Higher ones miss more and are wrong less.
+        on_error : "raise", or "skip" recordings that cannot be read, for which None comes back.
+        """
+        from .keywords import spots_of
+
+        return spots_of(self, X, words, threshold=threshold, on_error=on_error)
 
     def _rows(self, examples: Examples) -> Rows:
         return rows_of(self, examples)

@@ -13,10 +13,12 @@ from ..functional.edit_distance import edit_distance
 from ..functional.fusion import scorer_of
 from ..functional.ngrams import NGrams
 from ..functional.prefix_beam import prefix_beam, texts_of
+from ..functional.search_graph import Spot, spelled_words, spotted
 from ..train.phase import Batch, Objective, Phase
 
 NBest = list[tuple[str, float]]
 BEAM = 32
+SPOTTED = -0.5  # least score of a word that is looked for, in natural logarithms a frame
 FLOOR = -12.0  # log probability below which a unit does not go on in a frame
 
 
@@ -154,6 +156,10 @@ class CTC(Transcriber):
     def align(self, batch: Batch) -> list[list[tuple[str, int, int]]]:
         return ctc_alignments(self, *self.log_probs(batch), batch)
 
+    def spot(self, batch: Batch, words: Sequence[str], *, threshold: float = SPOTTED) -> list[list[Spot]]:
+        """Where words are said in each row; see `spotted` for scores and threshold."""
+        return ctc_spots(self, *self.log_probs(batch), batch, words, threshold)
+
 
 def frames_of(batch: Batch) -> Tensor:
     """How many frames each row has (batch,)."""
@@ -180,4 +186,16 @@ def ctc_alignments(
     for row, labels, (n, m, size) in zip(log_probs.cpu(), batch["y"].cpu(), sizes, strict=True):
         spans, _ = forced_alignment(row[:n], labels[:m])
         found.append(of.named(labels[:m].tolist(), spans, size))
+    return found
+
+
+def ctc_spots(
+    of: Transcriber, log_probs: Tensor, lengths: Tensor, batch: Batch, words: Sequence[str], threshold: float
+) -> list[list[Spot]]:
+    """Where words, spelled in units, are said in each row, in frames of the input."""
+    graph = spelled_words([of.units.ids(word) for word in words], len(of.units), space=of.units.places.get(" "))
+    stride, found = of.encoder.stride, []
+    for row, n, size in zip(log_probs, lengths.tolist(), frames_of(batch).tolist(), strict=True):
+        spots = spotted(graph, graph.weights, row[:n], graph.units, threshold=threshold)
+        found.append([s._replace(start=s.start * stride, end=min(s.end * stride, size)) for s in spots])
     return found

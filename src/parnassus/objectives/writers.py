@@ -12,10 +12,20 @@ from ..errors import SettingError
 from ..functional.ctc import frames_needed
 from ..functional.fusion import Scorer, scorer_of
 from ..functional.ngrams import NGrams
+from ..functional.search_graph import Spot
 from ..functional.transducer import best_alignment, transducer_loss
 from ..layers.recurrent import mask_of
 from ..train.phase import Batch
-from .transcription import Encoder, NBest, Transcriber, ctc_alignments, ctc_losses, frames_of
+from .transcription import (
+    SPOTTED,
+    Encoder,
+    NBest,
+    Transcriber,
+    ctc_alignments,
+    ctc_losses,
+    ctc_spots,
+    frames_of,
+)
 
 END = 0
 Aligned = list[list[tuple[str, int, int]]]
@@ -183,10 +193,18 @@ class Attention(Writer):
 
     def align(self, batch: Batch) -> Aligned:
         """By the CTC layer, whose frames are in order; attention may look anywhere."""
+        return ctc_alignments(self, *self._by_ctc(batch, "align"), batch)
+
+    def spot(self, batch: Batch, words: Sequence[str], *, threshold: float = SPOTTED) -> list[list[Spot]]:
+        """Where words are said in each row, by the CTC layer; see `spotted` for scores and threshold."""
+        return ctc_spots(self, *self._by_ctc(batch, "spot"), batch, words, threshold)
+
+    def _by_ctc(self, batch: Batch, what: str) -> tuple[Tensor, Tensor]:
+        """Log probabilities of the CTC layer, and the rows' lengths."""
         if self.ctc_head is None:
-            raise SettingError("align asks the CTC layer, and this model has none; train with ctc_weight above 0")
+            raise SettingError(f"{what} asks the CTC layer, and this model has none; train with ctc_weight above 0")
         h, lengths = self.encoded(batch)
-        return ctc_alignments(self, self.ctc_head(h).log_softmax(-1), lengths, batch)
+        return self.ctc_head(h).log_softmax(-1), lengths
 
 
 class Transducer(Writer):

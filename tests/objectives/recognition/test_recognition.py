@@ -1,6 +1,7 @@
 """Recognisers by hidden Markov models and templates, on made-up speech whose frames spell the characters."""
 
 import copy
+import itertools
 import warnings
 from pathlib import Path
 
@@ -363,3 +364,47 @@ def test_a_hybrid_divides_posteriors_by_the_shares_of_its_alignment():
     differing = scores - (posterior / share).log()  # the same number for all states of a frame
     torch.testing.assert_close(differing, differing[:, :1].expand_as(differing), atol=1e-4, rtol=0)
     assert int(objective.counts.sum()) == 2 * sum(map(len, X))  # every frame has one state in each of two epochs
+
+
+# --- words looked for -----------------------------------------------------------------------------
+
+
+def test_words_are_found_that_training_never_had(trained):
+    """A word is spelled of sounds that were heard, and is not found where another was said."""
+    rng = np.random.default_rng(5)
+    sound = utterance("ab dac cab", rng)
+    (row,) = trained.spot([sound], ["dac", "ab"], threshold=-6.0)
+    whole = trained.align([utterance("ab", np.random.default_rng(5))], ["ab"])[0][0]
+    assert [s.word for s in row] == ["ab", "dac", "ab"]  # the last within "cab"
+    assert row[0].start == pytest.approx(whole.start, abs=1)
+    assert all(s.score <= 0 for s in row)
+    assert all(a.end <= b.start for a, b in itertools.pairwise(row))
+    assert trained.spot([utterance("bda bda", rng)], ["dac"], threshold=-3.0) == [[]]
+
+
+def test_phrases_of_several_words_are_one(trained):
+    rng = np.random.default_rng(6)
+    X = [utterance("bda ab cad", rng), utterance("ab bda cad", rng)]
+    found = trained.spot(X, ["ab cad"], threshold=-6.0)
+    assert [[s.word for s in row] for row in found] == [["ab cad"], []]
+    assert found[0][0].end - found[0][0].start > 15  # five sounds of four frames and more
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "options"), [SETTINGS[0], SETTINGS[4]], ids=["words", "hybrid"])
+def test_siblings_look_for_words_too(name, options):
+    faster = {"lr": 0.01} if name == "hybrid" else {}
+    found = SpeechRecognizer(pn.model(name, **options), progress=False, **faster).fit(*corpus(30))
+    X, texts = corpus(12, seed=1)
+    heard = [[s.word for s in row] for row in found.spot(X, ["bda", "cad"])]
+    assert (
+        np.mean([h == [w for w in t.split() if w in ("bda", "cad")] for h, t in zip(heard, texts, strict=True)]) > 0.8
+    )
+
+
+def test_words_outside_what_was_heard_are_refused(trained):
+    with pytest.raises(DataError, match="'axe' has units that fit did not hear: e, x"):
+        trained.spot(corpus(1)[0], ["axe"])
+    whole = recognizer("word_hmm", n_states=4, n_mixtures=1, first_steps=2, steps_between=1).fit(*corpus(10))
+    with pytest.raises(DataError, match="'dac' is outside the lexicon"):
+        whole.spot(corpus(1)[0], ["dac"])

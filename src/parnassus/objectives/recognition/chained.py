@@ -11,7 +11,7 @@ from torch import Tensor
 from ...data.lexicon import Lexicon, letters, read_lexicon, whole
 from ...data.transcripts import Units
 from ...errors import DataError, SettingError, did_you_mean
-from ...functional.search_graph import Found, best_path, n_best_words
+from ...functional.search_graph import Found, Spot, best_path, n_best_words, spotted
 from ...train.phase import Batch, Objective
 from .acoustic import Acoustic
 from .embedded import Embedded, Plan, Utterance, check_words, refuse_short, spoken_lexicon
@@ -86,6 +86,7 @@ class ChainRecognizer(Objective):
     """
 
     probabilistic = False
+    least_score = -5.0  # of a word that is looked for: densities of many features lie far apart
 
     def __init__(self, acoustic: Acoustic, units: Units, language: Language, plan: Plan, n_states: int) -> None:
         super().__init__()
@@ -196,6 +197,34 @@ class ChainRecognizer(Objective):
         if answers or beam == math.inf:
             return answers
         return self._searched(network, weights, logs, math.inf, n_best)
+
+    def spot(self, batch: Batch, words: Sequence[str], *, threshold: float | None = None) -> list[list[Spot]]:
+        """Where words, or phrases of several, are said in each row; see `spotted` for scores and threshold.
+
+        Words that training never had are spelled, where words are, or looked up in the lexicon that was given.
+        """
+        phrases = [text.split() for text in words]
+        topology = self._topology_with({word for phrase in phrases for word in phrase})
+        network, owners = topology.keywords(phrases)
+        weights, least = network.graph.weighted(self.acoustic.table), threshold or self.least_score
+        rows = zip(self.log_scores(batch), batch["lengths"].tolist(), strict=True)
+        return [spotted(network.graph, weights, logs[:n], owners, threshold=least) for logs, n in rows]
+
+    def _topology_with(self, words: set[str]) -> Topology:
+        """The topology with more words in its lexicon, of units that it has."""
+        own, given = self.acoustic.topology, self.language.given
+        found = own.lexicon.plain()
+        for word in sorted(words - found.keys()):
+            if given is not None and word in given:
+                found[word] = [list(way) for way in given[word]]
+            elif given is None and self.language.spelled:
+                found[word] = [list(word)]
+            else:
+                own.lexicon.check([word], where="spot")
+            strange = sorted({unit for way in found[word] for unit in way} - set(own.units))
+            if strange:
+                raise DataError(f"the word {word!r} has units that fit did not hear: {', '.join(strange)}")
+        return Topology(Lexicon(found), n_states=own.n_states, n_silence=own.n_silence, trees=own.trees)
 
     def align(self, batch: Batch) -> list[list[Span]]:
         """Each row's units with first frame and the one behind the last: words, where transcripts are read as words.

@@ -36,6 +36,8 @@ class HybridRecognizer(ChainRecognizer):
     Source: Bourlard and Morgan 1994; Hifny A13.30, eq 13.104.
     """
 
+    least_score = -2.0
+
     def __init__(
         self,
         acoustic: Acoustic,

@@ -128,6 +128,28 @@ class Topology:
                     builder.arc(after, starts[j], math.log(p))
         return draft.network()
 
+    def keywords(self, phrases: Sequence[Sequence[str]]) -> tuple[Network, Tensor]:
+        """Phrases of words beside a filler, whose density is one more than all; and the phrase of each node, or -1."""
+        draft = Draft(self)
+        builder, owners = draft.builder, list[int]()
+        hub, back, filler = builder.joint(), builder.joint(), builder.state(self.n_densities)
+        for source, target in ((builder.entry, hub), (hub, filler), (filler, filler), (filler, back), (back, hub)):
+            builder.arc(source, target)
+        builder.arc(back, builder.exit)
+        for number, words in enumerate(phrases):
+            end = draft.word(hub, words[0], end=None if len(words) > 1 else back)
+            for word in words[1:]:
+                start, end, ways = draft.pause(end), builder.joint(), self.lexicon[word]
+                for way in ways:
+                    draft.units(way, start, end, word=-1, weight=-math.log(len(ways)))
+            if len(words) > 1:
+                builder.arc(end, back)
+            owners += [number] * (len(draft.occurrences) - len(owners))
+        network = draft.network()
+        units = network.graph.units
+        owned = torch.tensor(owners)[units.clamp(min=0)]
+        return network, torch.where(units >= 0, owned, -1)
+
     def sentences(self, allowed: Sequence[Sequence[str]]) -> Network:
         """One of these sentences, all alike probable."""
         draft = Draft(self)
@@ -159,7 +181,7 @@ class Draft:
             return start
         end = self.builder.joint()
         self.builder.arc(start, end, HALF)
-        self._units([SILENCE], start, end, word=-1, weight=HALF)
+        self.units([SILENCE], start, end, word=-1, weight=HALF)
         return end
 
     def word(self, start: int, word: str, *, weight: float = 0.0, end: int | None = None) -> int:
@@ -167,10 +189,11 @@ class Draft:
         end = self.builder.joint() if end is None else end
         ways = self.topology.lexicon[word]
         for way in ways:
-            self._units(way, start, end, word=self.topology.number[word], weight=weight - math.log(len(ways)))
+            self.units(way, start, end, word=self.topology.number[word], weight=weight - math.log(len(ways)))
         return end
 
-    def _units(self, units: Sequence[str], start: int, end: int, *, word: int, weight: float) -> None:
+    def units(self, units: Sequence[str], start: int, end: int, *, word: int, weight: float) -> None:
+        """Draw the states of units in a row between two joints."""
         topology, builder = self.topology, self.builder
         n = topology.n_positions
         before, leaving, begins = start, -1, word
