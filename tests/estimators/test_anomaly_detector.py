@@ -51,6 +51,20 @@ def test_the_worst_step_is_among_those_that_were_spoilt(way, tmp_path):
     assert type(again.method) is type(detector.method)
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("scale", [1.0, 1e-6])
+def test_a_mixture_fitted_with_what_is_odd_does_not_take_it_for_usual(tmp_path, seed, scale):
+    """A component of the twelve stretches around one odd step, which are alike, would make them likely."""
+    rng = np.random.default_rng(seed)
+    y = (10 + np.sin(np.arange(240) * np.pi / 3) + rng.normal(0, 0.2, 240)) * scale
+    y[100] += 8 * scale
+    detector = pn.AnomalyDetector("density", window=12, seed=seed).fit(y)
+    assert detector.anomaly_score(y).argmax() == 100
+    assert 100 in detector.find(y).peaks
+    detector.save(tmp_path / "d")
+    np.testing.assert_array_equal(pn.load(tmp_path / "d").anomaly_score(y), detector.anomaly_score(y))
+
+
 def test_a_steps_score_is_the_least_of_the_stretches_that_cover_it():
     detector = pn.AnomalyDetector(window=20).fit(USUAL)
     found = matrix_profile(torch.from_numpy(spoilt()), 20, other=torch.from_numpy(USUAL)).distance.numpy()

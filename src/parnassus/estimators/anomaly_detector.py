@@ -15,6 +15,7 @@ from ..errors import DataError, SettingError, check_count, did_you_mean
 from ..evaluation.classification import evaluate_classification
 from ..evaluation.result import Evaluation
 from ..functional.subsequences import matrix_profile
+from ..objectives.mixtures import GaussianMixtureEM
 from .autoencoder import Autoencoder
 from .base import Estimator
 from .density import Density
@@ -91,6 +92,9 @@ class AnomalyDetector(Settings):
     A stretch lends its score to the steps that it covers: a step's is the least of them, so that what is near an odd
     step is not odd itself. An autoencoder's error is known step by step, and is averaged over the stretches.
 
+    A component of a mixture that stands for fewer stretches than two odd steps touch does not count as usual, so that a
+    series may be fitted with what is odd in it.
+
     Attributes: `threshold_`, `window_`, `estimator_` (None for "matrix_profile").
 
     Systems: series-anomaly
@@ -99,6 +103,7 @@ class AnomalyDetector(Settings):
     """
 
     task = "anomaly_detector"
+    usual_: np.ndarray | None = None  # which components of a mixture count
     roles: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
@@ -140,6 +145,7 @@ class AnomalyDetector(Settings):
         elif self.estimator_ is not None:
             rows = self._rows(y_)
             self.estimator_.fit(self._stretches(rows[:: max(1, -(-len(rows) // ROWS))]))
+            self.usual_ = _usual_parts(self.estimator_, len(rows), window)
         usual = self._scores(strand, self_too=True)
         usual = usual[np.isfinite(usual)]
         self.threshold_ = float(np.quantile(usual, self.quantile)) if self.threshold is None else float(self.threshold)
@@ -194,10 +200,18 @@ class AnomalyDetector(Settings):
             again = np.asarray(made.reconstruct(self._stretches(rows)))[:, :, 0]
             return _mean_of_windows(np.abs(again - rows), len(y))
         if made is not None:
-            return _least_of_windows(-np.asarray(made.score_samples(self._stretches(self._rows(y)))), self.window_)
+            return _least_of_windows(-self._log_density(self._stretches(self._rows(y))), self.window_)
         own = torch.from_numpy(self.series_)
         found = matrix_profile(strand.y, self.window_, other=None if self_too else own)
         return _least_of_windows(found.distance.numpy(), self.window_)
+
+    def _log_density(self, rows: np.ndarray) -> np.ndarray:
+        """ln p of windows (n,), by the usual components alone."""
+        said = np.asarray(self.estimator_.score_samples(rows))
+        if self.usual_ is None:
+            return said
+        share = self.estimator_.predict_proba(rows)[:, self.usual_].sum(1)
+        return said + np.log(np.maximum(share, np.finfo(np.float64).tiny))
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "threshold_")
@@ -262,7 +276,7 @@ class AnomalyDetector(Settings):
         if isinstance(self.method, Estimator):
             own = {k: plain(v) for k, v in self.method.get_params(deep=False).items()}
             params["method"] = {"unfitted": [type(self.method).__name__, own]}
-        learned = ("window_", "series_", "threshold_", "center_", "spread_", "reading_")
+        learned = ("window_", "series_", "threshold_", "center_", "spread_", "reading_", "usual_")
         return {
             "estimator": type(self).__name__,
             "params": {k: v if k == "method" else plain(v) for k, v in params.items()},
@@ -283,6 +297,18 @@ class AnomalyDetector(Settings):
             setattr(self, name, rich(value))
         self.estimator_ = None if tree["inner"] is None else rebuilt(tree["inner"])
         return self
+
+
+def _usual_parts(made: Estimator, n_rows: int, window: int) -> np.ndarray | None:
+    """Which components of a mixture stand for what is usual, where not all do; None of other estimators.
+
+    One odd step lies in `window` stretches, which are much alike: a component may be of these alone. Such a one is of
+    fewer stretches than two odd steps would touch, and does not count.
+    """
+    if not isinstance(made, Density) or not isinstance(made.objective_, GaussianMixtureEM):
+        return None
+    usual = made.weights_ * n_rows >= 2 * window
+    return usual if usual.any() and not usual.all() else None
 
 
 def _least_of_windows(score: np.ndarray, window: int) -> np.ndarray:
