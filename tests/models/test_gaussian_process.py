@@ -6,7 +6,7 @@ import torch
 from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor, kernels
 
 import parnassus as pn
-from parnassus.objectives import predictive
+from parnassus.functional.bayes.points import normal_points
 
 RNG = np.random.default_rng(0)
 X = RNG.uniform(-3, 3, (60, 2))
@@ -118,7 +118,7 @@ def test_columns_and_answers_that_never_vary_are_borne():
 
 
 def test_too_many_rows_and_unknown_kernels_are_refused():
-    with pytest.raises(pn.DataError, match=r"5,000 rows at most.*6,000; .*n_inducing=100.*SparseProcess"):
+    with pytest.raises(pn.DataError, match=r"5,000 rows at most.*6,000; .*n_inducing=100, which learns points"):
         process().fit(np.arange(6000.0)[:, None], np.sin(np.arange(6000.0)))
     for options, words in (
         ({"kernel": "rfb"}, r"no kernel 'rfb' \('\+' adds kernels up\); did you mean 'rbf'"),
@@ -130,6 +130,8 @@ def test_too_many_rows_and_unknown_kernels_are_refused():
     ):
         with pytest.raises(pn.SettingError, match=words):
             process(**options).fit(X, Y)
+        with pytest.raises(pn.SettingError, match=words):
+            pn.Classifier(pn.model("gaussian_process", **options)).fit(X, Y > 5)
 
 
 def test_inducing_points_answer_nearly_as_all_rows_do(tmp_path):
@@ -220,12 +222,27 @@ def test_one_class_sets_of_labels_and_too_many_rows_are_refused():
     with pytest.raises(pn.SettingError, match="one class a row"):
         classes().fit(X, [["a"], ["a", "b"], []] * 20)
     rows = np.arange(3100.0)[:, None]
-    with pytest.raises(pn.DataError, match=r"3,000 rows at most.*3,100"):
+    with pytest.raises(pn.DataError, match=r"3,000 rows at most.*3,100; .*n_inducing=100"):
         classes().fit(rows, np.arange(3100) % 2)
 
 
+@pytest.mark.parametrize("y", [RINGS, THIRDS], ids=["two", "three"])
+def test_inducing_points_tell_classes_nearly_as_all_rows_do(y, tmp_path):
+    exact, fitted = classes().fit(X, y), classes(n_inducing=30).fit(X, y)
+    assert fitted.objective_.points.shape == (30, 2)
+    # the best normal posterior is none by Laplace: of 60 rows they differ by up to .08, with as many points as rows too
+    apart = np.abs(fitted.predict_proba(X) - exact.predict_proba(X))
+    assert apart.max() < 0.1
+    assert apart.mean() < 0.05
+    n = len(set(y.tolist()))
+    assert fitted.predict_proba(X + 500) == pytest.approx(1 / n, abs=1e-5)
+    fitted.save(tmp_path / "classes.parnassus")
+    again = pn.load(tmp_path / "classes.parnassus")
+    np.testing.assert_array_equal(again.predict_proba(NEW), fitted.predict_proba(NEW))
+
+
 def test_points_that_stand_for_a_normal_have_its_moments():
-    points = predictive.normal_points(3)
+    points = normal_points(3)
     torch.testing.assert_close(points.mean(0), torch.zeros(3).double(), atol=1e-9, rtol=0)
     torch.testing.assert_close(points.T @ points / len(points), torch.eye(3).double(), atol=1e-9, rtol=0)
     shifted = {tuple(row) for row in points.roll(1, 1).numpy().round(9).tolist()}

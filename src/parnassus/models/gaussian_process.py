@@ -1,8 +1,10 @@
 """Gaussian processes: functions whose smoothness is learned, and that say how unsure they are."""
 
+from typing import Any
+
 from ..errors import check_count
 from ..objectives.processes import ProcessClassification, ProcessRegression
-from ..objectives.sparse_processes import SparseProcessRegression
+from ..objectives.sparse_processes import SparseProcessClassification, SparseProcessRegression
 from ..registry import model
 
 
@@ -25,25 +27,38 @@ def gaussian_process(
     Source: Rasmussen and Williams 2006, chapters 2 and 5; Titsias 2009.
     """
     _check(n_restarts)
-    if n_inducing is not None:
-        n_inducing = check_count("model 'gaussian_process': n_inducing, unless it is None,", n_inducing)
-        return SparseProcessRegression(
-            in_features, n_outputs, kernel=kernel, ard=ard, n_restarts=n_restarts, n_inducing=n_inducing
-        )
-    return ProcessRegression(in_features, n_outputs, kernel=kernel, ard=ard, n_restarts=n_restarts)
+    common: dict[str, Any] = {"kernel": kernel, "ard": ard, "n_restarts": n_restarts}
+    if n_inducing is None:
+        return ProcessRegression(in_features, n_outputs, **common)
+    return SparseProcessRegression(in_features, n_outputs, **common, n_inducing=_points(n_inducing))
 
 
 @model.register("classifier", name="gaussian_process")
 def gaussian_process_classifier(
-    *, in_features: int, n_outputs: int, kernel: str = "rbf", ard: bool = False, n_restarts: int = 4
-) -> ProcessClassification:
+    *,
+    in_features: int,
+    n_outputs: int,
+    kernel: str = "rbf",
+    ard: bool = False,
+    n_restarts: int = 4,
+    n_inducing: int | None = None,
+) -> ProcessClassification | SparseProcessClassification:
     """Gaussian processes of scores by Laplace's approximation; 3,000 rows at most, fewer of many classes.
 
+    `n_inducing` points stand for more rows, by variational inference.
+
     Systems: gaussian-process
-    Source: Rasmussen and Williams 2006, chapters 3 and 5.
+    Source: Rasmussen and Williams 2006, chapters 3 and 5; Hensman, Matthews and Ghahramani 2015.
     """
     _check(n_restarts)
-    return ProcessClassification(in_features, n_outputs, kernel=kernel, ard=ard, n_restarts=n_restarts)
+    common: dict[str, Any] = {"kernel": kernel, "ard": ard, "n_restarts": n_restarts}
+    if n_inducing is None:
+        return ProcessClassification(in_features, n_outputs, **common)
+    return SparseProcessClassification(in_features, n_outputs, **common, n_inducing=_points(n_inducing))
+
+
+def _points(n_inducing: int) -> int:
+    return check_count("model 'gaussian_process': n_inducing, unless it is None,", n_inducing)
 
 
 def _check(n_restarts: int) -> None:

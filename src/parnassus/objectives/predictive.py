@@ -3,13 +3,13 @@
 import math
 import warnings
 from collections.abc import Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..errors import DataError, DataWarning
+from ..functional.bayes.points import normal_points
 from ..functional.bayes.sparse import expected_sigmoid
 from ..functional.probability import LOG_2PI, cholesky
 from ..train.phase import Batch, Objective, Phase
@@ -17,7 +17,6 @@ from .generative import class_numbers, measured
 
 BLOCK = 512  # rows whose probabilities are averaged at once
 FEW_ROWS = 10  # beyond the columns: with fewer, intervals of 95% were seen to hold as little as 17% of new answers
-N_POINTS = 512  # of the points that stand for a normal distribution of several scores
 
 
 class Moments(NamedTuple):
@@ -168,19 +167,3 @@ class SolvedClasses(Solved):
         said = self.outputs(batch)
         log_p = torch.nn.functional.logsigmoid(torch.cat([-said, said], 1)) if self.n_outputs == 1 else said
         return measured(log_p, batch, self.n_outputs)
-
-
-@cache
-def normal_points(n_scores: int) -> Tensor:
-    """About `N_POINTS` points (points, n_scores) that stand for N(0, I): quantiles of an evenly filled cube, not drawn.
-
-    Every point comes with its cyclic shifts, so that scores which know nothing of each other are taken alike; their
-    mean is 0 and their covariance I.
-    """
-    cube = torch.quasirandom.SobolEngine(n_scores, scramble=True, seed=0)
-    unit = cube.draw(max(1, N_POINTS // n_scores), dtype=torch.float64)
-    each = torch.special.ndtri(unit.clamp(1e-6, 1 - 1e-6))
-    points = torch.cat([each.roll(shift, 1) for shift in range(n_scores)])
-    points = points - points.mean(0)
-    values, vectors = torch.linalg.eigh(points.T @ points / len(points))
-    return points @ (vectors / values.sqrt()) @ vectors.T

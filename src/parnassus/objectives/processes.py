@@ -25,6 +25,7 @@ from .predictive import Moments, SolvedClasses, SolvedNumbers
 MOST_ROWS = 5_000
 MOST_CLASSIFIED = 3_000
 MOST_NUMBERS = 50_000_000  # in the tables of all classes
+REMEDY = "take some of them, or n_inducing=100, which learns points that stand for all rows"
 BLOCK = 512  # new rows whose covariance with the training rows is held at once
 
 
@@ -39,7 +40,7 @@ class ProcessRegression(SolvedNumbers):
 
     called = "a Gaussian process"
     most_rows = MOST_ROWS
-    remedy = "take some of them, or n_inducing=100, which learns points that stand for all rows (as SparseProcess does)"
+    remedy = REMEDY
 
     x: Tensor
     spread: Tensor
@@ -106,7 +107,7 @@ class ProcessClassification(SolvedClasses):
     """
 
     called = "a Gaussian process of classes"
-    remedy = "take some of them, or pn.sampling.SparseProcess(likelihood='bernoulli') for two classes"
+    remedy = REMEDY
 
     x: Tensor
     counts: Tensor

@@ -10,11 +10,12 @@ from torch.nn.functional import logsigmoid, one_hot
 
 from ..errors import DataError, DataWarning
 from ..functional.bayes.kernel_sums import FUNCTIONS
+from ..functional.bayes.points import normal_points
 from ..functional.bayes.relevance import LEAST_NOISE, RelevanceVectors, relevance_classification, relevance_regression
 from ..functional.bayes.sparse import expected_sigmoid
 from ..functional.probability import LOG_2PI
 from ..train.phase import Batch
-from .predictive import Moments, Solved, SolvedClasses, SolvedNumbers, normal_points
+from .predictive import Moments, Solved, SolvedClasses, SolvedNumbers
 
 MOST_ROWS = 3_000
 COMPARED = 250  # rows on which scales are compared

@@ -14,7 +14,6 @@ from .diagnostics import (
 from .minimum import Minimum, minimize
 from .networks import BayesianNetwork
 from .pareto import pareto_shape, pareto_smoothed
-from .processes import SparseProcess
 from .run import resume, sample
 from .variational import Variational, fit_variational
 
@@ -23,7 +22,6 @@ __all__ = [
     "Calibration",
     "Chains",
     "Minimum",
-    "SparseProcess",
     "Variational",
     "autocorrelation",
     "bulk_ess",

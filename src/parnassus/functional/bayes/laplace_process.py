@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .kernel_sums import KernelSum
+from .kernel_sums import KernelSum, Setting
 from .process_evidence import Climbed, by_settings, learn_settings
 from .processes import process_factor
 
@@ -221,10 +221,14 @@ def learn_classes(
 
         return by_settings(kernel, x[rows], evidence)
 
-    settings = [
+    return learn_settings(of_rows, class_settings(kernel), x, n_restarts=n_restarts, start_rows=START_ROWS)
+
+
+def class_settings(kernel: KernelSum) -> list[Setting]:
+    """A kernel's settings with variances that end where classes do not tell larger ones apart."""
+    return [
         s._replace(bounds=(s.bounds[0], MOST_VARIANCE)) if s.name.endswith(" variance") else s for s in kernel.settings
     ]
-    return learn_settings(of_rows, settings, x, n_restarts=n_restarts, start_rows=START_ROWS)
 
 
 # --- both -------------------------------------------------------------------------------------------

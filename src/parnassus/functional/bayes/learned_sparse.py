@@ -44,14 +44,19 @@ def learn_sparse_process(
     Source: Titsias 2009.
     """
     weight = torch.ones_like(x[:, 0]) if weight is None else weight
-    generator = torch.Generator().manual_seed(0)
-    some = torch.randperm(len(x), generator=generator)[:START_ROWS].to(x.device)
+    some, points = some_points(x, n_inducing)
     logs, _ = learn_process(x[some], y[some], kernel=kernel, weight=weight[some], n_restarts=n_restarts)
-    distinct = torch.unique(x, dim=0).cpu()
-    points = distinct[torch.randperm(len(distinct), generator=generator)[:n_inducing]]
     ends = torch.tensor([s.bounds for s in [*kernel.settings, NOISE]], dtype=torch.float64).log()
     anywhere = torch.tensor([[-math.inf, math.inf]], dtype=torch.float64).expand(points.numel(), 2)
     start = torch.cat([logs.cpu(), points.flatten()])
     function = sparse_bound(x, y, kernel=kernel, weight=weight)
     best, value = climb(function, start[None], torch.cat([ends, anywhere]), max_iterations=STEPS)
     return best[: len(logs)], best[len(logs) :].view(-1, x.shape[1]), value
+
+
+def some_points(x: Tensor, n_inducing: int) -> tuple[Tensor, Tensor]:
+    """Where learning begins: numbers of at most `START_ROWS` rows of x (n, d), and points (m, d), rows that differ."""
+    generator = torch.Generator().manual_seed(0)
+    some = torch.randperm(len(x), generator=generator)[:START_ROWS].to(x.device)
+    distinct = torch.unique(x, dim=0).cpu()
+    return some, distinct[torch.randperm(len(distinct), generator=generator)[:n_inducing]]

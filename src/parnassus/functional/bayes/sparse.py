@@ -1,8 +1,5 @@
 """Gaussian processes through a few inducing points: bounds on the evidence, and the posterior at new points."""
 
-import math
-
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -10,7 +7,6 @@ from ...errors import DataError
 from ..probability import LOG_2PI, cholesky
 from .processes import GaussianProcess, Kernel
 
-N_NODES = 20  # of Gauss and Hermite's rule, where slopes are asked for
 N_POINTS = 161
 
 
@@ -66,7 +62,7 @@ def solved(
     if not bool((variance.detach() > 0).all()):
         raise DataError(f"noise is a variance above 0; got {float(variance.detach().min())}")
     n = len(y)
-    factor, across = _factor(kernel, inducing), kernel(inducing, x)
+    factor, across = inducing_factor(kernel, inducing), kernel(inducing, x)
     a = torch.linalg.solve_triangular(factor, across, upper=False) / variance.sqrt()
     inner = torch.linalg.cholesky(a @ a.T + torch.eye(len(inducing), dtype=x.dtype, device=x.device))
     weights = torch.linalg.solve_triangular(inner, a @ (y / variance.sqrt())[:, None], upper=False)
@@ -81,43 +77,11 @@ def diagonal(kernel: Kernel, x: Tensor) -> Tensor:
     return torch.cat([kernel(part, part).diagonal() for part in x.split(64)])
 
 
-def _factor(kernel: Kernel, inducing: Tensor) -> Tensor:
+def inducing_factor(kernel: Kernel, inducing: Tensor) -> Tensor:
+    """The lower factor (m, m) of K_uu of inducing points (m, d), whose diagonal is raised by a hundred-millionth."""
     whole = kernel(inducing, inducing)
     jitter = 1e-8 * whole.diagonal().mean().detach() * torch.eye(len(whole), dtype=whole.dtype, device=whole.device)
     return cholesky((whole + jitter)[None])[0]
-
-
-def whitened_marginals(
-    x: Tensor, inducing: Tensor, mean: Tensor, factor: Tensor, *, kernel: Kernel
-) -> tuple[Tensor, Tensor]:
-    """Mean and variance (n,) of f at x (n, d) where q(u) = N(L mean, L S S' L'), L L' = K_uu and S lower triangular.
-
-    Source: Hensman, Matthews and Ghahramani 2015, eq. 18, with their whitening.
-    """
-    a = torch.linalg.solve_triangular(_factor(kernel, inducing), kernel(inducing, x), upper=False)
-    spread = (factor.tril().T @ a).square().sum(0) - a.square().sum(0)
-    return a.T @ mean, (diagonal(kernel, x) + spread).clamp(min=1e-12)
-
-
-def whitened_kl(mean: Tensor, factor: Tensor) -> Tensor:
-    """KL(N(mean, S S') || N(0, I)), (), of mean (m,) and a lower triangular S (m, m).
-
-    >>> float(whitened_kl(torch.zeros(3), torch.eye(3)))
-    0.0
-    """
-    lower = factor.tril()
-    half = lower.diagonal().abs().log().sum()
-    return 0.5 * (lower.square().sum() + mean.square().sum() - len(mean)) - half
-
-
-def expected_log_sigmoid(mean: Tensor, variance: Tensor) -> Tensor:
-    """E ln sigmoid(f) with f ~ N(mean, variance), elementwise, by Gauss and Hermite's rule of 20 nodes.
-
-    >>> round(float(expected_log_sigmoid(torch.zeros(1), torch.zeros(1))), 4)
-    -0.6931
-    """
-    nodes, weights = _rule(mean)
-    return (torch.nn.functional.logsigmoid(mean[..., None] + variance.sqrt()[..., None] * nodes) * weights).sum(-1)
 
 
 def expected_sigmoid(mean: Tensor, variance: Tensor) -> Tensor:
@@ -131,8 +95,3 @@ def expected_sigmoid(mean: Tensor, variance: Tensor) -> Tensor:
     nodes = torch.linspace(-8, 8, N_POINTS, dtype=mean.dtype, device=mean.device)
     weights = (-0.5 * nodes.square()).softmax(0)
     return (torch.sigmoid(mean[..., None] + variance.sqrt()[..., None] * nodes) * weights).sum(-1)
-
-
-def _rule(like: Tensor) -> tuple[Tensor, Tensor]:
-    nodes, weights = np.polynomial.hermite.hermgauss(N_NODES)
-    return torch.from_numpy(math.sqrt(2) * nodes).to(like), torch.from_numpy(weights / math.sqrt(math.pi)).to(like)
