@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from .errors import DataError, FileError, SettingError, did_you_mean
-from .layouts import FOLDERS, LAYOUTS, Keys, Layout, Tensors, few, parted, pattern, renamed, translate, whole
+from .layouts import FOLDERS, LAYOUTS, Keys, Layout, Tensors, few, of_timm, parted, pattern, renamed, translate, whole
 from .registry import Builder, Spec, model
 from .train.randomness import kept_random
 
@@ -111,10 +111,10 @@ def load(
         if (Path(folder) / index).is_file():
             return of_parts(Path(folder))
     config, tensors = read(folder)
-    config = _of_timm(config)
+    config = of_timm(config)
     if not config and spec is None:
         raise SettingError(f"{folder} holds weights alone: name the model, such as pn.model('resnet18'), and its facts")
-    layout = _layouts().get(str(config.get("model_type"))) if spec is None else None
+    layout = _layouts().get(str(config.get("model_type"))) if spec is None and "architecture" not in config else None
     if layout is not None:
         config, tensors = (config, tensors) if layout.seen is None else layout.seen(config, tensors)
         return _headed(Path(folder), layout, config, tensors, head, facts)
@@ -142,6 +142,9 @@ def spec_of(folder: str | os.PathLike) -> Spec | None:
     """The model by name, with the options that the folder's configuration says; None where it has no name here."""
     config = _json(Path(folder) / CONFIG) if (Path(folder) / CONFIG).exists() else {}
     layout = _layouts().get(str(config.get("model_type")))
+    if "architecture" in config:  # of timm
+        told = of_timm(config)
+        return _spec_of(told, Path(folder), "classifier") if told["model_type"] in model.names() else None
     if layout is None or layout.options is None:
         return None
     if layout.seen is not None:
@@ -237,15 +240,6 @@ def _headed(
     return module.eval()
 
 
-def _of_timm(config: dict[str, Any]) -> dict[str, Any]:
-    """A configuration of timm in the words of transformers; any other as it is."""
-    if "architecture" not in config or "model_type" in config:
-        return config
-    channels, *size = config.get("pretrained_cfg", {}).get("input_size", [3, 224, 224])
-    told = {"model_type": config["architecture"].partition(".")[0], "num_channels": channels, "image_size": size}
-    return told | ({"num_labels": config["num_classes"]} if "num_classes" in config else {})
-
-
 def tables_of(builder: Builder) -> tuple[Keys, ...]:
     """The tables that the file of a builder defines for its name."""
     return tuple(_defined(builder, "KEYS"))
@@ -257,8 +251,8 @@ def _defined(builder: Builder, table: str) -> Any:
 
 def _foreign_table(tensors: Tensors, own: Mapping[str, Tensor], tables: tuple[Keys, ...]) -> Keys | None:
     """The first table that knows a name; None where the names are ours already."""
-    foreign = tables if tensors.keys() - own.keys() else ()
-    return next((t for t in foreign if any(renamed(n, [(pattern(*p), p[1]) for p in t]) for n in tensors)), None)
+    strange = tensors.keys() - own.keys()
+    return next((t for t in tables if any(renamed(n, [(pattern(*p), p[1]) for p in t]) for n in strange)), None)
 
 
 def _of_use(folder: str | os.PathLike, tensors: Tensors, builder: Builder, options: Mapping[str, Any]) -> Tensors:
@@ -267,8 +261,8 @@ def _of_use(folder: str | os.PathLike, tensors: Tensors, builder: Builder, optio
     if any(options[name] != value for name, value in due.items()):
         said = ", ".join(f"{name}={value!r}" for name, value in due.items())
         raise SettingError(
-            f"{folder}: these weights have torchvision's names, and are of {builder.name!r} with {said}; give "
-            f"pn.model({builder.name!r}, {said}), or weights under our names"
+            f"{folder}: these weights have the names of torchvision or timm, and are of {builder.name!r} with {said}; "
+            f"give pn.model({builder.name!r}, {said}), or weights under our names"
         )
     spare = [re.compile(expression) for expression in _defined(builder, "SPARE")]
     return {name: t for name, t in tensors.items() if not any(one.fullmatch(name) for one in spare)}

@@ -87,6 +87,16 @@ class Layout:
 
 
 LAYOUTS: dict[str, Layout] = {}
+TIMM: tuple[tuple[str, Callable[[re.Match[str]], dict[str, Any]]], ...] = (  # architectures there, models here
+    (
+        r"(?:vit|deit)_(tiny|small|base|large|huge)_patch(\d+)_\d+",
+        lambda m: {"model_type": f"vit_{'ti' if m[1] == 'tiny' else m[1][0]}", "patch_size": int(m[2])},
+    ),
+    (r"convnext_(tiny|small|base|large)", lambda m: {"model_type": f"convnext_{m[1][0]}"}),
+    (r"efficientnet_b[0-7]", lambda m: {"model_type": m[0], "origin": "torch"}),
+    (r"tf_(efficientnet_b[0-7])", lambda m: {"model_type": m[1], "origin": "tensorflow"}),
+    (r"mobilenetv2_(\d+)", lambda m: {"model_type": "mobilenet_v2", "width": int(m[1]) / 100}),
+)
 FOLDERS: dict[str, Callable[[Path], Any]] = {}  # by the file that tells them: folders of several nets, each in its own
 
 
@@ -94,6 +104,17 @@ def register(layout: Layout) -> Layout:
     """Enter a layout under its model_type."""
     LAYOUTS[layout.model_type] = layout
     return layout
+
+
+def of_timm(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration of timm in the words of transformers; any other as it is."""
+    if "architecture" not in config or "model_type" in config:
+        return config
+    channels, *size = config.get("pretrained_cfg", {}).get("input_size", [3, 224, 224])
+    name = config["architecture"].partition(".")[0]
+    found = (make(match) for expression, make in TIMM if (match := re.fullmatch(expression, name)))
+    told = next(found, {"model_type": name}) | {"num_channels": channels, "image_size": size, "architecture": name}
+    return told | ({"num_labels": config["num_classes"]} if "num_classes" in config else {})
 
 
 # --- Names ----------------------------------------------------------------------------------------------------------

@@ -273,6 +273,69 @@ def test_an_efficientnet_with_torchvisions_names_is_read(tmp_path):
         hub.load(tmp_path / "net.safetensors", pn.model("efficientnet_b5", width=0.5), **facts)
 
 
+PARTS = {True: ("conv_dw", "conv_pw"), False: ("conv_pw", "conv_dw", "conv_pwl")}  # of a first stage, and of others
+STEMS = {"0": ("conv_stem", "bn1"), "8": ("conv_head", "bn2"), "18": ("conv_head", "bn2")}
+
+
+def mobilenet_of_timm(name):
+    """A name of torchvision's MobileNet v2 as timm has it: blocks by stage, convolutions by what they do."""
+    first, _, rest = name.removeprefix("features.").partition(".")
+    if first in ("0", "18"):
+        return f"{STEMS[first][int(rest[0])]}{rest[1:]}"
+    if name.startswith("classifier"):
+        return name.replace("classifier.1", "classifier")
+    stages = [s for s, (_, _, n, _) in enumerate(BLOCKS) for _ in range(n)]
+    stage = stages[int(first) - 1]
+    where, parts = f"blocks.{stage}.{int(first) - 1 - stages.index(stage)}", PARTS[stage == 0]
+    *place, kind = rest.removeprefix("conv.").split(".")
+    k = int(place[0])
+    if len(place) == 1:  # the last convolution and its norm stand side by side
+        return f"{where}.{parts[-1]}.{kind}" if k == len(parts) - 1 else f"{where}.bn{len(parts)}.{kind}"
+    return f"{where}.{parts[k]}.{kind}" if place[1] == "0" else f"{where}.bn{k + 1}.{kind}"
+
+
+def efficientnet_of_timm(name):
+    """A name of torchvision's EfficientNet-B0 as timm has it."""
+    first, _, rest = name.removeprefix("features.").partition(".")
+    if first in ("0", "8"):
+        return f"{STEMS[first][int(rest[0])]}{rest[1:]}"
+    if name.startswith("classifier"):
+        return name.replace("classifier.1", "classifier")
+    block, k, inner, kind = rest.replace(".block.", ".").split(".")
+    where, parts = f"blocks.{int(first) - 1}.{block}", PARTS[first == "1"]
+    if inner in ("fc1", "fc2"):
+        return f"{where}.se.{'conv_reduce' if inner == 'fc1' else 'conv_expand'}.{kind}"
+    at = min(int(k), len(parts) - 1)  # the gates stand before the last
+    return f"{where}.{parts[at]}.{kind}" if inner == "0" else f"{where}.bn{at + 1}.{kind}"
+
+
+@pytest.mark.parametrize(("twin", "renamed", "name"), [
+    (mobilenet_twin, mobilenet_of_timm, "mobilenet_v2"), (efficientnet_twin, efficientnet_of_timm, "efficientnet_b0"),
+], ids=["mobilenet", "efficientnet"])  # fmt: skip
+def test_inverted_residuals_of_timm_are_read(twin, renamed, name, tmp_path):
+    x = torch.randn(2, 3, 64, 64)
+    due, held = twin(x, n_outputs=5)
+    named = {renamed(name): t for name, t in held.items()}
+    assert {"conv_stem.weight", "blocks.0.0.conv_pw.weight", "blocks.2.1.bn3.running_var", "bn2.bias"} <= named.keys()
+    save_file(named, tmp_path / "net.safetensors")
+    facts = {"in_channels": 3, "image_size": (64, 64), "n_outputs": 5}
+    with torch.no_grad():
+        near(hub.load(tmp_path / "net.safetensors", pn.model(name, width=0.5), **facts)(x), due)
+
+
+def test_a_folder_of_timm_says_the_width_of_a_mobilenet_and_the_origin_of_an_efficientnet(tmp_path):
+    x = torch.randn(1, 3, 64, 64)
+    due, held = mobilenet_twin(x, n_outputs=5)
+    told = {"num_classes": 5, "pretrained_cfg": {"input_size": [3, 64, 64]}}
+    renamed = {mobilenet_of_timm(name): t for name, t in held.items()}
+    hub.write(tmp_path / "m", told | {"architecture": "mobilenetv2_050.lamb_in1k"}, renamed)
+    with torch.no_grad():
+        near(hub.load(tmp_path / "m")(x), due)
+    for name, origin in (("tf_efficientnet_b1.ns_jft_in1k", "tensorflow"), ("efficientnet_b1.ft_in1k", "torch")):
+        hub.write(tmp_path / "e", {"architecture": name}, {"x": torch.zeros(1)})
+        assert hub.spec_of(tmp_path / "e") == pn.model("efficientnet_b1", origin=origin)
+
+
 def plain_twin(x, steps, places, *, head, n_outputs):
     """A stack by torchvision's names: (channels, kernel, stride, padding) or (kernel, stride) of a pool, then three
     dense layers whose places are named.

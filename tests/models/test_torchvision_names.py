@@ -1,6 +1,7 @@
-"""GoogLeNet, Inception v3, ConvNeXt and ViT by torchvision's names: equal logits, by twins after its source."""
+"""GoogLeNet, Inception v3, ConvNeXt and ViT by torchvision's names, the last two by timm's: equal logits of twins."""
 
 import math
+import re
 
 import pytest
 import torch
@@ -239,6 +240,38 @@ def test_a_convnext_with_torchvisions_names_is_read(tmp_path):
         loaded(drawn, tmp_path, pn.model("convnext_s", width=0.125), 64)
 
 
+def timms(name, places):
+    """A name of torchvision's as timm has it, by pairs of what it begins with, and of what comes after."""
+    for theirs, other in places:
+        name = re.sub(theirs, other, name)
+    return name
+
+
+def of_timm(drawn, folder, places, config):
+    """What `hub.load` makes of a folder of timm's, of weights that were drawn under torchvision's names."""
+    hub.write(folder, config, {timms(name, places): t for name, t in drawn.held.items()})
+    return hub.load(folder)
+
+
+CONVNEXT_OF_TIMM = [
+    (r"^features\.0\.", "stem."), (r"^classifier\.0", "head.norm"), (r"^classifier\.2", "head.fc"),
+    (r"^features\.([246])\.", lambda m: f"stages.{int(m[1]) // 2}.downsample."),
+    (r"^features\.([1357])\.", lambda m: f"stages.{int(m[1]) // 2}.blocks."),
+    (r"block\.0", "conv_dw"), (r"block\.2", "norm"), (r"block\.3", "mlp.fc1"), (r"block\.5", "mlp.fc2"),
+    ("layer_scale", "gamma"),
+]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_convnext_of_timm_is_read_by_its_folder(tmp_path):
+    drawn, x = Drawn(), torch.randn(1, 3, 64, 64)
+    due = convnext_twin(x, drawn, (96, 192, 384, 768))
+    drawn.held = {n: t.flatten() if n.endswith("layer_scale") else t for n, t in drawn.held.items()}
+    config = {"architecture": "convnext_tiny.fb_in1k", "num_classes": 5, "pretrained_cfg": {"input_size": [3, 64, 64]}}
+    with torch.no_grad():
+        near(of_timm(drawn, tmp_path, CONVNEXT_OF_TIMM, config)(x), due)
+
+
 # --- ViT ------------------------------------------------------------------------------------------
 
 
@@ -273,3 +306,38 @@ def test_a_vit_with_torchvisions_names_is_read(older, tmp_path):
         loaded(drawn, tmp_path, pn.model("vit_ti", n_layers=2, patch_size=8, pooling="mean"), 32)
     with pytest.raises(pn.DataError, match="place is"):
         loaded(drawn, tmp_path, pn.model("vit_ti", n_layers=2, patch_size=8), 64)
+
+
+VIT_OF_TIMM = [
+    ("class_token", "cls_token"), ("encoder.pos_embedding", "pos_embed"), ("conv_proj", "patch_embed.proj"),
+    (r"encoder\.layers\.encoder_layer_(\d+)", r"blocks.\1"), ("ln_1", "norm1"), ("ln_2", "norm2"),
+    ("self_attention.in_proj_", "attn.qkv."), ("self_attention.out_proj", "attn.proj"),
+    (r"mlp\.0", "mlp.fc1"), (r"mlp\.3", "mlp.fc2"), (r"encoder\.ln", "norm"), (r"heads\.head", "head"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["vit_tiny_patch8_32", "deit_tiny_patch8_32"])
+def test_a_vit_of_timm_is_read_by_its_folder(name, tmp_path):
+    drawn, x = Drawn(), torch.randn(2, 3, 32, 32)
+    config = {"architecture": f"{name}.augreg_in1k", "num_classes": 5, "pretrained_cfg": {"input_size": [3, 32, 32]}}
+    with torch.no_grad():
+        due = vit_twin(x, drawn, 12, 8)
+        near(of_timm(drawn, tmp_path, VIT_OF_TIMM, config)(x), due)
+    assert hub.spec_of(tmp_path) == pn.model("vit_ti", patch_size=8)
+
+
+def test_means_in_place_of_a_class_vector_are_refused_by_the_name_of_their_norm(tmp_path):
+    drawn = Drawn()
+    with torch.no_grad():
+        vit_twin(torch.randn(1, 3, 32, 32), drawn, 12, 8)
+    places = [*VIT_OF_TIMM, (r"^norm\.", "fc_norm.")]  # as timm calls it with global_pool="avg"
+    config = {"architecture": "vit_tiny_patch8_32", "num_classes": 5, "pretrained_cfg": {"input_size": [3, 32, 32]}}
+    with pytest.raises(pn.DataError, match=r"without a place: fc_norm.bias, fc_norm.weight|missing: encoder.last"):
+        of_timm(drawn, tmp_path, places, config)
+
+
+def test_an_architecture_of_timm_that_is_not_here_is_refused_by_name(tmp_path):
+    hub.write(tmp_path, {"architecture": "resnet50d.ra2_in1k"}, {"conv1.0.weight": torch.zeros(1)})
+    with pytest.raises(pn.DataError, match="'resnet50d', which is no model here"):
+        hub.load(tmp_path)
+    assert hub.spec_of(tmp_path) is None

@@ -30,7 +30,17 @@ def _keys() -> list[tuple[str, str]]:
     return table
 
 
-KEYS = {f"convnext_{size}": (_keys(),) for size in SIZES}
+TIMMS = [  # timm's names
+    ("stem.*", "stem.*"),
+    ("stages.*.downsample.*", "downsamples.*.*"),
+    *((f"stages.*.blocks.*.{theirs}", f"stages.*.*.{ours}") for theirs, ours in (
+        ("conv_dw.*", "depthwise.*"), ("norm.*", "norm.*"), ("mlp.fc1.*", "wide.*"), ("mlp.fc2.*", "thin.*"),
+        ("gamma", "scale"),
+    )),
+    ("head.norm.*", "last.*"),
+    ("head.fc.*", "head.*"),
+]  # fmt: skip
+KEYS = {f"convnext_{size}": (_keys(), TIMMS) for size in SIZES}
 
 
 class ChannelNorm(nn.LayerNorm):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ..layers.vision import GlobalAverage, SqueezeExcitation, StochasticDepth, convolution, scaled, started
 from ..registry import model
-from .mobilenet import Convention, convention_of, placed, strides_for
+from .mobilenet import Convention, convention_of, placed, strides_for, timm_keys
 from .resnet import check_width
 
 # expansion, kernel, stride, channels, blocks of B0
@@ -29,7 +29,14 @@ def _keys(depth: float) -> list[tuple[str, str]]:
     return [*table, (f"features.{len(STAGES) + 1}.*", f"features.{i}.*"), ("classifier.1.*", "head.2.*")]
 
 
-KEYS = {f"efficientnet_b{i}": (_keys(SCALES[i][1]),) for i in range(5)}  # from B5 on eps is another there
+def _tables(i: int) -> tuple[list[tuple[str, str]], ...]:
+    """torchvision's names, but from B5 on, where eps is another there; and timm's."""
+    depth = SCALES[i][1]
+    timms = timm_keys([math.ceil(depth * n) for *_, n in STAGES], gated=True)
+    return (_keys(depth), timms) if i < 5 else (timms,)
+
+
+KEYS = {f"efficientnet_b{i}": _tables(i) for i in range(8)}
 
 
 class MBConv(nn.Module):

@@ -1,6 +1,6 @@
 """MobileNet: depthwise separable convolutions, plain (v1) and as inverted residuals (v2)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,7 +15,25 @@ from .resnet import check_width
 V1 = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1))
 # expansion, channels, blocks, stride of the first
 V2 = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
-KEYS = {  # torchvision's names
+
+
+def timm_keys(repeats: Sequence[int], *, gated: bool) -> list[tuple[str, str]]:
+    """timm's names for stages of inverted residuals, the first without expansion; here blocks are counted through."""
+    table = [("conv_stem.*", "features.0.0.*"), ("bn1.*", "features.0.1.*")]
+    stages = [stage for stage, n in enumerate(repeats) for _ in range(n)]
+    for i, stage in enumerate(stages, 1):
+        theirs = f"blocks.{stage}.{i - 1 - stages.index(stage)}"
+        convolutions = ("conv_pw", "conv_dw", "conv_pwl") if stage else ("conv_dw", "conv_pw")
+        for k, name in enumerate(convolutions):
+            ours = f"features.{i}.body.{k + (gated and name == convolutions[-1])}"  # the gates stand before the last
+            table += [(f"{theirs}.{name}.*", f"{ours}.0.*"), (f"{theirs}.bn{k + 1}.*", f"{ours}.1.*")]
+        gates = f"features.{i}.body.{len(convolutions) - 1}"
+        table += [(f"{theirs}.se.conv_reduce.*", f"{gates}.fc1.*"), (f"{theirs}.se.conv_expand.*", f"{gates}.fc2.*")]
+    last = f"features.{len(stages) + 1}"
+    return [*table, ("conv_head.*", f"{last}.0.*"), ("bn2.*", f"{last}.1.*"), ("classifier.*", "head.2.*")]
+
+
+KEYS = {  # torchvision's names, and timm's
     "mobilenet_v2": (
         [
             ("features.0.*", "features.0.*"),
@@ -29,6 +47,7 @@ KEYS = {  # torchvision's names
             ("features.*.conv.3.*", "features.*.body.2.1.*"),
             ("classifier.1.*", "head.2.*"),
         ],
+        timm_keys([n for *_, n, _ in V2], gated=False),
     )
 }
 

@@ -38,7 +38,22 @@ THEIRS = [  # torchvision's names, and those of its first files for dense layers
     ("encoder.ln.*", "encoder.last.*"),
     ("heads.head.*", "head.*"),
 ]  # fmt: skip
-KEYS = {f"vit_{size}": (THEIRS,) for size in SIZES}
+TIMMS = [  # timm's names
+    ("cls_token", "first"),
+    ("pos_embed", "place"),
+    ("patch_embed.proj.*", "patches.projection.*"),
+    *((f"blocks.*.{theirs}", f"encoder.layers.*.{ours}") for theirs, ours in (
+        ("norm1.*", "norm1.*"),
+        ("attn.qkv.*", "attention.qkv.*"),
+        ("attn.proj.*", "attention.out.*"),
+        ("norm2.*", "norm2.*"),
+        ("mlp.fc1.*", "feed_forward.inner.*"),
+        ("mlp.fc2.*", "feed_forward.outer.*"),
+    )),
+    ("norm.*", "encoder.last.*"),
+    ("head.*", "head.*"),
+]  # fmt: skip
+KEYS = {f"vit_{size}": (THEIRS, TIMMS) for size in SIZES}
 BUILT_WITH = {f"vit_{size}": {"pooling": "class", "stem": "patches"} for size in SIZES}
 LEAST = 7  # patches a side, where a picture is too small for the published patch
 
