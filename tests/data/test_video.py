@@ -142,3 +142,9 @@ def test_without_pyav_files_are_refused_with_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "av", None)
     with pytest.raises(pn.MissingExtra, match=r"parnassus\[video\]"):
         read_video("clip.mp4")
+
+
+@pytest.mark.parametrize("size", [5.5, "8", (8,), True, 0])
+def test_sizes_that_are_none_are_refused(size):
+    with pytest.raises(pn.SettingError, match="Video: size is"):
+        Video(size=size)

@@ -49,6 +49,7 @@ def test_labels_flipped_on_purpose_are_found_in_digits():
     assert 0.04 < found.share < 0.07  # one in twenty was flipped
     assert set(found.given) <= set(names)
     assert "suspicious" in str(found)
+    assert "np." not in str(found)
 
 
 def test_a_classifier_of_this_library_finds_them_too():

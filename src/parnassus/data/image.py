@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import DataError, DataWarning, SettingError, check_count, did_you_mean
+from ..errors import DataError, DataWarning, SettingError, did_you_mean
 from ..functional.augmentation.colour import pca_axes
 from ..functional.threads import one_thread
 from .answers import shown
 from .augmentation import Augmentation, augmentation
 from .codec import Codec, State
 from .moved_boxes import changed_with_boxes, changed_with_masks, changed_with_points
-from .pictures import RESIZES, look, pixels_of, refuse_range, unit_floats
+from .pictures import RESIZES, checked_size, look, pixels_of, refuse_range, unit_floats
 from .rows import Batch, Dense, Rows, Stream
 
 MEMORY_BUDGET = 2 << 30  # bytes of pixels; more pictures than that stay in files
@@ -74,7 +74,7 @@ class Image(Codec):
         if mode not in ("auto", "L", "RGB"):
             raise SettingError(f"Image: mode={mode!r}; {did_you_mean(mode, ('auto', 'L', 'RGB'))}")
         if size is not None:
-            size = _pair(size)
+            size = checked_size("Image", size)
         if not isinstance(memory, int | float) or isinstance(memory, bool) or not memory >= 0:
             raise SettingError(f"Image: memory is a number of bytes, such as 2**30; got {memory!r}")
         self.augmentation = augmentation(augment)
@@ -283,14 +283,6 @@ class Image(Codec):
         codec.mean, codec.std = state["mean"], state["std"]
         codec.axes = state.get("axes", torch.empty(0, 0))
         return codec
-
-
-def _pair(size: Any) -> tuple[int, int]:
-    """(height, width) from two whole numbers or one."""
-    found = list(size) if isinstance(size, list | tuple | np.ndarray) else [size, size]
-    if len(found) != 2:
-        raise SettingError(f"Image: size is (height, width) or one number, at least 1; got {size!r}")
-    return check_count("Image: size", found[0]), check_count("Image: size", found[1])
 
 
 def with_places(batch: Batch) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ..errors import DataError, FileError
+from ..errors import DataError, FileError, SettingError, check_count
 from .jpegs import jpeg_pixels
 from .shards import as_file, stream_of
 
@@ -18,6 +18,14 @@ RESIZES = ("crop", "pad", "stretch")
 def is_picture_path(one: object) -> bool:
     """Whether something is a path, or a string, with the ending of a picture."""
     return isinstance(one, str | os.PathLike) and os.path.splitext(os.fspath(one))[1].lower() in PICTURES
+
+
+def checked_size(who: str, size: Any) -> tuple[int, int]:
+    """(height, width) from two whole numbers or one; anything else is refused."""
+    found = list(size) if isinstance(size, list | tuple | np.ndarray) else [size, size]
+    if len(found) != 2:
+        raise SettingError(f"{who}: size is (height, width) or one number, at least 1; got {size!r}")
+    return check_count(f"{who}: size", found[0]), check_count(f"{who}: size", found[1])
 
 
 def open_picture(given: Any, where: str) -> Any:

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..errors import DataError, SettingError, check_count
+from ..errors import DataError, check_count
 from .codec import Codec, State
+from .pictures import checked_size
 from .rows import Batch, Ragged, Rows, Stream
 from .video_files import is_video_path, read_video
 
@@ -54,9 +55,7 @@ class Video(Codec):
     ) -> None:
         check_count("Video: n_frames", n_frames)
         check_count("Video: stride", stride)
-        size = (size, size) if isinstance(size, int) else tuple(size) if size is not None else None
-        if size is not None and (len(size) != 2 or min(size) < 1):
-            raise SettingError(f"Video: size is (height, width) or one number, at least 1; got {size}")
+        size = None if size is None else checked_size("Video", size)
         self.options = {"n_frames": n_frames, "stride": stride, "size": size, "memory": memory}
         self._decoded: tuple[Any, list[Tensor]] | None = None
 

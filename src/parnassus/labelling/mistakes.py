@@ -90,7 +90,7 @@ def mistakes_in(y: ArrayLike, probability: ArrayLike, *, classes: Sequence[Any] 
     if not np.isfinite(p).all() or (p < 0).any() or (p > 1 + 1e-6).any():
         row = int((~np.isfinite(p) | (p < 0) | (p > 1 + 1e-6)).any(1).argmax())
         raise DataError(f"row {row} of probability holds {p[row].tolist()}; expected numbers from 0 to 1")
-    names = list(range(p.shape[1])) if classes is None else list(classes)
+    names = list(range(p.shape[1])) if classes is None else np.asarray(classes).tolist()
     n = np.bincount(given, minlength=len(names))
     absent = [names[k] for k in np.flatnonzero(n == 0)]
     if absent:
