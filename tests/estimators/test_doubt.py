@@ -110,3 +110,19 @@ def test_labels_cannot_be_drawn_from_one_set_of_weights_nor_in_part_numbers(sort
         sorted_out.predict_samples(X, 1.5)
     with pytest.raises(SettingError, match="one set of weights"):
         pn.Classifier(NET, epochs=1).fit(X, LABELS).predict_samples(X)
+
+
+def test_each_of_several_labels_has_an_uncertainty_and_draws_of_its_own():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 2))
+    y = np.stack([X[:, 0] > 0, rng.random(300) < 0.5], 1).astype(int)  # the second is a coin
+    model = pn.Classifier("mlp", inference="vi", epochs=30, progress=False).fit(X, y)
+    found, p = model.uncertainty(X), model.predict_proba(X)
+    coin = -p * np.log(p) - (1 - p) * np.log(1 - p)
+    np.testing.assert_allclose(found.total, coin, atol=2e-3)
+    np.testing.assert_allclose(found.total, found.aleatoric + found.epistemic, atol=1e-6)
+    assert found.aleatoric[:, 1].mean() > 0.6 > 0.4 > found.aleatoric[:, 0].mean()
+    drawn = model.predict_samples(X, 4000)
+    assert drawn.shape == (4000, 300, 2)
+    np.testing.assert_allclose(drawn.mean(0), p, atol=0.05)
+    assert model.evaluate(X, y)["mutual_information"].value == pytest.approx(found.epistemic.mean())

@@ -228,11 +228,17 @@ class Classifier(Estimator):
         return mapped(self.calibration_["map"], logits_of(outputs.double().numpy()))
 
     def uncertainty(self, X: Any) -> Uncertainty:
-        """Entropies of rows after a fit with `inference`: total, of the data, and what is due to the weights."""
+        """Entropies of rows after a fit with `inference`: total, of the data, and what is due to the weights.
+
+        (rows,) each; where a row has several labels, those of each label, (rows, labels).
+        """
         return of_classes(self, usable(self, X, "raise")[0])
 
     def predict_samples(self, X: Any, n: int = 100, *, seed: int = 0) -> np.ndarray:
-        """n labels a row as new rows would show them, after a fit with `inference`: (n, rows), each by one draw."""
+        """n labels a row as new rows would show them, after a fit with `inference`: (n, rows), each by one draw.
+
+        Where a row has several labels 1 for each that is there and 0 for the rest, (n, rows, labels).
+        """
         return class_samples_of(self, usable(self, X, "raise")[0], n, seed)
 
     def decision_function(self, X: Any) -> np.ndarray:

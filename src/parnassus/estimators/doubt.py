@@ -96,12 +96,10 @@ def with_doubt_of_classes(estimator: "Estimator", examples: Examples, found: Eva
     objective = estimator.objective_
     if not isinstance(objective, Posterior | SolvedClasses):
         return found
-    if not isinstance(estimator.target_, Multilabel):
-        pieces = np.array_split(np.arange(len(examples)), max(1, -(-len(examples) // AT_ONCE)))
-        each = [of_classes(estimator, take_rows(examples.X, rows)).epistemic for rows in pieces]
-        found = with_mutual_information(
-            found, np.concatenate(each), sample_weight=examples.weight, seed=estimator.seed
-        )  # fmt: skip
+    pieces = np.array_split(np.arange(len(examples)), max(1, -(-len(examples) // AT_ONCE)))
+    each = [of_classes(estimator, take_rows(examples.X, rows)).epistemic for rows in pieces]
+    information = np.concatenate(each).reshape(len(examples), -1).mean(1)  # of several labels their mean
+    found = with_mutual_information(found, information, sample_weight=examples.weight, seed=estimator.seed)
     return _with_chains(estimator, examples.X, found)
 
 
@@ -128,15 +126,18 @@ def _largest(draws: np.ndarray) -> float:
 
 
 def class_samples_of(estimator: "Estimator", X: Any, n: int, seed: int) -> np.ndarray:
-    """n labels a row as new rows would show them, each by one draw of the weights: (n, rows)."""
+    """n labels a row as new rows would show them, each by one draw of the weights: (n, rows).
+
+    Where a row has several labels 1 for each that is there, (n, rows, labels).
+    """
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise SettingError(f"n is how many labels to draw, a whole number of at least 1; got {n!r}")
     target = estimator.target_
-    if isinstance(target, Multilabel):
-        raise SettingError("one class a row is drawn; with several labels see predict_proba")
-    said = draws_of(estimator, X)
-    each = np.stack([target.probabilities(one) for one in said])
+    each = np.stack([target.probabilities(one) for one in draws_of(estimator, X)])
+    rng = np.random.default_rng(seed)
     taken = np.arange(n) * len(each) // n  # every draw alike, or as many of each chain
-    uniform = np.random.default_rng(seed).random((n, each.shape[1], 1))
+    if isinstance(target, Multilabel):
+        return (rng.random((n, *each.shape[1:])) < each[taken]).astype(np.int8)
+    uniform = rng.random((n, each.shape[1], 1))
     places = (each.cumsum(-1)[taken] < uniform).sum(-1)
     return np.asarray(target.classes)[np.minimum(places, each.shape[-1] - 1)]

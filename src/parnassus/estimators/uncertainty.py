@@ -93,12 +93,11 @@ def of_numbers(estimator: "Estimator", X: Any) -> Uncertainty:
 
 
 def of_classes(estimator: "Estimator", X: Any) -> Uncertainty:
-    """The entropies of a classifier's rows."""
-    said = draws_of(estimator, X)
+    """The entropies of a classifier's rows, (rows,), or where a row has several labels of each, (rows, labels)."""
     target = estimator.target_
-    if target.loss_kind == "multilabel":
-        raise SettingError("entropies are of one class a row; with several labels see predict_proba")
-    each = np.stack([target.probabilities(one) for one in said])
+    each = np.stack([target.probabilities(one) for one in draws_of(estimator, X)])
+    if target.loss_kind == "multilabel":  # each label is there or not
+        each = np.stack([each, 1 - each], -1)
     total, aleatoric = _entropy(each.mean(0)), _entropy(each).mean(0)
     return Uncertainty(total, aleatoric, np.maximum(total - aleatoric, 0.0))
 
