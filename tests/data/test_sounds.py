@@ -154,7 +154,8 @@ def test_sounds_beside_the_classes_are_named(tmp_path):
     ("raw", "form"),
     [(["a.wav", "b.FLAC"], "sounds"), ([Path("a.mp3")], "sounds"), (["a.wav", "words"], "strings"),
      ([Path("a.png")], "pictures"), ([np.zeros(3), np.zeros(4)], "sounds"), ([np.zeros(3), np.zeros(3)], "table"),
-     (sounds.Sounds([np.zeros(3)], 8000), "sounds"), ([np.zeros(3, int), np.zeros(4, int)], "table")],
+     (sounds.Sounds([np.zeros(3)], 8000), "sounds"), ([np.zeros(3, int), np.zeros(4, int)], "sequences"),
+     ([np.zeros(3, int), np.zeros(3, int)], "table"), ([np.zeros(3, np.int16), -np.ones(4, np.int16)], "table")],
 )  # fmt: skip
 def test_what_looks_like_sounds(raw, form):
     assert form_of(raw) == form

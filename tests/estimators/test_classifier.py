@@ -414,3 +414,28 @@ def test_one_text_in_place_of_a_list_is_refused():
     fitted = pn.Classifier("mlp", epochs=1).fit(texts, ["up", "down"] * 10)
     with pytest.raises(DataError, match="give a list of texts"):
         fitted.predict("a good film")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["arrays", "lists", "equally long"])
+def test_sequences_of_symbols_may_have_any_lengths(kind, tmp_path):
+    """Class 1 goes on as it began, class 0 changes; ragged arrays of integers show what they are, others are told."""
+    rng = np.random.default_rng(0)
+    y = np.arange(40) % 2
+    sizes = np.full(40, 12) if kind == "equally long" else rng.integers(9, 15, 40)
+    states = [np.cumsum(rng.random(n) < (0.05 if c else 0.95)) % 2 for c, n in zip(y, sizes, strict=True)]
+    X = [3 * s + rng.integers(0, 3, len(s)) for s in states]
+    codec = None if kind == "arrays" else pn.Sequences()
+    X = [x.tolist() for x in X] if kind == "lists" else X
+    clf = pn.Classifier(pn.model("hmm", n_states=2), codec=codec)
+    held = (X[30:], y[30:])
+    assert clf.fit(X[:30], y[:30], validation=held).score(*held) > 0.8
+    clf.report(tmp_path / "page.html", *held)
+    clf.save(tmp_path / "chains.parnassus")
+    assert (pn.load(tmp_path / "chains.parnassus").predict(X) == clf.predict(X)).all()
+
+
+def test_rows_of_symbols_that_look_like_a_table_are_told_what_to_give():
+    rows = np.arange(40).reshape(10, 4) % 3
+    with pytest.raises(pn.DataError, match=r"codec=pn\.Sequences\(\)"):
+        pn.Classifier("hmm").fit(rows, np.arange(10) % 2)

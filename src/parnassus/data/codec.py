@@ -96,10 +96,10 @@ def form_of(raw: Any) -> str | None:
     """What raw data look like: table, strings, pictures, sounds, sequences; one answer, so that codecs never compete.
 
     Pictures are uint8 arrays (rows, height, width[, channels]), PIL images, or paths of image files, as paths or
-    strings; sequences are float arrays (rows, time, features) or lists of arrays (time, features); strings are lists
-    of str. Sounds are paths of sound files, as paths or strings, or lists of float arrays (time,) of different lengths.
-    Videos are arrays (rows, time, height, width, channels), lists of arrays (time, height, width, channels), or paths
-    of video files.
+    strings; sequences are float arrays (rows, time, features), lists of arrays (time, features), or lists of integer
+    arrays (time,) of different lengths; strings are lists of str. Sounds are paths of sound files, as paths or strings,
+    or lists of float arrays (time,) of different lengths. Videos are arrays (rows, time, height, width, channels),
+    lists of arrays (time, height, width, channels), or paths of video files.
     """
     if hasattr(raw, "form"):  # what `sources` opened says what it is
         return raw.form
@@ -121,9 +121,22 @@ def form_of(raw: Any) -> str | None:
     if isinstance(first, np.ndarray | Tensor) and first.ndim >= 2 and isinstance(raw, list | tuple):
         steps = first.ndim == 2 and first.dtype not in (np.uint8, torch.uint8)
         return "videos" if first.ndim == 4 else "sequences" if steps else "pictures"
-    if isinstance(raw, list) and all(is_wave(row) for row in raw) and len({len(row) for row in raw}) > 1:
-        return "sounds"
-    return "table"
+    return form_of_ragged(raw) or "table"
+
+
+def form_of_ragged(raw: Any) -> str | None:
+    """The form of a list of arrays (time,) of different lengths: of floats sounds, of integers sequences of symbols."""
+    for form, fits in (("sounds", is_wave), ("sequences", is_symbols)):
+        if isinstance(raw, list) and all(fits(row) for row in raw) and len({len(row) for row in raw}) > 1:
+            return form
+    return None
+
+
+def is_symbols(given: Any) -> bool:
+    """Whether something is one array of whole numbers from 0 up (time,); samples of 16 bits go below."""
+    kind = isinstance(given, Tensor) and not given.is_floating_point() and not given.is_complex()
+    whole = kind or (isinstance(given, np.ndarray) and given.dtype.kind in "iu")
+    return whole and given.ndim == 1 and not bool((given < 0).any())
 
 
 def form_by_ending(raw: Any, first: Any) -> str | None:

@@ -75,4 +75,6 @@ def hint_for(needs: str, offers: str) -> str:
         )
     if "vocab_size" in needs and "vocab_size" not in offers:
         hints.append("texts are a list, or one column, of strings: of a frame give fit(frame['text'], frame['label'])")
+    if len(hints) > 1:
+        hints.append("rows of integers are sequences of symbols by codec=pn.Sequences()")
     return "; ".join(hints) if hints and "in_channels" not in offers else "choose another model or other data"

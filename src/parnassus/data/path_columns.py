@@ -23,8 +23,8 @@ def is_path(one: Any) -> bool:
 
 def path_columns(raw: Any) -> list[str]:
     """The columns of a data frame whose first cells are paths of pictures or videos; none of what is no frame."""
-    if hasattr(raw, "iloc") and hasattr(raw, "columns") and not raw.columns.is_unique:  # which the reader of tables refuses by name
-        return []
+    if hasattr(raw, "iloc") and hasattr(raw, "columns") and not raw.columns.is_unique:
+        return []  # the reader of tables refuses it
     frame = nw.from_native(raw, eager_only=True, pass_through=True)
     if not isinstance(frame, nw.DataFrame) or len(set(frame.columns)) < len(frame.columns):
         return []

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from ..data.codec import Codec
+from ..data.sequences import as_sequences
 from ..data.sources import Columns
 from ..data.targets import Target
 from ..errors import SettingError, did_you_mean
@@ -180,6 +181,8 @@ class Estimator(Settings):
         self._optimizer_state = {}
         vars(self).pop("objective_", None)
         train, held = hold_out(examples, validation, seed=self.seed, labels=labels, memory=self.memory)
+        for part in (train, held) if held is not None else (train,):
+            part.X = as_sequences(part.X, self.codec)
         self._fit_codecs(train, target)
         rows = rows_of(self, train)
         watched = rows_of(self, held) if held is not None else None
