@@ -306,6 +306,20 @@ def test_the_matrix_of_any_convolution(stride):
         torch.testing.assert_close(conv.transposed(z, w), back)
 
 
+@pytest.mark.parametrize("padding", ["valid", "same", "same-tensorflow", "full", [(0, 2), (1, 0)]])
+@pytest.mark.parametrize(("stride", "dilation"), [(1, 1), ((2, 3), (2, 1))])
+def test_the_matrix_of_a_convolution_with_padding_and_holes(padding, stride, dilation):
+    x, w = random(1, 2, 7, 6), random(3, 2, 3, 2)
+    how = {"stride": stride, "padding": padding, "dilation": dilation}
+    matrix = conv.as_matrix(w, (7, 6), **how)
+    torch.testing.assert_close(matrix @ x.flatten(), conv.correlate(x, w, **how).flatten())
+
+
+def test_the_matrix_of_a_kernel_that_does_not_fit_is_refused():
+    with pytest.raises(SettingError, match=r"\(3,\) taps does not fit places of \(2,\)"):
+        conv.as_matrix(random(1, 1, 3), (2,))
+
+
 def test_2b_B16_a_separable_convolution_costs_a_ninth_and_a_little():
     whole = conv.costs(512, 512, (3, 3), (14, 14))[1]
     parts = conv.costs(512, 512, (3, 3), (14, 14), groups=512)[1] + conv.costs(512, 512, (1, 1), (14, 14))[1]
@@ -411,6 +425,40 @@ def test_untied_kernels_that_agree_are_a_convolution():
         )
     with pytest.raises(SettingError, match="kernels for 9 places"):
         conv.locally_connected(x, untied)
+
+
+@pytest.mark.parametrize(
+    ("places", "taps", "stride"), [((9,), (4,), 2), ((6, 7), (2, 3), (1, 2)), ((4, 5, 4), (2, 3, 1), 1)]
+)
+def test_untied_kernels_over_any_axes_look_where_a_convolution_looks(places, taps, stride):
+    x, w = random(2, 2, *places), random(3, 2, *taps)
+    due = conv.correlate(x, w, stride=stride)
+    untied = w.flatten(1).expand(due[0, 0].numel(), -1, -1).clone()
+    torch.testing.assert_close(conv.locally_connected(x, untied, stride=stride, taps=taps), due)
+    untied[0] = 0  # the first place has a kernel of its own
+    due.flatten(2)[..., 0] = 0
+    torch.testing.assert_close(conv.locally_connected(x, untied, stride=stride, taps=taps), due)
+    with pytest.raises(SettingError, match="does not fit"):
+        conv.locally_connected(x, untied, taps=(20,) * len(taps))
+
+
+@pytest.mark.parametrize(("axes", "how", "more"), [
+    (1, {"stride": 3, "padding": 2, "dilation": 2}, 1), (2, {"stride": (2, 1), "padding": (1, 0), "groups": 2}, (1, 0)),
+    (3, {"stride": 2, "dilation": (1, 2, 1)}, 0),
+])  # fmt: skip
+def test_a_transposed_convolution_is_the_backward_pass_by_the_input(axes, how, more):
+    w = random(4, 4 // how.get("groups", 1), *(3, 2, 2)[:axes])
+    z = random(2, 4, *(5, 4, 3)[:axes])
+    made = conv.transposed(z, w, **how, more=more)
+    x = torch.zeros_like(made, requires_grad=True)
+    conv.correlate(x, w, **how).backward(z)
+    torch.testing.assert_close(made, x.grad)
+
+
+@pytest.mark.parametrize(("shape", "groups"), [((3, 2, 2), 1), ((4, 2), 1), ((4, 2, 2), 3)])
+def test_kernels_of_another_shape_are_no_transposed_convolution(shape, groups):
+    with pytest.raises(SettingError, match="n_out / groups"):
+        conv.transposed(random(1, 4, 5), random(*shape), groups=groups)
 
 
 def test_fixed_kernels_do_what_their_names_say():

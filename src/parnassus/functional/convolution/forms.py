@@ -1,14 +1,14 @@
 """Other forms of the same product: causal, separable, of one tap, untied, transposed, and as a matrix."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from ...errors import SettingError
-from .products import Axes, at, correlate, per_axis
+from .products import Axes, Padding, at, correlate, padding_of, per_axis
 from .sizes import every_place, output_size
 
 
@@ -50,32 +50,54 @@ def depthwise_separable(
     return pointwise(correlate(x, depthwise, groups=x.shape[1], **settings), mixing, b)  # type: ignore[arg-type]
 
 
-def locally_connected(x: Tensor, w: Tensor, b: Tensor | None = None, *, stride: Axes = 1) -> Tensor:
+def locally_connected(
+    x: Tensor, w: Tensor, b: Tensor | None = None, *, stride: Axes = 1, taps: Axes | None = None
+) -> Tensor:
     """The connections of a convolution without its sharing: w is (places of the output, n_out, n_in * taps).
 
-    Places lie row by row, and taps channel by channel, as torch.nn.functional.unfold has them; two axes.
+    Over one, two or three axes. Places lie row by row, and taps channel by channel, as torch.nn.functional.unfold has
+    them; b is (n_out, places), or (n_out, 1) where places share it. `taps` are the kernel's, one number an axis; None
+    means as many along each.
 
     Systems: locally-connected
     Source: LeCun 1989; Jaiswal J76.
     """
-    strides, sites = per_axis("stride", stride, 2), w.shape[0]
-    side = round((w.shape[2] / x.shape[1]) ** 0.5)
-    patches = F.unfold(x, side, stride=strides)  # (batch, n_in taps, sites)
-    if patches.shape[1:] != (w.shape[2], sites):
+    n_axes, n_in, (sites, n_out, n_taps) = x.ndim - 2, x.shape[1], w.shape
+    strides = per_axis("stride", stride, n_axes)
+    sides = per_axis("taps", round((n_taps / n_in) ** (1 / n_axes)) if taps is None else taps, n_axes)
+    patches = x
+    for axis, (side, step) in enumerate(zip(sides, strides, strict=True)):
+        if side > x.shape[axis + 2]:
+            raise SettingError(f"a kernel of {sides} taps does not fit places of {tuple(x.shape[2:])}")
+        patches = patches.unfold(axis + 2, side, step)  # (batch, n_in, *places, *taps)
+    places = patches.shape[2 : 2 + n_axes]
+    patches = patches.movedim(1, 1 + n_axes).flatten(1, n_axes).flatten(2)  # (batch, sites, n_in taps)
+    if patches.shape[1:] != (sites, n_taps):
         raise SettingError(
-            f"w has kernels for {sites} places of {w.shape[2]} numbers; x {tuple(x.shape)} at stride {strides} has "
-            f"{patches.shape[2]} places of {patches.shape[1]}; kernels are square"
+            f"w has kernels for {sites} places of {n_taps} numbers; x {tuple(x.shape)} at stride {strides} and {sides} "
+            f"taps has {patches.shape[1]} places of {patches.shape[2]}; kernels that are not as long along every axis "
+            "want taps="
         )
-    z = torch.einsum("bts,sot->bos", patches, w)
-    rows, columns = (output_size(n, side, stride=s) for n, s in zip(x.shape[2:], strides, strict=True))
-    return (z if b is None else z + b).view(len(x), -1, rows, columns)
+    z = torch.einsum("bst,sot->bos", patches, w)
+    return (z if b is None else z + b).view(len(x), n_out, *places)
 
 
-def transposed(x: Tensor, w: Tensor, b: Tensor | None = None, *, stride: Axes = 1, padding: int = 0) -> Tensor:
+def transposed(
+    x: Tensor,
+    w: Tensor,
+    b: Tensor | None = None,
+    *,
+    stride: Axes = 1,
+    padding: int | Sequence[int] = 0,
+    dilation: Axes = 1,
+    groups: int = 1,
+    more: int | Sequence[int] = 0,
+) -> Tensor:
     """Each place of x stamps its value times the kernel into the output, s apart; overlaps add up.
 
-    w is (n_in, n_out, *taps), as torch has it. It is the backward pass of `correlate` by its input, and its matrix is
-    the transposed one; it undoes sizes, not values.
+    w is (n_in, n_out / groups, *taps), as torch has it. `padding` is cut off on each side, `more` places are added at
+    the end (see `transposed_size`). It is the backward pass of `correlate` by its input, and its matrix is the
+    transposed one; it undoes sizes, not values.
 
     >>> a = torch.tensor([[[[0.0, 1], [2, 3]]]])
     >>> transposed(a, a)[0, 0].tolist()
@@ -85,8 +107,14 @@ def transposed(x: Tensor, w: Tensor, b: Tensor | None = None, *, stride: Axes = 
     Source: Zeiler et al. 2010; Baker A129, Martinez-Ramon A8.9, Keras course K89.
     """
     n_axes = x.ndim - 2
-    strides = per_axis("stride", stride, n_axes)
-    return (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[n_axes - 1](x, w, b, strides, padding)
+    if n_axes not in (1, 2, 3) or w.ndim != x.ndim or x.shape[1] != w.shape[0] or x.shape[1] % groups:
+        raise SettingError(
+            f"x is (batch, n_in, *places) and w (n_in, n_out / groups, *taps) with one to three axes; got "
+            f"{tuple(x.shape)} and {tuple(w.shape)} in {groups} groups"
+        )
+    strides, dilations = per_axis("stride", stride, n_axes), per_axis("dilation", dilation, n_axes)
+    product: Callable[..., Tensor] = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[n_axes - 1]
+    return product(x, w, b, strides, padding, more, groups, dilations)
 
 
 def transposed_slowly(x: Tensor, w: Tensor, *, stride: Axes = 1) -> Tensor:
@@ -116,28 +144,37 @@ def upsampled(x: Tensor, factor: Axes) -> Tensor:
     return x
 
 
-def as_matrix(w: Tensor, places: Sequence[int], *, stride: Axes = 1) -> Tensor:
+def as_matrix(
+    w: Tensor, places: Sequence[int], *, stride: Axes = 1, padding: Padding = "valid", dilation: Axes = 1
+) -> Tensor:
     """The sparse matrix (outputs, inputs) whose product with vec(x) is vec(correlate(x, w)), channels first.
 
     A kernel of k taps makes rows of k n_in numbers, the same in every row: a convolution is a dense layer that is
-    sparse and tied. With the kernel turned round it is a Toeplitz matrix (block-Toeplitz over two axes).
+    sparse and tied. With the kernel turned round it is a Toeplitz matrix (block-Toeplitz over two axes). Padding is of
+    zeros: taps that lie there are left out.
 
     Systems: conv-sparse-matrix
     Source: Martinez-Ramon A4.9 and eqs. 4.8 to 4.10, Jaiswal J73.
     """
-    strides = per_axis("stride", stride, len(places))
-    n_out, n_in = w.shape[:2]
-    out = [output_size(n, f, stride=s) for n, f, s in zip(places, w.shape[2:], strides, strict=True)]
-    number = torch.arange(torch.Size(places).numel()).view(*places)
+    taps, (n_out, n_in) = w.shape[2:], w.shape[:2]
+    strides, dilations = per_axis("stride", stride, len(places)), per_axis("dilation", dilation, len(places))
+    amounts = padding_of(padding, places, taps, strides, dilations)
+    axes = zip(places, taps, strides, amounts, dilations, strict=True)
+    out = [output_size(n, f, stride=s, padding=p, dilation=d) for n, f, s, p, d in axes]
+    if min(out) < 1:
+        raise SettingError(f"a kernel of {tuple(taps)} taps does not fit places of {tuple(places)}")
+    n_places = torch.Size(places).numel()
+    inside = F.pad(torch.arange(1, n_places + 1).view(*places), [n for pair in reversed(amounts) for n in pair])
     sites = torch.arange(torch.Size(out).numel())
     rows, columns, values = [], [], []
-    for tap in every_place(w.shape[2:]):
-        window = tuple(slice(t, t + s * n, s) for t, s, n in zip(tap, strides, out, strict=True))
-        seen = number[window].reshape(-1)
+    for tap in every_place(taps):
+        window = [slice(t * d, t * d + s * n, s) for t, d, s, n in zip(tap, dilations, strides, out, strict=True)]
+        seen = at(inside, window).reshape(-1)  # 1 is the first place, 0 is padding
+        there = seen > 0
         for k, j in itertools.product(range(n_out), range(n_in)):
-            rows.append(sites + k * len(sites))
-            columns.append(seen + j * number.numel())
-            values.append(w[(k, j, *tap)].expand(len(sites)))
-    shape = (n_out * len(sites), n_in * number.numel())
+            rows.append((sites + k * len(sites))[there])
+            columns.append((seen - 1 + j * n_places)[there])
+            values.append(w[(k, j, *tap)].expand(len(rows[-1])))
     where = torch.stack([torch.cat(rows), torch.cat(columns)]).to(w.device)
+    shape = (n_out * len(sites), n_in * n_places)
     return torch.sparse_coo_tensor(where, torch.cat(values), shape, check_invariants=False).coalesce()
