@@ -42,11 +42,11 @@ def fitted_hmm(xs, paths):
     return pn.HMM(n_states=2, covariance="full", epochs=1).fit(xs, paths)
 
 
-def test_posteriors_over_priors_of_gaussians_decode_as_the_gaussians_do():
-    """Bayes: P(s | x) / P(s) is p(x | s) / p(x), and p(x) is the same for all states: equal paths and posteriors."""
+def of_gaussians():
+    """An HMM of two Gaussians, a hybrid whose network knows them, and sequences, two of them of other lengths."""
     means, prior = np.array([[0.0, 0.0], [1.5, 0.5]]), np.array([0.3, 0.7])
     rng = np.random.default_rng(0)
-    xs = [rng.normal(size=(30, 2)) + 0.7 for _ in range(6)]
+    xs = [rng.normal(size=(n, 2)) + 0.7 for n in (30, 1, 30, 12, 30, 30)]
     first = {
         "start": [0.5, 0.5],
         "transitions": [[0.8, 0.2], [0.3, 0.7]],
@@ -58,9 +58,29 @@ def test_posteriors_over_priors_of_gaussians_decode_as_the_gaussians_do():
     hybrid = Hybrid(hmm, Bayes(means, prior), rounds=1).fit(xs)
     hybrid.chain_ = hmm.chain_
     hybrid.log_prior_ = hybrid.log_prior_.new_tensor(prior).log()
+    return hmm, hybrid, xs
+
+
+def test_posteriors_over_priors_of_gaussians_decode_as_the_gaussians_do():
+    """Bayes: P(s | x) / P(s) is p(x | s) / p(x), and p(x) is the same for all states: equal paths and posteriors."""
+    hmm, hybrid, xs = of_gaussians()
     for x in xs:
         np.testing.assert_array_equal(hybrid.decode(x).path, hmm.decode(x).path)
         np.testing.assert_allclose(hybrid.posterior(x), hmm.posterior(x), atol=1e-10)
+
+
+def test_several_sequences_are_a_list_and_their_log_p_is_that_of_gaussians_less_that_of_the_frames():
+    hmm, hybrid, xs = of_gaussians()
+    found, alone = hybrid.decode(xs), [hybrid.decode(x) for x in xs]
+    for path, one in zip(found.path, alone, strict=True):
+        np.testing.assert_array_equal(path, one.path)
+    np.testing.assert_allclose(found.score, [one.score for one in alone])
+    np.testing.assert_array_equal(hybrid.predict(xs)[2], found.path[2])
+    assert [len(gamma) for gamma in hybrid.posterior(xs)] == [30, 1, 30, 12, 30, 30]
+    means, prior = hybrid.network_.means, hybrid.network_.prior
+    frames = [np.exp(-0.5 * ((x[:, None] - means) ** 2).sum(2)) @ prior / (2 * np.pi) for x in xs]
+    np.testing.assert_allclose(hybrid.log_prob(xs), hmm.log_prob(xs) - [np.log(p).sum() for p in frames])
+    assert hybrid.log_prob(xs[3]) == pytest.approx(hybrid.log_prob(xs)[3])
 
 
 @pytest.mark.slow
@@ -91,3 +111,17 @@ def test_bad_settings_and_answers_are_refused():
         Hybrid(hmm, LogisticRegression()).fit(xs, [p[:-1] for p in paths])
     with pytest.raises(pn.NotFitted):
         Hybrid(hmm, LogisticRegression()).decode(xs[0])
+    with pytest.raises(pn.SettingError, match="HMM"):
+        Hybrid(LogisticRegression(), LogisticRegression())
+    with pytest.raises(pn.DataError, match="to state 0"):
+        Hybrid(hmm, LogisticRegression()).fit(xs, [np.zeros(40, dtype=int)] * 3)
+
+
+def test_sequences_unlike_those_of_fit_are_refused_by_sequence_and_step():
+    _, hybrid, xs = of_gaussians()
+    bad = xs[0].copy()
+    bad[3, 1] = np.nan
+    with pytest.raises(pn.DataError, match="sequence 1, step 3"):
+        hybrid.decode([xs[0], bad])
+    with pytest.raises(pn.DataError, match="3 features a step"):
+        hybrid.posterior(np.zeros((4, 3)))

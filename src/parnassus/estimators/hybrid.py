@@ -40,24 +40,40 @@ class Hybrid:
     def __init__(self, hmm: HMM, network: Any, *, rounds: int = 2, context: int = 0) -> None:
         if rounds < 1 or context < 0:
             raise SettingError(f"rounds is at least 1 and context at least 0; got rounds={rounds}, context={context}")
+        if not isinstance(hmm, HMM):
+            raise SettingError(f"hmm is a fitted pn.HMM, which aligns the first round; got a {type(hmm).__name__}")
         self.hmm, self.network, self.rounds, self.context = hmm, network, rounds, context
 
+    def __repr__(self) -> str:
+        return f"Hybrid({self.hmm!r}, {self.network!r}, rounds={self.rounds}, context={self.context})"
+
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn from sequences; y gives their states (an array a sequence) where they are known, for round one."""
+        """Learn from sequences; y gives their states (an array a sequence) where they are known, for round one.
+
+        Raises
+        ------
+        DataError : sequences unlike those of the HMM, missing numbers, or all frames in one state.
+        """
         from sklearn.base import clone
 
         sequences, _ = sequences_of(X, None)
         chain = fitted(self.hmm).chain_
+        self.hmm.codec_.encode(sequences)  # which refuses what it cannot take
         paths = self._first(sequences, y)
         self.agreement_: list[float] = []
         for _ in range(self.rounds):
             states = np.concatenate(paths)
+            if len(np.unique(states)) < 2:
+                raise DataError(
+                    f"all {len(states)} frames are aligned to state {states[0]}, which leaves the network nothing to "
+                    "tell apart; give other sequences, or an HMM whose states differ"
+                )
             network = clone(self.network).fit(self._frames(sequences), states)
             counts = np.bincount(states, minlength=chain.n_states)
             with np.errstate(divide="ignore"):
                 self.log_prior_ = torch.from_numpy(np.log(counts / counts.sum()))
             self.network_, self.chain_ = network, self._counted(paths)
-            again = [one.path for one in map(self.decode, sequences)]
+            again = self.decode(sequences).path
             self.agreement_.append(float((np.concatenate(again) == states).mean()))
             paths = again
         return self
@@ -93,28 +109,53 @@ class Hybrid:
             parts.append(frames[at.clip(0, len(frames) - 1)].reshape(len(frames), -1))
         return np.concatenate(parts)
 
-    def log_emissions(self, X: Any) -> Tensor:
-        """Scaled log likelihoods (time, n_states) of one sequence."""
+    def log_emissions(self, X: Any) -> Any:
+        """Scaled log likelihoods (time, n_states) of a sequence, or a list of them."""
         if not hasattr(self, "network_"):
             raise not_fitted_error()("This Hybrid is not fitted yet; call fit first")
-        frames = self._frames(SequenceList([np.asarray(X)]))
+        sequences, single = sequences_of(X, None)
+        self.hmm.codec_.encode(sequences)
+        frames = self._frames(sequences)
         posterior = np.zeros((len(frames), len(self.log_prior_)))
         posterior[:, np.asarray(self.network_.classes_, dtype=np.int64)] = self.network_.predict_proba(frames)
         tiny = torch.from_numpy(posterior.clip(min=np.finfo(np.float64).tiny)).log()
-        return scaled_likelihood(tiny, self.log_prior_)
+        parts = list(scaled_likelihood(tiny, self.log_prior_).split([len(row) for row in sequences]))
+        return parts[0] if single else parts
 
     def decode(self, X: Any) -> Decoded:
-        """The most probable states of one sequence (time,), and their score."""
-        logs = self.log_emissions(X)
-        path, score = best_paths(*self.chain_[:2], logs, torch.tensor([len(logs)]), leave=self._leave)
-        if not bool(score.isfinite()):
-            raise DataError(f"this sequence {why_impossible(self.chain_, logs)}")
-        return Decoded(path.numpy(), float(score))
+        """The most probable states of a sequence (time,), and their score; lists of both for several."""
+        logs, single = self._logs(X)
+        paths, scores = [], []
+        for i, one in enumerate(logs):
+            path, score = best_paths(*self.chain_[:2], one, torch.tensor([len(one)]), leave=self._leave)
+            if not bool(score.isfinite()):
+                raise DataError(f"sequence {i} {why_impossible(self.chain_, one)}")
+            paths.append(path.numpy())
+            scores.append(float(score))
+        return Decoded(paths[0], scores[0]) if single else Decoded(paths, np.array(scores))
 
-    def posterior(self, X: Any) -> np.ndarray:
-        """p(state | all frames) (time, n_states) of one sequence."""
-        logs = self.log_emissions(X)
-        return expectations(*self.chain_[:2], logs, torch.tensor([len(logs)]), leave=self._leave).gamma.numpy()
+    def predict(self, X: Any) -> Any:
+        """The most probable states of a sequence (time,), or a list of them."""
+        return self.decode(X).path
+
+    def posterior(self, X: Any) -> Any:
+        """p(state | all frames) (time, n_states) of a sequence, or a list of them."""
+        logs, single = self._logs(X)
+        parts = [self._expected(one).gamma.numpy() for one in logs]
+        return parts[0] if single else parts
+
+    def log_prob(self, X: Any) -> Any:
+        """log p(x) - sum_t log p(x_t) of a sequence, or (n,) of several, which tells models of equal frames apart."""
+        logs, single = self._logs(X)
+        each = np.array([float(self._expected(one).log_probs) for one in logs])
+        return float(each[0]) if single else each
+
+    def _logs(self, X: Any) -> tuple[list[Tensor], bool]:
+        found = self.log_emissions(X)
+        return (found, False) if isinstance(found, list) else ([found], True)
+
+    def _expected(self, logs: Tensor) -> Any:
+        return expectations(*self.chain_[:2], logs, torch.tensor([len(logs)]), leave=self._leave)
 
     @property
     def _leave(self) -> Tensor | None:
