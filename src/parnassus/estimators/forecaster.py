@@ -1,7 +1,7 @@
 """What comes next in one or many series."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -19,6 +19,7 @@ from .backtesting import Backtest, Judged, backtest, judge, summarised
 from .base import Estimator
 from .outlooks import Said, Wanted, outlooks
 from .protocol import fitted
+from .reconciling import reconciled
 from .saving import rebuilt, tree_of
 from .series_doubt import check_doubt
 from .series_errors import warn_of_narrow
@@ -84,29 +85,13 @@ class Forecaster(Estimator):
     codec_: SeriesWindows
 
     def __init__(
-        self,
-        model: Any = None,
-        *,
-        horizon: int = 12,
-        history: int | None = None,
-        season: int | None = None,
-        scope: str = "global",
-        strategy: str = "direct",
-        distribution: str = "point",
-        quantiles: tuple[float, ...] = (0.1, 0.5, 0.9),
-        n_cross_fits: int | None = None,
-        scaling: str = "window",
-        transform: str = "none",
-        calendar: tuple[str, ...] | None = None,
-        time: str | None = None,
-        series: str | None = None,
-        past: tuple[str, ...] | str = (),
-        known: tuple[str, ...] | str = (),
-        frequency: str | None = None,
-        missing: str = "refuse",
-        duplicates: str = "refuse",
-        **training: Any,
-    ) -> None:
+        self, model: Any = None, *, horizon: int = 12, history: int | None = None, season: int | None = None,
+        scope: str = "global", strategy: str = "direct", distribution: str = "point",
+        quantiles: tuple[float, ...] = (0.1, 0.5, 0.9), n_cross_fits: int | None = None, scaling: str = "window",
+        transform: str = "none", calendar: tuple[str, ...] | None = None, time: str | None = None,
+        series: str | None = None, past: tuple[str, ...] | str = (), known: tuple[str, ...] | str = (),
+        frequency: str | None = None, missing: str = "refuse", duplicates: str = "refuse", **training: Any,
+    ) -> None:  # fmt: skip
         super().__init__(model, **training)
         self.horizon, self.history, self.season = horizon, history, season
         self.scope, self.strategy, self.n_cross_fits = scope, strategy, n_cross_fits
@@ -210,6 +195,25 @@ class Forecaster(Estimator):
         panel, found = _ahead(self, X, known, wanted)
         paths = np.stack([np.asarray(said.paths) for said in found], 1)
         return paths[:, 0] if panel.form == "array" or len(found) == 1 else paths
+
+    def reconcile(
+        self, groups: Mapping[str, Sequence[str]], horizon: int | None = None, *, X: Any = None, known: Any = None,
+        weighting: str = "shrinkage",
+    ) -> Any:  # fmt: skip
+        """What `predict` says, put right such that each total is the sum of its parts.
+
+        Parameters
+        ----------
+        groups : which series at the bottom each total adds up, such as {"all": ["north", "south"]}; others stay.
+        weighting : how what does not add up is shared out: by the covariance of one-step errors, drawn towards its
+            diagonal ("shrinkage") or as it is ("covariance"), by their "variance", by how many series a total adds up
+            ("structural"), alike ("ols"), or all of it to totals ("bottom_up").
+
+        Systems: hierarchical-reconciliation
+        Source: Wickramasuriya, Athanasopoulos and Hyndman 2019; Baker A162.
+        """
+        panel, found = _ahead(self, X, known, Wanted(_steps(self, horizon), (), 0, self.seed))
+        return as_given(panel, reconciled(self, panel, [said.mean for said in found], groups, weighting))
 
     def components(self, X: Any = None, *, known: Any = None) -> Any:
         """What a forecast of "nbeats" or "nhits" is made of: its level and the part of each stack, a column each.
