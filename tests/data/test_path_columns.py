@@ -103,3 +103,9 @@ def test_the_command_line_leaves_columns_out_and_writes_such_rows_for_later(fold
     again = opened(str(written), target="label")
     assert [path.resolve() for path in again.X] == [folder / name for name in NAMES]
     assert again.y.tolist() == LABELS
+
+
+def test_pictures_without_answers_are_written_as_a_list_of_paths(folder, tmp_path_factory):
+    pd.DataFrame({"image": NAMES}).to_csv("only.csv", index=False)
+    written = write_rows(opened("only.csv"), tmp_path_factory.mktemp("run"))
+    assert written.read_text(encoding="utf-8").splitlines() == [str(folder / name) for name in NAMES]

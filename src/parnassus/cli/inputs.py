@@ -152,7 +152,8 @@ def write_rows(examples: "Examples", folder: Path) -> Path | None:
 
             return write_coco(folder / "test.json", X, y)
         path = folder / "test.txt"
-        lines = [f"{x.resolve()}\t{label}\n" for x, label in zip(X, np.asarray(y).tolist(), strict=True)]
+        labels = [""] * len(X) if y is None else [f"\t{label}" for label in np.asarray(y).tolist()]
+        lines = [f"{x.resolve()}{label}\n" for x, label in zip(X, labels, strict=True)]
         write_text(path, "".join(lines))
         return path
     if isinstance(X, list) and X and isinstance(X[0], str) and (y is None or isinstance(examples.target, str)):
