@@ -194,3 +194,18 @@ def test_centers_start_where_init_says():
 def test_clusters_that_hold_no_row_are_told():
     with pytest.warns(pn.DataWarning, match="3 clusters were asked for, and 2 hold all 20 rows"):
         pn.Clusterer("kmeans", n_clusters=3, progress=False).fit(np.repeat([[1.0, 2], [2, 1]], 10, 0))
+
+
+def test_evaluation_counts_rows_as_they_weigh():
+    rng = np.random.default_rng(0)
+    X, weight = rng.normal(size=(60, 2)), np.repeat([1.0, 5.0], 30)
+    groups = pn.KMeans(n_clusters=3).fit(X)
+    found = {metric.name: metric for metric in groups.evaluate(X, sample_weight=weight).metrics}
+    from sklearn.metrics import silhouette_samples
+
+    each = silhouette_samples(X.astype(np.float32).astype(np.float64), groups.predict(X))
+    assert found["silhouette"].value == pytest.approx(np.average(each, weights=weight))
+    squares = groups.transform(X).min(1) ** 2
+    assert found["mean_squared_distance"].value == pytest.approx(np.average(squares, weights=weight))
+    plain = {metric.name: metric.value for metric in groups.evaluate(X).metrics}
+    assert plain["silhouette"] == pytest.approx(each.mean())

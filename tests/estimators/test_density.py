@@ -312,3 +312,30 @@ def test_a_table_that_fills_gaps_keeps_the_columns_own_units():
     assert np.abs(model.cluster_centers_[:, 0]).max() > 100
     scaled = pn.KMeans(n_clusters=2, codec=pn.Table(missing="median", scaling="standard")).fit(X)
     assert np.abs(scaled.cluster_centers_).max() < 5
+
+
+def test_evaluation_counts_rows_as_often_as_they_weigh():
+    """A weight of 3 is three rows, for the model's mean, the interval's scale and the baseline."""
+    rng = np.random.default_rng(0)
+    X, weight = rng.normal(size=(40, 2)) * [1, 3], rng.integers(0, 4, 40)
+    density = pn.Density("gmm", n_components=2).fit(rng.normal(size=(60, 2)))
+    (found,), (again,) = (
+        density.evaluate(X, sample_weight=weight).metrics,
+        density.evaluate(X.repeat(weight, 0)).metrics,
+    )
+    assert found.value == pytest.approx(again.value)
+    assert found.baseline == pytest.approx(again.baseline)
+    (plain,), (alike,) = density.evaluate(X).metrics, density.evaluate(X, sample_weight=np.full(40, 2.0)).metrics
+    assert (alike.low, alike.high) == pytest.approx((plain.low, plain.high))
+
+
+def test_rows_that_do_not_vary_have_no_baseline(tmp_path):
+    """A Gaussian of one value would be infinitely sure of it: no model could be as good."""
+    rng = np.random.default_rng(0)
+    density = pn.Density("gmm").fit(rng.normal(size=(30, 2)))
+    for rows in (np.zeros((1, 2)), np.column_stack([rng.normal(size=5), np.ones(5)])):
+        found = density.evaluate(rows)
+        assert found.metrics[0].baseline is None
+        assert found.metrics[0].verdict == "undecided"
+        assert "log" in found.table().lower()
+        density.report(tmp_path / "page.html", rows)

@@ -539,3 +539,12 @@ def test_settings_are_those_of_any_estimator():
     sequences = [draw.normal(size=(12, 2)) for _ in range(6)]
     best = pn.tune(asked, sequences, space={"n_states": [2, 3]}, trials=2)
     assert best.best_params_["n_states"] in (2, 3)
+
+
+def test_weights_of_other_sequences_are_refused():
+    model = pn.HMM(n_states=2).fit(symbols())
+    for judge in (model.score, model.evaluate):
+        with pytest.raises(pn.DataError, match="sample_weight"):
+            judge(symbols(), sample_weight=np.ones(3))
+        with pytest.raises(pn.DataError, match="not negative"):
+            judge(symbols(), sample_weight=-np.ones(len(symbols())))

@@ -147,10 +147,12 @@ class Clusterer(Unsupervised):
     ) -> Evaluation:
         """How far apart the groups are on rows: silhouette, and the mean squared distance to the nearest center."""
         objective: Any = fitted(self).objective_
-        rows = self._rows(self._examples(X, target=target).X)
+        examples = self._examples(X, target=target, sample_weight=sample_weight)
+        rows = self._rows(examples.X)
         squares = self._asked(rows, objective.inertia) if hasattr(objective, "inertia") else None
         vectors = self._asked(rows, lambda b: b["x"].double())
-        return evaluate_clusters(self._asked(rows, self._label), squares, vectors, seed=self.seed)
+        labels = self._asked(rows, self._label)
+        return evaluate_clusters(labels, squares, vectors, seed=self.seed, weight=examples.weight)
 
     def __sklearn_tags__(self) -> Any:
         from sklearn.utils import TransformerTags

@@ -181,8 +181,9 @@ class Density(Unsupervised):
         self, X: Any, y: Any = None, *, target: Columns | None = None, sample_weight: Any = None
     ) -> Evaluation:
         """The mean log-density of rows with its interval, beside that of one Gaussian a column."""
-        X = self._examples(X, target=target).X
-        return evaluate_density(self.score_samples(X), self._asked(self._rows(X), lambda b: b["x"].double()))
+        examples = self._examples(X, target=target, sample_weight=sample_weight)
+        vectors = self._asked(self._rows(examples.X), lambda b: b["x"].double())
+        return evaluate_density(self.score_samples(examples.X), vectors, weight=examples.weight)
 
     def plot(self, X: Any = None) -> "Figure":
         """The components' ellipses over rows, for a mixture of two columns."""

@@ -23,7 +23,7 @@ from ..train.phase import Batch
 from ..train.timetable import cuts_of
 from .assembly import device_under, prepare
 from .identity import fingerprint
-from .intake import Examples, examples_of, inputs_of, is_path
+from .intake import Examples, examples_of, inputs_of, is_path, weights_of
 from .protocol import fitted
 from .training import Ready, threads_for
 from .unsupervised import Unsupervised
@@ -226,7 +226,8 @@ class HMM(Unsupervised):
     ) -> float:
         """The mean log p(x) a frame."""
         sequences, _ = sequences_of(X, lengths)
-        weight = np.ones(len(sequences)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        given = weights_of(sample_weight, len(sequences))
+        weight = np.ones(len(sequences)) if given is None else given
         frames = np.array([len(row) for row in sequences])
         return float((self.log_prob(sequences) * weight).sum() / (frames * weight).sum())
 
@@ -260,7 +261,8 @@ class HMM(Unsupervised):
         refuse_lost(log_p)
         held: Any = self.codec_.encode(sequences)
         sizes, frames = held.lengths.cpu().numpy(), held.values.cpu().numpy()
-        return evaluate_sequences(log_p, sizes, frames, weight=sample_weight, seed=self.seed)
+        weight = weights_of(sample_weight, len(sequences))
+        return evaluate_sequences(log_p, sizes, frames, weight=weight, seed=self.seed)
 
     def report(self, path: str | os.PathLike, X: Any = None, y: Any = None, **settings: Any) -> Evaluation:
         """Write one HTML page on how likely sequences X (or the validation ones) are; see `Estimator.report`."""

@@ -11,21 +11,38 @@ Z = 1.959963984540054  # of a normal interval of 95 per cent
 SILHOUETTE_ROWS = 2_000
 
 
-def mean_of(name: str, values: np.ndarray, baseline: float, *, higher_is_better: bool) -> Metric:
-    """The mean of values (n,) with its normal interval, beside a baseline's."""
-    mean = float(values.mean())
-    half = Z * float(values.std(ddof=1)) / len(values) ** 0.5 if len(values) > 1 else None
+def mean_of(
+    name: str, values: np.ndarray, baseline: float | None, *, higher_is_better: bool, weight: np.ndarray | None = None
+) -> Metric:
+    """The mean of values (n,), each as it counts, with its normal interval, beside a baseline's.
+
+    deviation of the mean = sqrt(n / (n - 1) sum w^2 (v - mean)^2) / sum w,   n rows that count
+    """
+    counts = np.ones(len(values)) if weight is None else np.asarray(weight, dtype=np.float64)
+    mean, n = float(np.average(values, weights=counts)), int((counts > 0).sum())
+    spread = float(np.square(counts * (values - mean)).sum()) ** 0.5 / float(counts.sum())
+    half = Z * spread * (n / (n - 1)) ** 0.5 if n > 1 else None
     low, high = (None, None) if half is None else (mean - half, mean + half)
     return Metric(name, mean, low, high, baseline, higher_is_better)
 
 
-def evaluate_density(log_p: np.ndarray, x: np.ndarray) -> Evaluation:
-    """The mean log-density of rows x (n, d), beside that of independent Gaussians fitted on these rows themselves."""
-    variance = x.var(0)
-    alone = -0.5 * float(np.log(2 * np.pi * np.maximum(variance, 1e-12)).sum() + x.shape[1])
+def evaluate_density(log_p: np.ndarray, x: np.ndarray, *, weight: np.ndarray | None = None) -> Evaluation:
+    """The mean log-density of rows x (n, d), beside that of independent Gaussians fitted on these rows themselves.
+
+    `weight` is how much each row counts (n,), for both.
+    """
+    alone = independent_gaussians(x, weight)
     task: Any = "density"
-    metric = mean_of("log_density", log_p, alone, higher_is_better=True)
+    metric = mean_of("log_density", log_p, alone, higher_is_better=True, weight=weight)
     return Evaluation(task, [metric], len(log_p), "one Gaussian a column, fitted on these very rows")
+
+
+def independent_gaussians(x: np.ndarray, weight: np.ndarray | None) -> float | None:
+    """The mean log-density of rows x (n, d) by the likeliest Gaussian of each column; None where one does not vary."""
+    variance = np.average(np.square(x - np.average(x, axis=0, weights=weight)), axis=0, weights=weight)
+    if not (variance > 0).all():  # of a single row, or of one value: it would be infinitely sure
+        return None
+    return -0.5 * float(np.log(2 * np.pi * variance).sum() + x.shape[1])
 
 
 def evaluate_sequences(
@@ -52,23 +69,24 @@ def evaluate_sequences(
     low, high = interval(replicates["log_likelihood"], 0.95) if len(lengths) > 1 else (None, None)
     if frames.ndim == 1:
         share = np.bincount(frames, each) / each.sum()
-        alone = float((share[share > 0] * np.log(share[share > 0])).sum())
+        alone: float | None = float((share[share > 0] * np.log(share[share > 0])).sum())
     else:
-        mean = np.average(frames, axis=0, weights=each)
-        variance = np.average(np.square(frames - mean), axis=0, weights=each)
-        alone = -0.5 * float(np.log(2 * np.pi * np.maximum(variance, 1e-12)).sum() + frames.shape[1])
+        alone = independent_gaussians(frames, each)
     task: Any = "hmm"
     said = "how often each symbol occurs" if frames.ndim == 1 else "one Gaussian a feature for all frames"
     metric = Metric("log_likelihood_a_frame", float(point["log_likelihood"]), low, high, alone, True)
     return Evaluation(task, [metric], len(lengths), f"{said}, fitted on these very sequences")
 
 
-def evaluate_clusters(labels: np.ndarray, squares: np.ndarray | None, x: np.ndarray, *, seed: int) -> Evaluation:
+def evaluate_clusters(
+    labels: np.ndarray, squares: np.ndarray | None, x: np.ndarray, *, seed: int, weight: np.ndarray | None = None
+) -> Evaluation:
     """The mean silhouette of rows x (n, d), and their mean squared distance to the nearest center where there are some.
 
     The silhouette is (b - a) / max(a, b), a the mean distance to the own group and b to the nearest other: 1 is apart,
     0 is one group. Of more than 2,000 rows it is that of some of them. Every cloud can be cut into groups, so both
     numbers stand beside those of k-means with as many groups on one Gaussian cloud of the rows' mean and covariance.
+    `weight` is how much each row counts (n,) in the means and in the cloud.
 
     Source: Rousseeuw 1987; the reference cloud after Tibshirani, Walther & Hastie 2001.
     """
@@ -76,26 +94,31 @@ def evaluate_clusters(labels: np.ndarray, squares: np.ndarray | None, x: np.ndar
 
     task: Any = "clusters"
     n_groups = len(np.unique(labels))
-    silhouette, spread = cloud_cut(x, n_groups, seed=seed)
+    counts = np.ones(len(x)) if weight is None else np.asarray(weight, dtype=np.float64)
+    silhouette, spread = cloud_cut(x, n_groups, counts, seed=seed)
     some = np.random.default_rng(seed).permutation(len(x))[:SILHOUETTE_ROWS]
     found: list[Metric] = []
     if 1 < len(np.unique(labels[some])) < len(some):
         each = silhouette_samples(x[some], labels[some])
-        found.append(mean_of("silhouette", each, silhouette, higher_is_better=True))
+        found.append(mean_of("silhouette", each, silhouette, higher_is_better=True, weight=counts[some]))
     if squares is not None:
-        found.append(mean_of("mean_squared_distance", squares, spread, higher_is_better=False))
+        found.append(mean_of("mean_squared_distance", squares, spread, higher_is_better=False, weight=counts))
     sizes = np.bincount(labels)
     groups: list[dict[str, Any]] = [{"name": str(i), "rows": int(n)} for i, n in enumerate(sizes)]
     return Evaluation(task, found, len(x), f"k-means, {n_groups} groups, on one Gaussian cloud", by_class=groups)
 
 
-def cloud_cut(x: np.ndarray, n_groups: int, *, seed: int) -> tuple[float, float]:
-    """The silhouette and mean squared distance of k-means on a Gaussian cloud like x (n, d): on rows it did not see."""
+def cloud_cut(x: np.ndarray, n_groups: int, counts: np.ndarray, *, seed: int) -> tuple[float, float]:
+    """The silhouette and mean squared distance of k-means on a Gaussian cloud like x (n, d): on rows it did not see.
+
+    `counts` is how much each row counts (n,).
+    """
     from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
 
-    generator, mean = np.random.default_rng(seed), x.mean(0)
-    centred = (x - mean)[generator.permutation(len(x))[:SILHOUETTE_ROWS]]
+    generator, mean = np.random.default_rng(seed), np.average(x, axis=0, weights=counts)
+    each = (x - mean) * np.sqrt(counts / counts.mean())[:, None]
+    centred = each[generator.permutation(len(x))[:SILHOUETTE_ROWS]]
     draws = generator.normal(size=(2 * SILHOUETTE_ROWS, len(centred))) @ centred / len(centred) ** 0.5
     learned, unseen = np.split(draws, 2)
     n_groups = min(n_groups, len(np.unique(learned, axis=0)))
