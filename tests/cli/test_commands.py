@@ -105,7 +105,7 @@ SURFACE = {
         "known",
         "json",
     }
-    | {"n-tokens", "temperature", "top-k", "top-p", "seed", "beam", "n-best", "hot-words"},
+    | {"n-tokens", "temperature", "top-k", "top-p", "seed", "beam", "n-best", "hot-words", "spot"},
     "align": {"RUN", "data", "to", "out", "heard", "target", "json"},
     "report": {"RUN", "data", "out", "target", "json"},
     "export": {"RUN", "DATA", "to", "out", "int8", "target", "json"},

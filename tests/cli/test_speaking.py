@@ -132,3 +132,12 @@ def test_several_texts_are_heard_with_their_scores(run, capsys):
     assert [(row["prediction"], row["score"]) for row in found] == best
     assert main(["predict", "run", str(run / "said/bob/02.wav"), "--hot-words", "low"]) == 2
     assert "hot_words" in capsys.readouterr().err
+
+
+def test_words_are_looked_for(run, capsys):
+    sounds = [str(run / "said/bob/02.wav"), str(run / "said/bob/00.wav")]  # "low high" and "low"
+    found = said_of(capsys, "predict", "run", *sounds, "--spot", "high")
+    assert [(row["sound"], row["word"]) for row in found] == [(sounds[0], "high"), (sounds[1], None)]
+    assert found[0]["start"] == pytest.approx(0.2, abs=0.05)
+    assert main(["predict", "run", *sounds, "--spot", "high", "--beam", "9"]) == 2
+    assert "leave --beam out" in capsys.readouterr().err

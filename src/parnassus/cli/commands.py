@@ -295,6 +295,9 @@ def predict(
     hot_words: Annotated[
         tuple[str, ...], Parameter(consume_multiple=True, negative=(), help="words that a recogniser likes to hear")
     ] = (),
+    spot: Annotated[
+        tuple[str, ...], Parameter(consume_multiple=True, negative=(), help="say where these words are heard, and when")
+    ] = (),
     json: Json = False,
 ) -> int:
     """Answer for new data with a trained model, as CSV.
@@ -306,7 +309,7 @@ def predict(
     given: dict[str, Any] = {"horizon": horizon, "quantiles": quantiles or None, "known": known, "n_tokens": n_tokens}
     given |= {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
     given |= {"std": std or None, "interval": interval, "beam": beam, "n_best": n_best}
-    given |= {"hot_words": list(hot_words) or None}
+    given |= {"hot_words": list(hot_words) or None, "spot": list(spot) or None}
     asked: dict[str, Any] = {"out": out, "proba": proba, "on_error": on_error, "settings": given, "json": json}
     return work(model, list(data), texts=list(text), **asked)
 

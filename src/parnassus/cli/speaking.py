@@ -62,7 +62,21 @@ def recordings_alone(estimator: Any, data: Sequence[str], on_error: str) -> tupl
 def heard(
     estimator: Any, X: Any, names: Sequence[Any], settings: dict[str, Any], *, heading: str, on_error: str
 ) -> list[dict[str, Any]]:
-    """One record a text that is heard: of each recording the one, or with `n_best` several with rank and score."""
+    """One record a text that is heard: of each recording the one, or with `n_best` several with rank and score.
+
+    With `spot` it is one a word that is found, and one without a word where none is.
+    """
+    if "spot" in settings:
+        if len(settings) > 1:
+            others = ", ".join(f"--{name.replace('_', '-')}" for name in settings if name != "spot")
+            raise SettingError(f"--spot looks for words, and writes no texts; leave {others} out")
+        rows = zip(names, estimator.spot(X, settings["spot"], on_error=on_error), strict=True)
+        none = (None, None, None, None)
+        return [
+            {heading: name, "word": word, "start": finite(a), "end": finite(b), "score": finite(score)}
+            for name, found in rows
+            for word, a, b, score in found or [none]
+        ]
     beam = settings.get("beam")
     if beam is not None:
         settings = settings | {"beam": int(beam) if float(beam).is_integer() else beam}

@@ -20,7 +20,7 @@ ASKED_OF = {  # what `predict` may be told beside data, by task
     "forecaster": ("horizon", "quantiles", "known"),
     "regressor": ("std", "interval"),
     language.TASK: ("n_tokens", "temperature", "top_k", "top_p", "seed"),
-    speaking.TASK: ("beam", "n_best", "hot_words"),
+    speaking.TASK: ("beam", "n_best", "hot_words", "spot"),
 }
 
 
