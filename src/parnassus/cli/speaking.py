@@ -67,16 +67,7 @@ def heard(
     With `spot` it is one a word that is found, and one without a word where none is.
     """
     if "spot" in settings:
-        if len(settings) > 1:
-            others = ", ".join(f"--{name.replace('_', '-')}" for name in settings if name != "spot")
-            raise SettingError(f"--spot looks for words, and writes no texts; leave {others} out")
-        rows = zip(names, estimator.spot(X, settings["spot"], on_error=on_error), strict=True)
-        none = (None, None, None, None)
-        return [
-            {heading: name, "word": word, "start": finite(a), "end": finite(b), "score": finite(score)}
-            for name, found in rows
-            for word, a, b, score in found or [none]
-        ]
+        return _spotted(estimator, X, names, settings, heading=heading, on_error=on_error)
     beam = settings.get("beam")
     if beam is not None:
         settings = settings | {"beam": int(beam) if float(beam).is_integer() else beam}
@@ -89,6 +80,23 @@ def heard(
     for i, (name, best) in enumerate(zip(names, found, strict=True)):
         for rank, (text, score) in enumerate(best or [(None, None)], 1):
             record = {heading: name, "rank": rank, "prediction": text, "score": finite(score)}
+            records.append(record | ({"error": reasons.get(i, "")} if reasons else {}))
+    return records
+
+
+def _spotted(
+    estimator: Any, X: Any, names: Sequence[Any], settings: dict[str, Any], *, heading: str, on_error: str
+) -> list[dict[str, Any]]:
+    """One record a word that is found, and one without a word where none is."""
+    if len(settings) > 1:
+        others = ", ".join(f"--{name.replace('_', '-')}" for name in settings if name != "spot")
+        raise SettingError(f"--spot looks for words, and writes no texts; leave {others} out")
+    found = estimator.spot(X, settings["spot"], on_error=on_error)
+    reasons = getattr(estimator, "skipped_", {}) if on_error == "skip" else {}
+    records = []
+    for i, (name, spots) in enumerate(zip(names, found, strict=True)):
+        for word, start, end, score in spots or [(None, None, None, None)]:
+            record = {heading: name, "word": word, "start": finite(start), "end": finite(end), "score": finite(score)}
             records.append(record | ({"error": reasons.get(i, "")} if reasons else {}))
     return records
 
