@@ -29,6 +29,7 @@ N_EXAMPLES = 12
 N_COLUMNS = 8
 LONGEST = 200  # characters of a text that the page shows
 TASKS = {"hmm": "HMM"}  # that are no plain words
+WITH_PLACES = ("detector", "segmenter", "keypoint_finder")  # tasks whose answers move with their pictures
 AUDITED = 50_000  # rows that the audit looks at
 
 
@@ -84,7 +85,7 @@ def more_figures(estimator: "Estimator", examples: Examples) -> dict[str, str]:
     """Title -> SVG of what this estimator's data call for: its own figures, pictures as training changes them."""
     own = getattr(estimator, "figures", None)  # of tasks whose answers are drawn, such as boxes
     if own is not None:
-        return own(examples)
+        return own(examples) | (changed_pictures(estimator, examples) if estimator.task in WITH_PLACES else {})
     return changed_pictures(estimator, examples)
 
 
@@ -92,11 +93,14 @@ def changed_pictures(estimator: "Estimator", examples: Examples) -> dict[str, st
     """Title -> SVG of pictures as training changes them, where it does."""
     if not isinstance(estimator.codec_, Image) or estimator.codec_.augmentation is None:
         return {}
-    from ..insight.pictures import augmented_pictures
+    from ..insight.pictures import augmented_pictures, augmented_with_answers
     from ..insight.style import svg
 
-    shown = take_rows(examples.X, np.arange(min(4, len(examples))))
-    return {"Pictures like these as training changes them.": svg(augmented_pictures(estimator.codec_, shown))}
+    shown = examples.take(np.arange(min(4 if estimator.task not in WITH_PLACES else 2, len(examples))))
+    if estimator.task in WITH_PLACES:
+        drawn = augmented_with_answers(estimator.codec_, estimator.target_, shown.X, shown.y)
+        return {"Pictures as training changes them, with the answers that follow.": svg(drawn)}
+    return {"Pictures like these as training changes them.": svg(augmented_pictures(estimator.codec_, shown.X))}
 
 
 def changed_params(estimator: "Estimator") -> dict[str, object]:

@@ -15,9 +15,16 @@ if TYPE_CHECKING:
 
 @styled
 def draw_masks(
-    pictures: Any, found: Sequence[np.ndarray], truths: Sequence[np.ndarray] | None = None, *, classes: Sequence[int]
+    pictures: Any,
+    found: Sequence[np.ndarray],
+    truths: Sequence[np.ndarray] | None = None,
+    *,
+    classes: Sequence[int],
+    words: Sequence[str] = ("picture", "found", "true"),
 ) -> "Figure":
     """A column a picture: as it is, with the map found, and with the true one; the first class is left clear.
+
+    `words` are what the lines are called.
 
     >>> one = np.zeros((8, 8), dtype=int)
     >>> len(draw_masks(np.zeros((2, 8, 8), dtype=np.uint8), [one, one], classes=[0, 1]).axes)
@@ -45,6 +52,6 @@ def draw_masks(
                 ax.imshow(laid)
     for ax in axes:
         ax.set_axis_off()
-    for line, words in enumerate(("picture", "found", "true")[:lines]):
-        axes[line * n].set_title(words, fontsize=8.5, color=MUTED, fontweight="normal", loc="left")
+    for line, name in enumerate(words[:lines]):
+        axes[line * n].set_title(name, fontsize=8.5, color=MUTED, fontweight="normal", loc="left")
     return figure

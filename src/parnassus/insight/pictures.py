@@ -5,9 +5,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from ..data.detection import Boxes
 from ..data.image import Image
+from ..data.rows import Batch, Joined
 from ..errors import SettingError
 from ..train.randomness import kept_random
+from .boxes import draw_boxes
+from .keypoints import draw_keypoints
+from .masks import draw_masks
 from .style import MUTED, canvas, styled
 
 if TYPE_CHECKING:
@@ -27,6 +32,52 @@ def augmented(codec: Image, pictures: Any, *, times: int = 7, seed: int = 0) -> 
         batch = {k: t.to(codec.mean.device) for k, t in rows.take(index).items()}
         changed = codec.decode(codec.prepare(batch, "image", training=True)["x"])
     return changed.reshape(len(rows), times, *changed.shape[1:])
+
+
+def augmented_answers(
+    codec: Image, target: Any, pictures: Any, answers: Any, *, times: int = 4, seed: int = 0
+) -> tuple[np.ndarray, list[Any]]:
+    """Pictures as training changes them, (n * times, ...), and what each answer is then, in pixels of the frame.
+
+    `codec` and `target` are an estimator's `codec_` and `target_`. An answer is `Boxes`, a map of classes (255 where
+    none counts), or keypoints (k, 2), NaN where one is not there.
+    """
+    rows = Joined(codec.encode(pictures), target.encode(answers))
+    index = torch.arange(len(rows)).repeat_interleave(times)
+    with kept_random(codec.mean.device, seed):
+        batch = {k: t.to(codec.mean.device) for k, t in rows.take(index).items()}
+        batch = {k: t.cpu() for k, t in codec.prepare(target.cut(batch), "image", training=True).items()}
+    changed, y = codec.decode(batch["x"]), batch["y"].numpy()
+    if "y_labels" in batch:
+        return changed, [_boxes_of(batch, target.classes, i) for i in range(len(y))]
+    if not batch["y"].is_floating_point():
+        return changed, [np.where(one < 0, 255, np.asarray(target.classes)[one.clip(0)]) for one in y]
+    return changed, [np.where(one[:, 2:] > 0, one[:, :2], np.nan) for one in y]
+
+
+def _boxes_of(batch: Batch, classes: np.ndarray, i: int) -> Boxes:
+    """The boxes of picture i of a batch, in the frame; those that are not counted are left out."""
+    n, labels = int(batch["y_lengths"][i]), batch["y_labels"][i].numpy()
+    kept = np.flatnonzero(labels[:n] >= 0)
+    beside: dict[str, Any] = {}
+    if "y_masks" in batch:
+        beside["masks"] = batch["y_masks"][i].numpy()[kept] > 0
+    if "y_points" in batch:
+        points = batch["y_points"][i].numpy()[kept]
+        beside["points"] = np.where(points[..., 2:] > 0, points[..., :2], np.nan)
+    return Boxes(batch["y"][i].numpy()[kept].astype(np.float64), classes[labels[kept]], **beside)
+
+
+def augmented_with_answers(
+    codec: Image, target: Any, pictures: Any, answers: Any, *, times: int = 4, seed: int = 0
+) -> "Figure":
+    """Pictures as training changes them with the boxes, masks or keypoints that followed, `times` occasions a line."""
+    changed, moved = augmented_answers(codec, target, pictures, answers, times=times, seed=seed)
+    if target.kind == "boxes":
+        return draw_boxes(changed, moved, n_columns=times)
+    if target.kind == "points":
+        return draw_keypoints(changed, np.stack(moved), n_columns=times)
+    return draw_masks(changed, moved, classes=target.classes, words=("in training", "and its map"))
 
 
 @styled
