@@ -19,7 +19,7 @@ AIRLINE = np.array([
     355, 306, 271, 306, 315, 301, 356, 348, 355, 422, 465, 467, 404, 347, 305, 336, 340, 318, 362, 348, 363, 435, 491,
     505, 404, 359, 310, 337, 360, 342, 406, 396, 420, 472, 548, 559, 463, 407, 362, 405, 417, 391, 419, 461, 472, 535,
     622, 606, 508, 461, 390, 432], dtype=np.float64)  # fmt: skip
-CLASSICAL = ("naive", "drift", "ar", "exponential_smoothing", "holt_winters", "theta", "ridge", "forest")
+CLASSICAL = ("naive", "drift", "ar", "exponential_smoothing", "holt_winters", "theta", "ridge", "forest", "echo_state")
 NETS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("mlp", {}),
     ("lstm", {"hidden": 32}),
