@@ -226,8 +226,7 @@ class HMM(Unsupervised):
     ) -> float:
         """The mean log p(x) a frame."""
         sequences, _ = sequences_of(X, lengths)
-        given = weights_of(sample_weight, len(sequences))
-        weight = np.ones(len(sequences)) if given is None else given
+        weight = weights_of(1.0 if sample_weight is None else sample_weight, len(sequences))
         frames = np.array([len(row) for row in sequences])
         return float((self.log_prob(sequences) * weight).sum() / (frames * weight).sum())
 
@@ -261,8 +260,7 @@ class HMM(Unsupervised):
         refuse_lost(log_p)
         held: Any = self.codec_.encode(sequences)
         sizes, frames = held.lengths.cpu().numpy(), held.values.cpu().numpy()
-        weight = weights_of(sample_weight, len(sequences))
-        return evaluate_sequences(log_p, sizes, frames, weight=weight, seed=self.seed)
+        return evaluate_sequences(log_p, sizes, frames, weight=weights_of(sample_weight, len(log_p)), seed=self.seed)
 
     def report(self, path: str | os.PathLike, X: Any = None, y: Any = None, **settings: Any) -> Evaluation:
         """Write one HTML page on how likely sequences X (or the validation ones) are; see `Estimator.report`."""
