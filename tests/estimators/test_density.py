@@ -339,3 +339,10 @@ def test_rows_that_do_not_vary_have_no_baseline(tmp_path):
         assert found.metrics[0].verdict == "undecided"
         assert "log" in found.table().lower()
         density.report(tmp_path / "page.html", rows)
+
+
+@pytest.mark.parametrize("n", [0, -1, 2.5])
+def test_parts_of_a_row_are_not_drawn(n):
+    density = pn.Density("gmm").fit(np.random.default_rng(0).normal(size=(30, 2)))
+    with pytest.raises(pn.SettingError, match="a whole number of rows"):
+        density.sample(n)

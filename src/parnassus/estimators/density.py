@@ -1,5 +1,6 @@
 """How likely rows are, from anything, and rows drawn anew."""
 
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -151,8 +152,8 @@ class Density(Unsupervised):
 
         `seed` None takes the estimator's own; equal seeds give equal rows.
         """
-        if n < 1:
-            raise SettingError(f"sample draws 1 row or more; got n={n!r}")
+        if not isinstance(n, Integral) or n < 1:
+            raise SettingError(f"sample draws a whole number of rows, 1 or more; got n={n!r}")
         objective: Any = fitted(self).objective_
         generator = torch.Generator().manual_seed(self.seed if seed is None else seed)
         with torch.no_grad():
