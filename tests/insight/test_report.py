@@ -7,8 +7,18 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+import parnassus as pn
 from parnassus.evaluation import evaluate_classification, evaluate_multilabel, evaluate_regression
-from parnassus.insight.report import Example, Report, cell, class_cell, duration, headline_words, render_report
+from parnassus.insight.report import (
+    Example,
+    Report,
+    cell,
+    class_cell,
+    code_of,
+    duration,
+    headline_words,
+    render_report,
+)
 from parnassus.insight.style import png_data_uri
 
 pytestmark = pytest.mark.slow
@@ -244,3 +254,25 @@ def test_class_cells_are_shares_or_units():
     assert class_cell(0.5, "mape") == "50.00%"
     assert class_cell(36, "n_rows") == "36"
     assert class_cell(None, "roc_auc") == "-"
+
+
+def test_the_code_of_a_report_makes_the_estimator_again():
+    made = pn.Classifier(
+        pn.model("cnn", channels=(4, 8)), codec=pn.Image(augment={"rotate": 10}), lr=0.01,
+        optimizer={"fit": pn.optimizer("sgd", momentum=0.5)}, regularizers=[pn.regularizer("mixup")],
+    )  # fmt: skip
+    code = code_of(made)
+    assert code.startswith("estimator = pn.Classifier(")
+    held = {"pn": pn}
+    exec(code, held)
+    assert repr(held["estimator"]) == repr(made)
+
+
+@pytest.mark.parametrize(("given", "due"), [
+    (pn.Classifier(class_weight={"Image(": 1.0, "model('x')": 2.0}), "{'Image(': 1.0, \"model('x')\": 2.0}"),
+    (pn.Classifier(class_weight=np.eye(30), codec=pn.Image()), "codec=pn.Image("),
+], ids=["texts", "lines"])  # fmt: skip
+def test_names_in_texts_stay_as_they_are_and_lines_keep_their_places(given, due):
+    code = code_of(given)
+    assert due in code
+    assert code.replace("pn.", "") == f"estimator = {given!r}"

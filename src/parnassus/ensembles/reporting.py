@@ -16,7 +16,7 @@ def write_report(
     ensemble: Ensemble, path: str | os.PathLike, examples: Examples, evaluation: Evaluation, *, title: str, data: str
 ) -> None:
     """Write the page on the rows evaluated."""
-    from ..insight.report import Report, render_report
+    from ..insight.report import Report, code_of, render_report
 
     kinds = [type(member).__name__ for member in ensemble.members_]
     members = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
@@ -32,7 +32,7 @@ def write_report(
         findings=cast(Any, audit(examples.X, examples.y, quantities=quantities)),
         parameters={k: repr(v) for k, v in ensemble.get_params(deep=False).items()},
         environment=versions(),
-        command=f"estimator = pn.{ensemble!r}",
+        command=code_of(ensemble),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
     write_text(path, render_report(report))

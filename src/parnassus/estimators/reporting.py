@@ -46,7 +46,7 @@ def write_report(
     train: Examples | None = None,
 ) -> None:
     """Write the page: `examples` are the rows evaluated, `train` those learned from, where they are at hand."""
-    from ..insight.report import Report, render_report
+    from ..insight.report import Report, code_of, render_report
 
     audited = train or examples
     if len(audited) > AUDITED:
@@ -70,7 +70,7 @@ def write_report(
         examples=worst_examples(estimator, examples),
         features=features_of(estimator),
         environment=versions(),
-        command=command or f"estimator = pn.{estimator!r}",
+        command=command or code_of(estimator),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
     first_writes(path, lambda: write_text(path, render_report(report)))

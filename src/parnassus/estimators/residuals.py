@@ -161,7 +161,7 @@ def write_forecast_report(
     command: str | None = None, known: Any = None,
 ) -> Evaluation:  # fmt: skip
     """Write the page, and return its numbers: on X, the steps that follow, or of a backtest in up to 3 folds."""
-    from ..insight.report import Report, render_report
+    from ..insight.report import Report, code_of, render_report
 
     if X is not None:
         past, ahead, future = followed(self, X)
@@ -186,7 +186,7 @@ def write_forecast_report(
         seconds=self.seconds_,
         figures=_figures(self, None if X is None else found.judged[0], known),
         environment=versions(),
-        command=command or f"estimator = pn.{self!r}",
+        command=command or code_of(self),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
     write_text(path, render_report(report))

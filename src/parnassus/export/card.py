@@ -149,7 +149,9 @@ def limits(estimator: "Estimator", evaluation: Evaluation | None) -> list[str]:
 
 def again(estimator: "Estimator", command: str | None) -> list[str]:
     """How to make the model again, and what with."""
-    made = command or f"estimator = pn.{estimator!r}"
+    from ..insight.report import code_of
+
+    made = command or code_of(estimator)
     changed = changed_params(estimator)
     settings = [f"- {name}: `{value!r}`" for name, value in changed.items()]
     made_with = ", ".join(f"{k} {v}" for k, v in estimator.versions_.items())

@@ -1,7 +1,11 @@
 """One page that says what was trained, on what, how good it is, and how to do it again."""
 
 import functools
+import io
+import itertools
 import re
+import sys
+import tokenize
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -160,6 +164,29 @@ def render_report(report: Report) -> str:
             duration=duration(report.seconds),
         )
     )
+
+
+def code_of(estimator: Any) -> str:
+    """A line of code that makes an estimator of these settings, with `pn.` before every name that is public.
+
+    >>> from parnassus.registry import model
+    >>> code_of(model("mlp", hidden=(8,), activation="relu"))
+    "estimator = pn.model('mlp', hidden=(8,), activation='relu')"
+    """
+    public = sys.modules[__name__.partition(".")[0]].__all__  # the package, on no floor, says what is public
+    code = repr(estimator)
+    lines = [0, *itertools.accumulate(map(len, code.splitlines(keepends=True)))]
+    try:
+        words = list(tokenize.generate_tokens(io.StringIO(code).readline))
+    except (tokenize.TokenError, SyntaxError):  # what is no code is shown as it is
+        return f"estimator = pn.{code}"
+    starts = [
+        lines[word.start[0] - 1] + word.start[1]
+        for word, after in itertools.pairwise(words)
+        if word.type == tokenize.NAME and word.string in public and after.string == "("
+    ]
+    parts = [code[i:j] for i, j in itertools.pairwise([0, *starts, None])]
+    return f"estimator = {'pn.'.join(parts)}"
 
 
 def headline_words(evaluation: EvaluationLike, evaluated_on: str) -> str:
