@@ -109,6 +109,11 @@ def test_losses_that_fall_far_are_drawn_on_a_logarithmic_axis():
     assert plots.learning_curves(HISTORY[:2]).axes[0].get_yscale() == "linear"
 
 
+def test_confusion_cells_hold_millions_of_pixels():
+    (ax,) = plots.confusion([[38_617, 12], [999_960, 123_456_789]], ["a", "b"]).axes
+    assert [text.get_text() for text in ax.texts] == ["38.6k", "12", "1M", "123M"]
+
+
 def test_confusion_cells_hold_the_counts_and_zeros_stay_empty():
     (ax,) = plots.confusion([[5, 0], [2, 1234]], ["a", "b"]).axes
     assert {(t.get_text(), t.get_position()) for t in ax.texts} == {

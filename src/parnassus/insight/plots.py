@@ -153,8 +153,22 @@ def confusion(matrix: ArrayLike, classes: Sequence) -> "Figure":
         for (row, column), value in np.ndenumerate(counts):
             if value:
                 color = PAPER if share[row, column] > 0.55 else INK
-                ax.text(column + 0.5, row + 0.5, f"{value:,.4g}", ha="center", va="center", color=color, fontsize=size)
+                ax.text(
+                    column + 0.5, row + 0.5, count_cell(value), ha="center", va="center", color=color, fontsize=size
+                )
     return figure
+
+
+def count_cell(value: float) -> str:
+    """A count in few characters: pixels come by the million.
+
+    >>> [count_cell(n) for n in (7, 9_999, 38_617, 999_900, 2.5e6)]
+    ['7', '9,999', '38.6k', '1M', '2.5M']
+    """
+    for least, unit, letter in ((999.5e6, 1e9, "G"), (999.5e3, 1e6, "M"), (9999.5, 1e3, "k")):
+        if value >= least:
+            return f"{value / unit:.3g}{letter}"
+    return f"{value:,.4g}"
 
 
 def shortened(name: object, length: int = SHORT) -> str:
