@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor
 
-from ..functional.recurrence import elman_step
 from ..train.phase import Batch
 from .rules import LeastSquares, Targets
 
@@ -52,11 +51,14 @@ class Reservoir(LeastSquares):
 
     def _of_rows(self, x: Tensor, lengths: Tensor) -> Tensor:
         h = total = x.new_zeros(len(x), len(self.w_h))
+        ragged = bool((lengths < x.shape[1]).any())
         for t in range(int(lengths.max())):
-            new = elman_step(x[:, t], h, self.w_x, self.w_h, self.b)
-            inside = (t < lengths)[:, None]
-            h = torch.where(inside, h + self.leak * (new - h), h)
-            total = total + torch.where(inside, h, 0.0)
+            drive = torch.addmm(self.b, x[:, t], self.w_x.T)
+            new = torch.lerp(h, torch.addmm(drive, h, self.w_h.T).tanh_(), self.leak)
+            inside = (t < lengths)[:, None] if ragged else None
+            h = new if inside is None else torch.where(inside, new, h)
+            if self.pooling == "mean":
+                total = total + (h if inside is None else torch.where(inside, h, 0.0))
         last = x[torch.arange(len(x), device=x.device), (lengths - 1).clamp(min=0)]
         return torch.cat([h if self.pooling == "last" else total / lengths[:, None].clamp(min=1), last], 1)
 
