@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from parnassus.data.scenes import digit_scenes
-from parnassus.errors import DataError
+from parnassus.errors import DataError, ParnassusError
 from parnassus.functional.cascade import best_stump, boosted_stage, passes, scan, train_cascade
 from parnassus.functional.haar import SHAPES, haar_features, integral_image, rectangle_sum
 
@@ -134,3 +134,16 @@ def test_windows_of_another_shape_are_refused():
         train_cascade(np.zeros((20, 8, 8)), np.zeros((20, 9, 9)))
     with pytest.raises(DataError, match="at least 10"):
         train_cascade(np.zeros((3, 8, 8)), np.zeros((20, 8, 8)))
+
+
+@pytest.mark.parametrize(("picture", "how", "words"), [
+    (np.zeros((9, 9, 3)), {}, r"grey, \(height, width\); got shape \(9, 9, 3\)"),
+    (np.full((9, 9), np.nan), {}, "finite and grey"),
+    (np.zeros((9, 9)), {"scales": [1.0, 0.0]}, "factors above 0"),
+    (np.zeros((9, 9)), {"step": 0}, "step is a whole number"),
+])  # fmt: skip
+def test_what_cannot_be_scanned_is_refused(picture, how, words):
+    rng = np.random.default_rng(0)
+    cascade = train_cascade(rng.random((20, 4, 4)) + np.eye(4), rng.random((20, 4, 4)), n_features=20)
+    with pytest.raises(ParnassusError, match=words):
+        scan(cascade, picture, **how)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from parnassus.errors import DataError
+from parnassus.errors import DataError, ParnassusError
 from parnassus.functional.regions import cluster_regions, grow_region, mask_iou, pixel_features
 from parnassus.labelling import MaskDraft, box_corrections, clicks_to
 
@@ -30,6 +30,15 @@ def test_a_region_of_colours_is_near_in_every_channel():
     picture = np.zeros((1, 3, 3))
     picture[0, 1] = [0, 0, 5]
     assert grow_region(picture, (0, 0), tolerance=1).tolist() == [[True, False, False]]
+
+
+@pytest.mark.parametrize(("point", "tolerance", "words"), [
+    ((0, 0), -1, "0 or more; got -1"), ((0, 0), float("nan"), "0 or more; got nan"),
+    ((0.5, 0), 1, r"the point \(0.5, 0\) lies outside"), ((3, 0), 1, "lies outside"),
+])  # fmt: skip
+def test_points_and_tolerances_that_select_nothing_are_refused(point, tolerance, words):
+    with pytest.raises(ParnassusError, match=words):
+        grow_region(np.zeros((3, 4)), point, tolerance=tolerance)
 
 
 def test_overlap_of_masks():

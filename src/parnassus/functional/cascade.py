@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from ..errors import DataError
+from ..errors import DataError, SettingError, check_count
 from .boxes import nms
 from .haar import Floats, HaarFeatures, Ints, haar_features, integral_image
 
@@ -193,9 +193,13 @@ def scan(
     Systems: viola-jones
     Source: Viola and Jones 2001, section 4 (which enlarges the features; shrinking the picture comes to the same).
     """
-    height, width = picture.shape
+    if picture.ndim != 2 or not np.isfinite(picture).all():
+        raise DataError(f"a picture to scan is finite and grey, (height, width); got shape {picture.shape}")
+    if scales is not None and not all(scale > 0 for scale in scales):
+        raise SettingError(f"scales are factors above 0 by which the picture is shrunk; got {list(scales)}")
+    check_count("step", step)
     if scales is None:
-        largest = min(height, width) / cascade.window
+        largest = min(picture.shape) / cascade.window
         scales = [1.25**k for k in range(64) if 1.25**k <= largest]
     boxes, scores = [np.zeros((0, 4))], [np.zeros(0)]
     for scale in scales:

@@ -1,9 +1,12 @@
 """Regions of a picture: what a click selects, what is alike, what surrounds a pixel, and how much two masks share."""
 
+from operator import index
+from typing import SupportsIndex
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import DataError
+from ..errors import DataError, SettingError
 
 Mask = NDArray[np.bool_]
 
@@ -24,10 +27,13 @@ def grow_region(picture: ArrayLike, point: tuple[int, int], *, tolerance: float,
     pixels = np.asarray(picture, dtype=np.float64)
     if pixels.ndim not in (2, 3) or not pixels.size or not np.isfinite(pixels).all():
         raise DataError(f"the picture has shape {pixels.shape}; expected finite (height, width) or with channels")
-    row, column = point
+    row, column = (index(place) if isinstance(place, SupportsIndex) else -1 for place in point)
+    if not tolerance >= 0:
+        raise SettingError(f"tolerance is a difference of values, 0 or more; got {tolerance!r}")
     if not (0 <= row < pixels.shape[0] and 0 <= column < pixels.shape[1]):
         raise DataError(
-            f"the point {point} lies outside the picture of {pixels.shape[0]} rows, {pixels.shape[1]} columns"
+            f"the point {point} lies outside the picture of {pixels.shape[0]} rows, {pixels.shape[1]} columns; it is "
+            "a row and a column, whole numbers"
         )
     near = np.abs(pixels - pixels[row, column]) <= tolerance
     near = near.all(-1) if near.ndim == 3 else near

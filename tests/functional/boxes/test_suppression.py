@@ -77,6 +77,15 @@ def test_boxes_of_a_wrong_shape_are_refused() -> None:
         nms(torch.zeros(3, 4), torch.zeros(3, 1), 0.5)
 
 
+@pytest.mark.parametrize("suppress", [lambda b, s: nms(b, s, 0.5), soft_nms, matrix_nms])
+@pytest.mark.parametrize(("boxes", "scores"), [
+    ([[0.0, 0, 1, 1], [0, 0, 1, 1]], [float("nan"), 0.5]), ([[0.0, 0, 1, float("nan")], [0, 0, 1, 1]], [0.6, 0.5]),
+])  # fmt: skip
+def test_nan_does_not_win_over_every_score(suppress, boxes, scores) -> None:
+    with pytest.raises(DataError, match="hold NaN"):
+        suppress(torch.tensor(boxes), torch.tensor(scores))
+
+
 def test_b37_overlaps_and_suppression_of_four_boxes() -> None:
     """Baker, fixture B37: overlaps .6807, .5 and .3158; a box goes when its overlap exceeds the threshold."""
     boxes = torch.tensor([[0, 0, 10, 10], [1, 1, 11, 11], [0, 0, 10, 5], [20, 20, 30, 30]], dtype=torch.float64)

@@ -133,3 +133,5 @@ def _check(boxes: Tensor, scores: Tensor) -> None:
         raise DataError(
             f"nms takes boxes (n, 4) and scores (n,); got boxes {tuple(boxes.shape)}, scores {tuple(scores.shape)}"
         )
+    if boxes.device.type == "cpu" and (scores.isnan().any() or boxes.isnan().any()):  # elsewhere it would wait
+        raise DataError("boxes or scores hold NaN, which would win over every score; look at what made them")
