@@ -193,3 +193,19 @@ def test_a_dense_net_takes_sounds_as_vectors_and_numbers_can_be_asked_for():
     net = pn.Regressor("mlp", epochs=60, codec=pn.Speech(sample_rate=RATE)).fit(waves, pitch)
     assert net.view_ == "vector"
     assert net.score(waves, pitch) > 0.8
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float64])
+@pytest.mark.parametrize("equal", [True, False])
+def test_arrays_of_samples_are_sounds_where_the_codec_says_so(dtype, equal):
+    """Whole numbers of different lengths are no ragged table, nor equally long ones a table of columns."""
+    rng = np.random.default_rng(0)
+    sizes = [1200] * 8 if equal else rng.integers(900, 1500, 8)
+    X = [(20_000 * np.sin(np.arange(n) * (0.2 + 0.9 * (i % 2))) + rng.normal(size=n)).astype(dtype)
+         for i, n in enumerate(sizes)]  # fmt: skip
+    X = [x / 32768 for x in X] if dtype is np.float64 else X
+    y = np.arange(8) % 2
+    clf = pn.Classifier("gaussian_nb", codec=pn.Speech(sample_rate=8000))
+    assert clf.fit(X[:6], y[:6], validation=(X[6:], y[6:])).score(X, y) == 1.0
+    with pytest.raises(pn.DataError, match=r"one array a recording, \[X\]"):
+        clf.predict(X[0])

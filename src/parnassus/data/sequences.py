@@ -20,12 +20,6 @@ class SequenceList(list):
     form = "sequences"
 
 
-def as_sequences(X: Any, codec: Any) -> Any:
-    """X, as a list that says it holds sequences where the codec does; rows of symbols look like those of a table."""
-    plain = isinstance(X, list | tuple) and not hasattr(X, "form")
-    return SequenceList(X) if plain and getattr(codec, "form", None) == "sequences" else X
-
-
 class Steps(Ragged):
     """Sequences end to end; `take` pads them, and copies nothing where neighbours of one length are asked for."""
 

@@ -17,7 +17,7 @@ from ..functional import signal
 from .codec import Codec, State
 from .rows import Batch, Ragged, Rows, Stream
 from .shards import as_file
-from .sounds import Sounds, at_rate, check_header, clipped_share, is_sound_path, read_sound, warn_of_odd
+from .sounds import Sounds, at_rate, check_header, clipped_share, is_sound_path, is_wave, read_sound, warn_of_odd
 
 MEMORY_BUDGET = 2 << 30  # bytes of features or waves; more stays in files
 THREADS = 4
@@ -180,6 +180,8 @@ class Speech(Codec):
             return [at_rate(read_sound(x, f"sound {i}")[0], raw.sample_rate, wanted) for i, x in enumerate(raw)]
         if isinstance(raw, str | os.PathLike):
             raise DataError(f"X is the path {raw} alone; give a list of paths, [path]")
+        if is_wave(raw) or (isinstance(raw, np.ndarray) and raw.ndim == 1 and raw.dtype.kind in "iu"):
+            raise DataError("X is one array of samples; give a list with one array a recording, [X]")
         sounds = list(raw)
         if not sounds:
             raise DataError("X holds no sounds; give at least one")

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from ..data.codec import Codec
-from ..data.sequences import as_sequences
 from ..data.sources import Columns
 from ..data.targets import Target
 from ..errors import SettingError, did_you_mean
@@ -38,7 +37,7 @@ from .assembly import (
     rows_of,
 )
 from .identity import fingerprint, identity_of, row_keys_of, versions
-from .intake import Examples, hold_out, warn_of_leaks
+from .intake import Examples, as_coded, hold_out, warn_of_leaks
 from .protocol import Settings, fitted, not_fitted_error, unfitted_on_error
 from .regularization import regularized
 from .training import Ready, check_settings, device_of, one_pass, record_of, resume_from, threads_for, trainer_of
@@ -182,7 +181,7 @@ class Estimator(Settings):
         vars(self).pop("objective_", None)
         train, held = hold_out(examples, validation, seed=self.seed, labels=labels, memory=self.memory)
         for part in (train, held) if held is not None else (train,):
-            part.X = as_sequences(part.X, self.codec)
+            part.X = as_coded(part.X, self.codec)
         self._fit_codecs(train, target)
         rows = rows_of(self, train)
         watched = rows_of(self, held) if held is not None else None

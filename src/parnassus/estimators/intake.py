@@ -17,6 +17,8 @@ from ..data.codec import form_of
 from ..data.duplicates import straddling
 from ..data.panels import has_two_levels, is_nested, panel_sequences
 from ..data.path_columns import paths_alone
+from ..data.sequences import SequenceList
+from ..data.sounds import Sounds
 from ..data.sources import Columns
 from ..data.split import random_split, stratified_split
 from ..data.targets import check_lengths
@@ -167,6 +169,17 @@ def listed(X: Any) -> Any:
     if is_nested(X):
         return panel_sequences(X)
     return X.to_list() if type(X).__name__ == "Series" and hasattr(X, "to_list") else paths_alone(X)
+
+
+def as_coded(X: Any, codec: Any) -> Any:
+    """A list as what its codec takes, which its rows do not show: those of symbols or samples look like a table's."""
+    form, options = getattr(codec, "form", None), getattr(codec, "options", {})
+    if not isinstance(X, list | tuple) or hasattr(X, "form"):
+        return X
+    if form == "sequences":
+        return SequenceList(X)
+    rate = options.get("sample_rate") if form == "sounds" else None
+    return Sounds(X, rate) if rate and not any(is_path(one) for one in X) else X
 
 
 def check_alignment(X: Any, given: Any, name: str) -> None:

@@ -11,7 +11,6 @@ import torch
 
 from ..data.audit import WRITTEN, audit
 from ..data.image import Image
-from ..data.sequences import as_sequences
 from ..data.targets import Labels, Multilabel, Numbers
 from ..errors import SettingError
 from ..evaluation.result import Evaluation
@@ -19,7 +18,7 @@ from ..files import write_text
 from ..train.distributed import first_writes
 from .diagnosis import by_gradient, diagnosis_of
 from .identity import versions
-from .intake import Examples, take_rows
+from .intake import Examples, as_coded, take_rows
 from .using import outputs_of
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def write_report(
         n_rows={"training": int(estimator.data_["n_rows"]), "evaluated": len(examples)},
         evaluation=cast(Any, evaluation),
         evaluated_on=evaluated_on,
-        findings=cast(Any, audit(as_sequences(audited.X, estimator.codec_), audited.y, **answered_in(estimator))),
+        findings=cast(Any, audit(as_coded(audited.X, estimator.codec_), audited.y, **answered_in(estimator))),
         parameters=changed_params(estimator) | {"epochs": len(estimator.history_), "seed": estimator.seed},
         history=estimator.history_,
         best_epoch=estimator.best_epoch_,
