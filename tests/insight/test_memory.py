@@ -75,6 +75,20 @@ def test_a_fitted_net_says_how_far_back_it_sees():
     assert gated.half_life > found.half_life
 
 
+def test_a_tagger_says_how_far_back_it_sees_of_steps_and_of_tokens():
+    x = np.random.default_rng(0).normal(size=(8, 6, 2))
+    steps = pn.Tagger(pn.model("gru", hidden=4), epochs=1, progress=False).fit(x, (x[:, :, 0] > 0).astype(int))
+    found = memory(steps, x)
+    net = steps.objective_.model
+    seen = torch.from_numpy(steps.codec_.encode(x).values.numpy().reshape(8, 6, 2)).float()
+    with torch.no_grad():
+        due = state_slopes(net.body.forwards[0], net.vectors(seen))
+    np.testing.assert_allclose(found.norms, due, atol=1e-6)
+    rows, tags = [["a", "b", "c"], ["c", "b", "a"]] * 4, [["x", "y", "x"], ["y", "x", "y"]] * 4
+    words = pn.Tagger(pn.model("bilstm", hidden=4), epochs=1, progress=False).fit(rows, tags)
+    assert memory(words, rows).norms.shape == (8, 4)
+
+
 def test_half_lives_and_verdicts():
     fading = Memory(0.5 ** np.arange(20)[None])
     assert fading.half_life == pytest.approx(1)

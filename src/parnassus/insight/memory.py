@@ -91,7 +91,7 @@ def memory(estimator: Any, X: Any, *, layer: int = 0, lags: int | None = None, n
     course K99.
     """
     net = getattr(getattr(estimator, "objective_", None), "model", None)
-    net, embedding = getattr(net, "net", net), getattr(net, "embedding", None)
+    net, embedding = getattr(net, "net", net), getattr(net, "embedding", getattr(net, "vectors", None))
     body = getattr(net, "body", None)
     if body is None or not hasattr(body, "forwards"):
         raise SettingError("memory is of a fitted recurrent estimator, such as pn.Classifier('lstm').fit(X, y)")
