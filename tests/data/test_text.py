@@ -41,6 +41,13 @@ def test_what_is_no_text_is_refused(raw, says):
         Text().fit(raw)
 
 
+@pytest.mark.parametrize("row", [b"\xff" * 5000, list(range(3000))])
+def test_what_is_no_text_is_not_printed_whole(row):
+    with pytest.raises(DataError) as caught:
+        Text().fit([row])
+    assert len(str(caught.value)) < 200
+
+
 @pytest.mark.parametrize("options", [{"unit": "letters"}, {"weighting": "bm25"}, {"min_count": 0}, {"max_words": 0}])
 def test_settings_that_do_not_exist_are_refused(options):
     with pytest.raises(SettingError):

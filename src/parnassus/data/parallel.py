@@ -35,7 +35,7 @@ def texts_of(raw: Any, name: str) -> list[str]:
     texts = raw.to_list() if hasattr(raw, "to_list") else raw.tolist() if hasattr(raw, "tolist") else list(raw)
     for row, text in enumerate(texts):
         if not isinstance(text, str):
-            what = "missing" if is_gap(text) else f"{text!r}, a {type(text).__name__}"
+            what = "missing" if is_gap(text) else f"{text!r:.60}, a {type(text).__name__}"
             raise DataError(f"row {row} of {name} is {what}, and a text is due; leave the row out")
         if not text.strip():
             raise DataError(f"row {row} of {name} is empty, {text!r}, which says nothing; leave the row out")
@@ -72,7 +72,7 @@ def pairs_of(X: Any, y: Any) -> tuple[Any, Any]:
     if y is None and isinstance(X, list | tuple) and X and not isinstance(X[0], str):
         for row, pair in enumerate(X):
             if not isinstance(pair, list | tuple) or len(pair) != 2:
-                raise DataError(f"row {row} of X is {pair!r}, and a pair (source, target) is due")
+                raise DataError(f"row {row} of X is {pair!r:.60}, and a pair (source, target) is due")
         X, y = [pair[0] for pair in X], [pair[1] for pair in X]
     X, y = (lines_of(side) if isinstance(side, Path) else side for side in (X, y))
     if y is None:

@@ -256,7 +256,7 @@ def strings(raw: Any) -> list[str]:
     texts = raw.tolist() if hasattr(raw, "tolist") else list(raw)
     for row, text in enumerate(texts):
         if not isinstance(text, str):
-            what = "missing" if is_gap(text) else f"{text!r}, a {type(text).__name__}"
+            what = "missing" if is_gap(text) else f"{text!r:.60}, a {type(text).__name__}"
             raise DataError(f"row {row} of X is {what}, and a text is due; leave the row out, or give ''")
     if not texts:
         raise DataError("X holds no texts; give at least one")
