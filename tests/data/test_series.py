@@ -83,6 +83,12 @@ def test_values_missing_at_the_ends_are_cut_or_refused():
         read([1.0, np.inf], missing="last")
 
 
+def test_two_columns_of_one_name_are_refused():
+    given = frame()
+    with pytest.raises(DataError, match="two columns or more named"):
+        read(pd.concat([given, given.iloc[:, -1:]], axis=1))
+
+
 def test_rows_out_of_order_are_sorted_and_said_so():
     given = frame().sample(frac=1, random_state=0)
     with pytest.warns(DataWarning, match="were not in the order of 'day'"):

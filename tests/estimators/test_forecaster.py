@@ -287,7 +287,7 @@ def test_a_gap_in_what_is_known_ahead_is_named_by_its_time():
     frame = driven()
     model = pn.Forecaster("ridge", horizon=3, known="push").fit(frame[:190], target="y")
     ahead = frame[190:193][["t", "push"]].assign(push=[1.0, float("nan"), 2.0])
-    with pytest.raises(DataError, match="known= holds nan for the series at 2024-07-10 00:00:00, column 'push'"):
+    with pytest.raises(DataError, match="known= holds NaN for the series at 2024-07-10 00:00:00, column 'push'"):
         model.predict(known=ahead)
 
 

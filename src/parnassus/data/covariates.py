@@ -41,7 +41,11 @@ def _of_track(panel: Panel, track: Track, frame: Any, time: str | None, horizon:
     due = None
     if time is not None:
         due = panel.grid.after(track.stamps[-1], horizon)
-        place = {stamp: i for i, stamp in enumerate(stamps_of(part[time], "known=")[0])}
+        stamps = _stamps_like(panel, *stamps_of(part[time], "known="))
+        place = {stamp: i for i, stamp in enumerate(stamps)}
+        twice = next((stamp for i, stamp in enumerate(stamps) if place[stamp] != i and stamp in due), None)
+        if twice is not None:
+            raise DataError(f"known= has two rows or more for {where} at {twice}; give one a step")
         lost = [stamp for stamp in due if stamp not in place]
         if lost:
             raise DataError(
@@ -55,11 +59,28 @@ def _of_track(panel: Panel, track: Track, frame: Any, time: str | None, horizon:
     if not np.isfinite(values).all():
         step, column = np.argwhere(~np.isfinite(values))[0]
         at = f"at {due[step]}" if due is not None else f"in row {step}"
+        what = "NaN" if np.isnan(values[step, column]) else "infinity"
         raise DataError(
-            f"known= holds {values[step, column]} for {where} {at}, column {names[column]!r}; a forecast needs every "
-            "number"
+            f"known= holds {what} for {where} {at}, column {names[column]!r}; a forecast needs every number"
         )
     return values
+
+
+def _stamps_like(panel: Panel, stamps: Any, zone: str | None, wall: bool) -> Any:
+    """Stamps on the clock of the series': a few at midnight may have been taken for days.
+
+    Hours on a clock whose zone nobody knows, beside hours of a known one, are refused: they would be off unsaid.
+    """
+    grid = panel.grid
+    days = wall if grid.zone is None else grid.wall
+    if grid.offset is None or (days and (zone is None) != (grid.zone is None)):
+        return stamps
+    if (zone is None) != (grid.zone is None):
+        ours, theirs = (f"in the zone {z}" if z else "without a time zone" for z in (grid.zone, zone))
+        raise DataError(f"the times of known= are {theirs}, and those of the series {ours}; give both alike")
+    if zone is not None and wall and not grid.wall:
+        return stamps.tz_localize(zone).tz_convert("UTC").tz_localize(None)
+    return stamps
 
 
 def _series_of(panel: Panel, track: Track) -> str:

@@ -208,6 +208,9 @@ def as_pandas(raw: Any, reading: Reading) -> Any:
     if not len(frame):
         raise DataError("X has no rows; give at least a few steps of a series")
     frame.columns = [str(c) for c in frame.columns]
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise DataError(f"X has two columns or more named {twice[0]!r}; rename or drop all but one")
     return frame
 
 
