@@ -145,3 +145,14 @@ def test_doubt_is_added_where_it_is_asked_for(tmp_path, capsys):
     assert pn.load(tmp_path / "again").objective_.n_draws == 30
     assert main(["train", "regressor", rows, "--target", "y", "--inference.n-draws", "30"]) == 2
     assert "Did you mean --inference?" in capsys.readouterr().err
+
+
+def test_several_answers_are_called_as_their_columns(tmp_path, capsys):
+    frame = pd.DataFrame({"a": np.arange(12.0), "u": np.arange(12.0) * 2, "v": np.arange(12.0) - 1})
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    model = pn.Regressor("mlp", epochs=1, progress=False).fit(frame, target=["u", "v"])
+    model.save(tmp_path / "m.parnassus")
+    assert run("predict", tmp_path / "m.parnassus", tmp_path / "rows.csv", "--json") == 0
+    told = pd.DataFrame(json.loads(capsys.readouterr().out))
+    assert list(told) == ["row", "prediction u", "prediction v"]
+    np.testing.assert_allclose(told[["prediction u", "prediction v"]], model.predict(frame[["a"]]))

@@ -3,6 +3,7 @@
 import csv
 import io
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -213,7 +214,7 @@ def answers(
     for number, (name, answer) in enumerate(zip(names, said, strict=True)):
         if number in reasons:
             answer = None if single else [None] * len(answer)
-        given = {"prediction": answer} if single else {f"prediction {i}": v for i, v in enumerate(answer)}
+        given = {"prediction": answer} if single else several("prediction", answer, estimator)
         records.append(finite({heading: name, **given}))
     if proba:
         if not hasattr(fitted, "predict_proba"):
@@ -247,10 +248,15 @@ def doubt(
         added |= {"lower": ends[..., 0], "upper": ends[..., 1]}
     for name, values in added.items():
         for record, found in zip(records, np.asarray(values).tolist(), strict=True):
-            several = found if isinstance(found, list) else None
-            record |= (
-                {name: finite(found)} if several is None else {f"{name} {i}": finite(v) for i, v in enumerate(several)}
-            )
+            record |= finite(several(name, found, estimator) if isinstance(found, list) else {name: found})
+
+
+def several(what: str, values: Iterable[Any], estimator: "Estimator") -> dict[str, Any]:
+    """A column for each number of a row, called as the column that it was learned from, or by its place."""
+    values, names = list(values), estimator.target_name_
+    names = names if isinstance(names, list | tuple) else getattr(estimator.target_, "names", None) or ()
+    named = names if len(names) == len(values) else range(len(values))
+    return {f"{what} {name}": value for name, value in zip(named, values, strict=True)}
 
 
 def as_csv(rows: list[dict[str, Any]]) -> str:
