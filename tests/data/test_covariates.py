@@ -54,3 +54,18 @@ def test_a_step_that_is_there_twice_is_refused():
         model.predict(known=ahead("2024-03-12", "2024-03-12", zone=None, push=[1.0, 4.0]))
     past = ahead("2024-01-01", "2024-01-01", "2024-03-12", zone=None)  # of steps that are over nobody asks
     assert len(model.predict(known=past)) == 1
+
+
+def test_steps_that_follow_are_on_the_clock_of_the_series():
+    day = pd.date_range("2024-01-01", periods=72, freq="h", tz="Europe/Berlin")
+    model = pn.Forecaster("naive", horizon=2).fit(pd.DataFrame({"t": day, "y": np.arange(72.0)}), target="y")
+
+    def off(*times, zone):
+        return model.evaluate(pd.DataFrame({"t": pd.DatetimeIndex(times, tz=zone), "y": 70.0}))["mae"].value
+
+    assert off("2024-01-04 00:00", zone="Europe/Berlin") == 1.0
+    assert off("2024-01-03 23:00", "2024-01-04 00:00", zone="UTC") == 1.0
+    with pytest.raises(DataError, match="times of X are without a time zone"):
+        off("2024-01-03 23:00", "2024-01-04 00:00", zone=None)
+    with pytest.raises(DataError, match=r"begins at 2024-01-04 01:00:00\+01:00 .* fit's is 2024-01-04 00:00:00\+01:00"):
+        off("2024-01-04 01:00", "2024-01-04 02:00", zone="Europe/Berlin")

@@ -41,7 +41,7 @@ def _of_track(panel: Panel, track: Track, frame: Any, time: str | None, horizon:
     due = None
     if time is not None:
         due = panel.grid.after(track.stamps[-1], horizon)
-        stamps = _stamps_like(panel, *stamps_of(part[time], "known="))
+        stamps = stamps_like(panel, *stamps_of(part[time], "known="), where="known=")
         place = {stamp: i for i, stamp in enumerate(stamps)}
         twice = next((stamp for i, stamp in enumerate(stamps) if place[stamp] != i and stamp in due), None)
         if twice is not None:
@@ -66,7 +66,7 @@ def _of_track(panel: Panel, track: Track, frame: Any, time: str | None, horizon:
     return values
 
 
-def _stamps_like(panel: Panel, stamps: Any, zone: str | None, wall: bool) -> Any:
+def stamps_like(panel: Panel, stamps: Any, zone: str | None, wall: bool, *, where: str) -> Any:
     """Stamps on the clock of the series': a few at midnight may have been taken for days.
 
     Hours on a clock whose zone nobody knows, beside hours of a known one, are refused: they would be off unsaid.
@@ -77,7 +77,7 @@ def _stamps_like(panel: Panel, stamps: Any, zone: str | None, wall: bool) -> Any
         return stamps
     if (zone is None) != (grid.zone is None):
         ours, theirs = (f"in the zone {z}" if z else "without a time zone" for z in (grid.zone, zone))
-        raise DataError(f"the times of known= are {theirs}, and those of the series {ours}; give both alike")
+        raise DataError(f"the times of {where} are {theirs}, and those of the series {ours}; give both alike")
     if zone is not None and wall and not grid.wall:
         return stamps.tz_localize(zone).tz_convert("UTC").tz_localize(None)
     return stamps

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from ..data.covariates import known_ahead
+from ..data.covariates import known_ahead, stamps_like
 from ..data.series import Panel, read_panel, where_of
 from ..data.series_windows import training_spans
 from ..errors import DataError, SettingError
@@ -97,10 +97,12 @@ def followed(self: "Forecaster", X: Any) -> tuple[Panel, Arrays, Arrays]:
     for track in own.tracks:
         new = by_name[track.name]
         if track.stamps is not None and new.stamps is not None and own.reading.time is not None:
-            due = own.grid.after(track.stamps[-1], 1)[0]
-            if new.stamps[0] != due:
+            due = own.grid.after(track.stamps[-1], 1)
+            first = stamps_like(own, new.stamps[:1], later.grid.zone, later.grid.wall, where="X")
+            if first[0] != due[0]:
+                came, after = own.grid.shown(first)[0], own.grid.shown(due)[0]
                 raise DataError(
-                    f"X begins at {new.stamps[0]} for {where_of(track.name)}, and the step after fit's is {due}: "
+                    f"X begins at {came} for {where_of(track.name)}, and the step after fit's is {after}: "
                     "give the steps that follow"
                 )
         future.append(new.y[:steps])
