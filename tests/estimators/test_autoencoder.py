@@ -270,3 +270,12 @@ def test_one_row_infinities_and_wrong_widths_are_answered(fitted):
     spoilt[3, 2] = np.inf
     with pytest.raises(pn.DataError, match="infinity"):
         fitted.encode(spoilt)
+
+
+def test_texts_as_bags_of_words_come_back_as_numbers():
+    texts = ["the cat sat", "a dog ran far", "red fish", "ünï çödé text"] * 6
+    model = pn.Autoencoder("vae", epochs=2, progress=False).fit(texts)
+    n_words = model.facts_["in_features"]
+    assert model.reconstruct(texts[:3]).shape == (3, n_words)
+    assert model.decode(model.encode(texts[:3])).shape == (3, n_words)
+    assert model.sample(4).shape == (4, n_words)

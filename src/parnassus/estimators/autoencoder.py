@@ -11,6 +11,7 @@ from ..data.codec import Codec, form_of
 from ..data.holed import HoledTable
 from ..data.image import Image
 from ..data.sources import Columns
+from ..data.text import Text
 from ..errors import DataError, SettingError
 from ..evaluation.result import Evaluation
 from ..evaluation.unsupervised import mean_of
@@ -92,9 +93,9 @@ class Autoencoder(Unsupervised):
                 raise DataError(f"codes of shape {tuple(z.shape)} do not fit this model: {error}") from error
 
     def _said(self, x: Tensor) -> Any:
-        """Model's rows in the user's terms."""
+        """Model's rows in the user's terms; of texts as bags of words their numbers, which tell no order of words."""
         decode = getattr(self.codec_, "decode", None)
-        return x.numpy() if decode is None else decode(x)
+        return x.numpy() if decode is None or (isinstance(self.codec_, Text) and x.is_floating_point()) else decode(x)
 
     def encode(self, X: Any) -> np.ndarray:
         """The code of each row (rows, numbers in a code); of a VAE the mean of q(z | x)."""
@@ -114,7 +115,7 @@ class Autoencoder(Unsupervised):
         return self._said(self._given(self._coder.decoded, codes))
 
     def reconstruct(self, X: Any) -> Any:
-        """Rows by way of their codes, in the user's terms."""
+        """Rows by way of their codes, in the user's terms; texts as bags of words come back as numbers of words."""
         return self._said(torch.from_numpy(self._asked(self._rows(X), self._coder.rebuilt)))
 
     @property

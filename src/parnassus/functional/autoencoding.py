@@ -148,9 +148,10 @@ class Draws(NamedTuple):
     """What a lower bound is made of: draws z (draws, n, k) of q(z | x), and what the nets say of them."""
 
     z: Tensor  # (draws, n, k)
-    mean: Tensor  # (n, k) of q
-    log_variance: Tensor  # (n, k) of q
+    mean: Tensor  # (n, k) of q; (draws, n, k) where some of z are told others
+    log_variance: Tensor  # (n, k) of q, or (draws, n, k)
     log_likelihood: Tensor  # (draws, n): ln p(x | z)
+    beside: Tensor | float = 0.0  # (draws, n): ln p(z) - ln N(z; 0, I), of a prior that is another
 
 
 def sgvb_a(d: Draws) -> Tensor:
@@ -180,7 +181,18 @@ def sgvb_b(d: Draws) -> Tensor:
     Systems: sgvb
     Source: Martinez-Ramon 7.9.2, eqs 7.48 and 7.51; Kingma and Welling 2014, eq. 7.
     """
-    return d.log_likelihood.mean(0) - kl_to_standard(d.mean, d.log_variance)
+    return d.log_likelihood.mean(0) - divergence(d)
+
+
+def divergence(d: Draws) -> Tensor:
+    """KL(q(z | x) || p(z)) of each row (n,); of moments or a prior that differ from draw to draw a mean over draws.
+
+    >>> d = Draws(torch.zeros(2, 1, 1), torch.ones(2, 1, 1), torch.zeros(2, 1, 1), torch.zeros(2, 1), torch.ones(2, 1))
+    >>> divergence(d).tolist()
+    [-0.5]
+    """
+    each = kl_to_standard(d.mean, d.log_variance) - d.beside
+    return each if each.ndim == 1 else each.mean(0)
 
 
 def iwae_bound(d: Draws) -> Tensor:
@@ -205,7 +217,7 @@ def log_weights(d: Draws) -> Tensor:
     [[-1.0]]
     """
     prior = log_normal(d.z, 0.0, 0.0).sum(-1)
-    return d.log_likelihood + prior - log_normal(d.z, d.mean, d.log_variance).sum(-1)
+    return d.log_likelihood + d.beside + prior - log_normal(d.z, d.mean, d.log_variance).sum(-1)
 
 
 def principal_angles(a: Tensor, b: Tensor) -> Tensor:

@@ -1,11 +1,13 @@
 """Variational autoencoders over vectors."""
 
+from itertools import pairwise
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import SettingError, did_you_mean
+from ..objectives.hierarchical_vae import HierarchicalVariational
 from ..objectives.vae import Bound, Likelihood, Variational
 from ..registry import model
 from .autoencoder import check_sizes, layered
@@ -104,3 +106,43 @@ def vae(
     net = DenseVAE(in_features, hidden, n_latent, activation=activation, variance=variance)
     options = {"beta": beta, "n_draws": n_draws, "n_warm_up": n_warm_up, "hide": hide}
     return Variational(net, likelihood=likelihood, bound=bound, **options)  # type: ignore[arg-type]
+
+
+@model.register("autoencoder")
+def hierarchical_vae(
+    *,
+    in_features: int,
+    hidden: tuple[int, ...] = (128,),
+    n_latent: tuple[int, ...] = (16, 4),
+    between: int = 32,
+    activation: str = "tanh",
+    likelihood: Likelihood = "gaussian",
+    variance: Variance = "feature",
+    bound: Bound = "analytic",
+    beta: float = 1.0,
+    n_draws: int = 1,
+    n_warm_up: int = 0,
+    hide: float = 0.0,
+) -> HierarchicalVariational:
+    """A variational autoencoder with codes of several levels, each with a distribution given the one above it.
+
+    Parameters
+    ----------
+    hidden : widths between x and the lowest code; the decoder has them turned round.
+    n_latent : numbers in the code of each level, the lowest first.
+    between : width of the layer between two levels.
+    likelihood, variance, bound, beta, n_draws, n_warm_up, hide : as of "vae".
+
+    Source: Rezende, Mohamed and Wierstra 2014; Burda, Grosse and Salakhutdinov 2016.
+    """
+    if not isinstance(n_latent, tuple | list) or len(n_latent) < 2:
+        raise SettingError(f"model 'hierarchical_vae': n_latent is the widths of two levels or more; got {n_latent!r}")
+    check_sizes("hierarchical_vae", min(between, *n_latent), hidden)
+    if likelihood == "bernoulli":
+        variance = "unit"
+    net = DenseVAE(in_features, hidden, n_latent[0], activation=activation, variance=variance)
+    pairs = list(pairwise(n_latent))
+    up = [layered([low, between, 2 * high], activation, "linear") for low, high in pairs]
+    down = [layered([high, between, 2 * low], activation, "linear") for low, high in pairs]
+    options = {"beta": beta, "n_draws": n_draws, "n_warm_up": n_warm_up, "hide": hide}
+    return HierarchicalVariational(net, up, down, n_latent, likelihood=likelihood, bound=bound, **options)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import SettingError, did_you_mean
-from ..functional.autoencoding import Draws, iwae_bound, kl_to_standard, log_normal, reparameterized, sgvb_a
+from ..functional.autoencoding import Draws, divergence, iwae_bound, log_normal, reparameterized, sgvb_a
 from ..train.phase import Batch, Phase
 from .autoencoder import Autoencoding, mean_over, observed_of, refuse_outside_unit
 
@@ -119,12 +119,11 @@ class Variational(Autoencoding):
         if self.bound == "iwae":
             return -mean_over(iwae_bound(d), batch)
         share = (self.steps / self.n_warm_up).clamp(max=1) if self.n_warm_up else torch.ones_like(self.steps)
-        kl = kl_to_standard(d.mean, d.log_variance)
-        return -mean_over(d.log_likelihood.mean(0) - share * self.beta * kl, batch)
+        return -mean_over(d.log_likelihood.mean(0) - share * self.beta * divergence(d), batch)
 
     def evaluate(self, batch: Batch) -> dict[str, Tensor]:
         d = self.drawn(batch, self.n_draws)
-        kl = kl_to_standard(d.mean, d.log_variance)
+        kl = divergence(d)
         fit = d.log_likelihood.mean(0)
         return {name: mean_over(v, batch) for name, v in (("loss", kl - fit), ("kl", kl), ("likelihood", fit))}
 
@@ -144,7 +143,7 @@ class Variational(Autoencoding):
         generator = torch.Generator().manual_seed(0)  # the same draws for every row: a score is the row's own
         noise = torch.randn(SCORED, 1, self.n_code, generator=generator).to(batch["x"])
         d = self.drawn(batch, SCORED, noise=noise)
-        return kl_to_standard(d.mean, d.log_variance) - d.log_likelihood.mean(0)
+        return divergence(d) - d.log_likelihood.mean(0)
 
     def log_density(self, batch: Batch, n_draws: int) -> Tensor:
         """A lower bound of ln p(x) of each row (n,): the importance-weighted one."""
