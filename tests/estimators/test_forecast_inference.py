@@ -224,3 +224,18 @@ def test_chains_that_disagree_on_what_comes_are_told_of():
     moved = model.evaluate(whole[60:])
     assert moved["rhat_answers"].value > 1.5
     assert any("do not agree" in note for note in moved.notes)
+
+
+def test_the_ranked_probability_score_is_that_of_the_gaussian_that_is_forecast():
+    """One set of weights says N(mean, noise) of each step, whose score Gneiting and Raftery (2007) write down."""
+    from parnassus.functional.forecasting import crps_gaussian
+
+    whole = np.stack([series(64, seed=s) for s in range(12)], 1)
+    model = linear("map", epochs=60).fit(whole[:60])
+    found = model.evaluate(whole[60:])["crps"]
+    mean, std = (np.asarray(v) for v in model.predict(return_std=True))
+    due = crps_gaussian(whole[60:].T, mean, std).mean()
+    assert found.value == pytest.approx(due, rel=0.01)
+    assert found.low < found.value < found.high
+    naive = np.abs(np.repeat(whole[59][:, None], 4, 1) - whole[60:].T).mean()  # of season 1
+    assert found.baseline == pytest.approx(naive)

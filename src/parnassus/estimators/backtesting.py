@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .forecaster import Forecaster
 
 Arrays = list[np.ndarray]
+MIDDLES = tuple((i + 0.5) / 50 for i in range(50))  # quantiles that stand for a distribution in its score
 FEWEST = 8  # forecasts, one a series and origin, from which resampling them says something
 
 
@@ -27,6 +28,7 @@ FEWEST = 8  # forecasts, one a series and origin, from which resampling them say
 class Judged:
     """Truth and forecasts of one origin: lists over series of (horizon,), quantiles (horizon, 3), scales of MASE.
 
+    spread : the quantiles `MIDDLES` (horizon, 50), over series; None where only some levels were learned.
     ends : percent that an interval is to hold -> its ends (horizon, 2), over series.
     parts : deviations total, of the noise and of the weights (horizon, 3), over series, after a fit with `inference`.
     agreement : that of the chains, where the weights were drawn by chains.
@@ -37,6 +39,7 @@ class Judged:
     quantiles: Arrays
     naive: Arrays
     scales: list[float]
+    spread: Arrays | None
     ends: dict[int, Arrays]
     parts: Arrays | None = None
     agreement: Agreement | None = None
@@ -97,7 +100,8 @@ def judge(self: "Forecaster", past: Panel, ahead: Arrays, future: Arrays) -> Jud
 
     horizon = len(future[0])
     judged, between = self.judged_levels(), ends_of(self)
-    levels = sorted({*judged, *(end for ends in between.values() for end in ends)})
+    middles = () if self.distribution == "quantiles" else MIDDLES
+    levels = sorted({*judged, *middles, *(end for ends in between.values() for end in ends)})
     split = self.inference is not None
     found = outlooks(self, past, ahead, Wanted(horizon, levels, 0, self.seed, split=split))
     said = [np.asarray(s.quantiles) for s in found]
@@ -114,6 +118,7 @@ def judge(self: "Forecaster", past: Panel, ahead: Arrays, future: Arrays) -> Jud
         at(judged),
         naive,
         scales,
+        at(middles) if middles else None,
         {percent: at(ends) for percent, ends in between.items()},
         [np.asarray(s.parts) for s in found] if split else None,
         agreement_of(self, past, ahead) if split else None,
@@ -134,7 +139,8 @@ def summarised(judged: Sequence[Judged], levels: tuple[float, ...]) -> Backtest:
     quantiles = np.stack([np.stack(j.quantiles) for j in judged])
     scales = np.array([j.scales for j in judged])[:, :, None]
     error, other = np.abs(true - said), np.abs(true - naive)
-    between = intervals_of(error, scales)
+    score = crps_of(judged, true)
+    between = intervals_of(error, scales, score)
     metrics = [
         Metric("mae", float(error.mean()), *between["mae"], float(other.mean()), False),
         Metric("rmse", _root(error), *between["rmse"], _root(other), False),
@@ -153,6 +159,8 @@ def summarised(judged: Sequence[Judged], levels: tuple[float, ...]) -> Backtest:
             notes.append(f"The percentage error leaves out {int((true == 0).sum())} values that are truly 0.")
     pinball = float(F.pinball_score(true, quantiles, levels=levels).mean())
     metrics.append(Metric("pinball", pinball, None, None, None, False))
+    if score is not None:  # of a forecast that is a point it is the absolute error
+        metrics.append(Metric("crps", float(score.mean()), *between["crps"], float(other.mean()), False))
     evaluation = Evaluation(
         task="regression",
         metrics=metrics,
@@ -185,13 +193,24 @@ def with_doubt(found: Evaluation, judged: Sequence[Judged]) -> Evaluation:
     return with_rhat(found, **max(told)._asdict()) if told else found
 
 
-def intervals_of(error: np.ndarray, scales: np.ndarray) -> dict[str, tuple[float | None, float | None]]:
+def crps_of(judged: Sequence[Judged], true: np.ndarray) -> np.ndarray | None:
+    """The continuous ranked probability score of each step, (origins, series, horizon); None without a distribution."""
+    if judged[0].spread is None:
+        return None
+    quantiles = np.stack([np.stack(j.spread or []) for j in judged])
+    return F.crps_samples(true, np.moveaxis(quantiles, -1, 0))
+
+
+def intervals_of(
+    error: np.ndarray, scales: np.ndarray, score: np.ndarray | None
+) -> dict[str, tuple[float | None, float | None]]:
     """The intervals of mean errors over resampled forecasts, one a series and origin; None of fewer than `FEWEST`.
 
-    error (origins, series, horizon); scales (origins, series, 1), of MASE.
+    error, score (origins, series, horizon); scales (origins, series, 1), of MASE.
     """
     with np.errstate(divide="ignore", invalid="ignore"):  # a series that repeats itself has no scale, and no MASE
         told = {"mae": error, "rmse": np.square(error), "mase": error / scales}
+    told |= {} if score is None else {"crps": score}
     each = {name: values.mean(-1).ravel() for name, values in told.items()}
     if len(each["mae"]) < FEWEST:
         return dict.fromkeys(told, (None, None))

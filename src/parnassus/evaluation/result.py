@@ -52,6 +52,7 @@ TITLES = {
     "mar_large": "Mean recall of large boxes",
     "mar_medium": "Mean recall of medium boxes",
     "mar_small": "Mean recall of small boxes",
+    "crps": "CRPS",
     "mape": "Mean absolute percentage error",
     "mase": "Mean absolute scaled error",
     "mse": "Mean squared error",
@@ -88,9 +89,10 @@ DOUBT = {
     "rhat_weights": "R-hat, weights",
 }
 OF_PROBABILITIES = {"log_loss", "brier", "expected_calibration_error"}
-UNBOUNDED = {"log_loss", "mae", "mean_distance", "mse", "msle", "pinball", "rank_error", "rmse"}
+UNBOUNDED = {"crps", "log_loss", "mae", "mean_distance", "mse", "msle", "pinball", "rank_error", "rmse"}
 LOWER_IS_BETTER = {
     "brier",
+    "crps",
     "expected_calibration_error",
     "hamming_loss",
     "log_loss",

@@ -44,13 +44,15 @@ def mixture_quantiles(means: Tensor, deviations: Tensor, levels: Sequence[float]
     >>> mixture_quantiles(torch.tensor([[-2.0], [2.0]]), torch.ones(2, 1), [0.5]).abs() < 1e-5
     tensor([[True]])
     """
-    wanted = torch.tensor(levels, dtype=means.dtype, device=means.device)
-    each = means[..., None] + deviations[..., None] * torch.special.ndtri(wanted)
+    return torch.stack([_mixture_quantile(means, deviations, float(level)) for level in levels], -1)
+
+
+def _mixture_quantile(means: Tensor, deviations: Tensor, level: float) -> Tensor:
+    each = means + deviations * torch.special.ndtri(means.new_tensor(level))
     low, high = each.amin(0), each.amax(0)  # the mixture's lies between those of its parts
     for _ in range(60):
         middle = (low + high) / 2
-        z = (middle - means[..., None]) / deviations[..., None]
-        below = torch.special.ndtr(z).mean(0) < wanted
+        below = torch.special.ndtr((middle - means) / deviations).mean(0) < level
         low, high = torch.where(below, middle, low), torch.where(below, high, middle)
     return (low + high) / 2
 
