@@ -247,3 +247,11 @@ def test_points_that_stand_for_a_normal_have_its_moments():
     torch.testing.assert_close(points.T @ points / len(points), torch.eye(3).double(), atol=1e-9, rtol=0)
     shifted = {tuple(row) for row in points.roll(1, 1).numpy().round(9).tolist()}
     assert shifted == {tuple(row) for row in points.numpy().round(9).tolist()}
+
+
+def test_a_report_tells_what_the_evidence_chose(tmp_path):
+    fitted = process(ard=True).fit(X, Y)
+    fitted.report(tmp_path / "report.html", X, Y)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for words in ("learned rbf scale 0", "learned rbf scale 1", "learned noise", "log evidence"):
+        assert words in page

@@ -15,6 +15,7 @@ from ..data.targets import Labels, Multilabel, Numbers
 from ..errors import SettingError
 from ..evaluation.result import Evaluation
 from ..files import write_text
+from ..objectives.predictive import Solved
 from ..train.distributed import first_writes
 from .diagnosis import by_gradient, diagnosis_of
 from .identity import versions
@@ -29,6 +30,7 @@ N_COLUMNS = 8
 LONGEST = 200  # characters of a text that the page shows
 TASKS = {"hmm": "HMM"}  # that are no plain words
 WITH_PLACES = ("detector", "segmenter", "keypoint_finder")  # tasks whose answers move with their pictures
+MOST_SETTINGS = 12  # of those that the evidence chose; a scale for each of many columns would be a page
 AUDITED = 50_000  # rows that the audit looks at
 
 
@@ -59,11 +61,13 @@ def write_report(
         evaluation=cast(Any, evaluation),
         evaluated_on=evaluated_on,
         findings=cast(Any, audit(as_coded(audited.X, estimator.codec_), audited.y, **answered_in(estimator))),
-        parameters=changed_params(estimator) | {"epochs": len(estimator.history_), "seed": estimator.seed},
+        parameters=changed_params(estimator)
+        | {"epochs": len(estimator.history_), "seed": estimator.seed}
+        | by_evidence(estimator),
         history=estimator.history_,
         best_epoch=estimator.best_epoch_,
         diagnosis=diagnosis_of(estimator, examples, by_heart=False) if by_gradient(estimator) else None,
-        n_parameters=sum(p.numel() for p in estimator.objective_.parameters()),
+        n_parameters=sum(p.numel() for p in estimator.objective_.parameters()) or None,
         seconds=estimator.seconds_,
         figures=more_figures(estimator, examples),
         examples=worst_examples(estimator, examples),
@@ -236,3 +240,13 @@ def held_or_given(estimator: "Estimator", given: Examples | None) -> tuple[Examp
     chosen += ["the threshold"] if isinstance(getattr(estimator, "threshold", None), str) else []
     caveat = f" (and that chose {' and '.join(chosen)}, so that scores are a little too good)" if chosen else ""
     return estimator.held_, f"validation rows held out of training{caveat}"
+
+
+def by_evidence(estimator: "Estimator") -> dict[str, Any]:
+    """What the evidence chose for a model that is solved for, of standardised columns, and the evidence itself."""
+    objective = estimator.objective_
+    if not isinstance(objective, Solved):
+        return {}
+    settings = list(getattr(objective, "settings", {}).items())[:MOST_SETTINGS]
+    found = {f"learned {name}": value for name, value in settings}
+    return found | {"log evidence": float(objective.log_evidence)}
