@@ -202,7 +202,7 @@ def crps_of(judged: Sequence[Judged], true: np.ndarray) -> np.ndarray | None:
 
 
 def intervals_of(
-    error: np.ndarray, scales: np.ndarray, score: np.ndarray | None
+    error: np.ndarray, scales: np.ndarray, score: np.ndarray | None = None
 ) -> dict[str, tuple[float | None, float | None]]:
     """The intervals of mean errors over resampled forecasts, one a series and origin; None of fewer than `FEWEST`.
 
