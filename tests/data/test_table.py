@@ -14,6 +14,7 @@ from sklearn.preprocessing import KBinsDiscretizer
 
 from parnassus import store
 from parnassus.data.chunks import Chunks
+from parnassus.data.holed import HoledTable
 from parnassus.data.table import BLOCK, Table
 from parnassus.errors import DataError, DataWarning, SettingError
 
@@ -288,6 +289,19 @@ def test_dates_of_any_kind_are_wall_clock_times():
     expected = vectors(Table().fit(naive), naive)["x"]
     assert torch.equal(vectors(Table().fit(aware), aware)["x"], expected)
     assert torch.equal(vectors(Table().fit(plain), plain)["x"], expected)
+
+
+def test_a_category_comes_back_missing_only_where_fit_saw_it_missing():
+    told = pl.DataFrame({"c": ["b", "a", "b", "b"]})
+    made = np.array([[-0.3, -0.1], [-0.1, -0.3], [0.0, 0.0], [0.2, 0.9]])
+    assert Table().fit(told).decode(made)["c"].tolist() == ["b", "a", "b", "b"]
+    holed = pl.DataFrame({"c": ["b", "a", "b", None]})
+    assert Table(missing="median").fit(holed).decode(made)["c"].isna().tolist() == [True, True, True, False]
+    for codec in (Table(missing="mode"), HoledTable()):  # neither shows a model a row of zeros
+        assert codec.fit(holed).decode(made)["c"].tolist() == ["b", "a", "b", "b"]
+    with pytest.warns(DataWarning, match="categories"):
+        cut = Table(max_categories=1).fit(told)
+    assert cut.decode(np.array([[-0.1], [0.4]]))["c"].isna().tolist() == [True, False]
 
 
 def test_decoding_gives_the_table_back():

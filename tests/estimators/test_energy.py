@@ -153,6 +153,28 @@ def test_a_belief_net_trains_its_layers_in_turn_and_classifies():
     assert net.objective_.draw(3, torch.Generator().manual_seed(0), n_sweeps=20).shape == (3, X.shape[1])
 
 
+def test_a_belief_net_gives_its_top_layer_and_dreams_rows():
+    X = stripes(60)
+    y = X[:, :3].sum(1) > 1.5
+    net = pn.DBN(pn.model("dbn", hidden=(8, 5)), epochs=4)
+    top = net.fit_transform(X * 10 + 3, y)
+    h = X  # the stack by hand
+    for machine in net.objective_.machines:
+        h = 1 / (1 + np.exp(-(h @ machine.w.detach().numpy() + machine.c.detach().numpy())))
+    np.testing.assert_allclose(top, h, atol=1e-5)
+    dreamt = net.sample(7, n_sweeps=20, seed=1)
+    assert dreamt.shape == (7, X.shape[1])
+    assert dreamt.min() >= 3
+    assert dreamt.max() <= 13
+    assert np.array_equal(dreamt, net.sample(7, n_sweeps=20, seed=1))
+    both = make_pipeline(pn.DBN(pn.model("dbn", hidden=(8, 5)), epochs=4), LogisticRegression()).fit(X, y)
+    assert both.predict(X).shape == y.shape
+    with pytest.raises(SettingError, match="n_sweeps"):
+        net.sample(n_sweeps=0)
+    with pytest.raises(SettingError, match="dream"):
+        pn.DBN("mlp", epochs=1).fit(X, y).sample()
+
+
 def test_layers_stay_as_pretrained_where_only_the_top_is_tuned():
     X, y = digits()
     settings = {"hidden": (20,), "pretraining": 0.5}

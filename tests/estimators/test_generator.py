@@ -5,9 +5,12 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.datasets import load_digits
+from torch import nn
 
 import parnassus as pn
+from parnassus.errors import DataError, DataWarning
 from parnassus.functional.metrics.generation import mode_coverage
+from parnassus.objectives.gan import Adversarial
 
 pytestmark = pytest.mark.slow
 
@@ -101,9 +104,9 @@ def test_a_table_with_categories_comes_back_as_a_frame():
         {"a": rng.normal(size=100), "c": rng.choice(["u", "v"], 100), "what": rng.choice(["p", "q"], 100)}
     )
     made = pn.Generator("ddpm", epochs=3, progress=False).fit(frame, target="what")
-    drawn = made.sample(6, condition="p")
+    drawn = made.sample(60, condition="p")
     assert list(drawn.columns) == ["a", "c"]
-    assert set(drawn["c"].dropna()) <= {"u", "v"}
+    assert set(drawn["c"]) == {"u", "v"}
 
 
 def test_columns_are_learned_at_one_scale_and_come_back_in_their_own_units():
@@ -165,3 +168,33 @@ def test_a_report_sets_what_is_drawn_beside_what_was_given(tmp_path):
     page = (tmp_path / "table.html").read_text(encoding="utf-8")
     assert "Column size, as given and as drawn." in page
     assert "Column kind, as given" not in page
+
+
+@pytest.mark.parametrize("given", [np.zeros((20, 16, 16), np.uint8), np.random.default_rng(0).normal(size=(20, 3))])
+def test_a_model_of_classes_asks_for_them_and_one_class_is_no_condition(given):
+    with pytest.raises(DataError, match="the class of each row as y"):
+        pn.Generator("ac_gan", epochs=1, progress=False).fit(given)
+    with pytest.raises(DataError, match=r"one class, .*; leave y out"):
+        pn.Generator("ddpm", epochs=1, progress=False).fit(given, ["same"] * len(given))
+
+
+@pytest.mark.parametrize(("lipschitz", "named"), [("none", True), ("penalty", False)])
+def test_what_has_collapsed_is_told_to_take_another_model(lipschitz, named, draws):
+    still = nn.Linear(1, 2)
+    nn.init.zeros_(still.weight)
+    made = Adversarial(Alone(still), Alone(nn.Linear(2, 1)), (2,), 0, n_noise=1, lipschitz=lipschitz)
+    x = torch.randn(50, 2)
+    with pytest.warns(DataWarning, match="hardly differ") as seen:
+        made.conclude(lambda: [{"x": x}])
+    assert ("wgan_gp" in str(seen[0].message)) == named
+
+
+class Alone(nn.Module):
+    """A net that is told nothing."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x, told):
+        return self.net(x)

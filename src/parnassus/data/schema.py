@@ -117,10 +117,12 @@ class Schema:
         unseen = [] if spec["cut"] else sorted(set(values[ids < 0].tolist()), key=str)
         return np.maximum(ids, 0), unseen
 
-    def decode(self, full: np.ndarray, hot: dict[int, np.ndarray], kept: set[int]) -> Any:
+    def decode(self, full: np.ndarray, hot: dict[int, np.ndarray], kept: set[int], holed: set[int]) -> Any:
         """The table from its features (rows, features) in the user's units and the unit vectors of its categories.
 
-        A table of numbers is an array, any other a pandas frame. `kept` are the features that were not dropped.
+        A table of numbers is an array, any other a pandas frame. `kept` are the features that were not dropped, `holed`
+        the columns whose unit vectors were 0 in some training rows: there a row without a positive entry is missing.
+        Elsewhere the largest entry wins, and of a row of zeros the commonest category.
         """
         columns = []
         for j, spec in enumerate(self.specs):
@@ -129,7 +131,9 @@ class Schema:
                 column = np.array([np.nan if spec["value"] is None else spec["value"]] * len(full))
             elif spec["kind"] == "category":
                 known = np.array([*spec["levels"], None], dtype=object)
-                column = known[np.where(hot[j].max(1) > 0, hot[j].argmax(1), -1)]
+                there = hot[j].max(1) > 0 if j in holed else hot[j].any(1)
+                other = -1 if j in holed else spec["levels"].index(spec["mode"])
+                column = known[np.where(there, hot[j].argmax(1), other)]
             elif spec["kind"] == "ordered":
                 column = np.array(spec["levels"], dtype=object)[level_of(full[:, at])]
             elif spec["kind"] == "date":

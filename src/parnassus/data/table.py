@@ -244,7 +244,12 @@ class Table(Codec):
             j: x[:, start : start + len(self.schema.specs[j]["levels"])]
             for j, start in zip(self.grouped, self.offsets.tolist(), strict=True)
         }
-        return self.schema.decode(full, hot, set(self.kept.tolist()))
+        return self.schema.decode(full, hot, set(self.kept.tolist()), self._holed())
+
+    def _holed(self) -> set[int]:
+        """The columns of categories whose unknown slot training rows took."""
+        specs, filled = self.schema.specs, self.options["missing"] == "mode"
+        return {j for j in self.grouped if specs[j]["cut"] or (specs[j]["missing"] and not filled)}
 
     # --- what was learned -------------------------------------------------------------------------
 

@@ -38,6 +38,8 @@ def goal_of(kind: Any, y: Any) -> Target | None:
             f"y has {shape[1]} columns, and condition='class' takes one class a row; give condition='numbers' for "
             "quantities, or y.argmax(1) for one-hot rows"
         )
+    if kind == "class" and len(set(np.ravel(np.asarray(y, dtype=object)).tolist())) == 1:
+        raise DataError("y holds one class, and a condition says in what rows differ; leave y out")
     return (
         {"class": Labels, "numbers": Conditions}[kind]() if kind != "text" else Transcripts(units="words", lower=True)
     )

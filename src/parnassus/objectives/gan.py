@@ -144,8 +144,9 @@ class Adversarial(Generating):
             made = self.made(len(x), x, self.told(condition)).flatten(1)
         what = collapse(made, x.flatten(1))
         if what:
+            other = "" if self.lipschitz == "penalty" or len(self.shape) > 1 else "pn.model('wgan_gp'), "
             warnings.warn(
-                f"the generator has collapsed: {what}; try pn.model('wgan_gp'), a lower lr, or more epochs",
+                f"the generator has collapsed: {what}; try {other}a lower lr, or more epochs",
                 DataWarning,
                 stacklevel=6,
             )
