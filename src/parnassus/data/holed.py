@@ -22,6 +22,7 @@ class HoledTable(Table):
 
     kind = "holed_table"
     form = None  # type: ignore[assignment]  # which no raw data call for by themselves
+    gaps = "told"  # a missing category is no entry of x, so that no model learns to leave one out
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"missing": "mean", **options})
@@ -43,6 +44,3 @@ class HoledTable(Table):
             known = (ids > 0).to(observed.dtype).repeat_interleave(torch.tensor(sizes, device=ids.device), dim=1)
             observed = torch.cat([observed, known], 1)
         return batch | {"observed": observed}
-
-    def _holed(self) -> set[int]:
-        return set()  # what is missing is no entry of x, so that no model learns to leave one out

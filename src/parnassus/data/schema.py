@@ -117,12 +117,11 @@ class Schema:
         unseen = [] if spec["cut"] else sorted(set(values[ids < 0].tolist()), key=str)
         return np.maximum(ids, 0), unseen
 
-    def decode(self, full: np.ndarray, hot: dict[int, np.ndarray], kept: set[int], holed: set[int]) -> Any:
+    def decode(self, full: np.ndarray, hot: dict[int, np.ndarray], kept: set[int], *, missing: str) -> Any:
         """The table from its features (rows, features) in the user's units and the unit vectors of its categories.
 
-        A table of numbers is an array, any other a pandas frame. `kept` are the features that were not dropped, `holed`
-        the columns whose unit vectors were 0 in some training rows: there a row without a positive entry is missing.
-        Elsewhere the largest entry wins, and of a row of zeros the commonest category.
+        A table of numbers is an array, any other a pandas frame. `kept` are the features that were not dropped, and
+        `missing` is as of `Table`.
         """
         columns = []
         for j, spec in enumerate(self.specs):
@@ -130,10 +129,7 @@ class Schema:
             if spec["kind"] == "constant":
                 column = np.array([np.nan if spec["value"] is None else spec["value"]] * len(full))
             elif spec["kind"] == "category":
-                known = np.array([*spec["levels"], None], dtype=object)
-                there = hot[j].max(1) > 0 if j in holed else hot[j].any(1)
-                other = -1 if j in holed else spec["levels"].index(spec["mode"])
-                column = known[np.where(there, hot[j].argmax(1), other)]
+                column = nearest(spec, hot[j], holed=missing not in ("mode", "told") and spec["missing"] > 0)
             elif spec["kind"] == "ordered":
                 column = np.array(spec["levels"], dtype=object)[level_of(full[:, at])]
             elif spec["kind"] == "date":
@@ -151,6 +147,18 @@ class Schema:
         import pandas as pd
 
         return pd.DataFrame(dict(zip(self.names, columns, strict=True)))
+
+
+def nearest(spec: dict[str, Any], hot: np.ndarray, *, holed: bool) -> np.ndarray:
+    """The category of the largest entry of each row (rows, levels), and the commonest of a row of zeros.
+
+    Where training rows were zeros (`holed`, or the rarer categories that were cut), a row without a positive entry is
+    None.
+    """
+    holed = holed or spec["cut"]
+    known = np.array([*spec["levels"], None], dtype=object)
+    there = hot.max(1) > 0 if holed else hot.any(1)
+    return known[np.where(there, hot.argmax(1), -1 if holed else spec["levels"].index(spec["mode"]))]
 
 
 def learn_schema(frames: Iterable[Frame], *, max_categories: int, max_words: int, filled: bool) -> Schema:

@@ -56,6 +56,7 @@ class Table(Codec):
 
     kind = "table"
     form = "table"
+    gaps = ""  # of categories, where they are not as options["missing"] says
 
     schema: Schema
     scaler: Scaler
@@ -177,9 +178,8 @@ class Table(Codec):
     def views(self) -> dict[str, dict[str, Any]]:
         vector = {"vector": {"in_features": self.n_numbers + self.n_hot}}
         cardinalities = tuple(len(self.schema.specs[j]["levels"]) + 1 for j in self.grouped)
-        ids: dict[str, dict[str, Any]] = {
-            "columns": {"in_features": self.n_numbers, "cardinalities": cardinalities}
-        }  # without categories too, so that a model of columns takes every table
+        # Ids without categories too, so that a model of columns takes every table.
+        ids: dict[str, dict[str, Any]] = {"columns": {"in_features": self.n_numbers, "cardinalities": cardinalities}}
         return ids | vector if self.grouped and self.options["categories"] == "embedding" else vector | ids
 
     def encode(self, raw: Any) -> Rows:
@@ -244,12 +244,7 @@ class Table(Codec):
             j: x[:, start : start + len(self.schema.specs[j]["levels"])]
             for j, start in zip(self.grouped, self.offsets.tolist(), strict=True)
         }
-        return self.schema.decode(full, hot, set(self.kept.tolist()), self._holed())
-
-    def _holed(self) -> set[int]:
-        """The columns of categories whose unknown slot training rows took."""
-        specs, filled = self.schema.specs, self.options["missing"] == "mode"
-        return {j for j in self.grouped if specs[j]["cut"] or (specs[j]["missing"] and not filled)}
+        return self.schema.decode(full, hot, set(self.kept.tolist()), missing=self.gaps or self.options["missing"])
 
     # --- what was learned -------------------------------------------------------------------------
 
