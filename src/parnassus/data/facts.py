@@ -9,6 +9,7 @@ from ..registry import Builder
 FACTS = {
     "in_features": "x is (batch, in_features)",
     "cardinalities": "columns is (batch, len(cardinalities)) of category ids, beside x of (batch, in_features)",
+    "unit_vectors": "the last sum(unit_vectors) of in_features are categories' unit vectors, so many entries each",
     "step_features": "x is (batch, time, step_features); lengths (batch,) where rows differ in length",
     "vocab_size": "x is (batch, time) of ids below vocab_size; lengths (batch,)",
     "source_vocab_size": "x is (batch, time) of ids below source_vocab_size; lengths (batch,)",

@@ -40,7 +40,7 @@ class HoledTable(Table):
         batch = super().prepare(batch, view, training=training)
         observed = batch["observed"].to(batch["x"].dtype)
         if ids is not None and view == "vector":
-            sizes = [len(self.schema.specs[j]["levels"]) for j in self.grouped]
-            known = (ids > 0).to(observed.dtype).repeat_interleave(torch.tensor(sizes, device=ids.device), dim=1)
+            sizes = torch.tensor(self.sizes, device=ids.device)
+            known = (ids > 0).to(observed.dtype).repeat_interleave(sizes, dim=1)
             observed = torch.cat([observed, known], 1)
         return batch | {"observed": observed}

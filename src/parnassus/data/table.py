@@ -169,15 +169,16 @@ class Table(Codec):
         self.flagged = [i for j, i in owners.items() if flags and 0 < specs[j]["missing"] < self.n_rows]
         self.grouped = self.schema.grouped
         self.n_numbers = len(self.kept) + len(self.flagged)
-        sizes = [len(specs[j]["levels"]) for j in self.grouped]
-        self.n_hot = sum(sizes)
-        self.offsets = self.n_numbers + torch.tensor([sum(sizes[:i]) for i in range(len(sizes))], dtype=torch.int64)
+        self.sizes = tuple(len(specs[j]["levels"]) for j in self.grouped)
+        self.n_hot, before = sum(self.sizes), [sum(self.sizes[:i]) for i in range(len(self.sizes))]
+        self.offsets = self.n_numbers + torch.tensor(before, dtype=torch.int64)
 
     # --- encode -----------------------------------------------------------------------------------
 
     def views(self) -> dict[str, dict[str, Any]]:
-        vector = {"vector": {"in_features": self.n_numbers + self.n_hot}}
-        cardinalities = tuple(len(self.schema.specs[j]["levels"]) + 1 for j in self.grouped)
+        told = {"unit_vectors": self.sizes} if self.sizes else {}
+        vector = {"vector": {"in_features": self.n_numbers + self.n_hot, **told}}
+        cardinalities = tuple(n + 1 for n in self.sizes)
         # Ids without categories too, so that a model of columns takes every table.
         ids: dict[str, dict[str, Any]] = {"columns": {"in_features": self.n_numbers, "cardinalities": cardinalities}}
         return ids | vector if self.grouped and self.options["categories"] == "embedding" else vector | ids
@@ -240,10 +241,8 @@ class Table(Codec):
         x = np.asarray(x.detach().cpu() if isinstance(x, Tensor) else x, dtype=np.float64)
         full = np.zeros((len(x), len(self.schema.features)))
         full[:, self.kept] = self.scaler.back(x[:, : len(self.kept)].copy())
-        hot = {
-            j: x[:, start : start + len(self.schema.specs[j]["levels"])]
-            for j, start in zip(self.grouped, self.offsets.tolist(), strict=True)
-        }
+        found = zip(self.grouped, self.offsets.tolist(), self.sizes, strict=True)
+        hot = {j: x[:, start : start + n] for j, start, n in found}
         return self.schema.decode(full, hot, set(self.kept.tolist()), missing=self.gaps or self.options["missing"])
 
     # --- what was learned -------------------------------------------------------------------------

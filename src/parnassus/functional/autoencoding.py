@@ -1,6 +1,7 @@
 """Autoencoders by equations: errors, penalties on codes, corruption, and the lower bounds of variational ones."""
 
 import math
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, get_args
 
 import torch
@@ -142,6 +143,27 @@ def log_normal(x: Tensor, mean: Tensor | float, log_variance: Tensor | float) ->
     """
     spread = torch.as_tensor(log_variance, dtype=x.dtype, device=x.device)
     return -0.5 * (math.log(2 * math.pi) + spread + (x - mean).square() * (-spread).exp())
+
+
+def log_shares(logits: Tensor, sizes: Sequence[int]) -> Tensor:
+    """ln of the softmax over each of the groups of so many entries that (..., d) ends with: (..., sum of sizes).
+
+    A unit vector times these entries, added up, is ln p of its category.
+
+    >>> log_shares(torch.tensor([9.0, 1.0, 1.0, 5.0]), [2, 1]).exp().tolist()
+    [0.5, 0.5, 1.0]
+    """
+    return torch.cat([part.log_softmax(-1) for part in logits[..., -sum(sizes) :].split(list(sizes), -1)], -1)
+
+
+def drawn_units(logs: Tensor, sizes: Sequence[int]) -> Tensor:
+    """A unit vector drawn for each group of ln p(category), (..., sum of sizes): the largest of ln p + Gumbel noise.
+
+    >>> drawn_units(torch.tensor([0.0, -200.0, 0.0]), [2, 1]).tolist()
+    [1.0, 0.0, 1.0]
+    """
+    noisy = (logs - torch.empty_like(logs).exponential_().log()).split(list(sizes), -1)
+    return torch.cat([F.one_hot(part.argmax(-1), part.shape[-1]).to(logs) for part in noisy], -1)
 
 
 class Draws(NamedTuple):

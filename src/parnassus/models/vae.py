@@ -67,10 +67,11 @@ class DenseVAE(nn.Module):
         return self.made(h), spread.clamp(LEAST, MOST)
 
 
-@model.register("autoencoder")
+@model.variants("autoencoder", choices=("| unit_vectors",))
 def vae(
     *,
     in_features: int,
+    unit_vectors: tuple[int, ...] | None,
     hidden: tuple[int, ...] = (128,),
     n_latent: int = 8,
     activation: str = "tanh",
@@ -88,7 +89,8 @@ def vae(
     ----------
     hidden : widths between x and z; the decoder has them turned round.
     n_latent : numbers in z.
-    likelihood : "gaussian", or "bernoulli" for values from 0 to 1.
+    likelihood : "gaussian"; "bernoulli" for values from 0 to 1; "categorical" for one category of each column that
+        holds such, the others Gaussian.
     variance : of a Gaussian: one a "feature", of the "network", or "unit".
     bound : "analytic" (estimator B), "sampled" (A) or "iwae".
     beta : what the divergence from the prior counts.
@@ -104,14 +106,15 @@ def vae(
     if likelihood == "bernoulli":
         variance = "unit"  # which it has no use for
     net = DenseVAE(in_features, hidden, n_latent, activation=activation, variance=variance)
-    options = {"beta": beta, "n_draws": n_draws, "n_warm_up": n_warm_up, "hide": hide}
+    options = {"beta": beta, "n_draws": n_draws, "n_warm_up": n_warm_up, "hide": hide, "sizes": unit_vectors or ()}
     return Variational(net, likelihood=likelihood, bound=bound, **options)  # type: ignore[arg-type]
 
 
-@model.register("autoencoder")
+@model.variants("autoencoder", choices=("| unit_vectors",))
 def hierarchical_vae(
     *,
     in_features: int,
+    unit_vectors: tuple[int, ...] | None,
     hidden: tuple[int, ...] = (128,),
     n_latent: tuple[int, ...] = (16, 4),
     between: int = 32,
@@ -144,5 +147,5 @@ def hierarchical_vae(
     pairs = list(pairwise(n_latent))
     up = [layered([low, between, 2 * high], activation, "linear") for low, high in pairs]
     down = [layered([high, between, 2 * low], activation, "linear") for low, high in pairs]
-    options = {"beta": beta, "n_draws": n_draws, "n_warm_up": n_warm_up, "hide": hide}
+    options = {"beta": beta, "n_draws": n_draws, "n_warm_up": n_warm_up, "hide": hide, "sizes": unit_vectors or ()}
     return HierarchicalVariational(net, up, down, n_latent, likelihood=likelihood, bound=bound, **options)

@@ -1,6 +1,6 @@
 """Variational autoencoders: a lower bound of the likelihood of rows, holes left out, draws for what is missing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
 import torch
@@ -8,11 +8,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import SettingError, did_you_mean
-from ..functional.autoencoding import Draws, divergence, iwae_bound, log_normal, reparameterized, sgvb_a
+from ..functional.autoencoding import (
+    Draws,
+    divergence,
+    drawn_units,
+    iwae_bound,
+    log_normal,
+    log_shares,
+    reparameterized,
+    sgvb_a,
+)
 from ..train.phase import Batch, Phase
 from .autoencoder import Autoencoding, mean_over, observed_of, refuse_outside_unit
 
-Likelihood = Literal["gaussian", "bernoulli"]
+Likelihood = Literal["gaussian", "bernoulli", "categorical"]
 Bound = Literal["analytic", "sampled", "iwae"]
 SCORED = 16  # draws that a row's score is a mean over
 
@@ -26,7 +35,9 @@ class Variational(Autoencoding):
     ----------
     net : has `n_code`, `posterior(x, observed)`, giving mu and ln sigma^2 of q (n, k), and `likelihood(z)`, giving the
         mean (or logits) of x and ln sigma^2 of x, which a Bernoulli decoder does not use.
-    likelihood : of x given z: "gaussian", or "bernoulli" for values from 0 to 1.
+    likelihood : of x given z: "gaussian"; "bernoulli" for values from 0 to 1; "categorical" for one category of each
+        unit vector, beside Gaussian numbers.
+    sizes : of the unit vectors that x ends with.
     bound : "analytic" is estimator B, "sampled" is A, "iwae" weighs the draws by importance.
     beta : what the divergence counts; other than 1 it is no bound of ln p(x).
     n_draws : of z, a row and step.
@@ -47,6 +58,7 @@ class Variational(Autoencoding):
         net: nn.Module,
         *,
         likelihood: Likelihood = "gaussian",
+        sizes: Sequence[int] = (),
         bound: Bound = "analytic",
         beta: float = 1.0,
         n_draws: int = 1,
@@ -64,7 +76,10 @@ class Variational(Autoencoding):
             )
         if bound != "analytic" and (beta != 1 or n_warm_up):
             raise SettingError(f"beta and n_warm_up weigh the divergence of bound='analytic'; {bound!r} has none apart")
-        self.net = net
+        if likelihood == "categorical" and not sizes:
+            raise SettingError("likelihood='categorical' is of tables with columns of categories, and these rows have "
+                               "none; choose 'gaussian'")  # fmt: skip
+        self.net, self.sizes = net, list(sizes)
         self.kind, self.bound, self.beta, self.n_draws, self.hide = likelihood, bound, beta, n_draws, hide
         self.n_warm_up = n_warm_up
         self.register_buffer("steps", torch.zeros(()))
@@ -93,9 +108,14 @@ class Variational(Autoencoding):
         if self.kind == "bernoulli":
             each = -F.binary_cross_entropy_with_logits(mean, x.expand_as(mean), reduction="none")
         else:
-            spread = log_variance.unflatten(0, (n_draws, -1)) if len(log_variance) == n_draws * len(x) else log_variance
-            each = log_normal(x, mean, spread)
+            spread = log_variance.unflatten(0, (n_draws, -1)) if log_variance.ndim > 1 else log_variance
+            each = self._ending(log_normal(x, mean, spread), lambda n: log_shares(mean, self.sizes) * x[:, -n:])
         return (each if observed is None else each * observed).flatten(2).sum(2)
+
+    def _ending(self, entries: Tensor, categories: Callable[[int], Tensor]) -> Tensor:
+        """Entries (..., d); the last n, of categories, as these give them where they have a law of their own."""
+        n = sum(self.sizes) if self.kind == "categorical" else 0
+        return torch.cat([entries[..., :-n], categories(n)], -1) if n else entries
 
     def drawn(self, batch: Batch, n_draws: int, *, hidden: Tensor | None = None, noise: Tensor | None = None) -> Draws:
         """Draws of q and what the nets say of them; `hidden` is 1 where the encoder may see."""
@@ -110,8 +130,8 @@ class Variational(Autoencoding):
         """The negative bound, nats a row."""
         hidden = None
         if self.hide:
-            x, observed = batch["x"], observed_of(batch)
-            hidden = (torch.rand_like(x) >= self.hide).to(x.dtype)
+            observed = observed_of(batch)
+            hidden = self._shown(batch["x"])
             hidden = hidden if observed is None else hidden * observed
         d = self.drawn(batch, self.n_draws, hidden=hidden)
         if self.bound == "sampled":
@@ -120,6 +140,15 @@ class Variational(Autoencoding):
             return -mean_over(iwae_bound(d), batch)
         share = (self.steps / self.n_warm_up).clamp(max=1) if self.n_warm_up else torch.ones_like(self.steps)
         return -mean_over(d.log_likelihood.mean(0) - share * self.beta * divergence(d), batch)
+
+    def _shown(self, x: Tensor) -> Tensor:
+        """1 where the encoder may see an entry (n, d); unit vectors are hidden whole, as what is left would tell."""
+        if not self.sizes:
+            return (torch.rand_like(x) >= self.hide).to(x.dtype)
+        alone = x.shape[1] - sum(self.sizes)
+        counts = torch.tensor([1] * alone + self.sizes, device=x.device)
+        columns = torch.rand(len(x), len(counts), dtype=x.dtype, device=x.device) >= self.hide
+        return columns.to(x.dtype).repeat_interleave(counts, 1)
 
     def evaluate(self, batch: Batch) -> dict[str, Tensor]:
         d = self.drawn(batch, self.n_draws)
@@ -134,7 +163,9 @@ class Variational(Autoencoding):
 
     def decoded(self, codes: Tensor) -> Tensor:
         mean, _ = self.net.likelihood(codes)  # type: ignore[operator]
-        return mean.sigmoid() if self.kind == "bernoulli" else mean
+        if self.kind == "bernoulli":
+            return mean.sigmoid()
+        return self._ending(mean, lambda n: log_shares(mean, self.sizes).exp())
 
     def rebuilt(self, batch: Batch) -> Tensor:
         return self.decoded(self.codes(batch))
@@ -154,7 +185,8 @@ class Variational(Autoencoding):
         mean, log_variance = self.net.likelihood(z)  # type: ignore[operator]
         if self.kind == "bernoulli":
             return torch.bernoulli(mean.sigmoid())
-        return mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+        numbers = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+        return self._ending(numbers, lambda n: drawn_units(log_shares(mean, self.sizes), self.sizes))
 
     def imputed(self, batch: Batch) -> Tensor:
         mean, log_variance = self.posterior(batch["x"], observed_of(batch))
