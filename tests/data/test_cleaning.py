@@ -65,3 +65,9 @@ def test_unknown_steps_are_refused():
         clean(["a"], ["stop_words"], language="de")
     with pytest.raises(pn.SettingError, match="language"):
         clean(["a"], ["stem"], language="xx")
+
+
+@pytest.mark.parametrize("texts", ["abc", ["a", None]])
+def test_what_is_no_list_of_texts_is_not_cleaned(texts):
+    with pytest.raises(pn.DataError, match="list of texts"):
+        clean(texts, ["lower"])

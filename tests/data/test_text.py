@@ -200,3 +200,16 @@ def test_a_text_can_be_subwords():
     batch = everything(codec, TEXTS, "tokens")
     assert codec.decode(batch["x"]) == TEXTS
     assert codec.vocab_size <= 300
+
+
+@pytest.mark.parametrize("raw", [None, 5, {"text": ["a b", "c"]}])
+def test_what_is_no_list_of_texts_is_refused(raw):
+    with pytest.raises(DataError, match="list of texts"):
+        Text().fit(raw)
+
+
+def test_counts_that_are_no_whole_numbers_are_refused():
+    for name in ("min_count", "max_words", "max_length", "n_grams"):
+        for value in (2.5, "3", True):
+            with pytest.raises(SettingError, match=name):
+                Text(**{name: value})

@@ -116,3 +116,11 @@ def test_equal_texts_give_equal_unigrams():
     assert all(one.names == learned[0].names for one in learned)
     assert all((one.ids(texts)[0] == learned[0].ids(texts)[0]).all() for one in learned)
     assert learned[0].text(learned[0].ids(texts)[0][: learned[0].ids(texts)[1][0]].tolist()) == texts[0]
+
+
+@pytest.mark.parametrize("size", [3, 6, 7, 8])
+def test_unigrams_hold_each_sign_of_their_texts(size):
+    """With fewer entries than signs the Rust package says so in its own words, or never comes back."""
+    with pytest.raises(pn.SettingError, match="max_words"):
+        Tokenizer("unigram", lower=False, size=size, min_count=1).fit(["abc abc xyz"])
+    assert Tokenizer("unigram", lower=False, size=9, min_count=1).fit(["abc abc xyz"]).n_ids == 9

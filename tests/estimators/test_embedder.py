@@ -339,3 +339,9 @@ def test_nothing_is_answered_before_fit():
     for ask in (lambda: "dog" in Embedder(), lambda: Embedder().vector("dog"), lambda: Embedder().retrieve("dog")):
         with pytest.raises(pn.NotFitted):
             ask()
+
+
+def test_retrieving_less_than_one_text_is_refused():
+    words = Embedder(pn.model("one_hot"), min_count=1).fit(["a cat", "a dog"])
+    with pytest.raises(SettingError, match="n is a whole number"):
+        words.retrieve("cat", n=-1)

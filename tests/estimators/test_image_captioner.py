@@ -92,3 +92,10 @@ def test_what_cannot_be_learned_is_refused(error, words, call):
 def test_what_cannot_be_asked_is_refused(learned, error, words, call):
     with pytest.raises(error, match=words):
         call(learned)
+
+
+def test_a_report_shows_the_pictures_that_were_told_worst(learned, tmp_path):
+    X, words = scenes(6, seed=4)
+    words[2] = "red red red"
+    learned.report(tmp_path / "captions.html", X, words)
+    assert "red red red" in (tmp_path / "captions.html").read_text()

@@ -264,3 +264,36 @@ def test_other_settings_are_refused(gpt):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert math.isinf(LanguageModel(pn.model("ngram", smoothing="mle")).fit(TEXTS).log_prob(["zebra"])[0])
+
+
+@pytest.mark.parametrize(
+    ("ask", "says"),
+    [
+        ({"n_tokens": 2.5}, "n_tokens"),
+        ({"top_k": 2.5}, "top_k"),
+        ({"beam": 2.5}, "beam"),
+        ({"beam": True}, "beam"),
+        ({"beam": 2, "length_penalty": math.nan}, "length_penalty"),
+        ({"seed": 1.5}, "seed"),
+        ({"stop": 5}, "stop"),
+        ({"stream": 5}, "stream"),
+    ],
+)
+def test_settings_of_the_wrong_kind_are_refused_by_name(counted, ask, says):
+    with pytest.raises(pn.SettingError, match=says):
+        counted.generate("the cat", **ask)
+
+
+def test_a_choice_after_words_needs_no_space_of_its_own(counted):
+    for choices in (["dog", "mat"], [" dog", " mat"]):
+        assert counted.choose("the cat sat on the", choices).strip() == "mat"
+    with pytest.raises(pn.DataError, match="list of texts"):
+        counted.choose("the cat sat on the", "mat")
+
+
+def test_an_order_beyond_the_longest_text_is_an_order_that_is_never_seen():
+    texts = ["a b c", "b a"]
+    long, enough = (LanguageModel(pn.model("ngram", order=n, smoothing="witten_bell")).fit(texts) for n in (9, 5))
+    asked = ["a b c", "c a b", "b"]
+    np.testing.assert_allclose(long.log_prob(asked), enough.log_prob(asked), rtol=1e-12)
+    assert long.generate("a", n_tokens=4, temperature=0) == enough.generate("a", n_tokens=4, temperature=0)

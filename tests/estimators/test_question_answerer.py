@@ -346,3 +346,8 @@ def test_answers_are_served(learned):
     service.try_out()
     asked = service.input.read({"question": X[0][0], "context": X[0][1]}, "inputs[0]")
     assert learned.predict([asked]) == learned.predict(X)
+
+
+def test_a_threshold_that_is_no_number_is_refused():
+    with pytest.raises(SettingError, match="null_threshold"):
+        pn.QuestionAnswerer(SMALL, null_threshold=float("nan")).fit([("who?", "Lena")], ["Lena"])

@@ -272,3 +272,8 @@ def test_a_bleu_that_no_text_is_long_enough_for_is_said():
     with pytest.warns(pn.DataWarning, match="4 words"):
         assert score_of_texts(["eine Katze"], ["eine Katze"], "bleu") == 0
     assert score_of_texts(["eine Katze"], ["eine Katze"], "chrf") == 100
+
+
+def test_risk_without_a_beam_has_nothing_to_choose_from(fitted):
+    with pytest.raises(pn.SettingError, match="beam of 2"):
+        fitted.translate(["ab"], choose="risk")

@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from parnassus.errors import DataError
 from parnassus.functional.sentiment import denies, polarity, word_valences
 from parnassus.functional.sentiment_words import BOOSTERS, VALENCES
 
@@ -84,3 +85,8 @@ def test_no_word_is_two_things():
     assert not BOOSTERS.keys() & VALENCES.keys()
     assert not any(denies(word) for word in VALENCES)
     assert all(-4 <= v <= 4 and v for v in VALENCES.values())
+
+
+def test_what_is_no_text_is_refused():
+    with pytest.raises(DataError, match="one text"):
+        polarity(None)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from ..errors import SettingError, did_you_mean, missing_extra
+from ..errors import DataError, SettingError, did_you_mean, missing_extra
 from ..functional.lancaster import lancaster
 from .tokenizers import words_of
 
@@ -53,6 +53,8 @@ def clean(texts: Sequence[str], steps: Sequence[str], *, language: str = "en") -
     ['dogs cats']
     """
     check_steps(steps, language)
+    if isinstance(texts, str) or any(not isinstance(text, str) for text in texts):
+        raise DataError("clean takes a list of texts, all of them strings; of one text give [text]")
     now = list(texts)
     report = [_counted("given", now)]
     for step in steps:

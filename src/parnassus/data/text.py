@@ -1,14 +1,14 @@
 """Text as the ids of its words, characters, bytes or subwords, and as a bag of them and of their n-grams."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import DataError, DataWarning, SettingError, did_you_mean
+from ..errors import DataError, DataWarning, SettingError, check_count, did_you_mean
 from .answers import is_gap, shown
 from .cleaning import check_steps
 from .cleaning import clean as cleaned
@@ -73,8 +73,8 @@ class Text(Codec):
             raise SettingError(f"Text: weighting={weighting!r}; {did_you_mean(weighting, WEIGHTINGS)}")
         counts = {"min_count": min_count, "max_words": max_words, "max_length": max_length, "n_grams": n_grams}
         for name, value in counts.items():
-            if value is not None and value < 1:
-                raise SettingError(f"Text: {name} is at least 1; got {value}")
+            if value is not None:
+                check_count(f"Text: {name}", value)
         if n_grams > MOST_GRAMS:
             raise SettingError(f"Text: n_grams is at most {MOST_GRAMS}; got {n_grams}")
         clean = (clean,) if isinstance(clean, str) else tuple(clean)
@@ -253,6 +253,8 @@ def strings(raw: Any) -> list[str]:
         raise DataError("X is a single string; give a list of texts, [text]")
     if hasattr(type(raw), "columns"):
         raw = column_of_texts(raw)
+    if isinstance(raw, Mapping) or not hasattr(raw, "__iter__"):
+        raise DataError(f"X is a {type(raw).__name__}; give a list of texts, one a row")
     texts = raw.tolist() if hasattr(raw, "tolist") else list(raw)
     for row, text in enumerate(texts):
         if not isinstance(text, str):

@@ -146,6 +146,12 @@ class Tokenizer:
             return _wordpiece(texts, size, self.min_count)
         shared: dict[str, Any] = {"vocab_size": size, "special_tokens": specials, "show_progress": False}
         if self.unit == "unigram":
+            least = len({"\u2581"}.union(*texts) - {" "}) + len(specials)  # with less its training never ends
+            if size < least:
+                raise SettingError(
+                    f"a vocabulary of unigrams holds each sign of its texts, here {least} entries; got {size}: give a "
+                    "larger max_words"
+                )
             made = Rust(models.Unigram())
             trainer: Any = trainers.UnigramTrainer(unk_token=RESERVED[1], **shared)
         else:

@@ -1,7 +1,9 @@
 """Texts written on by a language model: what may be said, what is drawn, when it ends, and what is told on the way."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from torch import Tensor
 
 from ..data.token_stream import TokenStream
 from ..data.tokenizers import CLOSED, PAD, UNKNOWN
-from ..errors import SettingError
+from ..errors import SettingError, check_count
 from ..functional import decoding
 from ..models.followers import following
 from ..models.gpt import GPT
@@ -35,14 +37,24 @@ class Manner:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.n_tokens < 0 or self.temperature < 0:
-            raise SettingError(f"n_tokens and temperature are at least 0; got {self.n_tokens} and {self.temperature}")
+        check_count("n_tokens", self.n_tokens, least=0)
+        for name in ("beam", "top_k"):
+            if getattr(self, name) is not None:
+                check_count(name, getattr(self, name))
+        if not self.temperature >= 0:
+            raise SettingError(f"temperature is at least 0, and 0 takes the likeliest; got {self.temperature}")
+        if math.isnan(self.length_penalty):
+            raise SettingError("length_penalty is a number: 0 sums ln p, 1 takes its mean; got nan")
+        if isinstance(self.seed, bool) or not isinstance(self.seed, Integral):
+            raise SettingError(f"seed is a whole number; got {self.seed!r}")
         drawn = ("temperature", "top_k", "top_p", "min_p", "typical_p", "repetition_penalty", "stop")
         odd = [
             n for n in drawn if self.beam is not None and getattr(self, n) != type(self).__dataclass_fields__[n].default
         ]
         if odd:
             raise SettingError(f"a beam search draws nothing: leave out {', '.join(odd)}, or the beam")
+        if any(not isinstance(one, str) for one in self.stop):
+            raise SettingError(f"stop is a string, or a list of them; got {self.stop}")
         if any(not one for one in self.stop):
             raise SettingError("stop holds an empty string, which every text holds; leave it out")
 

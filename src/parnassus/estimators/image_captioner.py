@@ -16,6 +16,7 @@ from ..data.sources import Columns
 from ..errors import DataError, SettingError
 from ..evaluation.result import Evaluation
 from ..evaluation.translation import check_metric, evaluate_translation, score_of_texts
+from ..functional.metrics.translation import sentence_bleu
 from ..layers.attention import kept_weights
 from ..objectives.translation import Translation
 from .assembly import rows_of
@@ -209,3 +210,10 @@ class ImageCaptioner(Estimator):
             sample_weight=examples.weight,
             seed=self.seed,
         )
+
+    def worst(self, examples: Examples, n: int) -> list[tuple[int, str, str, str, str, dict[str, str]]]:
+        """The pictures that were told worst: row, what was due and written, BLEU, its name."""
+        y, written = examples.y, self.predict(examples.X)
+        scores = np.array([sentence_bleu(a, b).score for a, b in zip(written, y, strict=True)])
+        order = [int(i) for i in np.argsort(scores, kind="stable") if written[i] != y[i]][:n]
+        return [(i, y[i], written[i], f"{scores[i]:.1f}", "BLEU", {}) for i in order]

@@ -230,11 +230,14 @@ class LanguageModel(Estimator):
         """
         refuse_writing(self)
         prompts = [prompt] if isinstance(prompt, str) else strings(prompt)
+        stops = tuple(stop) if isinstance(stop, Sequence) and not isinstance(stop, str) else (stop,)
         manner = Manner(
             n_tokens, temperature, top_k, top_p, min_p, typical_p, repetition_penalty, beam, length_penalty,
-            (stop,) if isinstance(stop, str) else tuple(stop), self.seed if seed is None else seed,
+            stops, self.seed if seed is None else seed,
         )  # fmt: skip
         tell = None
+        if stream is not None and not callable(stream):
+            raise SettingError(f"stream is a function that is told each piece of text; got {stream!r}")
         if stream is not None:
             tell = (
                 (lambda _, piece: stream(piece)) if isinstance(prompt, str) else (lambda row, piece: stream(piece, row))
@@ -270,9 +273,15 @@ class LanguageModel(Estimator):
         return rows
 
     def choose(self, prompt: str, choices: Sequence[str]) -> str:
-        """The one of several continuations that is likeliest after the prompt, by the ln p of all its tokens."""
+        """The one of several continuations that is likeliest after the prompt, by the ln p of all its tokens.
+
+        Models of words take a choice as words of its own, with a space before it or without.
+        """
+        if isinstance(choices, str):
+            raise DataError(f"choices are a list of texts; got one text, {choices!r:.60}")
         options = strings(list(choices))
-        whole = self.token_log_probs([prompt + option for option in options])
+        between = " " if fitted(self).codec_.options.get("unit") == "words" else ""
+        whole = self.token_log_probs([prompt + between + option for option in options])
         return options[int(np.argmax([row[:-1].sum() for row in whole]))]
 
     def cloze(self, prompts: Sequence[str], answers: Sequence[str], choices: Sequence[Sequence[str]]) -> float:

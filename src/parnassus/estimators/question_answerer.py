@@ -4,6 +4,7 @@ The contract of a model of the task "question_answerer": a builder whose facts a
 `n_segments`; it returns a `SpanAnswering`.
 """
 
+import math
 import os
 import warnings
 from typing import Any, NamedTuple, Self
@@ -106,6 +107,8 @@ class QuestionAnswerer(Estimator):
             raise SettingError(f"target={target!r}: answers are no column of their own; give them as y, see fit")
         if isinstance(self.longest, bool) or not isinstance(self.longest, int) or self.longest < 1:
             raise SettingError(f"longest is a whole number of subwords, at least 1; got {self.longest!r}")
+        if not isinstance(self.null_threshold, str) and math.isnan(self.null_threshold):
+            raise SettingError("null_threshold is a number, or the name of a score; got nan")
         examples = self._answered(X, y, sample_weight)
         if isinstance(self.null_threshold, str):
             validation = self._to_tune_on(examples.y, validation)

@@ -185,7 +185,7 @@ class Translator(Estimator):
         on_error : "raise", or "skip" texts that cannot be read, for which None comes back.
         """
         check_search(beam=beam, n_best=n_best, max_length=max_length, length_penalty=length_penalty)
-        check_choice(choose, coverage_penalty)
+        check_choice(choose, coverage_penalty, max(beam, n_best or 1))
         objective = self._objective()
         others = [self._fellow(other) for other in ([beside] if isinstance(beside, Translator) else beside)]
         if isinstance(X, str) and not Path(X[:200]).suffix:
@@ -308,10 +308,12 @@ class Translator(Estimator):
         return [(i, y[i], written[i], f"{scores[i]:.1f}", "BLEU", {"source": X[i][:200]}) for i in order]
 
 
-def check_choice(choose: str, coverage_penalty: float) -> None:
+def check_choice(choose: str, coverage_penalty: float, n_found: int) -> None:
     """Refuse ways to choose among a beam's texts that are unknown, or two at a time."""
     if choose not in CHOICES:
         raise SettingError(f"choose={choose!r}; {did_you_mean(choose, CHOICES)}")
+    if choose == "risk" and n_found < 2:
+        raise SettingError("choose='risk' chooses among the texts of a beam; give a beam of 2 or more")
     if choose == "risk" and coverage_penalty:
         raise SettingError("choose='risk' goes by ln p alone; give coverage_penalty=0, or choose='likeliest'")
 

@@ -102,6 +102,7 @@ def found_texts(embedder: "Embedder", query: str, *, n: int, documents: Any) -> 
     """The n documents nearest to a query, of those given or of `fit`, whose vectors are made once."""
     if not isinstance(query, str):
         raise DataError(f"a query is one text; got {query!r}")
+    check_count("n", n)
     if documents is not None:
         texts = texts_of(documents, None)
         table = placed(embedder, texts)[0]

@@ -50,9 +50,11 @@ class NGramModel:
         for k in range(2, self.order + 1):
             context = np.concatenate([[-1], at[k - 2][:-1]])
             context[within < k - 1] = -1
-            back = np.where(context >= 0, self.log_back[k - 2][context], 0.0)
+            known = context >= 0
+            back = np.zeros(len(ids))
+            back[known] = self.log_back[k - 2][context[known]]
             if self.beyond == "floor":
-                back = np.where(context >= 0, back, -np.log(self.n_kinds))
+                back = np.where(known, back, -np.log(self.n_kinds))
                 found = np.where(within >= k - 1, back, found)
             else:
                 found = found + back

@@ -5,6 +5,7 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from ..errors import DataError
 from .sentiment_words import BOOSTERS, NEGATIONS, VALENCES
 
 CAPITALS, NEGATED, EXCLAIMED, ALPHA = 0.733, -0.74, 0.292, 15.0
@@ -40,6 +41,8 @@ def polarity(text: str, *, valences: Mapping[str, float] = VALENCES) -> Polarity
     >>> round(p.compound, 4) == round(1.5 / (1.5 ** 2 + 15) ** 0.5, 4)
     True
     """
+    if not isinstance(text, str):
+        raise DataError(f"polarity takes one text; got a {type(text).__name__}")
     words = words_and_signs(text)
     told = _after_but([w.lower() for w in words], word_valences(words, valences))
     marks = min(text.count("!"), 4) * EXCLAIMED + _asking(text.count("?"))
