@@ -6,8 +6,9 @@ import torch
 from torch.nn import functional as F
 
 import parnassus as pn
+from parnassus.data.transcripts import Units
 from parnassus.layers.conditioning import ConditioningAugmentation
-from parnassus.objectives.stacked_gan import matching_loss, wrong_of
+from parnassus.objectives.stacked_gan import Stacked, matching_loss, wrong_of
 
 
 def bars(n=240):
@@ -69,6 +70,54 @@ def test_the_second_stage_leaves_the_first_as_it_is(draws):
     assert any(p.grad is not None for p in made.makers[1].parameters())
     first = [p for p in made.phases() if p.during[0] == 0.0]
     assert [p.name for p in first] == ["first_critic", "first_generator"]
+
+
+def test_a_text_is_told_as_its_words_and_set_against_another_rows(draws):
+    made = Stacked([], [], (1, 16, 16), 4, n_noise=2, words=True)
+    told = made.told(made.condition_of({"y": torch.tensor([[2, 4, 0], [1, 1, 3]])}))
+    assert told.tolist() == [[0, 1, 0, 1], [1, 0, 1, 0]]
+    assert torch.equal(made._another(told), told.flip(0))
+    assert torch.equal(made._another(told[:1]), told[:1])
+
+
+def test_real_rows_of_the_same_text_are_not_wrong(draws):
+    spec = pn.model("stackgan", width=4, n_noise=4, n_condition=3, n_blocks=1)
+    builder = next(b for b in spec.builders("generator") if "units" in b.facts)
+    facts = {"in_channels": 1, "image_size": (16, 16), "units": Units(("", "a", "b"), "words")}
+    made = builder.make(**facts, **spec.get_params(task="generator")).eval()
+    x = torch.randn(4, 1, 16, 16)
+    heard = []
+    made.critics[1].register_forward_hook(lambda net, given, said: heard.append(said.detach()))
+    with torch.no_grad():
+        loss = made.criticise_second({"x": x, "y": torch.ones(4, 1)})
+    assert len(heard) == 2  # right and fake
+    assert torch.isclose(loss, (F.softplus(-heard[0]) + F.softplus(heard[1])).mean() / 2)
+    heard.clear()
+    with torch.no_grad():
+        loss = made.criticise_second({"x": x, "y": torch.tensor([[1, 2], [1, 2], [1, 0], [1, 2]])})
+    right, fake, wrong = heard
+    told = [F.softplus(wrong[[i, j]]).mean() for i, j in ((2, 3), (0, 2), (1, 2))]  # for each way of shifting rows
+    due = [F.softplus(-right).mean() / 2 + (one + F.softplus(fake).mean()) / 4 for one in told]
+    assert any(torch.isclose(loss, one) for one in due)
+
+
+@pytest.mark.slow
+def test_pictures_of_texts_have_each_of_their_words(tmp_path):
+    dim = np.arange(len(X)) // 3 % 2 == 1
+    pictures = np.where(dim[:, None, None], X // 2, X)
+    texts = [f"{'dim' if low else 'bright'} {band}" for low, band in zip(dim, Y, strict=True)]
+    net = pn.model("stackgan", width=8, n_noise=8, n_condition=8, n_blocks=1)
+    made = pn.Generator(net, condition="text", epochs=60, batch_size=24, lr=0.001, progress=False).fit(pictures, texts)
+    shine = {}
+    for text in set(texts):
+        rows = made.sample(30, condition=text, seed=1).astype(float).mean((0, 2))
+        bright = [rows[1 + 5 * b : 5 + 5 * b].mean() for b in range(3)]
+        assert ["top", "middle", "bottom"][int(np.argmax(bright))] == text.split()[1]
+        shine[text] = max(bright)
+    assert all(shine[f"bright {band}"] > 1.2 * shine[f"dim {band}"] for band in set(Y))
+    made.save(tmp_path / "s")
+    again = pn.load(tmp_path / "s").sample(3, condition="dim top", seed=4)
+    assert np.array_equal(again, made.sample(3, condition="dim top", seed=4))
 
 
 def test_b8_15_the_rate_is_halved_every_hundred_epochs():

@@ -65,8 +65,9 @@ def choose_view(
 
 def hint_for(needs: str, offers: str) -> str:
     """What to do where data do not offer what models need; both are names of facts, written out."""
-    if all("n_outputs" in one.split(", ") for one in needs.split(" or ")):
-        return "it learns rows of classes: give the class of each row as y"
+    if all({"n_outputs", "units"} & set(one.split(", ")) for one in needs.split(" or ")):
+        texts = ", or its text with condition='text'" if "units" in needs else ""
+        return f"it learns rows of classes: give the class of each row as y{texts}"
     if "frames" in offers:
         return "these are videos: choose a model for clips, such as 'r3d18', 'c3d' or 'cnn_lstm'"
     if "in_channels" in needs and "step_features" in offers:

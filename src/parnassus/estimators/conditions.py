@@ -19,7 +19,7 @@ KINDS = ("class", "text", "numbers")
 GIVEN = {"text": "learns what each picture shows; give the texts as y", "numbers": "is of columns of y; give them"}
 TAKERS = {  # what a model that takes no such condition is told
     "class": ("classes", "ddpm, gan or dcgan"),
-    "text": ("texts", "latent_diffusion"),
+    "text": ("texts", "latent_diffusion or stackgan"),
     "numbers": ("numbers", "ddpm, flow_matching, vae, gan or dcgan"),
 }
 

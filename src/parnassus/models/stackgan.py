@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ..data.transcripts import Units
 from ..errors import DataError, SettingError
 from ..layers.conditioning import ConditioningAugmentation
 from ..objectives.stacked_gan import Stacked
@@ -67,10 +68,11 @@ class Refinement(nn.Module):
         return self.last(self.blocks(self.joined(torch.cat([self.first(small), maps], 1)))), divergence
 
 
-@model.register("generator")
-def stackgan(*, in_channels: int, image_size: tuple[int, int], n_outputs: int, width: int = 32, n_noise: int = 32,
-             n_condition: int = 16, n_blocks: int = 2, weight: float = 1.0) -> Stacked:  # fmt: skip
-    """StackGAN: small pictures of a class in the first half of training, larger ones made of them in the second.
+@model.variants("generator", choices=("n_outputs | units",))
+def stackgan(*, in_channels: int, image_size: tuple[int, int], n_outputs: int | None, units: Units | None,
+             width: int = 32, n_noise: int = 32, n_condition: int = 16, n_blocks: int = 2,
+             weight: float = 1.0) -> Stacked:  # fmt: skip
+    """StackGAN: small pictures of a class or a text in the first half of training, larger ones of them in the second.
 
     Parameters
     ----------
@@ -79,6 +81,8 @@ def stackgan(*, in_channels: int, image_size: tuple[int, int], n_outputs: int, w
     n_condition : numbers that are drawn around what is asked for.
     n_blocks : residual blocks of the second stage; the published net has 4, at 256 pixels a side.
     weight : of the divergence of conditions from N(0, I).
+
+    Of a text (condition="text") it is told which words it holds, not in which order.
 
     Systems: stackgan
     """
@@ -91,8 +95,12 @@ def stackgan(*, in_channels: int, image_size: tuple[int, int], n_outputs: int, w
         raise SettingError(
             f"model 'stackgan': width, n_condition and n_blocks are at least 1; got {width}, {n_condition}, {n_blocks}"
         )
-    k, half = classes_of(n_outputs), (image_size[0] // 2, image_size[1] // 2)
+    half = image_size[0] // 2, image_size[1] // 2
+    k = len(units) - 1 if units is not None else classes_of(n_outputs or 1)
     critics = [Told(dcgan_critic(in_channels + k, size, width, nn.BatchNorm2d), ()) for size in (half, image_size)]
     makers = [Sketch(n_noise, k, n_condition, in_channels, half, width),
               Refinement(k, n_condition, in_channels, width, n_blocks)]  # fmt: skip
-    return Stacked(makers, critics, (in_channels, *image_size), k, n_noise=n_noise, weight=weight, optimizer=ADAM)
+    words = units is not None
+    return Stacked(
+        makers, critics, (in_channels, *image_size), k, n_noise=n_noise, weight=weight, words=words, optimizer=ADAM
+    )

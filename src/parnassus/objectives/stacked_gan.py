@@ -46,6 +46,8 @@ class Stacked(Generating):
     critics : (pictures, one-hot classes) -> one number each, of either stage.
     n_noise : numbers in z.
     weight : of the divergence; 1 is published.
+    words : whether texts of `n_classes` words are asked for, and not classes: then a text is told as 1 for each word
+        that it holds, so that its order is not, and a wrong text is that of another row.
     optimizer : of all players, unless the user's.
 
     Systems: stackgan
@@ -54,13 +56,14 @@ class Stacked(Generating):
     """
 
     def __init__(self, makers: Sequence[nn.Module], critics: Sequence[nn.Module], shape: tuple[int, ...],
-                 n_classes: int, *, n_noise: int, weight: float = 1.0, optimizer: dict[str, Any] | None = None,
-                 ) -> None:  # fmt: skip
+                 n_classes: int, *, n_noise: int, weight: float = 1.0, words: bool = False,
+                 optimizer: dict[str, Any] | None = None) -> None:  # fmt: skip
         super().__init__(shape, n_classes)
         if n_noise < 1 or not weight >= 0:
             raise SettingError(f"n_noise is at least 1 and weight at least 0; got {n_noise} and {weight}")
         self.makers, self.critics = nn.ModuleList(makers), nn.ModuleList(critics)
         self.n_noise, self.weight_of_kl, self.optimizer = n_noise, weight, dict(optimizer or {})
+        self.words = words
 
     def phases(self) -> Sequence[Phase]:
         found = []
@@ -91,15 +94,37 @@ class Stacked(Generating):
 
     def _criticise(self, stage: int, batch: Batch) -> Tensor:
         x = batch["x"] if stage else F.avg_pool2d(batch["x"], 2)
-        classes = batch["y"].flatten().long()
-        right, wrong = self.told(classes), self.told(wrong_of(classes, self.n_classes))
+        right = self.told(self.condition_of(batch))
+        wrong = self._another(right)
+        differs = (wrong != right).any(1)
         with torch.no_grad():
             fake, _ = self.made(stage, x, right)
         critic = self.critics[stage]
-        return matching_loss(critic(x, right), critic(x, wrong), critic(fake, right))
+        said, of_fake = critic(x, right), critic(fake, right)
+        if not differs.any():  # all rows of a batch say the same
+            return critic_loss("nonsaturating", said, of_fake)
+        return matching_loss(said, critic(x, wrong)[differs], of_fake)
+
+    def condition_of(self, batch: Batch) -> Tensor:
+        """The class of each row (n,), or the ids of its words (n, longest), filled up with 0."""
+        return batch["y"].long() if self.words else batch["y"].flatten().long()
+
+    def told(self, condition: Tensor) -> Tensor:  # type: ignore[override]
+        """Classes as unit vectors, words as 1 for each that a text holds (n, n_classes)."""
+        if not self.words:
+            return super().told(condition)
+        return torch.zeros(len(condition), self.n_classes + 1, device=condition.device).scatter(1, condition, 1.0)[
+            :, 1:
+        ]
+
+    def _another(self, told: Tensor) -> Tensor:
+        """Another class for each row; of texts that of another row, which may be the same."""
+        if not self.words:
+            return self.told(wrong_of(told.argmax(1), self.n_classes))
+        return told.roll(int(torch.randint(1, max(len(told), 2), ())), 0)
 
     def _deceive(self, stage: int, batch: Batch) -> Tensor:
-        right = self.told(batch["y"].flatten().long())
+        right = self.told(self.condition_of(batch))
         fake, divergence = self.made(stage, batch["x"], right)
         loss = generator_loss("nonsaturating", self.critics[stage](fake, right))
         return loss + self.weight_of_kl * divergence.mean()
