@@ -113,6 +113,15 @@ class Draft:
         return piece
 
 
+def telling(stream: Callable[..., None] | None, alone: bool) -> Callable[[int, str], None] | None:
+    """What tells `stream` of new pieces: with the prompt's number, unless it is alone."""
+    if stream is None:
+        return None
+    if not callable(stream):
+        raise SettingError(f"stream is a function that is told each piece of text; got {stream!r}")
+    return (lambda _, piece: stream(piece)) if alone else (lambda row, piece: stream(piece, row))
+
+
 def forbidden(codec: TokenStream) -> list[int]:
     """Ids that are never said: what fills rows, and the unknown where there is one."""
     return [PAD] if codec.options["unit"] in (*CLOSED, "byte_bpe") else [PAD, UNKNOWN]

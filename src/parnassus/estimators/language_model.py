@@ -20,7 +20,8 @@ from ..registry import Spec
 from ..train.randomness import kept_random
 from .assembly import device_under
 from .base import Estimator
-from .generation import Manner, net_scores, write
+from .contextual import text_vectors, token_vectors
+from .generation import Manner, net_scores, telling, write
 from .intake import Examples
 from .masked import BOTH_WAYS, codec_of_gaps, fill, gap_log_probs, kind_of_gaps, refuse_writing
 from .protocol import fitted
@@ -193,6 +194,18 @@ class LanguageModel(Estimator):
             found.append((i, examples.X[i][:80], f"did not expect {name!r}", shown, "perplexity", {}))
         return found
 
+    def token_vectors(self, X: Any) -> list[np.ndarray]:
+        """A vector of each token of each text in its context, from the last layer: (tokens, width) float32 a text.
+
+        Of "bert" and "t5", which read both ways, and of "gpt", where a vector knows what stands before it. Tokens are
+        those of `codec_.tokenizer`, without marks at the ends.
+        """
+        return token_vectors(self, self._texts(X))
+
+    def transform(self, X: Any) -> np.ndarray:
+        """A vector of each text, the mean of its tokens' (texts, width) float32; an empty text stands at 0."""
+        return text_vectors(self, self._texts(X))
+
     # --- what follows -----------------------------------------------------------------------------
 
     def generate(
@@ -235,13 +248,7 @@ class LanguageModel(Estimator):
             n_tokens, temperature, top_k, top_p, min_p, typical_p, repetition_penalty, beam, length_penalty,
             stops, self.seed if seed is None else seed,
         )  # fmt: skip
-        tell = None
-        if stream is not None and not callable(stream):
-            raise SettingError(f"stream is a function that is told each piece of text; got {stream!r}")
-        if stream is not None:
-            tell = (
-                (lambda _, piece: stream(piece)) if isinstance(prompt, str) else (lambda row, piece: stream(piece, row))
-            )
+        tell = telling(stream, isinstance(prompt, str))
         ids = self._prompted(prompts, long_prompt)
         objective: Any = self.objective_.eval()
         device = device_under(objective)
