@@ -54,7 +54,7 @@ def models(name: str | None, *, task: str | None, modality: str | None, json: bo
             raise SettingError(f"unknown modality {modality!r}; {did_you_mean(modality, MODALITIES)}")
         found = [b for b in found if fits(b, modality)]
     console = Console(json=json)
-    for one in found:
+    for one in {(b.name, *b.tasks, takes(b)): b for b in found}.values():  # of one told more or fewer facts the last
         console.say(f"{one.name}  ({', '.join(one.tasks)}; takes {takes(one)})")
         console.say(indent(one.docstring if name is not None else one.summary, "    "))
         if one.settings:
