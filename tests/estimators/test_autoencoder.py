@@ -2,6 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 from sklearn.datasets import load_breast_cancer, load_digits
@@ -279,3 +281,25 @@ def test_texts_as_bags_of_words_come_back_as_numbers():
     assert model.reconstruct(texts[:3]).shape == (3, n_words)
     assert model.decode(model.encode(texts[:3])).shape == (3, n_words)
     assert model.sample(4).shape == (4, n_words)
+
+
+@pytest.mark.parametrize("of", [lambda frame: frame, pl.from_pandas, pa.Table.from_pandas])
+def test_frames_of_any_library_are_filled_in_their_own_types(of):
+    rng = np.random.default_rng(0)
+    whole = pd.DataFrame({
+        "count": pd.array(rng.integers(0, 9, 40), dtype="Int64"),
+        "open": pd.array(rng.random(40) < 0.5, dtype="boolean"),
+        "kind": rng.choice(["a", "b"], 40),
+        "since": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, 40), unit="D"),
+        "x": rng.normal(size=40),
+    })  # fmt: skip
+    hole = rng.random(whole.shape) < 0.2
+    holed = of(whole.mask(hole))
+    made = pn.Autoencoder("vae", epochs=1, progress=False).fit(holed).impute(holed)
+    assert type(made) is type(holed)
+    types = (lambda t: list(t.dtypes)) if isinstance(made, pd.DataFrame) else (lambda t: t.schema)
+    assert types(made) == types(holed)
+    again = made if isinstance(made, pd.DataFrame) else made.to_pandas()
+    assert not again.isna().any(axis=None)
+    for i, name in enumerate(whole.columns):
+        assert (again[name] == whole[name])[~hole[:, i]].all()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..data.codec import Codec, form_of
+from ..data.filled import filled
 from ..data.holed import HoledTable
 from ..data.image import Image
 from ..data.sources import Columns
@@ -262,15 +263,3 @@ class Autoencoder(Unsupervised):
         if not isinstance(fitted(self).codec_, Image):
             raise SettingError("plot shows pictures beside their reconstructions; these rows are no pictures")
         return plot_pairs(np.asarray(X[:n]), self.reconstruct(X[:n]))
-
-
-def filled(X: Any, made: Any) -> Any:
-    """A copy of X whose holes hold what was made; everything else is X's own."""
-    if hasattr(X, "isna"):
-        given = made if hasattr(made, "columns") else type(X)(made, columns=X.columns)
-        columns = {c: X[c].where(X[c].notna(), given[c].set_axis(X.index)) for c in X.columns}
-        return type(X)(columns, index=X.index)
-    own = np.array(X, dtype=np.float64) if not isinstance(X, np.ndarray) or X.dtype == object else X.copy()
-    hole = np.isnan(own)
-    own[hole] = np.asarray(made)[hole]
-    return own
