@@ -198,3 +198,9 @@ def test_an_unknown_model_type_is_refused(tmp_path):
 def test_a_pair_whose_stars_differ_is_refused():
     with pytest.raises(pn.SettingError, match="different numbers"):
         hub.translate({}, [("a.*.*", "b.*")])
+
+
+def test_a_configuration_without_sizes_is_refused_by_what_it_lacks(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(pn.errors.FileError, match="'hidden_size'"):
+        hub.spec_of(tmp_path)

@@ -149,7 +149,10 @@ def spec_of(folder: str | os.PathLike) -> Spec | None:
         return None
     if layout.seen is not None:
         config, _ = layout.seen(*read(folder))
-    return model(layout.model_type, **layout.options(config))
+    try:
+        return model(layout.model_type, **layout.options(config))
+    except KeyError as error:
+        raise FileError(f"{os.fspath(folder)}/{CONFIG}: says no {error}, which a {layout.model_type} has") from None
 
 
 def save_pretrained(module: Any, folder: str | os.PathLike) -> None:

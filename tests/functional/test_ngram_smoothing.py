@@ -230,6 +230,9 @@ def test_files_that_are_no_arpa_are_refused(tmp_path):
     (tmp_path / "c").write_bytes(b"abc\xff")
     with pytest.raises(pn.FileError, match="byte 3"):
         read_arpa(tmp_path / "c")
+    (tmp_path / "e").write_text("\\data\\\nngram 1=3\nngram 2=1\n\n\\1-grams:\n-1 a\n-1 b\n")  # broken off
+    with pytest.raises(pn.FileError, match=r"promises \[3, 1\] n-grams and it holds \[2\]"):
+        read_arpa(tmp_path / "e")
     with pytest.raises(pn.FileError, match="nowhere"):
         read_arpa(tmp_path / "nowhere")
     with pytest.raises(pn.DataError, match="back off"):

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ..functional.ngram_smoothing import NGramModel
 START, END, UNKNOWN = "<s>", "</s>", "<unk>"
 NEVER = -99.0  # what ARPA files write for log10 of 0
 LN10 = math.log(10)
+COUNT = re.compile(r"ngram\s+\d+\s*=\s*(\d+)")
 
 
 def write_arpa(model: NGramModel, names: Sequence[str], path: str | os.PathLike) -> None:
@@ -104,7 +106,10 @@ def _ln(log10: np.ndarray) -> np.ndarray:
 def _sections(lines: list[str], path: str) -> list[list[tuple[list[str], float, float]]]:
     """For each k the n-grams: words, log10 p, log10 of what comes back (0 where a line has none)."""
     found: list[list[tuple[list[str], float, float]]] = []
+    promised: list[int] = []
     for number, line in enumerate(lines, 1):
+        if not found and (told := COUNT.fullmatch(line.strip())):
+            promised.append(int(told[1]))
         if line.startswith("\\") and line.rstrip().endswith("-grams:"):
             found.append([])
         elif line.startswith("\\end"):
@@ -119,4 +124,7 @@ def _sections(lines: list[str], path: str) -> list[list[tuple[list[str], float, 
                 raise FileError(f"{path}, line {number}: {line[:60]!r} is no {k}-gram of an ARPA file") from None
     if not found or not found[0]:
         raise FileError(f"{path}: no ARPA file: it has no \\1-grams:")
+    held = [len(rows) for rows in found]
+    if promised and held != promised:
+        raise FileError(f"{path}: its head promises {promised} n-grams and it holds {held}; the file is not whole")
     return found
