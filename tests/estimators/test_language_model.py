@@ -297,3 +297,16 @@ def test_an_order_beyond_the_longest_text_is_an_order_that_is_never_seen():
     asked = ["a b c", "c a b", "b"]
     np.testing.assert_allclose(long.log_prob(asked), enough.log_prob(asked), rtol=1e-12)
     assert long.generate("a", n_tokens=4, temperature=0) == enough.generate("a", n_tokens=4, temperature=0)
+
+
+def test_a_cloze_whose_answer_is_no_choice_is_refused(counted):
+    with pytest.raises(pn.DataError, match="none of its choices"):
+        counted.cloze(["the"], ["Mat"], [["mat", "log"]])
+    with pytest.raises(pn.DataError, match="0 prompts"):
+        counted.cloze([], [], [])
+
+
+def test_a_choice_among_the_impossible_says_so():
+    lm = LanguageModel(pn.model("ngram", smoothing="mle")).fit(TEXTS)
+    with pytest.warns(pn.DataWarning, match="no choice is possible"):
+        lm.choose("zebras", ["gallop", "trot"])

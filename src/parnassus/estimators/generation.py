@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..data.token_stream import TokenStream
 from ..data.tokenizers import CLOSED, PAD, UNKNOWN
-from ..errors import SettingError, check_count
+from ..errors import DataError, SettingError, check_count
 from ..functional import decoding
 from ..models.followers import following
 from ..models.gpt import GPT
@@ -270,3 +270,18 @@ def net_scores(net: Any, rows: Sequence[np.ndarray], *, context: int, stride: in
         for (i, start, end, scored), row in zip(part, log_p, strict=True):
             found[i][scored:end] = row[scored - start : end - start]
     return found
+
+
+def share_chosen(
+    choose: Callable[[str, Sequence[str]], str],
+    prompts: Sequence[str],
+    answers: Sequence[str],
+    choices: Sequence[Sequence[str]],
+) -> float:
+    """The share of prompts after which `choose` takes the answer, which is one of its choices."""
+    if not len(prompts) == len(answers) == len(choices) or not len(prompts):
+        raise DataError(f"{len(prompts)} prompts, {len(answers)} answers, {len(choices)} choices; give one of each")
+    for row, (answer, offered) in enumerate(zip(answers, choices, strict=True)):
+        if answer not in offered:
+            raise DataError(f"row {row}: the answer {answer!r} is none of its choices, {list(offered)!r:.80}")
+    return sum(choose(p, c) == a for p, a, c in zip(prompts, answers, choices, strict=True)) / len(prompts)

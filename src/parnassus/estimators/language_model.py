@@ -1,6 +1,7 @@
 """What follows in a text, how likely a text is, and texts written on."""
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
@@ -12,7 +13,7 @@ from ..data.sources import Columns
 from ..data.text import strings
 from ..data.token_stream import NextToken, TokenStream
 from ..data.tokenizers import words_of
-from ..errors import DataError, SettingError
+from ..errors import DataError, DataWarning, SettingError
 from ..evaluation.language import bits, evaluate_language, perplexity
 from ..evaluation.result import Evaluation
 from ..objectives.language import START, NGramCounting
@@ -21,7 +22,7 @@ from ..train.randomness import kept_random
 from .assembly import device_under
 from .base import Estimator
 from .contextual import text_vectors, token_vectors
-from .generation import Manner, net_scores, telling, write
+from .generation import Manner, net_scores, share_chosen, telling, write
 from .intake import Examples
 from .masked import BOTH_WAYS, codec_of_gaps, fill, gap_log_probs, kind_of_gaps, refuse_writing
 from .protocol import fitted
@@ -289,11 +290,11 @@ class LanguageModel(Estimator):
         options = strings(list(choices))
         between = " " if fitted(self).codec_.options.get("unit") == "words" else ""
         whole = self.token_log_probs([prompt + between + option for option in options])
-        return options[int(np.argmax([row[:-1].sum() for row in whole]))]
+        scores = [row[:-1].sum() for row in whole]
+        if max(scores) == -math.inf:
+            warnings.warn("no choice is possible for this model: the first is taken", DataWarning, stacklevel=2)
+        return options[int(np.argmax(scores))]
 
     def cloze(self, prompts: Sequence[str], answers: Sequence[str], choices: Sequence[Sequence[str]]) -> float:
         """The share of prompts after which the answer is the likeliest of its choices."""
-        if not len(prompts) == len(answers) == len(choices):
-            raise DataError(f"{len(prompts)} prompts, {len(answers)} answers, {len(choices)} choices; give one of each")
-        right = [self.choose(p, c) == a for p, a, c in zip(prompts, answers, choices, strict=True)]
-        return sum(right) / max(len(right), 1)
+        return share_chosen(self.choose, prompts, answers, choices)

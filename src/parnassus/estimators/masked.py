@@ -8,7 +8,7 @@ import torch
 from ..data.broken_spans import BrokenSpans
 from ..data.hidden_pieces import HiddenPieces
 from ..data.pieces import SHORTEST
-from ..errors import DataError, SettingError
+from ..errors import DataError, SettingError, check_count
 from ..objectives.masked_language import MaskedLanguage
 from ..objectives.translation import Translation
 from ..registry import Spec
@@ -116,6 +116,7 @@ def fill(estimator: "LanguageModel", text: str, n: int) -> list[tuple[str, float
         )
     if not isinstance(text, str) or text.count(MASK) != 1:
         raise DataError(f"text holds {MASK} once, where something is missing; got {text!r:.80}")
+    check_count("n", n)
     codec = estimator.codec_
     known, spans = codec.tokenizer, isinstance(codec, BrokenSpans)
     row = known.rows([text.replace(MASK, known.name(known.sentinels[0])) if spans else text])[0]
