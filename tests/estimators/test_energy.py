@@ -175,6 +175,18 @@ def test_a_belief_net_gives_its_top_layer_and_dreams_rows():
         pn.DBN("mlp", epochs=1).fit(X, y).sample()
 
 
+@pytest.mark.parametrize("make", [
+    lambda: pn.RBM(epochs=2), lambda: pn.DBN(epochs=2), lambda: pn.RBM("gaussian_rbm", epochs=2)
+])  # fmt: skip
+def test_pictures_are_units_from_0_to_1_and_come_back_as_pictures(make):
+    pictures = (load_digits().images[:40] * 255 / 16).astype(np.uint8)
+    net = make().fit(pictures, load_digits().target[:40])
+    assert net.transform(pictures).shape[0] == 40
+    drawn = net.sample(3, seed=0)
+    assert drawn.shape[:3] == (3, 8, 8)
+    assert drawn.dtype == np.uint8
+
+
 def test_layers_stay_as_pretrained_where_only_the_top_is_tuned():
     X, y = digits()
     settings = {"hidden": (20,), "pretraining": 0.5}

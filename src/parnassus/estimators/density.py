@@ -159,7 +159,7 @@ class Density(Unsupervised):
         with torch.no_grad():
             x, _ = objective.draw(n, generator)
         decode = getattr(self.codec_, "decode", None)
-        return decode(x) if decode is not None and self.codec_.kind == "table" else x.numpy()
+        return decode(x) if decode is not None and self.codec_.kind in ("table", "image") else x.numpy()
 
     def bic(self, X: Any) -> float:
         """The Bayesian information criterion on rows: parameters ln(rows) - 2 log-likelihood; less is better.

@@ -7,34 +7,45 @@ import numpy as np
 import torch
 
 from ..data.codec import Codec, codec_for
+from ..data.image import Image
 from ..data.table import Table
 from ..errors import SettingError
 from ..objectives.energy import BeliefNet
 from .classifier import Classifier
 from .density import Density
+from .intake import Examples
 from .protocol import fitted
 
 
 class RBM(Density):
     """`Density("rbm")`, a transformer: `transform` gives how likely each hidden unit is on.
 
-    Columns of a table are brought to 0 to 1, unless a codec is given or the model is "gaussian_rbm".
+    Columns of a table are brought to 0 to 1, unless a codec is given or the model is "gaussian_rbm"; so are pictures.
 
     Systems: rbm
     """
 
     default_models = {"table": "rbm", "text": "rbm", "image": "rbm"}
 
+    @property
+    def _of_numbers(self) -> bool:
+        named = self.model if isinstance(self.model, str) else getattr(self.model, "name", "rbm")
+        return named == "gaussian_rbm"
+
     def _codec_for(self, X: Any) -> Any:
         chosen = codec_for(X)
-        named = self.model if isinstance(self.model, str) else getattr(self.model, "name", "rbm")
-        return Table(scaling="minmax") if isinstance(chosen, Table) and named != "gaussian_rbm" else chosen
+        return Table(scaling="minmax") if isinstance(chosen, Table) and not self._of_numbers else chosen
+
+    def _fit_codecs(self, train: Examples, target: Any) -> None:
+        super()._fit_codecs(train, target)
+        if not self._of_numbers:
+            from_0_to_1(self.codec_)
 
 
 class DBN(Classifier):
     """`Classifier("dbn")`, a transformer too: `transform` gives how likely each unit of the top layer is on.
 
-    Columns of a table are brought to 0 to 1, unless a codec is given.
+    Columns of a table are brought to 0 to 1, unless a codec is given; so are pictures.
 
     Systems: deep-belief-network
     """
@@ -44,6 +55,10 @@ class DBN(Classifier):
     def own_codec(self, X: Any) -> Codec:
         chosen = codec_for(X) if self.codec is None else self.codec
         return Table(scaling="minmax") if self.codec is None and isinstance(chosen, Table) else chosen
+
+    def _fit_codecs(self, train: Examples, target: Any) -> None:
+        super()._fit_codecs(train, target)
+        from_0_to_1(self.codec_)
 
     def transform(self, X: Any) -> np.ndarray:
         """How likely each unit of the top layer is on (rows, units), by the weights as fine-tuning left them."""
@@ -68,7 +83,7 @@ class DBN(Classifier):
         with torch.no_grad():
             x = objective.draw(int(n), generator, n_sweeps=int(n_sweeps))
         decode = getattr(self.codec_, "decode", None)
-        return decode(x) if decode is not None and self.codec_.kind == "table" else x.numpy()
+        return decode(x) if decode is not None and self.codec_.kind in ("table", "image") else x.numpy()
 
     def __sklearn_tags__(self) -> Any:
         from sklearn.utils import TransformerTags
@@ -76,6 +91,12 @@ class DBN(Classifier):
         tags = super().__sklearn_tags__()
         tags.transformer_tags = TransformerTags()
         return tags
+
+
+def from_0_to_1(codec: Codec) -> None:
+    """Pictures as numbers from 0 to 1, which units of 0 and 1 take."""
+    if isinstance(codec, Image):
+        codec.mean, codec.std = torch.zeros(1, 1, 1), torch.full((1, 1, 1), 255.0)
 
 
 RBM.task, DBN.task = Density.task, Classifier.task

@@ -250,8 +250,8 @@ def check_units(x: Tensor) -> None:
     low, high = float(x.min()), float(x.max())
     if low < 0 or high > 1:
         raise DataError(
-            f"units of 0 and 1 take numbers from 0 to 1, and the rows hold {low:g} to {high:g}; scale them, such as by "
-            f"codec=pn.Table(scaling='minmax'), or take model='gaussian_rbm'"
+            f"units of 0 and 1 take numbers from 0 to 1, and the rows hold {low:g} to {high:g}; take pn.RBM or pn.DBN, "
+            f"which scale them, give codec=pn.Table(scaling='minmax'), or take model='gaussian_rbm'"
         )
 
 
