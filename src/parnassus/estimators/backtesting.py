@@ -173,9 +173,8 @@ def summarised(judged: Sequence[Judged], levels: tuple[float, ...]) -> Backtest:
         {"fold": float(i), "mae": float(error[i].mean()), "naive_mae": float(other[i].mean())}
         for i in range(len(judged))
     ]
-    steps = (0, 1)
-    evaluation = with_doubt(evaluation, judged)
-    return Backtest(folds, error.mean(steps), other.mean(steps), np.square(error).mean(steps), evaluation, list(judged))
+    by_step = (error.mean((0, 1)), other.mean((0, 1)), np.square(error).mean((0, 1)))
+    return Backtest(folds, *by_step, with_doubt(evaluation, judged), list(judged))
 
 
 def with_doubt(found: Evaluation, judged: Sequence[Judged]) -> Evaluation:
