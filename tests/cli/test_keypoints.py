@@ -87,7 +87,8 @@ def test_the_estimator_reads_the_same_table(kites):
     (lambda t: t.assign(image="nowhere.png"), "row 0: 'nowhere.png' is no file"),
     (lambda t: t.assign(nose_x="left"), r"\['nose_x'\] hold other things than numbers"),
     (lambda t: t.assign(nose_x=99.0), "lies outside its picture"),
-    (lambda t: t.assign(nose_x=np.nan), "keypoint 0 is there in none"),
+    (lambda t: t.assign(nose_x=np.nan), "keypoint 0 has one number of two"),
+    (lambda t: t.assign(nose_x=np.nan, nose_y=np.nan), "keypoint 0 is there in none"),
 ])  # fmt: skip
 def test_a_table_that_is_none_of_keypoints_is_refused(kites, tmp_path, capsys, change, words):
     change(pd.read_csv(tmp_path / "kites.csv")).to_csv(tmp_path / "bad.csv", index=False)

@@ -133,6 +133,8 @@ OBJECTIVES = {
         "steps",
         lambda: named("tdnn", "classifier", channels=(8,), kernels=(3,), dilations=(1,), hidden=(8,), dropout=0.0),
     ),
+    "echo_state": ("steps", lambda: named("echo_state", "classifier", hidden=16)),
+    "echo_state of numbers": ("steps_numbers", lambda: named("echo_state", "regressor", hidden=16)),
     "hmm": ("steps", lambda: named("hmm", "classifier")),
     "hmm by MMI": ("steps", lambda: named("hmm", "classifier", criterion="mmi", n_em_steps=3, n_states=2)),
     "hmm by MPE": ("steps", lambda: named("hmm", "classifier", criterion="mpe", n_em_steps=3, n_mixtures=2)),
@@ -156,11 +158,11 @@ def toy(kind, n=N, seed=0):
     g = torch.Generator().manual_seed(seed)
     x = torch.randn(n, 3, generator=g)
     scores = x @ torch.tensor([[2.0, -1.0, 0.0], [0.0, 2.0, -2.0], [-1.0, 0.0, 2.0]]) + 0.3
-    y = {"numbers": scores, "multilabel": (scores > 0).float()}.get(kind, scores.argmax(1))
+    y = {"numbers": scores, "steps_numbers": scores, "multilabel": (scores > 0).float()}.get(kind, scores.argmax(1))
     if kind == "pictures":
         x = torch.zeros(n, 1, 8, 8).index_put((torch.arange(n), torch.zeros(n).long(), y * 2, y), torch.tensor(3.0))
         x += 0.1 * torch.randn(n, 1, 8, 8, generator=g)
-    if kind == "steps":
+    if kind.startswith("steps"):
         x = torch.stack([x, x.flip(1), 0.1 * torch.randn(n, 3, generator=g)], 1)
     if kind == "counts":
         x = (torch.eye(3)[y] * 4 + torch.rand(n, 3, generator=g)).round()
