@@ -17,7 +17,7 @@ from parnassus.data.codec import form_of
 from parnassus.data.sources import fingerprint, open_source
 from parnassus.data.table import Table
 from parnassus.data.targets import Labels
-from parnassus.errors import DataError, DataWarning, FileError, MissingExtra
+from parnassus.errors import DataError, DataWarning, FileError, MissingExtra, SettingError
 
 FRAME = pd.DataFrame(
     {
@@ -274,3 +274,9 @@ def test_codes_that_happen_to_look_like_numbers_in_a_later_file_are_the_codes_th
     assert learned.indices(later).tolist() == [2, 1]
     with pytest.raises(DataError, match="11"):
         learned.indices(np.array([11]))
+
+
+def test_a_budget_in_words_is_refused_by_name(tmp_path):
+    (tmp_path / "rows.csv").write_text("a,y\n1,2\n2,3\n3,4\n", encoding="utf-8")
+    with pytest.raises(SettingError, match=r"memory is a number of bytes, such as 2\*\*30; got '1GB'"):
+        open_source(tmp_path / "rows.csv", target="y", memory="1GB")

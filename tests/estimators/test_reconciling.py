@@ -112,3 +112,9 @@ def test_series_that_end_apart_and_exact_ones_are_refused():
     exact = pn.Forecaster("drift", horizon=2).fit({"all": 2 * line, "north": line, "south": line})
     with pytest.raises(DataError, match="every forecast of series 'all' was exact"):
         exact.reconcile(GROUPS)
+
+
+def test_one_series_has_nothing_to_add_up():
+    alone = pn.Forecaster("naive", horizon=2).fit(np.arange(20.0))
+    with pytest.raises(SettingError, match="there is one series, and nothing to add up"):
+        alone.reconcile({"all": ["a"]})

@@ -73,6 +73,8 @@ def open_source(path: Any, target: Columns | None = None, *, memory: int | None 
         raise FileError(f"{path} is empty (0 bytes); look whether it was written to the end")
     suffix = path.suffix.lower()
     if suffix in TABLES:
+        if isinstance(memory, str):
+            raise SettingError(f"memory is a number of bytes, such as 2**30; got {memory!r}")
         return open_table(path, TABLES[suffix], target, memory=MEMORY_BUDGET if memory is None else memory)
     if suffix == ".npz":
         return open_arrays(path, target)

@@ -45,6 +45,10 @@ def _named(panel: Panel, groups: Mapping[str, Sequence[str]]) -> dict[str, list[
     """Groups by the names of series; what is none, or would need another total's sum, is refused."""
     if not isinstance(groups, Mapping) or not groups:
         raise SettingError(f"groups say which series a total adds up, {{'all': ['a', 'b']}}; got {groups!r}")
+    if len(panel.names) < 2:
+        raise SettingError(
+            "there is one series, and nothing to add up; fit totals and their parts as series of one panel"
+        )
     if any(isinstance(parts, str) or not len(parts) for parts in groups.values()):
         raise SettingError("groups name the parts of each total as a list of series: {'all': ['a', 'b']}")
     found = {str(total): [str(part) for part in parts] for total, parts in groups.items()}
