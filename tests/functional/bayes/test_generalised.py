@@ -12,6 +12,7 @@ from parnassus.functional.mcmc import leapfrog
 
 needs_kernel = pytest.mark.skipif(generalised._compiled() is None, reason=kernels.status()["glm"])
 FAMILIES = ("gaussian", "bernoulli", "poisson")
+VARIANCE = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64)
 LIKELIHOODS = {
     "gaussian": lambda z: Normal(z, 0.8),
     "bernoulli": lambda z: Bernoulli(logits=z),
@@ -55,25 +56,41 @@ def test_differences_of_the_density_are_those_of_the_distributions_and_slopes_au
     torch.testing.assert_close(torch.autograd.grad(density(theta).sum(), theta)[0], slope)
 
 
+def walked(density, points, momentum, n_steps):
+    options = {"step": 0.3 / len(density.y) ** 0.5, "n_steps": n_steps}
+    return density.leapfrog(points, density.gradient(points)[1], momentum, variance=VARIANCE, **options), options
+
+
 @needs_kernel
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize(("n", "n_chains"), [(1, 1), (32, 4), (101, 7)])
-def test_a_path_is_the_equations(draws, family, n, n_chains):
+@pytest.mark.parametrize(("n", "n_chains"), [(1, 1), (32, 4), (101, 7), (5000, 2)])
+@pytest.mark.parametrize(("n_steps", "near"), [(1, {}), (4, {"rtol": 1e-5, "atol": 3e-5})])
+def test_a_path_is_the_equations(draws, family, n, n_chains, n_steps, near):
     _, _, density = made(family, n=n)
     points, momentum = 0.3 * torch.randn(2, n_chains, 3, dtype=torch.float64)
-    variance = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64)
     held = points.clone(), momentum.clone()
-    ends = density.leapfrog(points, density.gradient(points)[1], momentum, step=0.05, variance=variance, n_steps=4)
+    ends, options = walked(density, points, momentum, n_steps)
     wanted = leapfrog(
         lambda t: torch.autograd.functional.jacobian(lambda u: density(u).sum(), t),
-        points, momentum, step=0.05, n_steps=4, inverse_mass=variance,
+        points, momentum, inverse_mass=VARIANCE, **options,
     )  # fmt: skip
-    torch.testing.assert_close(ends[0], wanted[0])
-    torch.testing.assert_close(ends[3], wanted[1])
-    torch.testing.assert_close(ends[1], density(wanted[0]))
-    torch.testing.assert_close(ends[2], density.gradient(wanted[0])[1])
+    torch.testing.assert_close(ends[0], wanted[0], **near)
+    torch.testing.assert_close(ends[3], wanted[1], **near)
+    torch.testing.assert_close(ends[1], density(ends[0]))
+    torch.testing.assert_close(ends[2], density.gradient(ends[0])[1])
     assert torch.equal(points, held[0])
     assert torch.equal(momentum, held[1])
+
+
+@needs_kernel
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_path_is_reversible_to_rounding_in_double_though_its_slopes_between_are_single(draws, family):
+    _, _, density = made(family, n=101)
+    points, momentum = 0.3 * torch.randn(2, 5, 3, dtype=torch.float64)
+    ends, _ = walked(density, points, momentum, 9)
+    back, _ = walked(density, ends[0], -ends[3], 9)
+    torch.testing.assert_close(back[0], points, rtol=0, atol=1e-9)
+    torch.testing.assert_close(-back[3], momentum, rtol=0, atol=1e-9)
 
 
 def test_far_predictors_stay_exact_and_lost_ones_are_seen(draws, either):
