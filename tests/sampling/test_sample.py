@@ -188,7 +188,7 @@ def test_a_density_that_brings_its_gradient_and_paths_is_sampled_as_with_autogra
     options = {"method": method, "n_draws": 20, "n_warmup": 20, "n_chains": 5}
     found = pn.sample(density, torch.zeros(3), **options)
     plain = pn.sample(lambda theta: density(theta), torch.zeros(3), **options)
-    near = {"rtol": 0.01, "atol": 3e-3} if method == "hmc" else {"rtol": 1e-6, "atol": 1e-8}  # paths of single precision
+    near = {"rtol": 0.01, "atol": 3e-3} if method == "hmc" else {"rtol": 1e-6, "atol": 1e-8}  # slopes of floats
     np.testing.assert_allclose(found["theta"], plain["theta"], **near)
     np.testing.assert_allclose(found.log_p, plain.log_p, **near)
     monkeypatch.setattr(generalised, "_compiled", lambda: None)

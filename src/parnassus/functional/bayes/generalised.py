@@ -25,9 +25,9 @@ class GeneralisedLinear:
         poisson    l = y z - e^z                      mean = e^z
 
     and its slope is x' (weight (y - mean)) - theta / prior_std^2. On the CPU a compiled kernel gives both in a third of
-    the time of torch's operators and follows whole leapfrog paths, whose slopes between the ends are taken in single
-    precision: the draws' distribution stays exact, as energies are compared in double. Elsewhere, or without a compiler,
-    torch does.
+    the time of torch's operators and follows whole leapfrog paths; their slopes between the ends are taken in single
+    precision, and the draws' distribution stays exact, as energies are compared in double. Elsewhere, or without a
+    compiler, torch does.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class GeneralisedLinear:
     ) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
         """Points, log posterior, slope and momentum at the end of a path, by `mcmc.leapfrog`; None without a kernel.
 
-        Slopes between the ends are those in single precision, to 1e-6 of their sums' size; the path is reversible in double.
+        Slopes between the ends are those of single precision; the path is reversible to rounding in double.
 
         points, slope, momentum : (chains, d) where it starts; variance : (d,), the inverse mass.
         """
