@@ -16,6 +16,7 @@ from ..data.book_sets import BookSet
 from ..errors import DataWarning
 from ..estimators.autoencoder import Autoencoder
 from ..estimators.energy import RBM
+from ..functional.metrics import psnr
 from ..insight.plots import image_grid
 from . import Size, Table, recipe
 from .digit_sets import Digits, digits_of
@@ -130,9 +131,9 @@ def noise_taken_off(size: Size, data: BookSet | None = None) -> Table:
 
 
 def _peak(x: np.ndarray, back: np.ndarray) -> Any:
-    """10 log10 of 1 over the mean squared error; "exact" where there is none."""
-    error = float(((x - back) ** 2).mean())
-    return float(-10 * np.log10(error)) if error > 0 else "exact"
+    """Decibels of the peak signal to the error; "exact" where there is none."""
+    found = psnr(x, back, data_range=1)
+    return found if found < np.inf else "exact"
 
 
 @recipe(

@@ -12,7 +12,7 @@ from ..data.book_sets import BookSet
 from ..data.scenes import enlarged
 from ..errors import DataWarning
 from ..estimators.classifier import Classifier
-from ..functional.metrics.generation import frechet_distance, inception_score
+from ..functional.metrics.generation import frechet_between, inception_score
 from . import Size
 from .digit_sets import digits_of
 
@@ -77,6 +77,4 @@ class Judge:
     def apart(self, real: np.ndarray, made: np.ndarray) -> float:
         """The squared Frechet distance of the judge's features of as many real and made pictures."""
         n = min(len(real), len(made))
-        features = [torch.from_numpy(np.asarray(self.net.features(p[:n]))).double() for p in (real, made)]
-        (a, first), (b, second) = ((f.mean(0), torch.cov(f.T)) for f in features)
-        return frechet_distance(a, first, b, second)
+        return frechet_between(*(np.asarray(self.net.features(p[:n])) for p in (real, made)))

@@ -102,3 +102,21 @@ def test_what_cannot_be_measured_is_refused():
         linear_separability(z, torch.zeros(9))
     with pytest.raises(DataError, match="0 or 1"):
         linear_separability(z, torch.arange(10))
+
+
+def test_bytes_of_pictures_do_not_wrap_round():
+    a, b = torch.full((6, 1), 100.0, dtype=torch.float64), torch.full((6, 1), 20.0, dtype=torch.float64)
+    found = perceptual_path_length(lambda z: z.floor().to(torch.uint8), a, b, path="straight", step=0.5, seed=1)
+    share = torch.rand(6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    here, there = ((100 - 80 * at).floor() for at in (share, share + 0.5))
+    assert found == pytest.approx(float(((there - here) / 0.5).square().mean()))
+
+
+def test_numbers_that_are_none_are_refused():
+    zero = torch.zeros(3, 2, dtype=torch.float64)
+    with pytest.raises(DataError, match="a latent of zeros"):
+        perceptual_path_length(lambda z: z, zero, zero + 1)
+    with pytest.raises(DataError, match="without NaN"):
+        linear_separability(zero * torch.nan, torch.tensor([0, 1, 0]))
+    with pytest.raises(DataError, match="two rows at least"):
+        linear_separability(zero[:1], torch.tensor([0]))

@@ -135,3 +135,22 @@ def test_what_cannot_be_compared_is_refused():
         two_sample_test(x[:3], x)
     with pytest.raises(DataError, match="validation"):
         parzen_log_likelihood(x[:1], x)
+
+
+def test_windows_about_one_row_again_and_again_need_a_width():
+    with pytest.raises(DataError, match="give widths="):
+        parzen_log_likelihood(drawn(9, 2), torch.ones(7, 2))
+    assert parzen_log_likelihood(drawn(9, 2), torch.ones(7, 2), widths=[0.5]).width == 0.5
+    with pytest.raises(SettingError, match="widths is empty"):
+        parzen_log_likelihood(drawn(9, 2), drawn(9, 2, seed=1), widths=[])
+
+
+def test_arrays_and_lists_are_rows_too():
+    a, b, c = (drawn(12, 2, seed=seed) for seed in range(3))
+    assert nearest_training(a.numpy(), b.tolist(), c.numpy()) == nearest_training(a, b, c)
+    assert two_sample_test(a.numpy(), b.numpy()) == two_sample_test(a, b)
+
+
+def test_an_even_vote_is_refused():
+    with pytest.raises(SettingError, match="k is odd"):
+        two_sample_test(drawn(12, 2), drawn(12, 2, seed=1), k=4)

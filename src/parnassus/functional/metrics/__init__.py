@@ -26,7 +26,7 @@ from .classification import (
 from .counts import Counts, Scores, averaged_scores, count_scores, harmonic_f
 from .multilabel import exact_match, hamming_loss, label_counts, label_scores
 from .ordinal import rank_error
-from .pictures import structural_similarity
+from .pictures import psnr, structural_similarity
 from .ranking import PrCurve, RocCurve, average_precision, pr_auc, pr_curve, roc_auc, roc_curve
 from .regression import mae, mape, mse, msle, r2, rmse
 from .similarity import cosine_similarity
@@ -81,6 +81,7 @@ __all__ = [
     "pr_curve",
     "precision",
     "precision_recall_f",
+    "psnr",
     "r2",
     "rank_error",
     "recall",

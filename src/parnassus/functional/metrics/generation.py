@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
-Array = np.ndarray
+from ...errors import DataError, SettingError
+from .rows import Rows, vectors
 
 
 def frechet_distance(mean: Tensor, covariance: Tensor, other_mean: Tensor, other_covariance: Tensor) -> float:
@@ -22,14 +22,42 @@ def frechet_distance(mean: Tensor, covariance: Tensor, other_mean: Tensor, other
     >>> round(frechet_distance(torch.zeros(2), one, torch.tensor([1.0, 2.0]), torch.diag(torch.tensor([4.0, 9.0]))), 6)
     10.0
     """
-    values, vectors = torch.linalg.eigh(covariance.double())
-    root = vectors * values.clamp(min=0).sqrt() @ vectors.mT
-    crossed = torch.linalg.eigvalsh(root @ other_covariance.double() @ root).clamp(min=0).sqrt().sum()
-    apart = (mean.double() - other_mean.double()).square().sum()
-    return float(apart + covariance.double().trace() + other_covariance.double().trace() - 2 * crossed)
+    given = [torch.as_tensor(t).double() for t in (mean, covariance, other_mean, other_covariance)]
+    d = given[0].numel()
+    if [tuple(t.shape) for t in given] != [(d,), (d, d)] * 2:
+        raise DataError(
+            f"means (d,) and covariances (d, d) of one d; got {', '.join(str(tuple(t.shape)) for t in given)} "
+            "(frechet_between takes rows of features)"
+        )
+    if not all(t.isfinite().all() for t in given):
+        raise DataError("a mean or a covariance holds NaN or infinite numbers; two rows at least give a covariance")
+    first, one, second, two = given
+    values, axes = torch.linalg.eigh(one)
+    root = axes * values.clamp(min=0).sqrt() @ axes.mT
+    crossed = torch.linalg.eigvalsh(root @ two @ root).clamp(min=0).sqrt().sum()
+    return float((first - second).square().sum() + one.trace() + two.trace() - 2 * crossed)
 
 
-def inception_score(probabilities: Tensor) -> float:
+def frechet_between(real: Rows, made: Rows) -> float:
+    """The squared Frechet distance of Gaussians fitted to features of real rows (n, d) and of made ones (m, d).
+
+    Name the net that gave the features beside the number: it is FID for an Inception net's alone. Covariances are over
+    n - 1. Fewer rows than numbers in a feature make it smaller in a way that says nothing; compare equal counts only.
+
+    Systems: fid
+    Source: Heusel et al. 2017.
+
+    >>> round(frechet_between([[0.0], [2.0]], [[3.0], [5.0], [7.0]]), 4)
+    16.3431
+    """
+    x, y = vectors(real=real, made=made)
+    if min(len(x), len(y)) < 2:
+        raise DataError(f"a covariance takes two rows at least; got {len(x)} real and {len(y)} made")
+    moments = [(rows.mean(0), rows.T.cov().reshape(rows.shape[1], -1)) for rows in (x, y)]
+    return frechet_distance(*moments[0], *moments[1])
+
+
+def inception_score(probabilities: Rows) -> float:
     """exp mean KL(p(y | x) || p(y)) of generated rows, from 1 to the number of classes; more is better.
 
     p(y) is the mean over the rows. It looks at no real row, and not at how rows of one class differ (F8-21).
@@ -40,12 +68,16 @@ def inception_score(probabilities: Tensor) -> float:
     >>> round(inception_score(torch.eye(10)), 6), round(inception_score(torch.full((5, 4), 0.25)), 6)
     (10.0, 1.0)
     """
-    p = probabilities.double()
+    p = torch.as_tensor(probabilities).double()
+    if p.ndim != 2 or not len(p):
+        raise DataError(f"probabilities are (rows, classes); got {tuple(p.shape)}")
+    if not ((p >= 0).all() and (p.sum(1) - 1).abs().max() < 1e-3):  # NaN is neither
+        raise DataError("probabilities are 0 or more and add up to 1 in each row; give a classifier's, not its logits")
     terms = torch.special.xlogy(p, p) - torch.special.xlogy(p, p.mean(0))
     return float(terms.sum(1).mean().exp())
 
 
-def squared_mmd(x: Tensor, y: Tensor, *, width: float | None = None) -> float:
+def squared_mmd(x: Rows, y: Rows, *, width: float | None = None) -> float:
     """The squared maximum mean discrepancy of two samples under exp(-|a - b|^2 / (2 width^2)): 0 for equal ones.
 
     `width` None takes the median distance between rows of both. It is the biased estimate, never negative.
@@ -56,12 +88,15 @@ def squared_mmd(x: Tensor, y: Tensor, *, width: float | None = None) -> float:
     >>> squared_mmd(a, a), round(squared_mmd(a, a + 100, width=1.0), 4)
     (0.0, 1.6065)
     """
-    both = torch.cat([x, y]).double()
+    if width is not None and not width > 0:
+        raise SettingError(f"width is above 0, or None for the median distance; got {width}")
+    one, two = vectors(x=x, y=y)
+    both, n = torch.cat([one, two]), len(one)
     squares = torch.cdist(both, both).square()
     if width is None:
         apart = squares[squares > 0]
         width = float(apart.median().sqrt()) if len(apart) else 1.0
-    k, n = (-squares / (2 * width**2)).exp(), len(x)
+    k = (-squares / (2 * width**2)).exp()
     return max(float(k[:n, :n].mean() + k[n:, n:].mean() - 2 * k[:n, n:].mean()), 0.0)
 
 
@@ -74,7 +109,7 @@ class Modes(NamedTuple):
     duplicates: float  # share of samples that another equals
 
 
-def mode_coverage(samples: Tensor, modes: Tensor, *, radius: float, least: float = 0.1) -> Modes:
+def mode_coverage(samples: Rows, modes: Rows, *, radius: float, least: float = 0.1) -> Modes:
     """Which modes samples cover: those with at least `least` of an even share within `radius`.
 
     Collapse is many noises to few rows: few modes covered, or many duplicates (F8-22).
@@ -86,10 +121,11 @@ def mode_coverage(samples: Tensor, modes: Tensor, *, radius: float, least: float
     >>> found.covered.tolist(), found.astray, found.duplicates
     ([True, False], 0.0, 0.875)
     """
-    apart = torch.cdist(samples, modes)
+    rows, centres = vectors(samples=samples, modes=modes)
+    apart = torch.cdist(rows, centres)
     nearest = apart.argmin(1)
     near = apart.gather(1, nearest[:, None])[:, 0] <= radius
-    counts = torch.bincount(nearest[near], minlength=len(modes))
-    n_distinct = len(torch.unique(samples, dim=0))
-    covered = counts >= least * len(samples) / len(modes)
-    return Modes(counts, covered, 1 - float(near.double().mean()), 1 - n_distinct / len(samples))
+    counts = torch.bincount(nearest[near], minlength=len(centres))
+    n_distinct = len(torch.unique(rows, dim=0))
+    covered = counts >= least * len(rows) / len(centres)
+    return Modes(counts, covered, 1 - float(near.double().mean()), 1 - n_distinct / len(rows))

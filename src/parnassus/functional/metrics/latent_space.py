@@ -69,7 +69,10 @@ def perceptual_path_length(
     share = torch.rand(len(a), generator=torch.Generator().manual_seed(seed), dtype=a.dtype).to(a.device)
     with torch.no_grad():
         here, there = (told(make(between(a, b, at, path))).flatten(1) for at in (share, share + step))
-    return float(((there - here).double() / step).square().sum(1).mean())
+    length = float(((there.double() - here.double()) / step).square().sum(1).mean())
+    if not math.isfinite(length):
+        raise DataError("latents, pictures or features hold NaN, or a latent of zeros, which has no place on a sphere")
+    return length
 
 
 def conditional_entropy(counts: Tensor) -> float:
@@ -105,6 +108,8 @@ def linear_separability(latents: Tensor, labels: Tensor, confidence: Tensor | No
     if latents.ndim != 2 or len(latents) != len(y) or (confidence is not None and confidence.shape != labels.shape):
         raise DataError(f"latents {tuple(latents.shape)} and labels {tuple(labels.shape)} are to be of the same rows")
     z = latents.double()
+    if len(z) < 2 or not z.isfinite().all():
+        raise DataError(f"latents are two rows at least, without NaN or infinite numbers; got {tuple(latents.shape)}")
     z = (z - z.mean(0)) / z.std(0).clamp(min=1e-12)
     sure = None if confidence is None else confidence.reshape(y.shape)
     total = 0.0

@@ -8,20 +8,10 @@ import torch
 from torch import Tensor
 
 from ...errors import DataError, SettingError
+from .rows import Rows, vectors
 
 BLOCK = 1024  # rows whose distances are held at a time
 WIDTHS = tuple(10 ** (e / 4) for e in range(-8, 9))  # of a Parzen window, times the samples' spread
-
-
-def _vectors(**given: Tensor) -> list[Tensor]:
-    """Rows as float64 vectors; what has no rows, numbers of another width, or numbers that are none, is refused."""
-    found = [t.flatten(1).double() if t.ndim > 1 else t[:, None].double() for t in given.values()]
-    for name, rows in zip(given, found, strict=True):
-        if not len(rows) or rows.shape[1] != found[0].shape[1]:
-            raise DataError(f"{name} is {tuple(rows.shape)} beside {tuple(found[0].shape)}; give rows of one width")
-        if not rows.isfinite().all():
-            raise DataError(f"{name} holds NaN or infinite numbers; leave such rows out")
-    return found
 
 
 # --- likelihood by windows ------------------------------------------------------------------------------
@@ -35,7 +25,7 @@ class Parzen(NamedTuple):
     width: float
 
 
-def parzen_log_density(rows: Tensor, samples: Tensor, width: float) -> Tensor:
+def parzen_log_density(rows: Rows, samples: Rows, width: float) -> Tensor:
     """ln 1/m sum_j N(x; s_j, width^2 I) of each row (n,), float64.
 
     Systems: parzen-log-likelihood
@@ -45,14 +35,14 @@ def parzen_log_density(rows: Tensor, samples: Tensor, width: float) -> Tensor:
     """
     if not width > 0:
         raise SettingError(f"a window's width is above 0; got {width}")
-    x, s = _vectors(rows=rows, samples=samples)
+    x, s = vectors(rows=rows, samples=samples)
     constant = math.log(len(s)) + x.shape[1] * math.log(width * math.sqrt(2 * math.pi))
     parts = [(-torch.cdist(part, s).square() / (2 * width**2)).logsumexp(1) for part in x.split(BLOCK)]
     return torch.cat(parts) - constant
 
 
 def parzen_log_likelihood(
-    rows: Tensor, samples: Tensor, *, validation: Tensor | None = None, widths: Sequence[float] | None = None
+    rows: Rows, samples: Rows, *, validation: Rows | None = None, widths: Sequence[float] | None = None
 ) -> Parzen:
     """The mean log-density of held-out rows under Gaussian windows about samples of a generator.
 
@@ -71,13 +61,17 @@ def parzen_log_likelihood(
     >>> abs(parzen_log_likelihood(a, b).value + 0.5 * math.log(2 * math.pi * math.e)) < 0.1
     True
     """
-    x, s = _vectors(rows=rows, samples=samples)
+    x, s = vectors(rows=rows, samples=samples)
     if validation is None:
         if len(x) < 2:
             raise DataError("one row cannot choose a width and be scored; give validation rows")
         validation, x = x[::2], x[1::2]
-    spread = max(float(s.std(0, correction=0).mean()), 1e-12)
+    spread = float(s.std(0, correction=0).mean())
+    if widths is None and not spread > 0:
+        raise DataError(f"all {len(s)} samples are one row, which suggests no width of a window; give widths=")
     tried = [w * spread for w in WIDTHS] if widths is None else list(widths)
+    if not tried:
+        raise SettingError("widths is empty; give one width at least, or None for 17 by the samples' deviation")
     means = [float(parzen_log_density(validation, s, w).mean()) for w in tried]
     width = tried[max(range(len(tried)), key=lambda i: means[i])]
     found = parzen_log_density(x, s, width)
@@ -104,7 +98,7 @@ def _radii(rows: Tensor, k: int) -> Tensor:
     return own.kthvalue(k + 1, dim=1).values
 
 
-def precision_recall_coverage(real: Tensor, made: Tensor, *, k: int = 5) -> Coverage:
+def precision_recall_coverage(real: Rows, made: Rows, *, k: int = 5) -> Coverage:
     """How much of what was made lies where real rows are, and how much of the real rows was reached.
 
     With B(r) the ball about a row that just holds its k nearest fellows:
@@ -123,7 +117,7 @@ def precision_recall_coverage(real: Tensor, made: Tensor, *, k: int = 5) -> Cove
     >>> precision_recall_coverage(real, torch.tensor([[0.5], [1.5], [30.0]]), k=1)
     Coverage(precision=0.6666666666666666, recall=1.0, density=1.3333333333333333, coverage=0.75)
     """
-    x, y = _vectors(real=real, made=made)
+    x, y = vectors(real=real, made=made)
     if isinstance(k, bool) or not 1 <= k < min(len(x), len(y)):
         raise SettingError(f"k neighbours are 1 or more and fewer than the rows, {len(x)} and {len(y)}; got {k}")
     apart = torch.cdist(x, y)
@@ -147,7 +141,7 @@ class TwoSamples(NamedTuple):
     n_tested: int
 
 
-def two_sample_test(real: Tensor, made: Tensor, *, k: int | None = None, seed: int = 0) -> TwoSamples:
+def two_sample_test(real: Rows, made: Rows, *, k: int | None = None, seed: int = 0) -> TwoSamples:
     """Half of the rows teach a k-nearest-neighbour vote to tell real from made; the others test it.
 
     Under one law its accuracy is normal with mean 1/2 and variance 1 / (4 n_tested); p is the chance of as much or
@@ -158,7 +152,7 @@ def two_sample_test(real: Tensor, made: Tensor, *, k: int | None = None, seed: i
     >>> two_sample_test(torch.zeros(40, 1), torch.ones(40, 1)).accuracy
     1.0
     """
-    x, y = _vectors(real=real, made=made)
+    x, y = vectors(real=real, made=made)
     n = min(len(x), len(y))
     if n < 4:
         raise DataError(f"a test needs 4 rows of each kind; got {len(x)} real and {len(y)} made")
@@ -167,8 +161,8 @@ def two_sample_test(real: Tensor, made: Tensor, *, k: int | None = None, seed: i
     half = n // 2
     rows, labels = torch.cat([x[:half], y[:half]]), torch.arange(2 * half) >= half
     k = int(math.sqrt(2 * half)) | 1 if k is None else k
-    if k < 1 or k > 2 * half:
-        raise SettingError(f"k is from 1 to the {2 * half} rows that teach; got {k}")
+    if k < 1 or k > 2 * half or k % 2 == 0:
+        raise SettingError(f"k is odd, so that no vote is a tie, and from 1 to the {2 * half} rows that teach; got {k}")
     tested = torch.cat([x[half:], y[half:]])
     truth = torch.arange(len(tested)) >= n - half
     votes = torch.cat([labels[torch.cdist(p, rows).topk(k, largest=False).indices].double().mean(1)
@@ -192,7 +186,7 @@ class Memory(NamedTuple):
     copies: float
 
 
-def nearest_training(made: Tensor, training: Tensor, held_out: Tensor) -> Memory:
+def nearest_training(made: Rows, training: Rows, held_out: Rows) -> Memory:
     """Median distances to the nearest training row of made and of held-out rows, and what they say of memory.
 
     Source: Meehan, Chaudhuri and Dasgupta 2020, the statistic of Mann and Whitney without its cells.
@@ -201,7 +195,7 @@ def nearest_training(made: Tensor, training: Tensor, held_out: Tensor) -> Memory
     >>> nearest_training(training, training, torch.tensor([[1.0], [12.0]]))
     Memory(made=0.0, held_out=1.5, nearer=1.0, copies=1.0)
     """
-    rows, known, others = _vectors(made=made, training=training, held_out=held_out)
+    rows, known, others = vectors(made=made, training=training, held_out=held_out)
     near = [torch.cat([_exact(part, known).min(1).values for part in side.split(BLOCK)]) for side in (rows, others)]
     less = (near[0][:, None] < near[1]).double() + 0.5 * (near[0][:, None] == near[1]).double()
     medians = [float(side.quantile(0.5)) for side in near]

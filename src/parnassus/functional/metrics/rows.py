@@ -1,0 +1,28 @@
+"""What metrics of generated rows ask of them: tensors or arrays of one width, without NaN, with a row at least."""
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from ...errors import DataError
+
+Rows = Tensor | ArrayLike
+
+
+def vectors(**given: Rows) -> list[Tensor]:
+    """Rows as float64 vectors; what has no rows, numbers of another width, or numbers that are none, is refused.
+
+    Numbers (n,) are rows of one, pictures (n, ...) rows of their pixels.
+
+    >>> [tuple(t.shape) for t in vectors(real=torch.zeros(3, 4, 4), made=torch.zeros(2, 16))]
+    [(3, 16), (2, 16)]
+    """
+    tensors = [t if isinstance(t, Tensor) else torch.from_numpy(np.array(t)) for t in given.values()]
+    found = [(t.flatten(1) if t.ndim > 1 else t.reshape(-1, 1)).double() for t in tensors]
+    for name, rows in zip(given, found, strict=True):
+        if not len(rows) or rows.shape[1] != found[0].shape[1]:
+            raise DataError(f"{name} is {tuple(rows.shape)} beside {tuple(found[0].shape)}; give rows of one width")
+        if not rows.isfinite().all():
+            raise DataError(f"{name} holds NaN or infinite numbers; leave such rows out")
+    return found
