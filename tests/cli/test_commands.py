@@ -30,6 +30,11 @@ TRANSFER = {"start", "freeze", "unfreeze", "rate-decay"}
 SURFACE = {
     "train clusterer --model kmeans": WITHOUT_MODEL
     | {"n-clusters", "n-init", *(f"model.{name}" for name in ("n-clusters", "n-init", "tol", "init", "centers"))},
+    "train hmm --model gaussian": WITHOUT_MODEL
+    | {"sequence", "time", "initial", "model.topology", "model.entry-exit", "model.tied", "model.algorithm"}
+    | {"model.start", "model.prior", "model.tol", "model.covariance", "model.covariance-floor", "model.emission-prior"}
+    | {"model.n-states", "n-states", "topology", "entry-exit", "tied", "algorithm", "start", "prior", "tol"}
+    | {"covariance", "covariance-floor", "emission-prior", "n-mixtures"},
     "train autoencoder --model linear_ae": WITHOUT_MODEL | {"quantile", "model.n-latent"},
     "train generator --model ddpm": WITHOUT_MODEL
     | {"condition", "pictures-every"}
@@ -50,9 +55,9 @@ SURFACE = {
     | {f"model.{name}" for name in ("n-dimensions", "window", "output", "n-negative", "rate", "threshold", "power")}
     | {"model.shrink", "model.n-workers"},
     "train language-model --model gpt": WITHOUT_MODEL
-    | {"unit", "lower", "max-words", "min-count", "context"}
+    | {"unit", "lower", "max-words", "min-count", "context", "start"}
     | {f"model.{name}" for name in ("width", "n-layers", "n-heads", "hidden", "dropout", "activation", "positions")}
-    | {"model.tied", "model.bias"},
+    | {"model.tied", "model.bias", "model.eps"},
     "train translator --model rnnsearch": WITHOUT_MODEL
     | {"unit", "target-unit", "lower", "max-words", "min-count", "shared", "start", "batch-tokens"}
     | {f"model.{name}" for name in ("cell", "width", "hidden", "n-layers", "head", "n-maxout", "dropout", "smoothing")}

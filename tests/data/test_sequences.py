@@ -68,7 +68,7 @@ def test_lengths_split_one_array():
         ([np.array([[0.0], [np.inf]])], "sequence 0, step 1 holds"),
         (SequenceList([np.array([0, -1])]), "symbol -1 is outside"),
         (SequenceList([np.array([0, 1]), np.zeros((2, 1))]), "sequence 1 has"),
-        (SequenceList([np.array(["a"])]), "sequence 0 is"),
+        (SequenceList([np.array(["a"]), np.array([1])]), "sequence 1 step 0 holds"),
         (SequenceList([]), "no sequences"),
     ],
 )

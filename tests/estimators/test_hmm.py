@@ -279,8 +279,8 @@ def test_real_digits_are_told_apart_by_a_model_each():
         ([np.zeros((3, 2)), np.zeros((0, 2))], "sequence 1 is empty"),
         ([], "no sequences"),
         ([np.zeros((3, 2)), np.zeros((3, 1))], "sequence 1 has"),
-        ([["a", "b"]], "sequence 0"),
-        ("some.csv", "path"),
+        ([["a", 1.0]], "sequence 0 step 1 holds 1.0"),
+        (np.array("2020-01-01", dtype="datetime64[D]") + np.arange(3), "sequence 0"),
     ],
 )
 def test_what_is_no_sequence_is_refused_by_name(X, words):

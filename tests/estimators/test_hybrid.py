@@ -125,3 +125,32 @@ def test_sequences_unlike_those_of_fit_are_refused_by_sequence_and_step():
         hybrid.decode([xs[0], bad])
     with pytest.raises(pn.DataError, match="3 features a step"):
         hybrid.posterior(np.zeros((4, 3)))
+
+
+def test_a_hybrid_is_saved_with_its_network_or_refused(tmp_path):
+    xs, paths = rings(4, 2)
+    hybrid = Hybrid(fitted_hmm(xs, paths), pn.Classifier("mlp", epochs=2), rounds=2, context=1).fit(xs)
+    hybrid.save(tmp_path / "hybrid.parnassus")
+    again = pn.load(tmp_path / "hybrid.parnassus")
+    for x in (xs[0], xs[1][:1]):
+        np.testing.assert_array_equal(again.posterior(x), hybrid.posterior(x))
+        np.testing.assert_array_equal(again.decode(x).path, hybrid.decode(x).path)
+    assert again.agreement_ == hybrid.agreement_
+    assert repr(again) == repr(hybrid)
+    other = Hybrid(fitted_hmm(xs, paths), LogisticRegression(), rounds=1).fit(xs)
+    with pytest.raises(pn.DataError, match="cannot save the network, a LogisticRegression"):
+        other.save(tmp_path / "other.parnassus")
+    with pytest.raises(pn.NotFitted):
+        Hybrid(other.hmm, pn.Classifier()).save(tmp_path / "none.parnassus")
+
+
+def test_a_table_is_aligned_as_its_sequences_are():
+    import pandas as pd
+
+    xs, paths = rings(4, 3)
+    table = pd.DataFrame(np.concatenate(xs), columns=["a", "b"]).assign(who=np.repeat(np.arange(4), 40))
+    hmm = pn.HMM(n_states=2, covariance="full", epochs=1, sequence="who").fit(table, np.concatenate(paths))
+    found = Hybrid(hmm, LogisticRegression(), rounds=1).fit(table)
+    listed = Hybrid(fitted_hmm(xs, paths), LogisticRegression(), rounds=1).fit(xs)
+    np.testing.assert_array_equal(found.predict(table), np.concatenate(listed.predict(xs)))
+    assert found.posterior(table).shape == (160, 2)

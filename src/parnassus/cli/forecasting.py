@@ -21,7 +21,7 @@ HORIZON = "horizon"  # the value of --test that holds out as many steps as are f
 JUDGED = "steps that training has not seen"
 
 
-def train_forecaster(request: Request, console: Console, command: str) -> int:
+def trained(request: Request, console: Console, command: str) -> int:
     """Read, hold out the last steps, fit, test, report; the run folder holds all of it. Returns the exit code."""
     data = request.words["data"][0]
     estimator = made(request)

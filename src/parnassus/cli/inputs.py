@@ -144,6 +144,9 @@ def write_rows(examples: "Examples", folder: Path) -> Path | None:
         return write_questions(folder / "test.json", X, y)
     if examples.target is not None and (hasattr(X, "to_csv") or _are_paths(X)):
         return _write_table(X, y, examples.target, folder / "test.csv")
+    if y is None and hasattr(X, "to_csv"):
+        X.to_csv(folder / "test.csv", index=False)
+        return folder / "test.csv"
     if isinstance(X, list) and X and all(isinstance(x, Path) for x in X):
         if isinstance(y, list) and any(isinstance(text, str) and [text] != text.splitlines() for text in y):
             return None  # a transcript that is empty, or has lines of its own

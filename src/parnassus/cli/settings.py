@@ -56,10 +56,11 @@ def tasks() -> dict[str, Declared]:
     found = {}
     for node in classes.values():
         bases = {ast.unparse(b).rpartition(".")[2] for b in node.bases}
-        listed = "Estimator" in bases or ("Unsupervised" in bases and _literal(node, "default_models", None))
+        told = _literal(node, "task", None)
+        listed = "Estimator" in bases or ("Unsupervised" in bases and (told or _literal(node, "default_models", None)))
         if not listed or not _has_constructor(node):
             continue
-        name = re.sub(r"(?<!^)([A-Z])", r"_\1", node.name).lower()
+        name = told or re.sub(r"(?<!^)([A-Z])", r"_\1", node.name).lower()
         docstring = ast.get_docstring(node) or ""
         own = _settings(_constructor(node), docstring)
         own = {k: s if s.words or k not in shared else replace(s, words=shared[k].words) for k, s in own.items()}

@@ -42,8 +42,10 @@ OWN_OF = {  # what a task means by a flag, where it means something else
             "test", "str", "horizon", "horizon: the last steps, a fraction of them, a path of those that follow, or 0"
         ),
         "validation": Setting("validation", "str | None", None, "the fraction of the steps at the end to watch"),
-    }
+    },
+    "hmm": {"target": Setting("target", "str | None", None, "the column of states that are known, where there is one")},
 }
+ELSEWHERE = {"forecaster": "forecasting", "hmm": "stepping"}  # tasks whose rows are not divided as others are
 NOT_KEPT = ("overwrite", "config", "json", "out", "resume", "progress")  # of one call, not of the run
 Words = dict[str, list[str]]
 
@@ -184,15 +186,15 @@ def chosen(request: Request, role: str, kind: str) -> Any:
     declared = settings.tasks()[request.task]
     name = _single(request.words, role) or declared.settings[role].default
     name = None if name == NONE else name
-    if name is None and role == "model" and "start" in request.words:
-        from ..estimators.transfer import origin_of
+    if name is None and role == "model" and "start" in request.words and not request.has_options(role):
+        from ..estimators.transfer import model_in
 
-        begun = origin_of(request.words["start"][0]).estimator
-        if begun is not None and not request.has_options(role):
-            return begun.spec("model", begun.model or begun.model_name)
+        begun = model_in(request.words["start"][0], request.task)
+        if begun is not None:
+            return REGISTRIES[role](begun) if isinstance(begun, str) else begun
     if name is None and role == "model":
         defaults = declared.extra["default_models"]
-        name = next(iter(defaults.values())) if len(defaults) == 1 else defaults.get(kind, "mlp")
+        name = next(iter(defaults.values())) if len(defaults) == 1 else defaults.get(kind, "mlp" if defaults else None)
     if name is None and role == "codec" and request.has_options(role):
         name = kind
     if name is None:
@@ -268,16 +270,14 @@ def train(task: str, given: dict[str, Any], argv: Sequence[str]) -> int:
     if request.own("out") is not None:
         claimed(request, Path(request.own("out")))
     command = "parnassus " + shlex.join(argv)
-    if task == "forecaster":
-        from .forecasting import train_forecaster
-
-        return train_forecaster(request, console, command)
+    if task in ELSEWHERE:
+        return importlib.import_module(f".{ELSEWHERE[task]}", __package__).trained(request, console, command)
     return _trained(request, console, command)
 
 
 def _check_parts(request: Request) -> None:
     """Refuse parts that are none; series have their own."""
-    if request.task in OWN_OF:
+    if request.task == "forecaster":
         return
     check_part(request.own("test"), "--test")
     if request.own("validation") is not None:

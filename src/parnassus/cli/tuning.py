@@ -17,7 +17,7 @@ from ..errors import DataError, SettingError, did_you_mean
 from . import settings
 from .language import TASK as LANGUAGE
 from .settings import ROLES
-from .training import FROM_PYTHON, Request, complete, divided, estimator_for, examples_at, named_in
+from .training import ELSEWHERE, FROM_PYTHON, Request, complete, divided, estimator_for, examples_at, named_in
 from .values import number, value_of, whole
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def tune(task: str, given: dict[str, Any], argv: Sequence[str]) -> int:
 
     own = {k: given.pop(k, default) for k, (_, default, _) in OWN_FLAGS.items()}
     request = Request.of(task, given)
-    if task in FROM_PYTHON:
+    if task in FROM_PYTHON or ELSEWHERE.get(task) == "stepping":
         raise SettingError(f"a {task.replace('_', ' ')} is tuned from Python so far: give it to pn.tune")
     if "data" not in request.words:
         raise SettingError(f"tune {task} needs data: parnassus tune {task} DATA, or `data` in a --config file")

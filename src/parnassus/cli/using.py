@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, FileError, SettingError
 from ..files import write_text
-from . import language, speaking
+from . import language, speaking, stepping
 from .console import Console, finite, note
 from .runs import loaded
 
@@ -155,15 +155,24 @@ def predict(
             raise SettingError("boxes have a score each, and no probabilities; leave --proba out")
         hand_out_boxes(estimator, X, names, heading=heading, out=out, on_error=on_error, json=json)
         return 0
-    if estimator.task == language.TASK:
-        rows = language.written(estimator, X, asked, proba=proba, on_error=on_error)
-    elif asked and estimator.task == speaking.TASK:
-        rows = speaking.heard(estimator, X, names, asked, heading=heading, on_error=on_error)
-    else:
-        rows = answers(estimator, X, names, heading=heading, proba=proba, on_error=on_error)
-        doubt(estimator, X, rows, on_error=on_error, **asked)
+    rows = _records(estimator, X, names, asked, heading=heading, proba=proba, on_error=on_error)
     hand_out(rows, out, json=json)
     return 0
+
+
+def _records(
+    estimator: "Estimator", X: Any, names: list[Any], asked: dict[str, Any], *, heading: str, proba: bool, on_error: str
+) -> list[dict[str, Any]]:
+    """One record a row, or whatever the task says more finely."""
+    if estimator.task in stepping.TASKS:
+        return stepping.said(estimator, X, proba=proba)
+    if estimator.task == language.TASK:
+        return language.written(estimator, X, asked, proba=proba, on_error=on_error)
+    if asked and estimator.task == speaking.TASK:
+        return speaking.heard(estimator, X, names, asked, heading=heading, on_error=on_error)
+    rows = answers(estimator, X, names, heading=heading, proba=proba, on_error=on_error)
+    doubt(estimator, X, rows, on_error=on_error, **asked)
+    return rows
 
 
 def asked_of(estimator: "Estimator", settings: dict[str, Any], model: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ..train.environment import is_first
 from .console import Console, note, program, spoken
 from .inputs import write_rows
 from .runs import Run, write_evaluation
+from .training import ELSEWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,8 @@ def work(
 ) -> int:
     """Audit, fit, test, report, and say how to go on; the exit code is 130 where the training was interrupted."""
     findings = audited(whole, estimator.task)
-    straddling_rows(train, test)
+    if estimator.task not in ELSEWHERE:  # whose rows are steps, which may be alike
+        straddling_rows(train, test)
     run.make(resume=estimator.resume)
     write_configuration(run, configuration, command, resume=estimator.resume)
     say_start(estimator, train, test, console, data)
@@ -151,14 +153,15 @@ def write_configuration(run: Run, configuration: dict[str, Any], command: str, *
 def say_start(estimator: "Estimator", train: "Examples", test: "Examples | None", console: Console, data: str) -> None:
     """What is about to happen."""
     kept = f"{len(test):,} kept for the test" if test is not None else "none kept for a test"
-    name = getattr(estimator.model, "name", estimator.model)
+    name = getattr(estimator.model, "name", estimator.model) or estimator.task
     console.say(f"training {name} on {data}: {len(train):,} rows, {kept}")
 
 
 def tested(estimator: "Estimator", test: "Examples | None") -> tuple["Evaluation | None", str, "Examples | None"]:
     """Numbers on rows that training has not seen, where there are any, what these rows are, and the rows."""
     if test is not None:
-        return estimator.evaluate(test.X, test.y), "test rows that training has not seen", test
+        what = "sequences" if estimator.task == "hmm" else "rows"
+        return estimator.evaluate(test.X, test.y), f"test {what} that training has not seen", test
     held = estimator.held_
     if held is not None:
         return estimator.evaluate(held.X, held.y), "validation rows held out of training", held

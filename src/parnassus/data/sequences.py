@@ -39,7 +39,7 @@ class Steps(Ragged):
 
 
 class Sequences(Codec):
-    """Arrays (time, features) a row, or integers (time,) a row: symbols from 0 up.
+    """Arrays (time, features) a row, or integers (time,) a row: symbols from 0 up, or strings (time,), each a symbol.
 
     Parameters
     ----------
@@ -60,6 +60,7 @@ class Sequences(Codec):
     n_steps: int  # of every row; 0 where they differ
     max_length: int  # the longest row of training
     vocab_size: int
+    symbols: tuple[str, ...] | list[str] = ()  # what symbols are called, where they came as strings
     mean: Tensor  # (features,)
     deviation: Tensor
 
@@ -69,13 +70,15 @@ class Sequences(Codec):
         self.options = {"dtype": dtype, "n_symbols": n_symbols, "standardize": standardize}
 
     def fit(self, raw: Any) -> Self:
-        values, lengths = end_to_end(raw)
+        rows = string_rows(raw)
+        self.symbols = [] if rows is None else sorted(set(np.concatenate(rows).tolist()))
+        values, lengths = end_to_end(self._coded(raw))
         self.n_steps = int(lengths[0]) if (lengths == lengths[0]).all() else 0
         self.max_length = int(lengths.max())
         self.n_features = values.shape[1] if values.ndim == 2 else 0
         self.vocab_size = 0
         if not self.n_features:
-            self.vocab_size = self.options["n_symbols"] or int(values.max()) + 1
+            self.vocab_size = self.options["n_symbols"] or len(self.symbols) or int(values.max()) + 1
             self._refuse_gaps(values, lengths)
             self._check_symbols(values, lengths)
         spread = values.std(0) if self.options["standardize"] and self.n_features else np.ones(self.n_features)
@@ -102,7 +105,7 @@ class Sequences(Codec):
     def encode(self, raw: Any) -> Steps:
         if self.n_features and getattr(raw, "ndim", 0) == 2 and raw.shape[1] == 1 and not hasattr(raw, "columns"):
             raise DataError(f"X is one sequence of {len(raw)} steps; give a list of sequences, such as [X]")
-        values, lengths = end_to_end(raw)
+        values, lengths = end_to_end(self._coded(raw))
         width = values.shape[1] if values.ndim == 2 else 0
         if width != self.n_features:
             what = [f"{n} features a step" if n else "symbols (integers)" for n in (width, self.n_features)]
@@ -114,6 +117,28 @@ class Sequences(Codec):
         if self.options["standardize"]:
             frames = (frames - self.mean.cpu()) / self.deviation.cpu()
         return Steps(frames.to(DTYPES[self.options["dtype"]]), torch.from_numpy(lengths))
+
+    def _coded(self, raw: Any) -> Any:
+        """Strings by their place among the symbols of training; whatever else as it is."""
+        if not self.symbols:
+            return raw
+        rows = string_rows(raw)
+        if rows is None:
+            raise DataError(f"fit saw symbols as strings, such as {self.symbols[0]!r}; give sequences of strings")
+        held = np.asarray(self.symbols)
+        for i, row in enumerate(rows):
+            strange = ~np.isin(row, held)
+            if strange.any():
+                step = int(strange.argmax())
+                raise DataError(
+                    f"sequence {i}, step {step}: {str(row[step])!r} is none of the {len(held)} symbols of training "
+                    f"({', '.join(map(repr, self.symbols[:8]))}{', ...' if len(held) > 8 else ''}); fit with all"
+                )
+        return SequenceList(np.searchsorted(held, row) for row in rows)
+
+    def named(self, symbols: np.ndarray) -> np.ndarray:
+        """Symbols (time,) as they were called, where they came as strings."""
+        return np.asarray(self.symbols)[symbols] if self.symbols else symbols
 
     def _check_symbols(self, values: np.ndarray, lengths: np.ndarray) -> None:
         bad = (values < 0) | (values >= self.vocab_size)
@@ -143,7 +168,7 @@ class Sequences(Codec):
         return (frames * self.deviation.cpu() + self.mean.cpu()).numpy()
 
     def state(self) -> State:
-        own = ("n_features", "n_steps", "max_length", "vocab_size", "mean", "deviation")
+        own = ("n_features", "n_steps", "max_length", "vocab_size", "symbols", "mean", "deviation")
         return {"options": dict(self.options)} | {name: getattr(self, name) for name in own}
 
 
@@ -217,6 +242,19 @@ def step_rows(raw: Any) -> SequenceList:
     rows = SequenceList(frames_of(row, i) for i, row in enumerate(raw))
     end_to_end(rows)
     return rows
+
+
+def string_rows(raw: Any) -> list[np.ndarray] | None:
+    """Sequences of strings as arrays (time,); None where the first sequence holds something else."""
+    first = raw[0] if isinstance(raw, list | tuple) and len(raw) else None
+    if not (isinstance(first, list | tuple | np.ndarray) and len(first) and isinstance(first[0], str)):
+        return None
+    for i, row in enumerate(raw):
+        odd = next((j for j, one in enumerate(row) if not isinstance(one, str)), None)
+        if odd is not None or not len(row):
+            what = "is empty" if odd is None else f"step {odd} holds {row[odd]!r:.60}"
+            raise DataError(f"sequence {i} {what}, and sequence 0 holds strings; give strings alone")
+    return [np.asarray(row, dtype=str) for row in raw]
 
 
 def frames_of(row: Any, i: int) -> np.ndarray:

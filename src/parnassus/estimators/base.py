@@ -161,7 +161,7 @@ class Estimator(Settings):
     def __init_subclass__(cls, **keywords: Any) -> None:
         """Name the task; write the shared settings into the signature of a constructor that takes `**training`."""
         super().__init_subclass__(**keywords)
-        cls.task = re.sub(r"(?<!^)([A-Z])", r"_\1", cls.__name__).lower()
+        cls.task = vars(cls).get("task") or re.sub(r"(?<!^)([A-Z])", r"_\1", cls.__name__).lower()
         Estimator.kinds[cls.__name__] = cls
         if "__init__" in vars(cls):
             own = inspect.signature(cls.__init__).parameters

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from numbers import Integral
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -11,8 +10,8 @@ from torch import Tensor
 
 from ..data.rows import Joined, Rows
 from ..data.rows import batches as batches_of
-from ..data.sequences import SequenceList, Sequences, Steps, split_by_lengths
-from ..errors import DataError, SettingError
+from ..data.sequences import SequenceList, Sequences, Steps
+from ..errors import DataError
 from ..evaluation.result import Evaluation
 from ..evaluation.unsupervised import evaluate_sequences
 from ..functional.chains import Chain, best_paths, drawn_path, expectations, recursions
@@ -23,8 +22,18 @@ from ..train.phase import Batch
 from ..train.timetable import cuts_of
 from .assembly import device_under, prepare
 from .identity import fingerprint
-from .intake import Examples, examples_of, inputs_of, is_path, weights_of
+from .intake import Examples, examples_of, weights_of
 from .protocol import fitted
+from .reporting import report_on
+from .sequence_intake import (
+    given_to,
+    known_states,
+    refuse_lost,
+    refuse_named_columns,
+    refuse_other_lengths,
+    refuse_unless_whole,
+    sequences_of,
+)
 from .training import Ready, threads_for
 from .unsupervised import Unsupervised
 from .using import EVALUATED
@@ -39,19 +48,22 @@ class Decoded(NamedTuple):
 
 def figures_of(hmm: "HMM", examples: Examples) -> dict[str, str]:
     """What a report shows: the states of the first sequence, and how states follow one another."""
-    first = sequences_of(examples.X, None)[0][0]
+    first = given_to(hmm, examples.X).X[0]
     return state_figures(first, hmm.posterior(first), hmm.chain_[1].cpu().numpy())
 
 
 class HMM(Unsupervised):
-    """A hidden Markov model, fitted by EM to sequences: arrays (time, features), or integers (time,) from 0 up.
+    """States behind sequences, and how they follow one another: fitted by EM.
 
-    One array is one sequence; several are a list, or one array with `lengths=`. Settings that are None are those of the
-    model.
+    Sequences are arrays (time, features), or symbols (time,), integers from 0 up or strings. One array is one sequence;
+    several are a list, one array with `lengths=`, or a table with a row a step and `sequence=`. Settings that are None
+    are those of the model.
 
     Parameters
     ----------
     model : "gaussian", "gmm" or "categorical"; None takes "gaussian" for arrays of numbers, "categorical" for symbols.
+    sequence : of a table, the column that says which sequence a row is of; None takes all rows as one.
+    time : of a table, the column that orders the rows of a sequence; None takes them as they stand.
     n_states : the number of states.
     topology : "ergodic", or "left_to_right": a state stays or goes on to the next.
     entry_exit : whether sequences begin by an entry state and must end by an exit state, neither of which emits.
@@ -75,44 +87,27 @@ class HMM(Unsupervised):
     """
 
     options = (
-        "n_states",
-        "topology",
-        "entry_exit",
-        "tied",
-        "algorithm",
-        "start",
-        "prior",
-        "tol",
-        "covariance",
-        "covariance_floor",
-        "emission_prior",
-        "n_mixtures",
-    )
+        "n_states", "topology", "entry_exit", "tied", "algorithm", "start", "prior", "tol", "covariance",
+        "covariance_floor", "emission_prior", "n_mixtures",
+    )  # fmt: skip
 
+    task = "hmm"  # by the rule it would be h_m_m
+    learned = (*Unsupervised.learned, "columns_")
     objective_: BaumWelch
+    codec_: Sequences
+    columns_: list[str] | None
     _known_states: Any = None
     figures = figures_of
 
     def __init__(
-        self,
-        model: Any = None,
-        *,
-        n_states: int | None = None,
-        topology: str | None = None,
-        entry_exit: bool | None = None,
-        tied: tuple[int, ...] | None = None,
-        algorithm: str | None = None,
-        start: str | None = None,
-        prior: float | None = None,
-        tol: float | None = None,
-        covariance: str | None = None,
-        covariance_floor: float | None = None,
-        emission_prior: float | None = None,
-        n_mixtures: int | None = None,
-        initial: Mapping[str, Any] | None = None,
-        **training: Any,
-    ) -> None:
+        self, model: Any = None, *, sequence: str | None = None, time: str | None = None, n_states: int | None = None,
+        topology: str | None = None, entry_exit: bool | None = None, tied: tuple[int, ...] | None = None,
+        algorithm: str | None = None, start: str | None = None, prior: float | None = None, tol: float | None = None,
+        covariance: str | None = None, covariance_floor: float | None = None, emission_prior: float | None = None,
+        n_mixtures: int | None = None, initial: Mapping[str, Any] | None = None, **training: Any,
+    ) -> None:  # fmt: skip
         super().__init__(model, **training)
+        self.sequence, self.time = sequence, time
         self.n_states, self.topology, self.entry_exit, self.tied = n_states, topology, entry_exit, tied
         self.algorithm, self.start, self.prior, self.tol = algorithm, start, prior, tol
         self.covariance, self.covariance_floor = covariance, covariance_floor
@@ -124,14 +119,17 @@ class HMM(Unsupervised):
         return {"sequences": "categorical" if getattr(self.codec_, "vocab_size", 0) else "gaussian"}
 
     def fit(  # type: ignore[override]
-        self, X: Any, y: Any = None, *, lengths: Any = None, validation: Any = None, sample_weight: Any = None
-    ) -> Self:
+        self, X: Any, y: Any = None, *, target: str | None = None, lengths: Any = None, validation: Any = None,
+        sample_weight: Any = None,
+    ) -> Self:  # fmt: skip
         """Learn from sequences; all of them count.
 
         Parameters
         ----------
-        X : a list of arrays, one array, or one array of sequences end to end with `lengths`.
+        X : a list of arrays, one array, or one array of sequences end to end with `lengths`; a data frame with a row a
+            step, or the path of a CSV or Parquet file of one, whose columns are features (one of texts is of symbols).
         y : states that are known, an array of integers (time,) a sequence; -1 where a state is not.
+        target : the column of a table that holds such states; nothing, or -1, where one is not known.
         lengths : frames of each sequence, where X is one array.
         validation : a fraction of the sequences to hold out, or other sequences; watched by `patience`.
         sample_weight : how much each sequence counts (n,).
@@ -141,14 +139,23 @@ class HMM(Unsupervised):
         DataError : lengths that do not add up, missing numbers, an impossible sequence; named by sequence and step.
         Diverged : the likelihood fell, which EM rules out.
         """
-        sequences, _ = sequences_of(X, lengths)
-        known = None if y is None else sequences_of(y, lengths)[0]
-        held = (sequences_of(validation, None)[0], None) if isinstance(validation, list | np.ndarray) else validation
-        examples = examples_of(sequences, known, sample_weight=sample_weight)
+        vars(self).pop("columns_", None)
+        symbols = getattr(self.model, "name", self.model) == "categorical"
+        own = {"sequence": self.sequence, "time": self.time, "target": target}
+        given = sequences_of(X, lengths, symbols=symbols, **own)
+        refuse_named_columns(given, **own)
+        columns = None if given.table is None else given.table.columns
+        plain = validation is None or isinstance(validation, float | int | tuple)
+        held = (
+            validation if plain else (sequences_of(validation, None, symbols=symbols, columns=columns, **own).X, None)
+        )
+        examples = examples_of(given.X, given.known(y, lengths), sample_weight=sample_weight)
         ready = self._started(self._ready(examples, None, held, None))
         if self.initial is not None:
             self.objective_.begin_with(self.initial)
-        return self._train(self._with_known(ready))
+        self._train(self._with_known(ready))
+        self.columns_, self.target_name_ = columns, target
+        return self
 
     def _fit_codecs(self, train: Examples, target: Any) -> None:
         self._known_states = train.y
@@ -183,49 +190,51 @@ class HMM(Unsupervised):
     # --- use --------------------------------------------------------------------------------------
 
     def decode(self, X: Any, *, lengths: Any = None) -> Decoded:
-        """The most probable states of a sequence (time,) and log p(x, path); lists of both for several.
+        """The most probable states of a sequence (time,) and log p(x, path); of several a list, and scores (n,).
+
+        Of a table the states are (rows,), as its rows stand.
 
         Systems: viterbi
         """
         paths, scores = [], []
-        sequences, single = sequences_of(X, lengths)
-        for logs, sizes, first in self._emitted(sequences):
+        given = given_to(self, X, lengths)
+        for logs, sizes, first in self._emitted(given.X):
             found, score = best_paths(*self.chain_[:2], logs, sizes, leave=self._leave)
             refuse_impossible(self.chain_, logs, sizes, score, first=first)
             paths += [p.cpu().numpy() for p in found.split(sizes.tolist())]
             scores.append(score.cpu())
         each = torch.cat(scores).numpy()
-        return Decoded(paths[0], float(each[0])) if single else Decoded(paths, each)
+        return Decoded(given.back(paths), float(each[0]) if given.single else each)
 
     def predict(self, X: Any, *, lengths: Any = None) -> Any:
-        """The most probable states of a sequence (time,), or a list of them."""
+        """The most probable states of a sequence (time,), or a list of them; of a table (rows,), as its rows stand."""
         return self.decode(X, lengths=lengths).path
 
     def posterior(self, X: Any, *, lengths: Any = None) -> Any:
-        """p(state | all frames) (time, n_states), or a list of them."""
+        """p(state | all frames) (time, n_states), or a list of them; of a table (rows, n_states)."""
         parts = []
-        sequences, single = sequences_of(X, lengths)
-        for logs, sizes, first in self._emitted(sequences):
+        given = given_to(self, X, lengths)
+        for logs, sizes, first in self._emitted(given.X):
             found = expectations(*self.chain_[:2], logs, sizes, leave=self._leave)
             refuse_impossible(self.chain_, logs, sizes, found.log_probs, first=first)
             parts += [g.cpu().numpy() for g in found.gamma.split(sizes.tolist())]
-        return parts[0] if single else parts
+        return given.back(parts)
 
     def log_prob(self, X: Any, *, lengths: Any = None) -> Any:
         """log p(x) of a sequence, or (n,) of several; -inf where no path explains one."""
-        sequences, single = sequences_of(X, lengths)
+        given = given_to(self, X, lengths)
         parts = [
             expectations(*self.chain_[:2], logs, sizes, leave=self._leave).log_probs.cpu()
-            for logs, sizes, _ in self._emitted(sequences)
+            for logs, sizes, _ in self._emitted(given.X)
         ]
         found = torch.cat(parts).numpy()
-        return float(found[0]) if single else found
+        return float(found[0]) if given.single else found
 
     def score(  # type: ignore[override]
         self, X: Any, y: Any = None, sample_weight: Any = None, *, lengths: Any = None
     ) -> float:
         """The mean log p(x) a frame."""
-        sequences, _ = sequences_of(X, lengths)
+        sequences = given_to(self, X, lengths).X
         weight = weights_of(1.0 if sample_weight is None else sample_weight, len(sequences))
         frames = np.array([len(row) for row in sequences])
         return float((self.log_prob(sequences) * weight).sum() / (frames * weight).sum())
@@ -235,7 +244,7 @@ class HMM(Unsupervised):
 
         Source: Schwarz 1978.
         """
-        sequences, _ = sequences_of(X, lengths)
+        sequences = given_to(self, X, lengths).X
         size = np.log(sum(len(row) for row in sequences))
         return float(fitted(self).objective_.n_parameters * size - 2 * self.log_prob(sequences).sum())
 
@@ -255,7 +264,7 @@ class HMM(Unsupervised):
         ------
         DataError : a sequence that no path explains, of which the mean would be that of nothing.
         """
-        sequences, _ = sequences_of(X, lengths)
+        sequences = given_to(self, X, lengths).X
         log_p = self.log_prob(sequences)
         refuse_lost(log_p)
         held: Any = self.codec_.encode(sequences)
@@ -264,11 +273,12 @@ class HMM(Unsupervised):
 
     def report(self, path: str | os.PathLike, X: Any = None, y: Any = None, **settings: Any) -> Evaluation:
         """Write one HTML page on how likely sequences X (or the validation ones) are; see `Estimator.report`."""
-        return super().report(path, None if X is None else sequences_of(X, None)[0], **settings)
+        given = None if X is None else Examples(given_to(self, X).X)
+        return report_on(fitted(self), path, given, **settings)
 
     def n_best(self, X: Any, *, n: int = 5) -> list[Decoded]:
         """The n most probable paths of one sequence, best first; fewer where fewer are possible."""
-        _whole(1, n=n)
+        refuse_unless_whole(1, n=n)
         logs = self._one(X)
         start, step, leave = self.chain_.logs()
         found = recursions.n_best(start, step, logs, n=n, log_exit=leave if self._leave is not None else None)
@@ -276,7 +286,7 @@ class HMM(Unsupervised):
 
     def filter(self, X: Any, *, lag: int = 0) -> np.ndarray:
         """p(state | frames up to `lag` later) (time, n_states) of one sequence, as if it came in frame by frame."""
-        _whole(0, lag=lag)
+        refuse_unless_whole(0, lag=lag)
         start, step, _ = self.chain_.logs()
         return recursions.filtered(start, step, self._one(X), lag=lag).numpy()
 
@@ -285,7 +295,7 @@ class HMM(Unsupervised):
 
         A chain with an exit state ends there, after `length` frames at the latest; others have `length` frames.
         """
-        _whole(1, n=n, length=length)
+        refuse_unless_whole(1, n=n, length=length)
         generator = torch.Generator().manual_seed(seed)
         emissions = fitted(self).objective_.emissions
         values, states = [], []
@@ -294,9 +304,7 @@ class HMM(Unsupervised):
             tied = self.objective_.tied
             density = path if tied is None else torch.tensor(tied)[path]
             x = emissions.sample(density, generator)
-            if x.ndim == 2:
-                x = torch.from_numpy(self.codec_.decode(x[None])[0])  # type: ignore[attr-defined]
-            values.append(x.numpy())
+            values.append(self.codec_.decode(x[None])[0] if x.ndim == 2 else self.codec_.named(x.numpy()))
             states.append(path.numpy())
         return values, states
 
@@ -306,8 +314,8 @@ class HMM(Unsupervised):
         return objective.leave if objective.entry_exit else None
 
     def _one(self, X: Any) -> Tensor:
-        sequences, single = sequences_of(X, None)
-        if not single and len(sequences) != 1:
+        sequences = given_to(self, X).X
+        if len(sequences) != 1:
             raise DataError(f"X holds {len(sequences)} sequences; give one array")
         return next(self._emitted(sequences))[0].cpu()
 
@@ -322,69 +330,3 @@ class HMM(Unsupervised):
                 logs, lengths = objective.log_emissions(batch)
                 yield logs, lengths, first
                 first += len(lengths)
-
-
-HMM.task = "hmm"  # by the rule it would be h_m_m
-
-
-def sequences_of(X: Any, lengths: Any) -> tuple[SequenceList, bool]:
-    """Sequences, and whether X was one alone: one array (time, features), or numbers (time,)."""
-    if is_path(X):
-        raise DataError(f"X is the path {X}; an HMM takes arrays: a list of (time, features), or of symbols (time,)")
-    if isinstance(X, SequenceList):
-        return X, False
-    if isinstance(X, Tensor):
-        X = X.numpy(force=True)
-    elif hasattr(X, "columns"):  # a data frame is one sequence, a column a feature
-        X = np.asarray(X)
-    if lengths is not None:
-        if isinstance(X, list | tuple) and X and np.ndim(X[0]) > 0 and np.shape(X[0]) != np.shape(X[-1]):
-            raise DataError("X is a list of sequences already; leave lengths out, or put them end to end in one array")
-        whole = np.asarray(X)
-        return split_by_lengths(whole, np.asarray(lengths).tolist()), False
-    if isinstance(X, np.ndarray) and X.dtype != object and X.ndim < 3:
-        return SequenceList([X]), True
-    rows = list(inputs_of(X, None))
-    if rows and all(np.ndim(row) == 0 for row in rows):
-        return SequenceList([np.asarray(rows)]), True
-    return SequenceList(rows), False
-
-
-def _whole(least: int, **given: Any) -> None:
-    """Refuses what is no whole number of at least `least`."""
-    for name, value in given.items():
-        if not isinstance(value, Integral) or value < least:
-            raise SettingError(f"{name} is a whole number of at least {least}; got {value!r}")
-
-
-def refuse_lost(log_p: np.ndarray) -> None:
-    """Refuses sequences without a path, of which no mean can be taken."""
-    lost = np.flatnonzero(~np.isfinite(log_p))
-    if len(lost):
-        raise DataError(
-            f"sequence {lost[0]} has no path, so that the mean of log p is minus infinity; `decode` says at which "
-            "step; give a prior (or emission_prior), or leave the sequence out"
-        )
-
-
-def known_states(y: SequenceList, n_states: int) -> tuple[Tensor, Tensor]:
-    """Known states end to end, -1 for unknown, and lengths."""
-    for i, row in enumerate(y):
-        states = np.asarray(row)
-        if states.dtype.kind not in "iu" or states.ndim != 1 or not len(states):
-            raise DataError(f"y of sequence {i} is {states.dtype} {states.shape}; give one integer a step, -1 unknown")
-        if states.min() < -1 or states.max() >= n_states:
-            raise DataError(
-                f"y of sequence {i} holds states {states.min()} to {states.max()}; there are 0 to {n_states - 1}, and "
-                "-1 for unknown"
-            )
-    lengths = torch.tensor([len(row) for row in y])
-    return torch.from_numpy(np.concatenate([np.asarray(row, dtype=np.int64) for row in y])), lengths
-
-
-def refuse_other_lengths(steps: Tensor, states: Tensor) -> None:
-    """Refuses known states (n,) that are more or fewer than their sequences' steps."""
-    bad = (steps != states).nonzero()[:, 0]
-    if len(bad):
-        i = int(bad[0])
-        raise DataError(f"y of sequence {i} has {int(states[i])} states, and X has {int(steps[i])} steps")

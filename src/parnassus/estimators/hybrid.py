@@ -1,19 +1,25 @@
 """Networks that say which state a frame is of, inside a hidden Markov model that says in what order states come."""
 
+import os
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from .. import store
 from ..data.sequences import SequenceList
 from ..errors import DataError, SettingError
 from ..functional.chains import Chain, best_paths, expectations
 from ..functional.discriminative import scaled_likelihood
 from ..objectives.baum_welch import path_counts
 from ..objectives.impossible_paths import why_impossible
-from .hmm import HMM, Decoded, known_states, sequences_of
+from .base import Estimator
+from .hmm import HMM, Decoded
 from .protocol import fitted, not_fitted_error
+from .saving import plain, rebuilt, rich, tree_of
+from .sequence_intake import given_to, known_states
 
 
 class Hybrid:
@@ -48,7 +54,7 @@ class Hybrid:
         return f"Hybrid({self.hmm!r}, {self.network!r}, rounds={self.rounds}, context={self.context})"
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn from sequences; y gives their states (an array a sequence) where they are known, for round one.
+        """Learn from sequences, as the HMM takes them; y gives their states where they are known, for round one.
 
         Raises
         ------
@@ -56,10 +62,10 @@ class Hybrid:
         """
         from sklearn.base import clone
 
-        sequences, _ = sequences_of(X, None)
-        chain = fitted(self.hmm).chain_
+        chain, given = fitted(self.hmm).chain_, given_to(self.hmm, X)
+        sequences = given.X
         self.hmm.codec_.encode(sequences)  # which refuses what it cannot take
-        paths = self._first(sequences, y)
+        paths = self._first(sequences, given.known(y, None))
         self.agreement_: list[float] = []
         for _ in range(self.rounds):
             states = np.concatenate(paths)
@@ -73,15 +79,15 @@ class Hybrid:
             with np.errstate(divide="ignore"):
                 self.log_prior_ = torch.from_numpy(np.log(counts / counts.sum()))
             self.network_, self.chain_ = network, self._counted(paths)
-            again = self.decode(sequences).path
+            again = list(self.decode(sequences).path)
             self.agreement_.append(float((np.concatenate(again) == states).mean()))
             paths = again
         return self
 
-    def _first(self, sequences: SequenceList, y: Any) -> list[np.ndarray]:
-        if y is None:
+    def _first(self, sequences: SequenceList, known: SequenceList | None) -> list[np.ndarray]:
+        if known is None:
             return self.hmm.decode(sequences).path
-        states, lengths = known_states(sequences_of(y, None)[0], self.hmm.chain_.n_states)
+        states, lengths = known_states(known, self.hmm.chain_.n_states)
         if bool((states < 0).any()) or lengths.tolist() != [len(row) for row in sequences]:
             raise DataError("y names a state for every frame here, as many as each sequence of X has")
         return [part.numpy() for part in states.split(lengths.tolist())]
@@ -111,48 +117,52 @@ class Hybrid:
 
     def log_emissions(self, X: Any) -> Any:
         """Scaled log likelihoods (time, n_states) of a sequence, or a list of them."""
-        if not hasattr(self, "network_"):
-            raise not_fitted_error()("This Hybrid is not fitted yet; call fit first")
-        sequences, single = sequences_of(X, None)
+        given = given_to(self.hmm, X)
+        parts = self._logs(given.X)
+        return parts[0] if given.single else parts
+
+    def _logs(self, sequences: SequenceList) -> list[Tensor]:
+        self._check_fitted()
         self.hmm.codec_.encode(sequences)
         frames = self._frames(sequences)
         posterior = np.zeros((len(frames), len(self.log_prior_)))
         posterior[:, np.asarray(self.network_.classes_, dtype=np.int64)] = self.network_.predict_proba(frames)
         tiny = torch.from_numpy(posterior.clip(min=np.finfo(np.float64).tiny)).log()
-        parts = list(scaled_likelihood(tiny, self.log_prior_).split([len(row) for row in sequences]))
-        return parts[0] if single else parts
+        return list(scaled_likelihood(tiny, self.log_prior_).split([len(row) for row in sequences]))
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "network_"):
+            raise not_fitted_error()("This Hybrid is not fitted yet; call fit first")
 
     def decode(self, X: Any) -> Decoded:
-        """The most probable states of a sequence (time,), and their score; lists of both for several."""
-        logs, single = self._logs(X)
+        """The most probable states of a sequence (time,), and their score; lists of both for several.
+
+        Of a table the states are (rows,), as its rows stand.
+        """
+        given = given_to(self.hmm, X)
         paths, scores = [], []
-        for i, one in enumerate(logs):
+        for i, one in enumerate(self._logs(given.X)):
             path, score = best_paths(*self.chain_[:2], one, torch.tensor([len(one)]), leave=self._leave)
             if not bool(score.isfinite()):
                 raise DataError(f"sequence {i} {why_impossible(self.chain_, one)}")
             paths.append(path.numpy())
             scores.append(float(score))
-        return Decoded(paths[0], scores[0]) if single else Decoded(paths, np.array(scores))
+        return Decoded(given.back(paths), scores[0] if given.single else np.array(scores))
 
     def predict(self, X: Any) -> Any:
         """The most probable states of a sequence (time,), or a list of them."""
         return self.decode(X).path
 
     def posterior(self, X: Any) -> Any:
-        """p(state | all frames) (time, n_states) of a sequence, or a list of them."""
-        logs, single = self._logs(X)
-        parts = [self._expected(one).gamma.numpy() for one in logs]
-        return parts[0] if single else parts
+        """p(state | all frames) (time, n_states) of a sequence, or a list of them; of a table (rows, n_states)."""
+        given = given_to(self.hmm, X)
+        return given.back([self._expected(one).gamma.numpy() for one in self._logs(given.X)])
 
     def log_prob(self, X: Any) -> Any:
         """log p(x) - sum_t log p(x_t) of a sequence, or (n,) of several, which tells models of equal frames apart."""
-        logs, single = self._logs(X)
-        each = np.array([float(self._expected(one).log_probs) for one in logs])
-        return float(each[0]) if single else each
-
-    def _logs(self, X: Any) -> tuple[list[Tensor], bool]:
-        found = self.log_emissions(X)
-        return (found, False) if isinstance(found, list) else ([found], True)
+        given = given_to(self.hmm, X)
+        each = np.array([float(self._expected(one).log_probs) for one in self._logs(given.X)])
+        return float(each[0]) if given.single else each
 
     def _expected(self, logs: Tensor) -> Any:
         return expectations(*self.chain_[:2], logs, torch.tensor([len(logs)]), leave=self._leave)
@@ -160,3 +170,45 @@ class Hybrid:
     @property
     def _leave(self) -> Tensor | None:
         return self.chain_.leave if self.hmm.objective_.entry_exit else None
+
+    # --- one file ---------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the HMM, the network and what the rounds found to one file, which `pn.load` reads; no pickle.
+
+        Raises
+        ------
+        DataError : the network is none of ours, so that only a pickle could hold it.
+        """
+        store.save(path, self.to_tree())
+
+    def to_tree(self) -> dict[str, Any]:
+        """What the file holds."""
+        self._check_fitted()
+        if not isinstance(self.network, Estimator):
+            raise DataError(
+                f"cannot save the network, a {type(self.network).__name__}: it is not one of ours, and a pickle runs "
+                'code when it is read; take pn.Classifier, such as pn.Classifier("linear")'
+            )
+        settings = {k: plain(v) for k, v in self.network.get_params(deep=False).items()}
+        return {
+            "estimator": "Hybrid",
+            "hmm": tree_of(self.hmm),
+            "unfitted": [type(self.network).__name__, settings],
+            "network": tree_of(self.network_),
+            "rounds": self.rounds,
+            "context": self.context,
+            "agreement": self.agreement_,
+            "log_prior": self.log_prior_,
+            "chain": list(self.chain_),
+        }
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> Self:
+        """The hybrid that `to_tree` took apart."""
+        name, settings = tree["unfitted"]
+        network = Estimator.kinds[name](**{k: rich(v) for k, v in settings.items()})
+        self = cls(rebuilt(tree["hmm"]), network, rounds=tree["rounds"], context=tree["context"])
+        self.network_, self.agreement_ = rebuilt(tree["network"]), tree["agreement"]
+        self.log_prior_, self.chain_ = tree["log_prior"], Chain(*tree["chain"])
+        return self

@@ -90,11 +90,13 @@ def estimator_kinds() -> dict[str, type["Estimator"]]:
 def rebuilt(tree: Mapping[str, Any]) -> Any:
     """The estimator that `tree_of` took apart, or what holds one."""
     kinds = estimator_kinds()
-    if tree["estimator"] in ("AnomalyDetector", "Conformal"):
+    if tree["estimator"] in ("AnomalyDetector", "Conformal", "Hybrid"):
         from .anomaly_detector import AnomalyDetector
         from .conformal import Conformal
+        from .hybrid import Hybrid
 
-        return {kind.__name__: kind for kind in (AnomalyDetector, Conformal)}[tree["estimator"]].from_tree(tree)
+        own: Any = {kind.__name__: kind for kind in (AnomalyDetector, Conformal, Hybrid)}[tree["estimator"]]
+        return own.from_tree(tree)
     if tree["estimator"] not in kinds:
         raise DataError(f"this version has no estimator {tree['estimator']!r}; it has {', '.join(sorted(kinds))}")
     self = kinds[tree["estimator"]](**{k: rich(v) for k, v in tree["params"].items()})

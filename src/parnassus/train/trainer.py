@@ -280,7 +280,7 @@ class Trainer:
         if validation is not None:
             seed_device(self.device, seed_of(self.plan.seed, "validation", epoch))
             summary |= {f"validation_{k}": v for k, v in self.averaged(lambda: self.evaluate(validation)).items()}
-        summary["rate"] = self.rate()
+        summary |= {"rate": self.rate()} if self.optimizers else {}  # of counting rules, such as EM, there is none
         summary = self.shards.told(summary)
         self.history.append(summary)
         self.schedule.observe(self.history)
@@ -291,8 +291,8 @@ class Trainer:
 
     def rate(self) -> float:
         """The learning rate of the first player's last step."""
-        first = next(iter(self.optimizers.values()), None)
-        return first.lr * self.schedule((self.step - 1) / self.steps) if first else 0.0
+        first = next(iter(self.optimizers.values()))
+        return first.lr * self.schedule((self.step - 1) / self.steps)
 
     def averaged(self, work: Callable[[], Any]) -> Any:
         """What `work()` gives under the averaged weights, where an average is kept."""

@@ -1,0 +1,119 @@
+"""`parnassus train hmm`: tables with a row a step. Sequences are tested whole; of a single one, its last steps."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DataError, SettingError
+from .console import Console, finite
+from .training import Request, check_part, claimed, complete, divided, estimator_for, examples_at
+from .values import NONE
+
+if TYPE_CHECKING:
+    from ..estimators.intake import Examples
+
+TASKS = ("hmm",)
+
+
+def trained(request: Request, console: Console, command: str) -> int:
+    """Read, hold out sequences, fit, test, report; the run folder holds all of it. Returns the exit code."""
+    from .work import work
+
+    data = request.words["data"][0]
+    estimator: Any = estimator_for(request, "sequences")
+    if request.words.get("model", [NONE]) == [NONE] and not request.has_options("model"):
+        estimator.set_params(model=None)
+    examples = _read(request, estimator, data)
+    parts = _parts(request, estimator, examples)
+    named = getattr(estimator.model, "name", estimator.model) or request.task
+    run = claimed(request, Path(request.own("out") or Path("runs") / f"{Path(data).stem or 'data'}-{named}"))
+    estimator.set_params(
+        out=os.fspath(run.folder),
+        resume=bool(request.own("resume")),
+        progress=request.own("progress") if request.own("progress") is not None or sys.stderr.isatty() else True,
+    )
+    given = check_part(request.own("test"), "--test")
+    return work(
+        estimator,
+        *parts,
+        run,
+        console,
+        whole=examples,
+        validation=_watched(request, estimator),
+        configuration=complete(request, estimator),
+        data=Path(data).name,
+        given_test=given if isinstance(given, str) else None,
+        command=command,
+    )
+
+
+def _read(request: Request, estimator: Any, path: str) -> "Examples":
+    """The rows of a file, which are steps; refused by their numbers in the file before any is taken away."""
+    examples = examples_at(request, path, texts=False)
+    if hasattr(examples.X, "read"):
+        raise DataError(f"{path} does not fit the memory that data may take; raise --memory, or cut it into files")
+    if hasattr(examples.X, "columns"):
+        _table(estimator, examples.X)
+    elif estimator.sequence is not None or estimator.time is not None:
+        raise SettingError(f"--sequence and --time name columns, and {path} is no table; leave them out")
+    return examples
+
+
+def _table(estimator: Any, frame: Any) -> Any:
+    import warnings
+
+    from ..data.step_tables import read_steps
+    from ..errors import DataWarning
+
+    symbols = getattr(estimator.model, "name", None) == "categorical"
+    with warnings.catch_warnings():  # of disorder and clocks, of which `fit` warns
+        warnings.simplefilter("ignore", DataWarning)
+        return read_steps(frame, sequence=estimator.sequence, time=estimator.time, symbols=symbols)
+
+
+def _parts(request: Request, estimator: Any, examples: "Examples") -> "tuple[Examples, Examples | None]":
+    """The steps to learn from, and those to test on: whole sequences, or the end of a single one."""
+    import numpy as np
+
+    from ..data.split import part_size, random_split
+
+    part = check_part(request.own("test"), "--test")
+    if isinstance(part, str):
+        return examples, _read(request, estimator, part)
+    if part == 0 or not hasattr(examples.X, "columns"):
+        return divided(request, examples, texts=False)
+    places = _table(estimator, examples.X).places
+    if len(places) == 1:
+        n_test = part_size(len(examples), part)
+        kept, held = np.split(places[0], [len(examples) - n_test])
+    else:
+        chosen = random_split(len(places), part, seed=request.own("seed"))
+        kept, held = (np.sort(np.concatenate([places[i] for i in index.tolist()])) for index in chosen)
+    return examples.take(kept), examples.take(held)
+
+
+def _watched(request: Request, estimator: Any) -> Any:
+    """What `fit` takes as validation."""
+    part = request.own("validation")
+    share = None if part is None else check_part(part, "--validation")
+    return _read(request, estimator, share).X if isinstance(share, str) else share
+
+
+def said(estimator: Any, X: Any, *, proba: bool) -> list[dict[str, Any]]:
+    """One record a step: which it is, its state, and how probable each state is where that is asked for."""
+    import numpy as np
+
+    if hasattr(X, "columns"):
+        names = [name for name in (estimator.sequence, estimator.time) if name is not None]
+        told = {name: X[name].astype(str).tolist() for name in names}
+        records = [{"row": i, **{name: held[i] for name, held in told.items()}} for i in range(len(X))]
+        states, ask = estimator.predict(X), lambda: estimator.posterior(X)
+    else:
+        rows = list(X) if X.ndim == 3 else [X]
+        records = [{"sequence": i, "step": t} for i, row in enumerate(rows) for t in range(len(row))]
+        states, ask = np.concatenate(estimator.predict(rows)), lambda: np.concatenate(estimator.posterior(rows))
+    found = [{**record, "prediction": k} for record, k in zip(records, states.tolist(), strict=True)]
+    for record, row in zip(found, ask() if proba else (), strict=proba):
+        record |= {f"probability {k}": finite(float(p)) for k, p in enumerate(row)}
+    return found
