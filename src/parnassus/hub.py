@@ -150,7 +150,7 @@ def spec_of(folder: str | os.PathLike) -> Spec | None:
     if layout.seen is not None:
         config, _ = layout.seen(*read(folder))
     try:
-        return model(layout.model_type, **layout.options(config))
+        return model(layout.model_name or layout.model_type, **layout.options(config))
     except KeyError as error:
         raise FileError(f"{os.fspath(folder)}/{CONFIG}: says no {error}, which a {layout.model_type} has") from None
 
@@ -159,9 +159,10 @@ def save_pretrained(module: Any, folder: str | os.PathLike) -> None:
     """Write a net of a known layout as a folder that `load`, and transformers' from_pretrained, can read.
 
     BERT, DistilBERT, GPT-2, T5, Marian, ViT, ResNet, ConvNeXt, BiT, MobileNet and EfficientNet have one. Of a fitted
-    estimator the net is written, and the tokenizer.json of its subwords where it has them.
+    estimator the net is written, and the tokenizer.json of its units where it has them.
     """
-    tokenizer = getattr(getattr(module, "codec_", None), "tokenizer", None)
+    codec = getattr(module, "codec_", None)
+    tokenizer = getattr(codec, "pieces", getattr(codec, "tokenizer", None))
     if hasattr(module, "objective_"):
         module = module.objective_.model
     known = [layout for layout in _layouts().values() if isinstance(module, layout.kinds)]
@@ -177,15 +178,20 @@ def save_pretrained(module: Any, folder: str | os.PathLike) -> None:
     config["architectures"] = [next(name for name, ours in layout.heads.items() if ours == head)]
     if head == "none":
         theirs = {name.removeprefix(layout.prefix): tensor for name, tensor in theirs.items()}
-    write(folder, config | {"model_type": layout.model_type}, theirs)
+    write(folder, config | getattr(tokenizer, "config", {}) | {"model_type": layout.model_type}, theirs)
     if tokenizer is not None and hasattr(tokenizer, "written"):
         write_tokenizer(folder, tokenizer)
 
 
 def write_tokenizer(folder: str | os.PathLike, tokenizer: Any) -> None:
-    """Write the tokenizer.json of subwords (`WordPieces`, a fitted codec's `tokenizer`) beside a net."""
+    """Write the tokenizer.json of subwords (`WordPieces`, a fitted codec's `tokenizer`) beside a net.
+
+    A tokenizer_config.json says that it is taken as it stands, and which of its entries are marks.
+    """
+    told = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False, **tokenizer.marks}
     try:
         (Path(folder) / "tokenizer.json").write_text(tokenizer.written(), encoding="utf-8")
+        (Path(folder) / "tokenizer_config.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
 

@@ -40,6 +40,7 @@ class Layout:
     headed : what our names of heads' weights begin with.
     assumed : the values of other keys of the configuration that our module computes.
     options : those of the model of this name, of a configuration; None where no model has this name.
+    model_name : that name, where it is not `model_type`.
     seen : the configuration with what only the weights tell, and the weights that are read.
     """
 
@@ -57,6 +58,7 @@ class Layout:
     headed: tuple[str, ...] = ("head",)
     assumed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     options: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
+    model_name: str | None = None
     keys_of: Callable[[Any, str], Keys] | None = None
     seen: Callable[[Mapping[str, Any], Mapping[str, Tensor]], tuple[dict[str, Any], Tensors]] | None = None
 

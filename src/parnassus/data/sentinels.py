@@ -5,7 +5,6 @@ import os
 import re
 from collections import Counter
 from itertools import chain
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from ..errors import DataError, FileError, SettingError
 from .packing import packed, unpacked
-from .wordpieces import sound
+from .wordpieces import held_in, sound
 
 NAMES = ("<pad>", "</s>", "<unk>")
 SENTINEL = re.compile(r"<extra_id_(\d+)>")
@@ -92,18 +91,7 @@ class SentinelPieces:
         ------
         FileError : there is no such file, or it is no tokenizer. DataError : it lacks <pad>, </s> or <unk>.
         """
-        from tokenizers import Tokenizer as Rust
-
-        try:
-            held = Rust.from_str(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise FileError(
-                f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); the folder needs a "
-                "tokenizer.json: transformers' save_pretrained of a fast tokenizer writes one"
-            ) from error
-        except Exception as error:  # what the Rust package raises has no other name
-            raise FileError(f"{path}: is no tokenizer.json ({str(error)[:120]}); write it again") from error
-        return cls(held, os.fspath(path), vocab_size=vocab_size, start=start)
+        return cls(held_in(path), os.fspath(path), vocab_size=vocab_size, start=start)
 
     def rows(self, texts: list[str]) -> list[list[int]]:
         """The ids of each text, without its end."""
@@ -122,6 +110,11 @@ class SentinelPieces:
     def name(self, i: int) -> str:
         """What an id stands for."""
         return self._held.id_to_token(i) or f"<{i}>"
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """What fills and ends texts, and the unknown, under the names that transformers has for them."""
+        return dict(zip(("pad_token", "eos_token", "unk_token"), NAMES, strict=True))
 
     def written(self) -> str:
         """All of it as the text of a tokenizer.json."""

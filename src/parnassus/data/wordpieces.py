@@ -56,19 +56,7 @@ class WordPieces:
     @classmethod
     def read(cls, path: str | os.PathLike) -> Self:
         """The tokenizer of a tokenizer.json."""
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise FileError(
-                f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); the folder needs a "
-                "tokenizer.json: transformers' save_pretrained of a fast tokenizer writes one"
-            ) from error
-        try:
-            return cls.of(text, os.fspath(path))
-        except (ValueError, Exception) as error:  # the Rust package raises plain Exception
-            if isinstance(error, DataError):
-                raise
-            raise FileError(f"{path}: is no tokenizer.json ({str(error)[:120]}); write it again") from error
+        return cls(held_in(path), os.fspath(path))
 
     def rows(self, texts: list[str]) -> list[list[int]]:
         """The ids of each text, without [CLS] and [SEP]."""
@@ -98,9 +86,34 @@ class WordPieces:
         """The ids that frame texts, which are never hidden."""
         return [self.pad, self.cls, self.sep]
 
+    @property
+    def marks(self) -> dict[str, str]:
+        """What frames and fills texts, and the unknown, under the names that transformers has for them."""
+        return dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), NAMES, strict=True))
+
     def written(self) -> str:
         """All of it as the text of a tokenizer.json."""
         return self._held.to_str()
+
+
+def held_in(path: str | os.PathLike) -> Any:
+    """The Rust package's tokenizer of a tokenizer.json.
+
+    Raises
+    ------
+    FileError : there is no such file, or it is no tokenizer.
+    """
+    from tokenizers import Tokenizer as Rust
+
+    try:
+        return Rust.from_str(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileError(
+            f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); the folder needs a "
+            "tokenizer.json: transformers' save_pretrained of a fast tokenizer writes one"
+        ) from error
+    except Exception as error:  # what the Rust package raises has no other name
+        raise FileError(f"{path}: is no tokenizer.json ({str(error)[:120]}); write it again") from error
 
 
 def sound(text: str) -> str:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from ..data.token_stream import TokenStream
-from ..data.tokenizers import CLOSED, PAD, UNKNOWN
 from ..errors import DataError, SettingError, check_count
+from ..evaluation.language import perplexity
 from ..functional import decoding
 from ..models.followers import following
 from ..models.gpt import GPT
@@ -91,11 +91,12 @@ class Draft:
 
     def __post_init__(self) -> None:
         self.before = len(self.codec.tokenizer.text(self.prompt))
+        self.spaced = self.spaced and self.codec.adds_spaces
 
     def text(self) -> str:
         """What follows the prompt, up to a stop string where there is one."""
         whole = self.codec.tokenizer.text(self.prompt + self.ids)[self.before :]
-        if self.spaced and self.codec.options["unit"] in ("words", "wordpiece"):
+        if self.spaced:
             whole = whole.removeprefix(" ")
         places = [at for at in (whole.find(one) for one in self.stop) if at >= 0]
         if places:
@@ -120,11 +121,6 @@ def telling(stream: Callable[..., None] | None, alone: bool) -> Callable[[int, s
     if not callable(stream):
         raise SettingError(f"stream is a function that is told each piece of text; got {stream!r}")
     return (lambda _, piece: stream(piece)) if alone else (lambda row, piece: stream(piece, row))
-
-
-def forbidden(codec: TokenStream) -> list[int]:
-    """Ids that are never said: what fills rows, and the unknown where there is one."""
-    return [PAD] if codec.options["unit"] in (*CLOSED, "byte_bpe") else [PAD, UNKNOWN]
 
 
 class _Allowed:
@@ -180,11 +176,11 @@ def write(
 def _followed(made: torch.nn.Module, drafts: Sequence[Draft]) -> _Allowed:
     """The model after it read the prompts, an end before each."""
     codec = drafts[0].codec
-    rows = [torch.tensor([codec.end, *draft.prompt]) for draft in drafts]
+    rows = [torch.tensor([codec.start, *draft.prompt]) for draft in drafts]
     ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
     lengths = torch.tensor([len(row) for row in rows])
     device = next((p.device for p in made.parameters()), torch.device("cpu"))
-    return _Allowed(following(made, ids.to(device), lengths.to(device), context=codec.context), forbidden(codec))
+    return _Allowed(following(made, ids.to(device), lengths.to(device), context=codec.context), codec.never)
 
 
 def _search(made: torch.nn.Module, drafts: Sequence[Draft], manner: Manner) -> None:
@@ -238,6 +234,23 @@ def _hear(draft: Draft, new: int, end: int, row: int, tell: Callable[[int, str],
         draft.text()
 
 
+def prompted(codec: TokenStream, prompts: list[str], long_prompt: str, *, cut: bool) -> list[list[int]]:
+    """The ids of prompts; with `cut` none may be longer than the context has room for."""
+    if long_prompt not in ("refuse", "slide"):
+        raise SettingError(f"long_prompt is 'refuse' or 'slide'; got {long_prompt!r}")
+    rows, room = [row[1:-1].tolist() for row in codec.rows(prompts)], codec.context - 1
+    for i, row in enumerate(rows):
+        if len(row) <= room or not cut:
+            continue
+        if long_prompt == "refuse":
+            raise DataError(
+                f"prompt {i} has {len(row)} tokens, and the context has room for {room}; give a shorter one, "
+                "long_prompt='slide' to look at its end only, or fit with a larger context"
+            )
+        rows[i] = row[-room:]
+    return rows
+
+
 def windows(n: int, context: int, stride: int) -> list[tuple[int, int, int]]:
     """Where windows begin and end over n targets, and the first target that each scores.
 
@@ -269,6 +282,23 @@ def net_scores(net: Any, rows: Sequence[np.ndarray], *, context: int, stride: in
         log_p = net(inputs).float().log_softmax(-1).gather(2, targets[..., None])[..., 0].double().cpu().numpy()
         for (i, start, end, scored), row in zip(part, log_p, strict=True):
             found[i][scored:end] = row[scored - start : end - start]
+    return found
+
+
+def least_expected(
+    codec: Any, texts: list[str], each: list[np.ndarray], n: int
+) -> list[tuple[int, str, str, str, str, dict[str, str]]]:
+    """The texts whose mean ln p is least: row, text, its least likely token, perplexity, its name."""
+    means = np.array([-row.mean() if len(row) else 0.0 for row in each])
+    rows = codec.rows(texts)
+    found: list[tuple[int, str, str, str, str, dict[str, str]]] = []
+    for i in np.argsort(-means, kind="stable")[:n].tolist():
+        if not len(each[i]):
+            continue
+        odd = int(rows[i][1 + int(each[i].argmin())])
+        name = "the end" if odd == codec.end else codec.tokenizer.name(odd)
+        shown = f"{perplexity(-means[i], 1):.4g}"
+        found.append((i, texts[i][:80], f"did not expect {name!r}", shown, "perplexity", {}))
     return found
 
 

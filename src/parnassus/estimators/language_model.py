@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -22,15 +23,17 @@ from ..train.randomness import kept_random
 from .assembly import device_under
 from .base import Estimator
 from .contextual import text_vectors, token_vectors
-from .generation import Manner, net_scores, share_chosen, telling, write
+from .generation import Manner, least_expected, net_scores, prompted, share_chosen, telling, write
 from .intake import Examples
 from .masked import BOTH_WAYS, codec_of_gaps, fill, gap_log_probs, kind_of_gaps, refuse_writing
 from .protocol import fitted
 from .texts import texts_of
 from .training import threads_for
 from .using import EVALUATED
+from .written_start import language_of_folder, units_from
 
 UNITS_OF = ("token", "word", "character")
+CONTEXT = 128
 
 
 class LanguageModel(Estimator):
@@ -43,7 +46,10 @@ class LanguageModel(Estimator):
     lower : fold upper case into lower case.
     max_words : how many words or subwords are kept; None keeps all words, 4,000 subwords.
     min_count : what training holds less often is unknown.
-    context : units that a net looks at together; an n-gram model has its `order`.
+    context : units that a net looks at together, 128 or those of the start unless told otherwise; an n-gram model has
+        its `order`.
+    start : learned weights to go on from, with their vocabulary: a fitted LanguageModel, the path of one, or a folder
+        of GPT-2, BERT or T5 that `pn.hub` reads, with its tokenizer.json.
     **training : the settings that all estimators share; see `Estimator`. `codec` is a `TokenStream`, in place of these.
 
     The texts are one stream for training, an end before each and behind the last, and are cut into blocks of `context`.
@@ -63,12 +69,13 @@ class LanguageModel(Estimator):
         lower: bool = False,
         max_words: int | None = None,
         min_count: int = 1,
-        context: int = 128,
+        context: int | None = None,
+        start: Any = None,
         **training: Any,
     ) -> None:
         super().__init__(model, **training)
         self.unit, self.lower, self.max_words = unit, lower, max_words
-        self.min_count, self.context = min_count, context
+        self.min_count, self.context, self.start = min_count, context, start
 
     def fit(
         self, X: Any, y: Any = None, *, target: Columns | None = None, validation: Any = None, sample_weight: Any = None
@@ -95,6 +102,27 @@ class LanguageModel(Estimator):
         ready = self._ready(Examples(texts, target=target), goal, validation, None)
         return self._train(ready)
 
+    @classmethod
+    def read(cls, folder: str | Path) -> Self:
+        """A LanguageModel that says what the folder's GPT-2, BERT or T5 does, by its tokenizer.json.
+
+        `start=` a folder goes on learning. A text begins with the id that ends the one before, as GPT-2 was taught, or
+        with the `bos_token_id` of its config.json.
+        """
+        return language_of_folder(cls, folder)
+
+    @property
+    def room(self) -> int:
+        """The context that was asked for."""
+        return CONTEXT if self.context is None else self.context
+
+    def _fit_codecs(self, train: Examples, target: Any) -> None:
+        if self.start is None:
+            super()._fit_codecs(train, target)
+            return
+        self.codec_ = units_from(self, train.X)
+        self.target_ = target
+
     def _texts(self, X: Any, target: Columns | None = None) -> list[str]:
         return texts_of(X, target)
 
@@ -110,7 +138,7 @@ class LanguageModel(Estimator):
         given = self.model.name if isinstance(self.model, Spec) else self.model
         unit = self.unit or ("words" if given == "ngram" else "characters")
         return TokenStream(
-            unit=unit, lower=self.lower, max_words=self.max_words, min_count=self.min_count, context=self.context
+            unit=unit, lower=self.lower, max_words=self.max_words, min_count=self.min_count, context=self.room
         )
 
     # --- how likely -------------------------------------------------------------------------------
@@ -178,22 +206,12 @@ class LanguageModel(Estimator):
         each = self.token_log_probs(texts)
         log_p, n_tokens = np.array([row.sum() for row in each]), np.array([len(row) for row in each])
         n_characters = np.array([len(text) for text in texts])
-        return evaluate_language(log_p, n_tokens, n_characters, vocab_size=self.codec_.end, seed=self.seed)
+        n_choices = self.codec_.n_choices if isinstance(self.codec_, TokenStream) else self.codec_.end
+        return evaluate_language(log_p, n_tokens, n_characters, vocab_size=n_choices, seed=self.seed)
 
     def worst(self, examples: Examples, n: int) -> list[tuple[int, str, str, str, str, dict[str, str]]]:
         """The texts that were foretold worst: row, text, its least likely token, perplexity, its name."""
-        each = self.token_log_probs(examples.X)
-        means = np.array([-row.mean() if len(row) else 0.0 for row in each])
-        rows = self.codec_.rows(examples.X)
-        found: list[tuple[int, str, str, str, str, dict[str, str]]] = []
-        for i in np.argsort(-means, kind="stable")[:n].tolist():
-            if not len(each[i]):
-                continue
-            odd = int(rows[i][1 + int(each[i].argmin())])
-            name = "the end" if odd == self.codec_.end else self.codec_.tokenizer.name(odd)
-            shown = f"{perplexity(-means[i], 1):.4g}"
-            found.append((i, examples.X[i][:80], f"did not expect {name!r}", shown, "perplexity", {}))
-        return found
+        return least_expected(self.codec_, examples.X, self.token_log_probs(examples.X), n)
 
     def token_vectors(self, X: Any) -> list[np.ndarray]:
         """A vector of each token of each text in its context, from the last layer: (tokens, width) float32 a text.
@@ -250,7 +268,7 @@ class LanguageModel(Estimator):
             stops, self.seed if seed is None else seed,
         )  # fmt: skip
         tell = telling(stream, isinstance(prompt, str))
-        ids = self._prompted(prompts, long_prompt)
+        ids = prompted(fitted(self).codec_, prompts, long_prompt, cut=not isinstance(self.objective_, NGramCounting))
         objective: Any = self.objective_.eval()
         device = device_under(objective)
         with torch.inference_mode(), threads_for(objective, len(prompts)), kept_random(device, self.seed, "use"):
@@ -262,23 +280,6 @@ class LanguageModel(Estimator):
     def fill(self, text: str, *, n: int = 5) -> list[tuple[str, float]]:
         """The n likeliest subwords ("bert") or spans ("t5") for the one [MASK] of a text, with their probabilities."""
         return fill(self, text, n)
-
-    def _prompted(self, prompts: list[str], long_prompt: str) -> list[list[int]]:
-        """The ids of prompts, none longer than the context has room for."""
-        if long_prompt not in ("refuse", "slide"):
-            raise SettingError(f"long_prompt is 'refuse' or 'slide'; got {long_prompt!r}")
-        codec = fitted(self).codec_
-        rows, room = [row[1:-1].tolist() for row in codec.rows(prompts)], codec.context - 1
-        for i, row in enumerate(rows):
-            if len(row) <= room or isinstance(self.objective_, NGramCounting):
-                continue
-            if long_prompt == "refuse":
-                raise DataError(
-                    f"prompt {i} has {len(row)} tokens, and the context has room for {room}; give a shorter one, "
-                    "long_prompt='slide' to look at its end only, or fit with a larger context"
-                )
-            rows[i] = row[-room:]
-        return rows
 
     def choose(self, prompt: str, choices: Sequence[str]) -> str:
         """The one of several continuations that is likeliest after the prompt, by the ln p of all its tokens.

@@ -30,11 +30,18 @@ def kind_of_gaps(estimator: "LanguageModel") -> type[HiddenPieces] | type[Broken
     """The codec of models that foretell what is hidden, subwords ("bert") or spans ("t5"); None of all others."""
     if reads_pieces(estimator):
         return HiddenPieces
-    given = estimator.model
+    given = asked_model(estimator)
     if not isinstance(given, str | Spec):
         return None
     builders = estimator.spec("model", given).builders(estimator.task)
     return BrokenSpans if all("source_vocab_size" in builder.facts for builder in builders) else None
+
+
+def asked_model(estimator: "LanguageModel") -> Any:
+    """The model that was given, or that of the start; None where there is neither."""
+    from .transfer import model_from_start
+
+    return estimator.model if estimator.model is not None else model_from_start(estimator)
 
 
 def codec_of_gaps(estimator: "LanguageModel") -> HiddenPieces | BrokenSpans:
@@ -43,17 +50,17 @@ def codec_of_gaps(estimator: "LanguageModel") -> HiddenPieces | BrokenSpans:
         if estimator.unit not in (None, "pieces"):
             raise SettingError(f"{estimator.model!r} reads subwords of its own; leave unit={estimator.unit!r} out")
         return BrokenSpans(
-            lower=estimator.lower, max_words=estimator.max_words or 4_000, max_length=estimator.context,
+            lower=estimator.lower, max_words=estimator.max_words or 4_000, max_length=estimator.room,
             seed=int(estimator.seed),
         )  # fmt: skip
     if estimator.unit not in (None, "wordpiece"):
         raise SettingError(f"{estimator.model!r} reads subwords; leave unit={estimator.unit!r} out")
-    if estimator.context < SHORTEST:
-        raise SettingError(f"context is at least {SHORTEST}, [CLS] and [SEP] among them; got {estimator.context}")
+    if estimator.room < SHORTEST:
+        raise SettingError(f"context is at least {SHORTEST}, [CLS] and [SEP] among them; got {estimator.room}")
     options = estimator.spec("model", estimator.model).get_params(task=estimator.task)
     return HiddenPieces(
         lower=estimator.lower, max_words=estimator.max_words or 4_000, min_count=estimator.min_count,
-        max_length=estimator.context, next_sentence=options.get("next_sentence", False), seed=int(estimator.seed),
+        max_length=estimator.room, next_sentence=options.get("next_sentence", False), seed=int(estimator.seed),
     )  # fmt: skip
 
 

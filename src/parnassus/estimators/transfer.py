@@ -118,19 +118,24 @@ def word_table(embedder: Any) -> Tensor:
 def model_from_start(estimator: "Estimator") -> Any:
     """The model of the estimator that training starts from, or None where there is none."""
     start = getattr(estimator, "start", None)
-    if start is None or isinstance(start, nn.Module):
-        return None
+    return None if start is None or isinstance(start, nn.Module) else model_in(start, estimator.task)
+
+
+def model_in(start: Any, task: str) -> Any:
+    """The model of a fitted estimator, of its file or of a folder, as a task has it; None where it has no name here."""
     if is_folder(start):
         from .. import hub
 
-        return hub.spec_of(start)
+        return of_task(hub.spec_of(start), task)
     origin = origin_of(start)
-    if origin.words_alone:
-        return None
-    given = model_of(origin.estimator)
-    if not isinstance(given, Spec) or given.registry.names(estimator.task).count(given.name) == 0:
+    return None if origin.words_alone else of_task(model_of(origin.estimator), task)
+
+
+def of_task(given: Any, task: str) -> Any:
+    """A model of another task with the options that it has in this one; what has no name in it is given back."""
+    if not isinstance(given, Spec) or given.registry.names(task).count(given.name) == 0:
         return given
-    options = given.registry.builders(given.name, estimator.task)[0].defaults  # another task's may be more
+    options = given.registry.builders(given.name, task)[0].defaults  # another task's may be more
     return Spec(given.registry, given.name, {k: v for k, v in given.options.items() if k in options})
 
 
@@ -184,7 +189,7 @@ def begun(estimator: "Estimator", objective: Objective) -> Objective:
     if isinstance(objective, SpanAnswering) and asked.keys() == {"start"}:
         span_weights(estimator.start, objective.model)
         return objective
-    if isinstance(objective, Translation) and asked.keys() == {"start"}:
+    if (isinstance(objective, Translation) or estimator.task == "language_model") and asked.keys() == {"start"}:
         return begun_texts(estimator, objective)
     if type(objective) is not Supervised:
         why = "inference" if estimator.inference is not None else "an objective of its own"

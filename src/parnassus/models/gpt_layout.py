@@ -34,18 +34,20 @@ def _gpt2_keys(head: str) -> Keys:
     ]
 
 
+def _gpt2_options(config: Config) -> dict[str, Any]:
+    return {
+        "width": config["n_embd"],
+        "n_layers": config["n_layer"],
+        "n_heads": config["n_head"],
+        "hidden": config.get("n_inner"),
+        "dropout": float(config.get("resid_pdrop", 0.1)),
+        "activation": ACTIVATIONS[config.get("activation_function", "gelu_new")],
+        "eps": config.get("layer_norm_epsilon", 1e-5),
+    }
+
+
 def _gpt2(config: Config, head: str, facts: Config) -> nn.Module:
-    return GPT(
-        config["vocab_size"],
-        context=config.get("n_positions", 1024),
-        width=config["n_embd"],
-        n_layers=config["n_layer"],
-        n_heads=config["n_head"],
-        hidden=config.get("n_inner"),
-        dropout=config.get("resid_pdrop", 0.1),
-        activation=ACTIVATIONS[config.get("activation_function", "gelu_new")],
-        eps=config.get("layer_norm_epsilon", 1e-5),
-    )
+    return GPT(config["vocab_size"], context=config.get("n_positions", 1024), **_gpt2_options(config))
 
 
 def _gpt2_config(module: Any) -> dict[str, Any]:
@@ -93,5 +95,7 @@ register(
             "scale_attn_weights": (True,),
             "activation_function": tuple(ACTIVATIONS),
         },
+        options=_gpt2_options,
+        model_name="gpt",
     )
 )

@@ -177,7 +177,7 @@ def gru_language_model(
 def gpt_language_model(
     *, vocab_size: int, max_length: int, width: int = 128, n_layers: int = 4, n_heads: int = 4,
     hidden: int | None = None, dropout: float = 0.0, activation: str = "gelu_tanh", positions: str = "learned",
-    tied: bool = True, bias: bool = True,
+    tied: bool = True, bias: bool = True, eps: float = 1e-5,
 ) -> nn.Module:  # fmt: skip
     """A Transformer that looks to the left, in GPT-2's layout; width 384, 6 layers and 6 heads are the book's.
 
@@ -188,4 +188,5 @@ def gpt_language_model(
     return GPT(
         vocab_size, context=max_length, width=width, n_layers=n_layers, n_heads=n_heads, hidden=hidden, dropout=dropout,
         activation=activation, positions=positions, tied=tied, bias=bias,
+        eps=eps,
     )  # fmt: skip
