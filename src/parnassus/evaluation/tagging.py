@@ -25,7 +25,8 @@ def evaluate_tagging(
 ) -> Evaluation:
     """Precision, recall and F1 of entities (of schemes that have them) and the accuracy of tags.
 
-    The baseline gives every token the commonest tag of training. A resample draws whole rows.
+    `by_class` has a row an entity, or where tags are plain one a tag; the confusion is of tokens, by their tags. The
+    baseline gives every token the commonest tag of training. A resample draws whole rows.
     """
     constant = [[commonest] * len(row) for row in true]
     bootstrap = Bootstrap(row_weights(sample_weight, len(true)), n_bootstrap, seed)
@@ -43,12 +44,35 @@ def evaluate_tagging(
             for name, s in found.items()
             if name
         ]
+    names, counts = confused(true, said, bootstrap.weight)
+    by_class = by_class or of_tags(names, counts)
     task: Any = "tagging"
     return Evaluation(
-        task, metrics, len(true), f"always the tag {commonest!r}", [row["name"] for row in by_class], by_class,
+        task, metrics, len(true), f"always the tag {commonest!r}", names, by_class, counts.tolist(),
         confidence=confidence, replicates=replicates,
         rows=bootstrap.fingerprint(np.frombuffer("\n".join(" ".join(row) for row in true).encode(), dtype=np.uint8)),
     )  # fmt: skip
+
+
+def confused(
+    true: Sequence[Sequence[str]], said: Sequence[Sequence[str]], weight: np.ndarray
+) -> tuple[list[str], np.ndarray]:
+    """The tags there are, and the tokens of each (rows) that got each (columns), counted by their rows' weights."""
+    names = sorted({tag for row in (*true, *said) for tag in row})
+    at = {name: i for i, name in enumerate(names)}
+    due, came = (np.array([at[tag] for row in rows for tag in row]) for rows in (true, said))
+    counts = np.zeros((len(names), len(names)))
+    np.add.at(counts, (due, came), np.repeat(weight, [len(row) for row in true]))
+    return names, counts
+
+
+def of_tags(names: Sequence[str], counts: np.ndarray) -> list[dict[str, Any]]:
+    """Precision, recall and F1 of each tag of a confusion, and how many tokens are due and said."""
+    right, due, came = counts.diagonal(), counts.sum(1), counts.sum(0)
+    shares = {"precision": right / np.maximum(came, 1e-300), "recall": right / np.maximum(due, 1e-300)}
+    shares["f1"] = 2 * right / np.maximum(due + came, 1e-300)
+    columns = {**shares, "tokens": due, "said": came}
+    return [{"name": name} | {key: float(c[i]) for key, c in columns.items()} for i, name in enumerate(names)]
 
 
 def _statistic(true: Sequence[Sequence[str]], said: Sequence[Sequence[str]], plain: bool) -> Statistic:

@@ -37,7 +37,7 @@ VERDICTS = {
     "undecided": "Not told apart from the baseline by these rows",
 }
 SEVERITIES = {"error": 0, "warning": 1}
-COUNTS = ("n_rows", "n_predicted", "pixels", "points", "questions")
+COUNTS = ("n_rows", "n_predicted", "pixels", "points", "questions", "entities", "tokens", "said")
 WIDE = 2.5  # times its height, from which a figure has a row of its own
 
 
@@ -278,6 +278,9 @@ def class_columns(evaluation: EvaluationLike) -> list[tuple[str, str]]:
         "exact_match": "exact match",
         "f1": "F1",
         "questions": "questions",
+        "entities": "entities",
+        "tokens": "tokens",
+        "said": "said",
         "iou": "IoU",
         "dice": "Dice",
         "pixels": "pixels",

@@ -62,12 +62,29 @@ class TokenTagging(Objective):
         """The tags of each row; under rules, of those that they allow the ones of the largest product of p."""
         if rules is not None:
             scores = self.outputs(batch).log_softmax(-1)
-            n = scores.shape[-1]
-            chain = {"transitions": scores.new_zeros(n, n), "start": scores.new_zeros(n), "end": scores.new_zeros(n)}
-            paths, _ = crf.decode(scores, batch["lengths"], **ruled(chain, rules))
+            paths, _ = crf.decode(scores, batch["lengths"], **ruled(chain_of_none(scores), rules))
             return [path.tolist() for path in paths]
         best, lengths = self.outputs(batch).argmax(-1), batch["lengths"].tolist()
         return [row[:n] for row, n in zip(best.tolist(), lengths, strict=True)]
+
+    def probabilities(self, batch: Batch, rules: TagRules | None = None) -> list[Tensor]:
+        """p of each tag at each token, (its length, n_tags) float64 a row; under rules, given that a row keeps them."""
+        scores = self.outputs(batch).double().log_softmax(-1)
+        if rules is not None:
+            return marginal(scores, batch["lengths"], ruled(chain_of_none(scores), rules))
+        return [row[:n].exp() for row, n in zip(scores, batch["lengths"].tolist(), strict=True)]
+
+
+def chain_of_none(scores: Tensor) -> dict[str, Tensor]:
+    """The scores of a chain in which one tag says nothing about the next."""
+    n = scores.shape[-1]
+    return {"transitions": scores.new_zeros(n, n), "start": scores.new_zeros(n), "end": scores.new_zeros(n)}
+
+
+def marginal(scores: Tensor, lengths: Tensor, chain: dict[str, Tensor]) -> list[Tensor]:
+    """p of each tag at each token under a chain, (its length, n_tags) a row."""
+    found = crf.marginals(scores, lengths, **chain)
+    return [row[:n] for row, n in zip(found, lengths.tolist(), strict=True)]
 
 
 class ChainTagging(TokenTagging):
@@ -98,3 +115,9 @@ class ChainTagging(TokenTagging):
         chain = ruled(self._chain(), self.rules if rules is None else rules)
         paths, _ = crf.decode(self.outputs(batch), batch["lengths"], **chain)
         return [path.tolist() for path in paths]
+
+    def probabilities(self, batch: Batch, rules: TagRules | None = None) -> list[Tensor]:
+        """p of each tag at each token over all chains (forward-backward), (its length, n_tags) float64 a row."""
+        chain = {name: part.double() for name, part in self._chain().items()}
+        chain = ruled(chain, self.rules if rules is None else rules)
+        return marginal(self.outputs(batch).double(), batch["lengths"], chain)
