@@ -177,6 +177,9 @@ def test_one_vocabulary_lets_a_transformer_tie_all_its_tables():
     assert model.objective_.model.sources is model.objective_.model.targets
     with pytest.raises(pn.SettingError, match="one vocabulary"):
         Translator(pn.model("transformer", width=16, tied="all"), epochs=1).fit(["ja nein"], ["yes"])
+    for net in (pn.model("transformer", width=16, tied="all"), pn.model("t5", width=16), pn.model("marian", width=16)):
+        with pytest.raises(pn.SettingError, match="give shared=True"):  # two vocabularies of two words each
+            Translator(net, epochs=1).fit(["ja nein"], ["yes no"])
     with pytest.raises(pn.SettingError, match="one unit"):
         Translator(shared=True, target_unit="characters").fit(PAIRS)
 

@@ -24,6 +24,8 @@ from ..functional.metrics.translation import sentence_bleu
 from ..functional.reranking import minimum_risk
 from ..insight.word_alignment import WordAlignment
 from ..layers.attention import kept_weights
+from ..models.t5 import T5
+from ..models.transformer import Transformer
 from ..objectives.translation import Translation
 from ..train.randomness import kept_random
 from .assembly import device_under, prepare, rows_of
@@ -152,7 +154,7 @@ class Translator(Estimator):
         return of_folder(cls, folder)
 
     def _ready(self, *given: Any) -> Ready:
-        return in_groups(self, super()._ready(*given))
+        return in_groups(self, with_tables(self, super()._ready(*given)))
 
     # --- use --------------------------------------------------------------------------------------
 
@@ -306,6 +308,18 @@ class Translator(Estimator):
         scores = np.array([sentence_bleu(a, b).score for a, b in zip(written, y, strict=True)])
         order = [int(i) for i in np.argsort(scores, kind="stable") if written[i] != y[i]][:n]
         return [(i, y[i], written[i], f"{scores[i]:.1f}", "BLEU", {"source": X[i][:200]}) for i in order]
+
+
+def with_tables(translator: Translator, ready: Ready) -> Ready:
+    """Refuse a net that has one table of ids for two vocabularies, whose ids mean different things."""
+    net, given = translator._objective().model, (translator.codec_.tokenizer, translator.target_.tokenizer)
+    one = isinstance(net, T5) or (isinstance(net, Transformer) and net.sources is net.targets)
+    if one and given[0].names != given[1].names:
+        raise SettingError(
+            f"{translator.model_name} has one table for what it reads and what it writes, and X and y have a "
+            "vocabulary each; give shared=True, or a model with two tables, such as pn.model('transformer')"
+        )
+    return ready
 
 
 def check_choice(choose: str, coverage_penalty: float, n_found: int) -> None:
