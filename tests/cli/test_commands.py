@@ -63,7 +63,7 @@ SURFACE = {
     | {f"model.{name}" for name in ("cell", "width", "hidden", "n-layers", "head", "n-maxout", "dropout", "smoothing")}
     | {"model.forcing", "model.decay"},
     "train tagger --model bilstm_crf": WITHOUT_MODEL
-    | {"scheme", "lower", "min-count", "n-endings", "constraints"}
+    | {"scheme", "lower", "min-count", "n-endings", "constraints", "sequence", "time"}
     | {f"model.{name}" for name in ("width", "hidden", "n-layers", "dropout")},
     "train contact-predictor --model contact_transformer": WITHOUT_MODEL
     | {"cutoff", "least-separation"}

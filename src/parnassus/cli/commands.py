@@ -37,6 +37,7 @@ HELP = "Deep learning, from the perceptron on, on your own data: train, evaluate
 METAVARS = {"int": "INT", "float": "NUM", "str": "TEXT"}
 DATA = "a CSV or Parquet file, or a folder with a folder of pictures for each class"
 DATA_OF = {
+    "tagger": "a CSV or Parquet file with a row a step or token; --sequence names the column that tells texts apart",
     "hmm": "a CSV or Parquet file with a row a step; --sequence and --time name the columns that order them",
     "keypoint_finder": "a CSV with a column image and, for each point, two such as nose_x and nose_y; or .npz",
     "question_answerer": "SQuAD's JSON; or a CSV with the columns question, context, answer and answer_start",

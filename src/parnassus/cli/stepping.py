@@ -1,4 +1,4 @@
-"""`parnassus train hmm`: tables with a row a step. Sequences are tested whole; of a single one, its last steps."""
+"""`parnassus train hmm` and `train tagger`: tables with a row a step; tested on whole sequences."""
 
 import os
 import sys
@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 from ..errors import DataError, SettingError
 from .console import Console, finite
 from .training import Request, check_part, claimed, complete, divided, estimator_for, examples_at
-from .values import NONE
 
 if TYPE_CHECKING:
     from ..estimators.intake import Examples
 
-TASKS = ("hmm",)
+TASKS = ("hmm", "tagger")
 
 
 def trained(request: Request, console: Console, command: str) -> int:
@@ -22,8 +21,6 @@ def trained(request: Request, console: Console, command: str) -> int:
 
     data = request.words["data"][0]
     estimator: Any = estimator_for(request, "sequences")
-    if request.words.get("model", [NONE]) == [NONE] and not request.has_options("model"):
-        estimator.set_params(model=None)
     examples = _read(request, estimator, data)
     parts = _parts(request, estimator, examples)
     named = getattr(estimator.model, "name", estimator.model) or request.task
@@ -50,7 +47,11 @@ def trained(request: Request, console: Console, command: str) -> int:
 
 def _read(request: Request, estimator: Any, path: str) -> "Examples":
     """The rows of a file, which are steps; refused by their numbers in the file before any is taken away."""
+    from .inputs import unanswered
+
     examples = examples_at(request, path, texts=False)
+    if examples.y is None and request.task == "tagger":
+        raise unanswered(path, examples, request.task)
     if hasattr(examples.X, "read"):
         raise DataError(f"{path} does not fit the memory that data may take; raise --memory, or cut it into files")
     if hasattr(examples.X, "columns"):
@@ -66,7 +67,8 @@ def _table(estimator: Any, frame: Any) -> Any:
     from ..data.step_tables import read_steps
     from ..errors import DataWarning
 
-    symbols = getattr(estimator.model, "name", None) == "categorical"
+    coded = getattr(estimator.codec, "options", {}).get("n_symbols") is not None
+    symbols = coded or getattr(estimator.model, "name", None) == "categorical"
     with warnings.catch_warnings():  # of disorder and clocks, of which `fit` warns
         warnings.simplefilter("ignore", DataWarning)
         return read_steps(frame, sequence=estimator.sequence, time=estimator.time, symbols=symbols)
@@ -97,13 +99,18 @@ def _watched(request: Request, estimator: Any) -> Any:
     """What `fit` takes as validation."""
     part = request.own("validation")
     share = None if part is None else check_part(part, "--validation")
-    return _read(request, estimator, share).X if isinstance(share, str) else share
+    if not isinstance(share, str):
+        return share
+    held = _read(request, estimator, share)
+    return held.X if request.task == "hmm" else (held.X, held.y)
 
 
 def said(estimator: Any, X: Any, *, proba: bool) -> list[dict[str, Any]]:
-    """One record a step: which it is, its state, and how probable each state is where that is asked for."""
+    """One record a step: which it is, its state or tag, and how probable each state is where that is asked for."""
     import numpy as np
 
+    if proba and not hasattr(estimator, "posterior"):
+        raise SettingError(f"{estimator.model_name} gives no probabilities; leave --proba out")
     if hasattr(X, "columns"):
         names = [name for name in (estimator.sequence, estimator.time) if name is not None]
         told = {name: X[name].astype(str).tolist() for name in names}

@@ -45,7 +45,8 @@ OWN_OF = {  # what a task means by a flag, where it means something else
     },
     "hmm": {"target": Setting("target", "str | None", None, "the column of states that are known, where there is one")},
 }
-ELSEWHERE = {"forecaster": "forecasting", "hmm": "stepping"}  # tasks whose rows are not divided as others are
+# tasks whose rows are not divided as others are
+ELSEWHERE = {"forecaster": "forecasting", "hmm": "stepping", "tagger": "stepping"}
 NOT_KEPT = ("overwrite", "config", "json", "out", "resume", "progress")  # of one call, not of the run
 Words = dict[str, list[str]]
 
@@ -238,7 +239,6 @@ FROM_PYTHON = {  # whose data are no examples that could be read and split as ro
     "image_captioner": "captions are learned from Python so far: pn.ImageCaptioner takes pictures and texts in fit",
     "embedder": "words are learned from Python so far: pn.Embedder takes the path of this file in fit",
     "image_translator": "pictures are translated from Python so far: pn.ImageTranslator takes two folders in fit",
-    "tagger": "tags are learned from Python so far: pn.Tagger takes rows of tokens and of tags in fit",
     "contact_predictor": "contacts are learned from Python so far: pn.ContactPredictor takes structures in fit",
 }
 

@@ -13,6 +13,7 @@ from ..train.environment import is_first
 from .console import Console, note, program, spoken
 from .inputs import write_rows
 from .runs import Run, write_evaluation
+from .stepping import TASKS as STEPPED
 from .training import ELSEWHERE
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ def audited(whole: "Examples", task: str) -> list[dict[str, str]]:
     from ..data.audit import WRITTEN, audit
 
     part = whole if len(whole) <= AUDITED or not hasattr(whole.X, "__getitem__") else whole.take(np.arange(AUDITED))
-    found = audit(part.X, part.y, quantities=task == "regressor", texts=task in WRITTEN)
+    y = None if task in STEPPED else part.y  # a word may well say its tag
+    found = audit(part.X, y, quantities=task == "regressor", texts=task in WRITTEN)
     for finding in found:
         if finding.severity == "warning":
             warnings.warn(finding.words, DataWarning, stacklevel=2)  # as `fit` will, which then does not say it again
@@ -160,7 +162,7 @@ def say_start(estimator: "Estimator", train: "Examples", test: "Examples | None"
 def tested(estimator: "Estimator", test: "Examples | None") -> tuple["Evaluation | None", str, "Examples | None"]:
     """Numbers on rows that training has not seen, where there are any, what these rows are, and the rows."""
     if test is not None:
-        what = "sequences" if estimator.task == "hmm" else "rows"
+        what = "sequences" if estimator.task in STEPPED else "rows"
         return estimator.evaluate(test.X, test.y), f"test {what} that training has not seen", test
     held = estimator.held_
     if held is not None:

@@ -74,12 +74,12 @@ def settled(y: np.ndarray, text: type = object) -> np.ndarray:
 
 
 def is_gap(value: Any) -> bool:
-    """Whether one Python value says that there is none: None, NaN, pandas.NA, NaT."""
+    """Whether one Python value says that there is none: None, NaN, pandas.NA, NaT, what a mask hides."""
     if isinstance(value, decimal.Decimal):
         return value.is_nan()  # a signalling NaN cannot even be compared
     if isinstance(value, np.datetime64 | np.timedelta64):
         return bool(np.isnat(value))
-    return (
+    return value is np.ma.masked or (
         value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value)
     )
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..errors import DataError, SettingError, did_you_mean
 from .codec import Codec, State
+from .masked_arrays import in_numbers, unmasked
 from .rows import Batch, Ragged
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -259,7 +260,8 @@ def string_rows(raw: Any) -> list[np.ndarray] | None:
 
 def frames_of(row: Any, i: int) -> np.ndarray:
     """Sequence i as an array (time, features) float64, or (time,) int64 of symbols."""
-    given = row.numpy(force=True) if isinstance(row, Tensor) else np.asarray(row)
+    given = row.numpy(force=True) if isinstance(row, Tensor) else np.asarray(unmasked(row, f"sequence {i}"))
+    given = in_numbers(given)
     if given.dtype.kind not in "fiub" or given.ndim not in (1, 2):
         raise DataError(
             f"sequence {i} is {_words(given)}; expected numbers (time, features), or integers (time,) for symbols"

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..errors import DataError, DataWarning, SettingError, did_you_mean
 from .grids import Grid, grid_of, places_on, stamps_of, written_dates
+from .masked_arrays import in_a_list
 from .mending import DUPLICATES, MISSING, is_new, of_one_time, without_holes
 from .panels import long_form
 
@@ -138,6 +139,7 @@ def _from_arrays(raw: Any, reading: Reading) -> Panel:
             raise SettingError(
                 f"{name}={getattr(reading, name)!r} is of a frame's columns, and X is no frame; give one"
             )
+    raw = in_a_list(raw)
     many = isinstance(raw, dict) or (isinstance(raw, list | tuple) and len(raw) > 0 and np.ndim(raw[0]) > 0)
     if isinstance(raw, dict):
         named = {str(k): v for k, v in raw.items()}

@@ -34,9 +34,12 @@ class StepTable:
 
     def apart(self, values: Any) -> list[np.ndarray]:
         """One value a row of the table as an array for each sequence."""
-        held, n = np.asarray(values), sum(len(p) for p in self.places)
-        if held.shape != (n,):
-            raise DataError(f"y is {held.shape} beside a table of {n} rows; give one value a row")
+        n = sum(len(p) for p in self.places)
+        given = values.tolist() if hasattr(values, "tolist") else list(values)
+        if len(given) != n or any(isinstance(one, list | tuple | np.ndarray) for one in given):
+            raise DataError(f"y holds {len(given)} values or rows beside a table of {n} rows; give one value a row")
+        held = np.empty(n, dtype=object)
+        held[:] = given
         return [held[place] for place in self.places]
 
 

@@ -15,6 +15,7 @@ from ..data.audit import leaks
 from ..data.chunks import Chunks
 from ..data.codec import form_of
 from ..data.duplicates import straddling
+from ..data.masked_arrays import in_a_list, is_masked, refuse_masked, unmasked
 from ..data.panels import has_two_levels, is_nested, panel_sequences
 from ..data.path_columns import paths_alone
 from ..data.sequences import SequenceList
@@ -147,6 +148,7 @@ def examples_of(
         X, y = split_target(X, target)
     X = listed(X)
     n = count_rows(X)
+    refuse_masked(y, "y")
     if y is not None:
         if has_two_levels(X) and count_rows(y) != n and count_rows(y) == X.index.get_level_values(0).nunique():
             raise DataError(
@@ -160,7 +162,10 @@ def examples_of(
 
 
 def listed(X: Any) -> Any:
-    """A Series, and a frame of paths alone, as a list, a frame of series as sequences; the rest as it is."""
+    """A Series, a frame of paths alone and an array of arrays as a list, a frame of series as sequences; else as it is.
+
+    What a mask hides is missing: NaN.
+    """
     if isinstance(X, dict):
         raise DataError(
             f"X is a dict of {', '.join(map(repr, list(X)[:5])) or 'nothing'}; give its columns as a data frame, "
@@ -168,6 +173,7 @@ def listed(X: Any) -> Any:
         )
     if is_nested(X):
         return panel_sequences(X)
+    X = in_a_list(unmasked(X) if is_masked(X) else X)
     return X.to_list() if type(X).__name__ == "Series" and hasattr(X, "to_list") else paths_alone(X)
 
 
@@ -216,6 +222,7 @@ def weights_of(given: Any, n_rows: int) -> np.ndarray | None:
     """Row weights (n_rows,) float64, finite and not negative."""
     if given is None:
         return None
+    refuse_masked(given, "sample_weight")
     try:
         found = np.asarray(given.numpy(force=True) if isinstance(given, torch.Tensor) else given)
         weight = found.astype(np.float64) if found.dtype.kind != "c" else np.empty(0)

@@ -50,6 +50,8 @@ def write_report(
     from ..insight.report import Report, code_of, render_report
 
     audited = train or examples
+    if hasattr(estimator, "taken_apart"):  # of tasks that read tables with a row a step
+        examples, audited = estimator.taken_apart(examples), Examples(audited.X)
     if len(audited) > AUDITED:
         audited = audited.take(np.arange(AUDITED))
     report = Report(

@@ -62,7 +62,7 @@ def sequences_of(X: Any, lengths: Any, **columns: Any) -> Given:
     if lengths is not None:
         if isinstance(X, list | tuple) and X and np.ndim(X[0]) > 0 and np.shape(X[0]) != np.shape(X[-1]):
             raise DataError("X is a list of sequences already; leave lengths out, or put them end to end in one array")
-        whole = np.asarray(X)
+        whole = np.asanyarray(X)  # a masked array keeps its mask
         return Given(split_by_lengths(whole, np.asarray(lengths).tolist()), single=False)
     return _listed(X)
 

@@ -6,13 +6,18 @@ ids of a token's word, ending and shape), `step_features` (numbers) and `vocab_s
 """
 
 import itertools
+import os
+from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import torch
 
 from ..data.codec import Codec
+from ..data.masked_arrays import in_a_list
 from ..data.sequences import SequenceList, Sequences, is_steps, step_rows
-from ..data.sources import Columns
+from ..data.sources import TABLES, Columns
+from ..data.step_tables import StepTable, is_frame, read_steps
 from ..data.tags import Tags, TokenList, Tokens, are_whole, tag_rows, token_rows
 from ..errors import DataError, SettingError, did_you_mean
 from ..evaluation.result import Evaluation
@@ -22,8 +27,10 @@ from ..objectives.tagging import ChainTagging, TagRules, TokenTagging
 from ..train.randomness import kept_random
 from .assembly import device_under, prepare
 from .base import Estimator
-from .intake import Examples, weights_of
+from .intake import Examples, is_path, weights_of
 from .protocol import fitted
+from .reporting import report_on
+from .sequence_intake import opened
 from .training import threads_for
 
 CONSTRAINTS = ("decoding", "training", "none")
@@ -44,6 +51,8 @@ class Tagger(Estimator):
     lower : of tokens: fold upper case into lower case; the shape of a word is read besides.
     min_count : of tokens: words seen less often are unknown.
     n_endings : of tokens: letters of a word's ending that are read besides.
+    sequence : of a table with a row a step or token, the column that says which row of X it is of; None takes one.
+    time : of a table, the column that orders the rows of a sequence; None takes them as they stand.
     **training : the settings that all estimators share; see `Estimator`.
 
     Attributes: `tags_`, `scheme_`, `history_`.
@@ -53,19 +62,14 @@ class Tagger(Estimator):
     codec_: Tokens | Sequences
     target_: Tags
     whole_: bool = False  # whether tags came as whole numbers
+    columns_: list[str] | None = None  # of a table, what was seen at a step
 
     def __init__(
-        self,
-        model: Any = None,
-        *,
-        scheme: str = "auto",
-        lower: bool = True,
-        min_count: int = 1,
-        n_endings: int = 3,
-        constraints: str = "decoding",
-        **training: Any,
-    ) -> None:
+        self, model: Any = None, *, scheme: str = "auto", lower: bool = True, min_count: int = 1, n_endings: int = 3,
+        constraints: str = "decoding", sequence: str | None = None, time: str | None = None, **training: Any,
+    ) -> None:  # fmt: skip
         super().__init__(model, **training)
+        self.sequence, self.time = sequence, time
         self.constraints = constraints
         self.scheme, self.lower, self.min_count, self.n_endings = scheme, lower, min_count, n_endings
 
@@ -77,9 +81,10 @@ class Tagger(Estimator):
         Parameters
         ----------
         X : lists of tokens, or texts, which are cut into words and signs; or sequences, arrays (time, features) of
-            numbers or (time,) of whole numbers, which are symbols.
+            numbers or (time,) of whole numbers, which are symbols. Or a data frame with a row a step or token, or the
+            path of a CSV or Parquet file of one: its columns are numbers, or one of tokens.
         y : a list of tags for each row, or a text of tags with spaces between; whole numbers are said as such again.
-        target : not used; give the tags as y.
+        target : of a table, the column of tags.
         validation : a fraction to hold out, or (X, y); watched by `patience`.
         sample_weight : not used; repeat rows.
 
@@ -87,23 +92,55 @@ class Tagger(Estimator):
         ------
         DataError : tags do not match tokens, or break their scheme; the message names row and token.
         """
-        if target is not None or sample_weight is not None:
-            raise SettingError("a Tagger takes rows of tags as y, all alike: leave target and sample_weight out")
+        if sample_weight is not None:
+            raise SettingError("a Tagger takes rows of tags, all alike: leave sample_weight out, and repeat rows")
         if self.constraints not in CONSTRAINTS:
             raise SettingError(f"constraints={self.constraints!r}; {did_you_mean(self.constraints, CONSTRAINTS)}")
-        if y is None:
-            raise DataError("there are no tags; give y, a list of tags for each row of tokens")
-        examples = self._examples(X, y)
-        self.whole_ = are_whole(y)
-        if isinstance(validation, tuple):
-            held = self._examples(*validation[:2])
+        self.columns_, self.target_name_ = None, None
+        rows, tags = self._read(X, y, target)
+        examples = Examples(rows, tag_rows(tags, rows))
+        self.whole_ = are_whole(tags)
+        if validation is not None and not isinstance(validation, int | float):
+            other, said = validation[:2] if isinstance(validation, tuple) else (validation, None)
+            held = self._examples(other, said, target if said is None else None)
             validation = (held.X, held.y)
-        return self._train(self._ready(examples, Tags(scheme=self.scheme), validation, None))
+        self._train(self._ready(examples, Tags(scheme=self.scheme), validation, None))
+        self.target_name_ = target
+        return self
 
-    @staticmethod
-    def _examples(X: Any, y: Any) -> Examples:
-        rows = _rows(X)
-        return Examples(rows, tag_rows(y, rows))
+    def _examples(self, X: Any, y: Any, target: Columns | None) -> Examples:
+        """Rows of tokens or steps, and their tags as texts."""
+        rows, tags = self._read(X, y, target)
+        return Examples(rows, tag_rows(tags, rows))
+
+    def _read(self, X: Any, y: Any, target: Columns | None) -> tuple[TokenList | SequenceList, Any]:
+        """Rows of tokens or steps, and their tags as they came."""
+        if target is not None and (y is not None or not isinstance(target, str)):
+            raise SettingError(f"target names the one column of tags of a table, in place of y; got {target!r}")
+        rows, table = self._rows(X, target)
+        if table is None and target is not None:
+            raise SettingError(f"target={target!r} names a column, and X is no table with a row a step; give y")
+        if table is not None:
+            y = table.answers if y is None else table.apart(y)
+        if y is None:
+            raise DataError(
+                "there are no tags; give y, a list of tags for each row of tokens, or target=, their column"
+            )
+        return rows, in_a_list(y)
+
+    def _rows(self, X: Any, target: str | None = None) -> tuple[TokenList | SequenceList, StepTable | None]:
+        """Rows of tokens or steps, and the table that they came from."""
+        X = in_a_list(opened(X) if is_path(X) and Path(X).suffix.lower() in (*TABLES, ".npz") else X)
+        if not is_frame(X):
+            if self.columns_ is None and (self.sequence or self.time):
+                raise SettingError("sequence and time name columns, and X is no table with a row a step; give one")
+            return _listed(X), None
+        symbols = getattr(self.codec, "options", {}).get("n_symbols") is not None
+        learned = self.target_name_ if isinstance(self.target_name_, str) else None
+        own: dict[str, Any] = {"sequence": self.sequence, "time": self.time, "columns": self.columns_}
+        table = read_steps(X, target=target or learned, symbols=symbols, **own)
+        self.columns_ = table.columns
+        return _listed([row.tolist() for row in table.X] if table.X[0].dtype.kind == "U" else table.X), table
 
     def _fit_codecs(self, train: Examples, target: Any) -> None:
         given: Codec | None = self.codec
@@ -141,15 +178,18 @@ class Tagger(Estimator):
         """How entities are written: "bio", "iobes", "bilou" or "plain"."""
         return fitted(self).target_.scheme
 
-    def predict(self, X: Any) -> list[list[Any]]:
-        """A list of tags for each row, one a token or step."""
-        said = self._said(X)
-        return [[int(tag) for tag in row] for row in said] if self.whole_ else said
+    def predict(self, X: Any) -> Any:
+        """A list of tags for each row, one a token or step; of a table an array (rows,), as its rows stand."""
+        rows, table = fitted(self)._rows(X)
+        said: list[list[Any]] = self._said(rows)
+        if self.whole_:
+            said = [[int(tag) for tag in row] for row in said]
+        return said if table is None else table.in_rows(said)
 
-    def _said(self, X: Any) -> list[list[str]]:
+    def _said(self, held: TokenList | SequenceList) -> list[list[str]]:
         objective = fitted(self).objective_
         assert isinstance(objective, TokenTagging)
-        rows, device = self.codec_.encode(X if isinstance(self.codec_, Tokens) else _rows(X)), device_under(objective)
+        rows, device = self.codec_.encode(held), device_under(objective)
         objective.eval()
         found: list[list[int]] = [[] for _ in range(len(rows))]
         order = rows.lengths.argsort(stable=True)
@@ -164,11 +204,11 @@ class Tagger(Estimator):
         """The entities of each row: name, first token, and the one behind the last."""
         if self.scheme_ == "plain":
             raise SettingError("these tags are plain and mark no entities; ask predict(X)")
-        return [entities(row) for row in self._said(X)]
+        return [entities(row) for row in self._said(self._rows(X)[0])]
 
     def show(self, X: Any, y: Any = None) -> str:
         """Rows as text, entities (or plain tags) in brackets behind what they mark: those of y, or those predicted."""
-        rows = _rows(X)
+        rows = self._rows(X)[0]
         tags = self._said(rows) if y is None else tag_rows(y, rows)
         if isinstance(rows, SequenceList):
             return "\n".join(map(in_stretches, tags))
@@ -190,22 +230,47 @@ class Tagger(Estimator):
         n_bootstrap: int = 1000,
     ) -> Evaluation:
         """F1, precision and recall of entities and accuracy of tags, with intervals over rows, and a row an entity."""
-        if y is None or target is not None:
-            raise SettingError("give the tags as y")
-        examples = fitted(self)._examples(X, y)
+        examples = fitted(self)._asked(X, y, target)
         return evaluate_tagging(
             examples.y, self._said(examples.X), commonest=self.target_.commonest, plain=self.scheme_ == "plain",
             sample_weight=weights_of(sample_weight, len(examples)), seed=self.seed, n_bootstrap=n_bootstrap,
         )  # fmt: skip
 
-    def report(self, *given: Any, **named: Any) -> Evaluation:
-        """Not written yet for tags: `evaluate` has the numbers and `show` the rows."""
-        raise SettingError("Tagger writes no report page; print evaluate(X, y).table() and show(X)")
+    def _asked(self, X: Any, y: Any, target: Columns | None) -> Examples:
+        """Rows and tags to score: without y, those of the column that `fit` learned from."""
+        return self._examples(X, y, self.target_name_ if y is None and target is None else target)
 
-    learned = (*Estimator.learned, "whole_")
+    def report(self, path: str | os.PathLike, X: Any = None, y: Any = None, **settings: Any) -> Evaluation:
+        """Write one HTML page on how good the tags of rows X (or the validation ones) are; see `Estimator.report`."""
+        given = None if X is None else fitted(self)._asked(X, y, settings.pop("target", None))
+        return report_on(fitted(self), path, given, answers=False, **settings)
+
+    def taken_apart(self, examples: Examples) -> Examples:
+        """Rows of a table as rows of tokens or steps; others as they are."""
+        return self._examples(examples.X, examples.y, None) if is_frame(examples.X) else examples
+
+    def worst(self, examples: Examples, n: int) -> list[tuple[int, str, str, str, str, dict[str, Any]]]:
+        """The rows with most wrong tags: (row, tags, predicted, score, what it is, what else to show)."""
+        said = self._said(examples.X)
+        wrong = np.array(
+            [np.mean([a != b for a, b in zip(*pair, strict=True)]) for pair in zip(examples.y, said, strict=True)]
+        )
+        order = [int(i) for i in np.argsort(-wrong, kind="stable")[:n] if wrong[i] > 0]
+        look = self._looked(examples.X)
+        return [
+            (i, look(examples.y[i], i), look(said[i], i), f"{wrong[i]:.3f}", "share of tags wrong", {}) for i in order
+        ]
+
+    def _looked(self, rows: TokenList | SequenceList) -> Any:
+        """A function that writes the tags of row i as text."""
+        if isinstance(rows, SequenceList):
+            return lambda tags, i: in_stretches(tags)
+        return lambda tags, i: marked(rows[i], tags, self.scheme_)
+
+    learned = (*Estimator.learned, "whole_", "columns_")
 
 
-def _rows(X: Any) -> TokenList | SequenceList:
+def _listed(X: Any) -> TokenList | SequenceList:
     return step_rows(X) if is_steps(X) else token_rows(X)
 
 
