@@ -13,7 +13,7 @@ import torch
 
 import parnassus as pn
 from parnassus import store
-from parnassus.data.chunks import Chunks, Spilled
+from parnassus.data.chunks import Chunks
 from parnassus.data.codec import Codec, codec_kinds
 from parnassus.data.conditions import Conditions
 from parnassus.data.detection import Boxes, BoxTargets
@@ -28,6 +28,7 @@ from parnassus.data.rows import Stream
 from parnassus.data.sequences import SequenceList
 from parnassus.data.series import Reading, read_panel
 from parnassus.data.series_windows import SeriesWindows, training_spans
+from parnassus.data.spilled import Spilled
 from parnassus.data.targets import Labels, Multilabel, Numbers, Target
 from parnassus.data.transcripts import Transcripts
 from parnassus.estimators.intake import take_rows

@@ -6,20 +6,20 @@ import pytest
 import torch
 
 import parnassus as pn
-from parnassus.data import chunks
-from parnassus.data.chunks import Spilled, mapped_array
+from parnassus.data import spilled
 from parnassus.data.rows import Dense, Joined, Stream
 from parnassus.data.sources import open_source
+from parnassus.data.spilled import Scratch, Spilled
 from parnassus.estimators.identity import fingerprint
 from parnassus.train.trainer import Trainer
 
 pa = pytest.importorskip("pyarrow", reason="the extra 'parquet' is not installed")
 
 
-def spilled(n: int, memory: int | None) -> Spilled:
-    array = mapped_array((n, 4), np.dtype(np.float32))
-    array[:] = np.arange(n * 4).reshape(n, 4)
-    return Spilled({"x": array}, memory=memory)
+def made(n: int, memory: int | None) -> Spilled:
+    file = Scratch((n, 4), np.dtype(np.float32))
+    file.array[:] = np.arange(n * 4).reshape(n, 4)
+    return Spilled({"x": file}, memory=memory)
 
 
 def epoch(rows: Spilled, seed: int) -> torch.Tensor:
@@ -28,15 +28,15 @@ def epoch(rows: Spilled, seed: int) -> torch.Tensor:
 
 
 def small(monkeypatch) -> None:
-    monkeypatch.setattr(chunks, "STRETCH", 160)  # ten rows of sixteen bytes
-    monkeypatch.setattr(chunks, "LEAST_POOL", 1)
+    monkeypatch.setattr(spilled, "STRETCH", 160)  # ten rows of sixteen bytes
+    monkeypatch.setattr(spilled, "LEAST_POOL", 1)
 
 
 def test_rows_beyond_memory_are_shuffled_in_pools_that_fit_and_each_comes_once(monkeypatch):
     small(monkeypatch)
-    rows = spilled(1_003, memory=2 * 160 * 5)
+    rows = made(1_003, memory=2 * 160 * 5)
     assert epoch(rows, 0).sort().values.tolist() == list(range(1_003))
-    rows = spilled(1_000, memory=2 * 160 * 5)
+    rows = made(1_000, memory=2 * 160 * 5)
     order = epoch(rows, 0)
     assert order.sort().values.tolist() == list(range(1_000))
     for pool in order.split(50):
@@ -49,7 +49,7 @@ def test_rows_beyond_memory_are_shuffled_in_pools_that_fit_and_each_comes_once(m
 @pytest.mark.parametrize("memory", [None, 100_000])
 def test_rows_that_memory_holds_keep_the_order_they_are_given(memory, monkeypatch):
     small(monkeypatch)
-    rows = spilled(300, memory)
+    rows = made(300, memory)
     order = torch.randperm(300, generator=torch.Generator().manual_seed(3))
     assert torch.equal(rows.arranged(order, 10, torch.Generator()), order)
 
@@ -59,8 +59,8 @@ def test_a_net_learns_from_pools_as_well_as_from_memory(tmp_path, monkeypatch):
     frame = pd.DataFrame(draw.normal(size=(3_000, 4)), columns=list("abcd"))
     frame["y"] = frame["a"] - 2 * frame["b"]
     frame.to_parquet(tmp_path / "rows.parquet")
-    monkeypatch.setattr(chunks, "LEAST_POOL", 1)
-    monkeypatch.setattr(chunks, "STRETCH", 1_600)
+    monkeypatch.setattr(spilled, "LEAST_POOL", 1)
+    monkeypatch.setattr(spilled, "STRETCH", 1_600)
     pooled = pn.Regressor("mlp", epochs=5, memory=8_000).fit(tmp_path / "rows.parquet", target="y")
     again = pn.Regressor("mlp", epochs=5, memory=8_000).fit(tmp_path / "rows.parquet", target="y")
     held = pn.Regressor("mlp", epochs=5).fit(tmp_path / "rows.parquet", target="y")

@@ -13,7 +13,7 @@ from torch import Tensor
 Batch = dict[str, Tensor]
 
 
-GATHERED = 4_000_000  # bytes that Dense gathers at once: far fewer calls than one a batch, and still in cache
+GATHERED = 4_000_000  # bytes that are gathered at once: far fewer calls than one a batch, and still in cache
 
 
 class Rows(Protocol):
@@ -31,12 +31,10 @@ class Rows(Protocol):
 
 def batches(rows: Rows, order: Tensor, sizes: Sequence[int]) -> Iterator[Batch]:
     """`rows.take` of one piece of `order` after another, pieces of these sizes; whole rows are gathered together."""
-    if isinstance(rows, Joined) and all(isinstance(part, Dense) for part in rows.parts):
-        rows = Dense(**{k: t for part in rows.parts for k, t in part.tensors.items()})  # type: ignore[attr-defined]
-    if not isinstance(rows, Dense):
+    if not len(order) or not all(getattr(part, "whole", False) for part in getattr(rows, "parts", (rows,))):
         yield from (rows.take(piece) for piece in order.split(list(sizes)))
         return
-    each = max(rows.n_bytes // max(len(rows), 1), 1)
+    each = max(sum(t.nbytes for t in rows.take(order[:1]).values()), 1)
     at, first = 0, 0
     while first < len(sizes):
         last, n = first + 1, sizes[first]
@@ -51,6 +49,8 @@ def batches(rows: Rows, order: Tensor, sizes: Sequence[int]) -> Iterator[Batch]:
 
 class Dense:
     """Rows held whole: one index_select a tensor."""
+
+    whole = True  # rows of one width, which may be taken together and cut into batches
 
     def __init__(self, **tensors: Tensor) -> None:
         self.tensors = tensors

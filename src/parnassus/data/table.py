@@ -10,13 +10,14 @@ from torch import Tensor
 
 from ..errors import DataError, DataWarning, SettingError, check_count, did_you_mean
 from .answers import shown
-from .chunks import Chunks, spill
+from .chunks import Chunks
 from .codec import Codec, State
 from .columns import Frame, read_frame
 from .packing import packed, unpacked
 from .rows import Batch, Dense, Rows
 from .scaling import FILLS, Moments, Scaler, check_scaling, is_bins, unit_rows
 from .schema import Schema, keep_features, learn_schema, refuse_giant, refuse_overflow, summary
+from .spilled import spill
 
 BLOCK = 16_384  # rows worked on at a time: bounds memory, fixes rounding
 FAR = 1e5  # deviations from 0 at which unscaled 32-bit numbers have lost a hundredth of a deviation
