@@ -92,8 +92,9 @@ def rotary(x: Tensor, *, base: float = 10_000.0, start: int | Tensor = 0) -> Ten
     half = x.shape[-1] // 2
     if x.shape[-1] % 2:
         raise SettingError(f"rotary positions turn pairs: the width is even; got {x.shape[-1]}")
-    rate = base ** (-torch.arange(half, device=x.device, dtype=torch.float32) / half)
-    places = torch.arange(x.shape[-2], device=x.device, dtype=torch.float32)
+    wide = torch.float64 if x.dtype == torch.float64 else torch.float32
+    rate = base ** (-torch.arange(half, device=x.device, dtype=wide) / half)
+    places = torch.arange(x.shape[-2], device=x.device, dtype=wide)
     places = places + (start if isinstance(start, int) else start.view(-1, 1, 1))
     angle = places[..., None] * rate
     cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)

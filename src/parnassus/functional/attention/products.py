@@ -6,6 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ...errors import DataError
+
 
 class Attended(NamedTuple):
     """What attention gives: z (..., n_queries, n_values) and the weights (..., n_queries, n_keys)."""
@@ -26,7 +28,10 @@ def attend(scores: Tensor, v: Tensor, *, mask: Tensor | None = None) -> Attended
     Source: Hifny eq. 11.5; Martinez-Ramon 6.2.6 and eq. 6.24, which masks by multiplication and takes the softmax of
     the product with the values.
     """
+    if scores.shape[-1] != v.shape[-2]:
+        raise DataError(f"scores {tuple(scores.shape)} are of {scores.shape[-1]} keys, and v {tuple(v.shape)} is not")
     if mask is not None:
+        check_mask(mask, scores)
         scores = scores.masked_fill(~mask, -math.inf)
         greatest = scores.amax(-1, keepdim=True).clamp(min=torch.finfo(scores.dtype).min)
         e = (scores - greatest).exp()
@@ -34,6 +39,22 @@ def attend(scores: Tensor, v: Tensor, *, mask: Tensor | None = None) -> Attended
     else:
         weights = scores.softmax(-1)
     return Attended(weights @ v, weights)
+
+
+def check_mask(mask: Tensor, scores: Tensor) -> None:
+    """Refuse masks that are not boolean, or do not fit the scores.
+
+    Raises
+    ------
+    DataError : says both, and what is due.
+    """
+    if mask.dtype != torch.bool:
+        raise DataError(f"a mask is boolean, True where one may look; got {mask.dtype}: give mask.bool()")
+    behind = scores.shape[max(scores.ndim - mask.ndim, 0) :]
+    if mask.ndim > scores.ndim or any(a not in (1, b) for a, b in zip(mask.shape, behind, strict=True)):
+        raise DataError(
+            f"a mask {tuple(mask.shape)} does not fit scores {tuple(scores.shape)} (..., n_queries, n_keys)"
+        )
 
 
 def pool(scores: Tensor, v: Tensor) -> Tensor:
@@ -86,6 +107,10 @@ def scaled_dot_product(
     >>> scaled_dot_product(x, x, x).weights.tolist()
     [[0.669761..., 0.330238...], [0.330238..., 0.669761...]]
     """
+    mixed = len({q.dtype, k.dtype, v.dtype}) > 1 and not torch.is_autocast_enabled(q.device.type)
+    if q.shape[-1] != k.shape[-1] or mixed or not q.is_floating_point():
+        told = ", ".join(f"{n} {tuple(a.shape)} {a.dtype}" for n, a in (("q", q), ("k", k), ("v", v)))
+        raise DataError(f"q and k have one width, and q, k and v are numbers of one floating-point kind; got {told}")
     scores = q @ k.mT * (1 / math.sqrt(q.shape[-1]) if scale is None else scale)
     return attend(scores if bias is None else scores + bias, v, mask=mask)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from ...errors import SettingError, did_you_mean
+from ...errors import DataError, SettingError, did_you_mean
 
 # log K(u) of each kernel, up to a constant, for u >= 0; -inf outside what it reaches
 KERNELS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -23,7 +23,7 @@ def average(y: Tensor, n_queries: int) -> Tensor:
 
     Source: Martinez-Ramon eq. 6.1, where 1/n is missing.
     """
-    return y.mean(0).expand(n_queries, *y.shape[1:])
+    return in_floats(y).mean(0).expand(n_queries, *y.shape[1:])
 
 
 def kernel_weights(queries: Tensor, x: Tensor, *, bandwidth: float, kernel: str = "gaussian") -> Tensor:
@@ -36,16 +36,36 @@ def kernel_weights(queries: Tensor, x: Tensor, *, bandwidth: float, kernel: str 
     Source: Nadaraya 1964, Watson 1964; Martinez-Ramon eqs. 6.2 and 6.3, whose kernel exp(|.| / h) lacks its minus sign
     and its square: weights would grow with distance.
     """
-    if kernel not in KERNELS:
-        raise SettingError(f"kernel={kernel!r}; {did_you_mean(kernel, KERNELS)}")
-    if not bandwidth > 0:
-        raise SettingError(f"bandwidth is above 0; got {bandwidth}")
-    queries, x = (a[:, None] if a.ndim == 1 else a for a in (queries, x))
-    distance = torch.cdist(queries, x, compute_mode="donot_use_mm_for_euclid_dist")
+    check_kernel(kernel, bandwidth)
+    queries, x = (in_floats(a[:, None] if a.ndim == 1 else a) for a in (queries, x))
+    kind = torch.promote_types(queries.dtype, x.dtype)
+    if queries.ndim != 2 or x.ndim != 2 or queries.shape[1] != x.shape[1] or not len(x):
+        raise DataError(
+            f"queries {tuple(queries.shape)} and x {tuple(x.shape)} are rows of one width, and x has one at least"
+        )
+    distance = torch.cdist(queries.to(kind), x.to(kind), compute_mode="donot_use_mm_for_euclid_dist")
+    return by_distance(distance, bandwidth, kernel)
+
+
+def by_distance(distance: Tensor, bandwidth: float, kernel: str) -> Tensor:
+    """The weights of rows at these distances (n_queries, n), rows sum to 1."""
     logs = KERNELS[kernel](distance / bandwidth)
     nearest = torch.where(distance == distance.amin(1, keepdim=True), 0.0, -math.inf).to(logs)
     reached = logs.isfinite().any(1, keepdim=True)
     return torch.where(reached, logs, nearest).softmax(1)
+
+
+def check_kernel(kernel: str, bandwidth: float) -> None:
+    """Refuse kernels that are unknown, and bandwidths that are not above 0."""
+    if kernel not in KERNELS:
+        raise SettingError(f"kernel={kernel!r}; {did_you_mean(kernel, KERNELS)}")
+    if not bandwidth > 0:
+        raise SettingError(f"bandwidth is above 0; got {bandwidth}")
+
+
+def in_floats(a: Tensor) -> Tensor:
+    """Whole numbers and half precision, of which there are no distances, in single precision; others as they are."""
+    return a if a.dtype in (torch.float32, torch.float64) else a.float()
 
 
 def nadaraya_watson(queries: Tensor, x: Tensor, y: Tensor, *, bandwidth: float, kernel: str = "gaussian") -> Tensor:
@@ -60,7 +80,11 @@ def nadaraya_watson(queries: Tensor, x: Tensor, y: Tensor, *, bandwidth: float, 
     >>> nadaraya_watson(torch.tensor([1.0]), x, x**2, bandwidth=0.5).tolist()
     [1.213013...]
     """
-    return kernel_weights(queries, x, bandwidth=bandwidth, kernel=kernel) @ y
+    weights, y = kernel_weights(queries, x, bandwidth=bandwidth, kernel=kernel), in_floats(y)
+    if len(y) != weights.shape[1]:
+        raise DataError(f"x has {weights.shape[1]} rows and y {len(y)}; each needs one")
+    kind = torch.promote_types(weights.dtype, y.dtype)
+    return weights.to(kind) @ y.to(kind)
 
 
 def best_bandwidth(x: Tensor, y: Tensor, candidates: Sequence[float], *, kernel: str = "gaussian") -> float:
@@ -71,12 +95,14 @@ def best_bandwidth(x: Tensor, y: Tensor, candidates: Sequence[float], *, kernel:
     if len(x) < 2:
         raise SettingError(f"rows are predicted from the others: give two or more; got {len(x)}")
 
+    if not len(candidates):
+        raise SettingError("there are no candidates; give bandwidths to choose from")
+    for h in candidates:
+        check_kernel(kernel, h)
+    rows, y = in_floats(x[:, None] if x.ndim == 1 else x).double(), y.double()
+    distance = torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist").fill_diagonal_(math.inf)
+
     def error(h: float) -> float:
-        x_ = x[:, None] if x.ndim == 1 else x
-        distance = torch.cdist(x_, x_, compute_mode="donot_use_mm_for_euclid_dist").fill_diagonal_(math.inf)
-        logs = KERNELS[kernel](distance / h)
-        nearest = torch.where(distance == distance.amin(1, keepdim=True), 0.0, -math.inf).to(logs)
-        weights = torch.where(logs.isfinite().any(1, keepdim=True), logs, nearest).softmax(1)
-        return float((weights @ y - y).square().mean())
+        return float((by_distance(distance, h, kernel) @ y - y).square().mean())
 
     return min(candidates, key=error)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...errors import SettingError
+from ...errors import DataError, SettingError
 
 
 def local_attention(q: Tensor, k: Tensor, v: Tensor, *, window: int) -> Tensor:
@@ -16,6 +16,7 @@ def local_attention(q: Tensor, k: Tensor, v: Tensor, *, window: int) -> Tensor:
     """
     if window < 1:
         raise SettingError(f"window is at least 1; got {window}")
+    check_lengths(q, k, v)
     n, size = q.shape[-2], min(window, q.shape[-2])
     n_blocks = -(-n // size)
     pad = n_blocks * size - n
@@ -27,6 +28,20 @@ def local_attention(q: Tensor, k: Tensor, v: Tensor, *, window: int) -> Tensor:
     mask = ((i - j).abs() <= window) & (j >= 0) & (j < n) | (i >= n)
     z = F.scaled_dot_product_attention(q_blocks, k_wide, v_wide, attn_mask=mask)
     return z.flatten(-3, -2)[..., :n, :]
+
+
+def check_lengths(q: Tensor, k: Tensor, v: Tensor) -> None:
+    """Refuse q, k and v of several lengths, whose places could not be told from each other.
+
+    Raises
+    ------
+    DataError : with the shapes.
+    """
+    if not q.shape[-2] == k.shape[-2] == v.shape[-2]:
+        raise DataError(
+            f"q {tuple(q.shape)}, k {tuple(k.shape)} and v {tuple(v.shape)} are of one length; of several take "
+            "scaled_dot_product with a mask"
+        )
 
 
 def _neighbours(a: Tensor, size: int) -> Tensor:
@@ -44,6 +59,7 @@ def linear_attention(q: Tensor, k: Tensor, v: Tensor, *, causal: bool = False) -
     """
     q, k = F.elu(q) + 1, F.elu(k) + 1
     if causal:
+        check_lengths(q, k, v)
         s = (k[..., :, None] * v[..., None, :]).cumsum(-3)
         return (q[..., None, :] @ s)[..., 0, :] / (q * k.cumsum(-2)).sum(-1, keepdim=True)
     return q @ (k.mT @ v) / (q @ k.sum(-2)[..., None])
