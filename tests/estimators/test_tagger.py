@@ -104,6 +104,18 @@ def test_what_fills_rows_changes_no_tag(tagger):
     assert [len(row) for row in alone] == [len(row) for row in NEW[:6]]
 
 
+def test_probabilities_are_of_each_token_and_keep_the_scheme(tagger):
+    found = tagger.predict_proba(NEW[:5])
+    assert [p.shape for p in found] == [(len(row), 5) for row in NEW[:5]]
+    alone = tagger.predict_proba([NEW[3]])[0]  # what fills rows changes nothing
+    np.testing.assert_allclose(found[3], alone, atol=1e-6)
+    inside = [tagger.tags_.index(tag) for tag in ("I-LOC", "I-PER")]
+    for p, said in zip(found, tagger.predict(NEW[:5]), strict=True):
+        np.testing.assert_allclose(p.sum(1), 1, atol=1e-9)
+        assert p[0, inside].max() == 0  # no entity goes on before it begins
+        assert [tagger.tags_[i] for i in p.argmax(1)] == said
+
+
 def test_saved_and_loaded_it_says_the_same(tagger, tmp_path):
     tagger.save(tmp_path / "t.parnassus")
     again = pn.load(tmp_path / "t.parnassus")

@@ -7,6 +7,7 @@ ids of a token's word, ending and shape), `step_features` (numbers) and `vocab_s
 
 import itertools
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,6 +25,7 @@ from ..evaluation.result import Evaluation
 from ..evaluation.tagging import evaluate_tagging
 from ..functional.metrics.tagging import Entity, entities
 from ..objectives.tagging import ChainTagging, TagRules, TokenTagging
+from ..train.phase import Batch
 from ..train.randomness import kept_random
 from .assembly import device_under, prepare
 from .base import Estimator
@@ -186,19 +188,21 @@ class Tagger(Estimator):
             said = [[int(tag) for tag in row] for row in said]
         return said if table is None else table.in_rows(said)
 
+    def predict_proba(self, X: Any) -> Any:
+        """p of each tag at each token or step, in the order of `tags_`: (its length, tags) float64 a row.
+
+        Of a table (rows, tags), as its rows stand. Of "bilstm_crf" they are the marginals of its chain, by
+        forward-backward, of others each token's softmax; where `constraints` hold, given that a row keeps its scheme.
+        `predict` says the likeliest chain, which is not always the likeliest tag of each token.
+        """
+        rows, table = fitted(self)._rows(X)
+        found = said_of(self, rows, lambda objective, batch: objective.probabilities(batch, self._rules()))
+        each = [row.cpu().numpy() for row in found]
+        return each if table is None else table.in_rows(each)
+
     def _said(self, held: TokenList | SequenceList) -> list[list[str]]:
-        objective = fitted(self).objective_
-        assert isinstance(objective, TokenTagging)
-        rows, device = self.codec_.encode(held), device_under(objective)
-        objective.eval()
-        found: list[list[int]] = [[] for _ in range(len(rows))]
-        order = rows.lengths.argsort(stable=True)
-        with torch.inference_mode(), threads_for(objective, TOGETHER), kept_random(device, self.seed, "use"):
-            for index in order.split(TOGETHER):
-                said = objective.tags(prepare(self, device, rows.take(index)), self._rules())
-                for i, row in zip(index.tolist(), said, strict=True):
-                    found[i] = row
-        return self.target_.decode(found)
+        said = said_of(self, held, lambda objective, batch: objective.tags(batch, self._rules()))
+        return self.target_.decode(said)
 
     def entities(self, X: Any) -> list[list[Entity]]:
         """The entities of each row: name, first token, and the one behind the last."""
@@ -229,7 +233,10 @@ class Tagger(Estimator):
         sample_weight: Any = None,
         n_bootstrap: int = 1000,
     ) -> Evaluation:
-        """F1, precision and recall of entities and accuracy of tags, with intervals over rows, and a row an entity."""
+        """F1, precision and recall of entities and accuracy of tags, with intervals over rows.
+
+        `by_class` has a row an entity (or a plain tag), and `confusion` counts tokens by their tags, `classes`.
+        """
         examples = fitted(self)._asked(X, y, target)
         return evaluate_tagging(
             examples.y, self._said(examples.X), commonest=self.target_.commonest, plain=self.scheme_ == "plain",
@@ -268,6 +275,24 @@ class Tagger(Estimator):
         return lambda tags, i: marked(rows[i], tags, self.scheme_)
 
     learned = (*Estimator.learned, "whole_", "columns_")
+
+
+def said_of(
+    tagger: Tagger, held: TokenList | SequenceList, ask: Callable[[TokenTagging, Batch], list[Any]]
+) -> list[Any]:
+    """What `ask` says of batches of rows of like length, in the order of the rows."""
+    objective = fitted(tagger).objective_
+    assert isinstance(objective, TokenTagging)
+    rows, device = tagger.codec_.encode(held), device_under(objective)
+    objective.eval()
+    found: list[Any] = [None] * len(rows)
+    order = rows.lengths.argsort(stable=True)
+    with torch.no_grad(), threads_for(objective, TOGETHER), kept_random(device, tagger.seed, "use"):
+        for index in order.split(TOGETHER):
+            said = ask(objective, prepare(tagger, device, rows.take(index)))
+            for i, row in zip(index.tolist(), said, strict=True):
+                found[i] = row
+    return found
 
 
 def _listed(X: Any) -> TokenList | SequenceList:
