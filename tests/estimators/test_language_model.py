@@ -310,3 +310,9 @@ def test_a_choice_among_the_impossible_says_so():
     lm = LanguageModel(pn.model("ngram", smoothing="mle")).fit(TEXTS)
     with pytest.warns(pn.DataWarning, match="no choice is possible"):
         lm.choose("zebras", ["gallop", "trot"])
+
+
+def test_a_beam_tells_its_whole_text_at_the_end(gpt):
+    told = []
+    written = gpt.generate(["the", "a cat"], n_tokens=6, beam=3, stream=lambda piece, row: told.append((row, piece)))
+    assert sorted(told) == [(0, written[0].removeprefix("the")), (1, written[1].removeprefix("a cat"))]

@@ -167,7 +167,7 @@ def write(
     numbers = torch.rand(len(prompts), max(manner.n_tokens, 1), generator=generator, dtype=torch.float64)
     for rows in groups:
         if manner.beam is not None:
-            _search(made, [drafts[i] for i in rows], manner)
+            _search(made, [(i, drafts[i]) for i in rows], manner, tell)
         else:
             _say(made, [(i, drafts[i]) for i in rows], manner, numbers[rows], tell)
     return drafts
@@ -183,15 +183,23 @@ def _followed(made: torch.nn.Module, drafts: Sequence[Draft]) -> _Allowed:
     return _Allowed(following(made, ids.to(device), lengths.to(device), context=codec.context), codec.never)
 
 
-def _search(made: torch.nn.Module, drafts: Sequence[Draft], manner: Manner) -> None:
-    follower = _followed(made, drafts)
+def _search(
+    made: torch.nn.Module,
+    drafts: Sequence[tuple[int, Draft]],
+    manner: Manner,
+    tell: Callable[[int, str], None] | None,
+) -> None:
+    """The likeliest whole texts, each told in one piece, since its beginning is not settled before its end."""
+    follower, end = _followed(made, [d for _, d in drafts]), drafts[0][1].codec.end
     assert manner.beam is not None
     found = decoding.beam_search(
-        follower.first, follower, beam=manner.beam, n_tokens=manner.n_tokens, end=drafts[0].codec.end,
+        follower.first, follower, beam=manner.beam, n_tokens=manner.n_tokens, end=end,
         length_penalty=manner.length_penalty,
     )  # fmt: skip
-    for draft, best in zip(drafts, found, strict=True):
-        draft.ids = [i for i in best[0][0] if i != draft.codec.end] if best else []
+    for (row, draft), best in zip(drafts, found, strict=True):
+        draft.ids, draft.done = [i for i in best[0][0] if i != end] if best else [], True
+        if tell is not None and (whole := draft.news()):
+            tell(row, whole)
 
 
 def _say(

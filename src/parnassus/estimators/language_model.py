@@ -254,7 +254,8 @@ class LanguageModel(Estimator):
         beam : search for the likeliest whole with so many beginnings side by side, in place of drawing.
         length_penalty : of the beam: 0 compares sums of ln p, 1 means.
         stop : strings that end the text where they appear; they are cut off.
-        stream : called with each new piece of text as it comes, and with the prompt's number where there are several.
+        stream : called with each new piece of text as it comes, and with the prompt's number where there are several;
+            of a beam with its whole text at the end.
         long_prompt : "refuse" prompts longer than the context, or "slide": look at their last part only.
         seed : of what is drawn; None takes the estimator's own. A prompt's text does not depend on the others.
 
