@@ -3,9 +3,9 @@
 A file of a model family may define `KEYS`: for a model's name, tables of pairs (theirs, ours), one table for each
 foreign way to name its weights (see `layouts`). `OPTIONS` may say, for a model's name, which key of a foreign
 configuration is which option here, and `ASSUMED` which values of other keys are the only ones that the model here
-computes. `BUILT_WITH` holds the options of the net that weights under foreign names are of, and `SPARE` expressions of
-foreign names that are left out, as they say nothing in use. Nets with heads (BERT, GPT-2, T5, ViT, ResNet, ...)
-register a `Layout` instead, which is read and written.
+computes. `BUILT_WITH` holds the options of the net that weights under foreign names are of, one mapping for all
+tables or one for each, and `SPARE` expressions of foreign names that are left out, as they say nothing in use. Nets
+with heads (BERT, GPT-2, T5, ViT, ResNet, ...) register a `Layout` instead, which is read and written.
 """
 
 import json
@@ -131,7 +131,7 @@ def load(
     own = module.state_dict()
     table = _foreign_table(tensors, own, tables_of(builder))
     if table is not None:
-        tensors = _of_use(folder, tensors, builder, spec.get_params(task=task))
+        tensors = _of_use(folder, tensors, builder, spec.get_params(task=task), table)
     ours = _in_our_names(tensors, own, table or [(name, name) for name in own])
     _check_shapes(folder, ours, own, repr(spec))
     module.load_state_dict(ours)
@@ -264,9 +264,12 @@ def _foreign_table(tensors: Tensors, own: Mapping[str, Tensor], tables: tuple[Ke
     return next((t for t in tables if any(renamed(n, [(pattern(*p), p[1]) for p in t]) for n in strange)), None)
 
 
-def _of_use(folder: str | os.PathLike, tensors: Tensors, builder: Builder, options: Mapping[str, Any]) -> Tensors:
+def _of_use(
+    folder: str | os.PathLike, tensors: Tensors, builder: Builder, options: Mapping[str, Any], table: Keys
+) -> Tensors:
     """What of foreign weights has a place here; refuses options that the foreign net does not have."""
-    due = dict(_defined(builder, "BUILT_WITH"))
+    due = _defined(builder, "BUILT_WITH") or {}
+    due = due if isinstance(due, dict) else due[tables_of(builder).index(table)]
     if any(options[name] != value for name, value in due.items()):
         said = ", ".join(f"{name}={value!r}" for name, value in due.items())
         raise SettingError(
@@ -286,8 +289,9 @@ def _in_our_names(tensors: Tensors, own: Mapping[str, Tensor], table: Keys) -> T
     counts = {n: t for n, t in own.items() if n.endswith("num_batches_tracked") and n not in given}  # of old files
     ours = translate(tensors, table, expected=own.keys() - absent - counts.keys()) | counts
     for name, tensor in ours.items():
-        if tensor.shape != own[name].shape and tensor.squeeze().shape == own[name].squeeze().shape:
-            ours[name] = tensor.reshape(own[name].shape)
+        due = own[name].shape
+        if tensor.shape != due and (tensor.squeeze().shape == own[name].squeeze().shape or _dense(tensor, due)):
+            ours[name] = tensor.reshape(due)
     for name, others in twins.items():
         apart = [other for other in others if {name, other} <= ours.keys() and not torch.equal(ours[name], ours[other])]
         if apart:
@@ -295,6 +299,11 @@ def _in_our_names(tensors: Tensors, own: Mapping[str, Tensor], table: Keys) -> T
                 f"{name} and {apart[0]} are one tensor in this model, and differ in these weights; untie it"
             )
     return ours | {name: ours[next(other for other in twins[name] if other in ours)] for name in absent}
+
+
+def _dense(kernel: Tensor, shape: torch.Size) -> bool:
+    """Whether a kernel, (n_out, n_in, height, width), over all places at once is the dense layer of this shape."""
+    return kernel.ndim > 2 == len(shape) and kernel.flatten(1).shape == shape
 
 
 def _same(one: Tensor, other: Tensor) -> bool:

@@ -97,6 +97,11 @@ TIMM: tuple[tuple[str, Callable[[re.Match[str]], dict[str, Any]]], ...] = (  # a
     (r"convnext_(tiny|small|base|large)", lambda m: {"model_type": f"convnext_{m[1][0]}"}),
     (r"efficientnet_b[0-7]", lambda m: {"model_type": m[0], "origin": "torch"}),
     (r"tf_(efficientnet_b[0-7])", lambda m: {"model_type": m[1], "origin": "tensorflow"}),
+    (r"vgg(11|13|16|19)(_bn)?", lambda m: {"model_type": f"vgg{m[1]}", "norm": bool(m[2])}),
+    (r"inception_v3", lambda m: {"model_type": m[0], "origin": "torch"}),
+    (r"(?:legacy_)?(xception)", lambda m: {"model_type": m[1]}),
+    (r"resnetv2_(50|101|152)x(\d)_bit", lambda m: {"model_type": f"bit_resnet{m[1]}", "width": float(m[2])}),
+    (r"mobilenetv1_(\d+)", lambda m: {"model_type": "mobilenet_v1", "width": int(m[1]) / 100, "origin": "timm"}),
     (r"mobilenetv2_(\d+)", lambda m: {"model_type": "mobilenet_v2", "width": int(m[1]) / 100}),
 )
 FOLDERS: dict[str, Callable[[Path], Any]] = {}  # by the file that tells them: folders of several nets, each in its own

@@ -124,9 +124,9 @@ def norm_of(name, n):
     return {f"{name}.{k}": torch.zeros(s) for k, s in parts.items()} | {f"{name}.num_batches_tracked": torch.tensor(0)}
 
 
-def normed(x, held, name):
+def normed(x, held, name, *, eps=1e-5):
     mean, var = held[f"{name}.running_mean"], held[f"{name}.running_var"]
-    return F.batch_norm(x, mean, var, held[f"{name}.weight"], held[f"{name}.bias"], eps=1e-5)
+    return F.batch_norm(x, mean, var, held[f"{name}.weight"], held[f"{name}.bias"], eps=eps)
 
 
 def densenet_tensors(layout, growth, n_outputs):
@@ -224,15 +224,18 @@ def test_a_mobilenet_with_torchvisions_names_is_read_and_ours_still_is(tmp_path)
         assert torch.equal(again(x), ours(x))
 
 
-def efficientnet_twin(x, *, n_outputs):
-    """EfficientNet-B0 by torchvision's names at half width, which draws its weights as it goes: (logits, weights)."""
+def efficientnet_twin(x, *, n_outputs, depth=1.0, eps=1e-5):
+    """EfficientNet-B0 by torchvision's names at half width, which draws its weights as it goes: (logits, weights).
+
+    Deeper ones have `depth` times its blocks.
+    """
     held = {}
 
     def step(h, name, n_out, *, kernel=1, stride=1, groups=1):
         made = {f"{name}.0.weight": torch.zeros(n_out, h.shape[1] // groups, kernel, kernel)}
         held.update(drawn(made | norm_of(f"{name}.1", n_out)))
         h = F.conv2d(h, held[f"{name}.0.weight"], stride=stride, padding=kernel // 2, groups=groups)
-        return normed(h, held, f"{name}.1")
+        return normed(h, held, f"{name}.1", eps=eps)
 
     def gated(h, name, n_thin):
         for layer, (n_in, n_out) in {"fc1": (h.shape[1], n_thin), "fc2": (n_thin, h.shape[1])}.items():
@@ -248,7 +251,7 @@ def efficientnet_twin(x, *, n_outputs):
               (6, 3, 1, 160, 1))  # fmt: skip
     h = F.silu(step(x, "features.0", 16, kernel=3, stride=2))
     for s, (expansion, kernel, stride, n_out, n_blocks) in enumerate(stages, 1):
-        for b in range(n_blocks):
+        for b in range(math.ceil(depth * n_blocks)):
             name, inner, k = f"features.{s}.{b}.block", h, 0
             if expansion > 1:
                 inner, k = F.silu(step(h, f"{name}.0", expansion * h.shape[1])), 1
@@ -269,8 +272,21 @@ def test_an_efficientnet_with_torchvisions_names_is_read(tmp_path):
     ours = hub.load(tmp_path / "net.safetensors", pn.model("efficientnet_b0", width=0.5), **facts)
     with torch.no_grad():
         near(ours(x), due)
-    with pytest.raises(pn.DataError, match="do not fit"):  # whose norms have another eps
-        hub.load(tmp_path / "net.safetensors", pn.model("efficientnet_b5", width=0.5), **facts)
+    with pytest.raises(pn.SettingError, match="origin='torchvision'"):
+        hub.load(tmp_path / "net.safetensors", pn.model("efficientnet_b0", origin="torchvision"), **facts)
+
+
+def test_a_large_efficientnet_with_torchvisions_names_has_its_eps(tmp_path):
+    x = torch.randn(1, 3, 64, 64)
+    due, held = efficientnet_twin(x, n_outputs=5, depth=2.2, eps=1e-3)
+    save_file(held, tmp_path / "net.safetensors")
+    facts = {"in_channels": 3, "image_size": (64, 64), "n_outputs": 5}
+    half = {"width": 0.5 / 1.6}
+    ours = hub.load(tmp_path / "net.safetensors", pn.model("efficientnet_b5", origin="torchvision", **half), **facts)
+    with torch.no_grad():
+        near(ours(x), due)
+    with pytest.raises(pn.SettingError, match=r"give pn\.model\('efficientnet_b5', origin='torchvision'\)"):
+        hub.load(tmp_path / "net.safetensors", pn.model("efficientnet_b5", **half), **facts)
 
 
 PARTS = {True: ("conv_dw", "conv_pw"), False: ("conv_pw", "conv_dw", "conv_pwl")}  # of a first stage, and of others

@@ -11,6 +11,18 @@ from ..layers.vision import GlobalAverage, started
 from ..registry import model
 from .resnet import LAYOUTS, check_width, stem_for
 
+KEYS = {  # timm's names
+    f"bit_resnet{depth}": (
+        [
+            ("stem.conv.*", "conv1.*"),
+            ("stages.*.blocks.*.downsample.conv.*", "stages.*.*.downsample.*"),
+            ("stages.*.blocks.*.*", "stages.*.*.*"),
+            ("norm.*", "norm.*"),
+            ("head.fc.*", "head.1.*"),
+        ],
+    )
+    for depth in (50, 101, 152)
+}
 EPS = 1e-8  # beside the variance of a kernel: BiT's own, far below the usual
 
 

@@ -30,13 +30,16 @@ def _keys(depth: float) -> list[tuple[str, str]]:
 
 
 def _tables(i: int) -> tuple[list[tuple[str, str]], ...]:
-    """torchvision's names, but from B5 on, where eps is another there; and timm's."""
+    """torchvision's names, and timm's."""
     depth = SCALES[i][1]
-    timms = timm_keys([math.ceil(depth * n) for *_, n in STAGES], gated=True)
-    return (_keys(depth), timms) if i < 5 else (timms,)
+    return _keys(depth), timm_keys([math.ceil(depth * n) for *_, n in STAGES], gated=True)
 
 
 KEYS = {f"efficientnet_b{i}": _tables(i) for i in range(8)}
+EPS = 1e-3  # of norms: torchvision's from B5 on
+BUILT_WITH: dict[str, tuple[dict[str, str], ...]] = {
+    f"efficientnet_b{i}": ({"origin": "torchvision"}, {}) for i in range(5, 8)
+}
 
 
 class MBConv(nn.Module):
@@ -136,12 +139,14 @@ def efficientnet_(
     """EfficientNet-B0 to B7; `width` scales channels once more. Pictures below 64 pixels are halved less often.
 
     origin="tensorflow" computes as the net of weights from there: other padding at strides, norms with eps 0.001.
+    "torchvision", of B5 to B7, has that eps alone.
 
     Systems: efficientnet
     Source: Tan and Le 2019; Martinez-Ramon A4.22.
     """
     wide, deep, usual = SCALES[int(size[1])]
     rate = usual if dropout is None else dropout
+    more = {"torchvision": Convention(eps=EPS)} if size >= "b5" else {}
     check_width(f"efficientnet_{size}", width, max(rate, drop_path))
     net = EfficientNet(
         in_channels=in_channels,
@@ -151,6 +156,6 @@ def efficientnet_(
         depth=deep,
         dropout=rate,
         drop_path=drop_path,
-        convention=convention_of(f"efficientnet_{size}", origin),
+        convention=convention_of(f"efficientnet_{size}", origin, **more),
     )
     return placed(net)

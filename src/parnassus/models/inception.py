@@ -134,7 +134,30 @@ def _keys() -> list[tuple[str, str]]:
     return [*both, ("fc.*", "head.2.*")]
 
 
-KEYS = {"inception_v3": (_keys(),)}
+def _v4_keys() -> list[tuple[str, str]]:
+    """timm's names of v4: chains are branches there, and what stands in one is counted where there are several."""
+    pairs = [(f"features.{i}", f"features.0.chains.0.{i}") for i in range(3)]
+    pairs += [("features.3.conv", "features.1.chains.1.0"), ("features.5.conv", "features.3.chains.0.0")]
+    for i, module in enumerate(V4[2:], 2):
+        for c, chain in enumerate(module) if i != 3 else ():
+            theirs, ours = f"features.{i + 2}.branch{c}", f"features.{i}.chains.{c}"
+            if isinstance(chain[-1], tuple):
+                pairs += _forked(theirs, ours, len(chain) - 1)
+            elif isinstance(chain[0], Pool):
+                pairs += [(f"{theirs}.1", f"{ours}.1")] * (len(chain) > 1)
+            else:
+                pairs += [(f"{theirs}.{s}" if len(chain) > 1 else theirs, f"{ours}.{s}") for s in range(len(chain))]
+    both = [(f"{a}.{part}.*", f"{b}.{j}.*") for a, b in pairs for part, j in (("conv", 0), ("bn", 1))]
+    return [*both, ("last_linear.*", "head.2.*")]
+
+
+def _forked(theirs: str, ours: str, n: int) -> list[tuple[str, str]]:
+    """The names of n kernels in a chain and of the fork behind them."""
+    ends = [(f"{theirs}_{n}{letter}", f"{ours}.{n}.chains.{i}.0") for i, letter in enumerate("ab")]
+    return [*((f"{theirs}_{s}", f"{ours}.{s}") for s in range(n)), *ends]
+
+
+KEYS = {"inception_v3": (_keys(),), "inception_v4": (_v4_keys(),)}
 BUILT_WITH = {"inception_v3": {"origin": "torch", "auxiliary": 0.0}}  # the side head there looks at other places
 SPARE = {"inception_v3": (r"AuxLogits\..*",)}
 

@@ -33,7 +33,20 @@ def timm_keys(repeats: Sequence[int], *, gated: bool) -> list[tuple[str, str]]:
     return [*table, ("conv_head.*", f"{last}.0.*"), ("bn2.*", f"{last}.1.*"), ("classifier.*", "head.2.*")]
 
 
+def _v1_keys() -> list[tuple[str, str]]:
+    """timm's names of v1: pairs of convolutions by stage, which begins at a stride."""
+    table, stage, block = [("conv_stem.*", "features.0.0.*"), ("bn1.*", "features.0.1.*")], 0, -1
+    for i, (_, stride) in enumerate(V1):
+        stage, block = (stage + 1, 0) if stride == 2 else (stage, block + 1)
+        for k, (conv, norm) in enumerate((("conv_dw", "bn1"), ("conv_pw", "bn2"))):
+            ours = f"features.{2 * i + 1 + k}"
+            table += [(f"blocks.{stage}.{block}.{conv}.*", f"{ours}.0.*")]
+            table += [(f"blocks.{stage}.{block}.{norm}.*", f"{ours}.1.*")]
+    return [*table, ("classifier.*", "head.2.*")]
+
+
 KEYS = {  # torchvision's names, and timm's
+    "mobilenet_v1": (_v1_keys(),),
     "mobilenet_v2": (
         [
             ("features.0.*", "features.0.*"),
@@ -48,7 +61,7 @@ KEYS = {  # torchvision's names, and timm's
             ("classifier.1.*", "head.2.*"),
         ],
         timm_keys([n for *_, n, _ in V2], gated=False),
-    )
+    ),
 }
 
 
@@ -69,11 +82,12 @@ class Convention:
 CONVENTIONS = {"torch": Convention(), "tensorflow": Convention("tensorflow", 1e-3, nn.ReLU6)}
 
 
-def convention_of(name: str, origin: str) -> Convention:
-    """The convention of this name; another is refused."""
-    if origin not in CONVENTIONS:
-        raise SettingError(f"model {name!r}: origin={origin!r}; {did_you_mean(origin, CONVENTIONS)}")
-    return CONVENTIONS[origin]
+def convention_of(name: str, origin: str, **more: Convention) -> Convention:
+    """The convention of this name, of which a model may have more; another is refused."""
+    known = CONVENTIONS | more
+    if origin not in known:
+        raise SettingError(f"model {name!r}: origin={origin!r}; {did_you_mean(origin, known)}")
+    return known[origin]
 
 
 class InvertedResidual(nn.Module):
@@ -180,7 +194,7 @@ def mobilenet_v1(
 
     The first stride (and those that small pictures cannot bear) is 1 below 64 pixels. The resolution multiplier is the
     size that the codec makes pictures: `codec=pn.Image(size=160)`. origin="tensorflow" computes as the net of weights
-    from there: other padding at strides, norms with eps 0.001, activations cut at 6.
+    from there: other padding at strides, norms with eps 0.001, activations cut at 6; "timm" with the last alone.
 
     Systems: mobilenet-v1
     Source: Howard et al. 2017; Martinez-Ramon A4.20.
@@ -192,7 +206,7 @@ def mobilenet_v1(
         n_outputs=n_outputs,
         width=width,
         dropout=dropout,
-        convention=convention_of("mobilenet_v1", origin),
+        convention=convention_of("mobilenet_v1", origin, timm=Convention(act=nn.ReLU6)),
     )
     return placed(net)
 

@@ -10,6 +10,13 @@ from .resnet import check_width
 
 BLOCKS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 CHANNELS = (64, 128, 256, 512, 512)
+THEIRS = [  # torchvision's names are ours; timm has the first dense layers as kernels
+    ("features.*", "features.*"),
+    ("pre_logits.fc1.*", "classifier.0.*"),
+    ("pre_logits.fc2.*", "classifier.3.*"),
+    ("head.fc.*", "classifier.6.*"),
+]
+KEYS = {f"vgg{depth}": (THEIRS,) for depth in BLOCKS}
 
 
 class VGG(nn.Module):

@@ -11,6 +11,29 @@ from .mobilenet import Strides, strides_for
 from .resnet import check_width
 
 
+def _keys() -> list[tuple[str, str]]:
+    """timm's names: what stands in a block is counted through there, activations and norms as well."""
+    first = (("conv1", 0), ("bn1", 1), ("conv2", 3), ("bn2", 4))
+    table = [(f"{theirs}.*", f"features.{i}.*") for theirs, i in first]
+
+    def place(theirs: str, norm: str, ours: str) -> list[tuple[str, str]]:
+        parts = ((f"{theirs}.conv1", "0"), (f"{theirs}.pointwise", "1"), (norm, "2"))
+        return [(f"{name}.*", f"{ours}.{i}.*") for name, i in parts]
+
+    for block in range(1, 13):
+        theirs, ours = f"block{block}", f"features.{block + 5}"
+        active = int(block > 1)  # the first begins without an activation
+        for i in range(3 if 3 < block < 12 else 2):
+            at = 3 * i + active
+            table += place(f"{theirs}.rep.{at}", f"{theirs}.rep.{at + 1}", f"{ours}.body.{2 * i + active}")
+        table += [(f"{theirs}.skip.*", f"{ours}.shortcut.0.*"), (f"{theirs}.skipbn.*", f"{ours}.shortcut.1.*")]
+    table += [*place("conv3", "bn3", "features.18"), *place("conv4", "bn4", "features.20")]
+    return [*table, ("fc.*", "head.2.*")]
+
+
+KEYS = {"xception": (_keys(),)}
+
+
 def separable(n_in: int, n_out: int) -> nn.Sequential:
     """3 x 3 on each channel, then 1 x 1 across them, without an activation between, and batch normalisation."""
     depthwise = nn.Conv2d(n_in, n_in, 3, padding=1, groups=n_in, bias=False)
