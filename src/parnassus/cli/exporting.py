@@ -36,7 +36,9 @@ def export(
     if int8 is not None and to != "onnx":
         raise SettingError(f"--int8 is for --to onnx; --to {to} has no such form")
     estimator, configuration = loaded(model)
-    examples = examples_in(estimator, configuration, data, one_or_several(target)) if data is not None else None
+    series = estimator.task == "forecaster"
+    given = data is not None and not series
+    examples = examples_in(estimator, configuration, str(data), one_or_several(target)) if given else None
     beside = Path(model) if Path(model).is_dir() else Path(model).parent
     path = out or beside / ENDINGS[to]
     if to == "card":
@@ -44,7 +46,7 @@ def export(
         return 0
     from ..export import to_onnx, to_program
 
-    X = examples.X if examples is not None else None
+    X = data if series else examples.X if examples is not None else None  # series are read as `fit` read them
     made = to_program(estimator, path, X=X) if to == "program" else to_onnx(estimator, path, X=X, int8=int8)
     console.say(str(made))
     console.result({**vars(made), "path": str(made.path)})

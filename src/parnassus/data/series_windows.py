@@ -187,10 +187,11 @@ class SeriesWindows(Codec):
         """
         y, past, ahead = batch["seen"], batch["past"], batch["ahead"]
         if view == "vector":
-            x = torch.cat([y, past.flatten(1), ahead[:, self.history :].flatten(1)], 1)
+            beside = [ahead[:, self.history :].flatten(1)] if self.n_ahead else []
+            x = torch.cat([y, *([past.flatten(1)] if self.n_past else []), *beside], 1)
         else:
             beside = [ahead[:, : self.history], ahead[:, self.horizon :]] if self.n_ahead else []
-            x = torch.cat([y[..., None], past, *beside], 2)
+            x = torch.cat([y[..., None], *([past] if self.n_past else []), *beside], 2)
         kept = {k: t for k, t in batch.items() if k not in ("seen", "past", "ahead")}
         return {**kept, "x": x}
 

@@ -221,7 +221,7 @@ class Forecaster(Estimator):
         Rows are those of `predict`. Columns add up to the forecast; for transform="log" they multiply. `X` and `known`
         are as in `predict`.
         """
-        panel = _panel(self, X)
+        panel = panel_to_go_on(self, X)
         names, found = parts_of(self, panel, known_ahead(panel, known, int(self.horizon)))
         return as_given(panel, found, columns=names)
 
@@ -322,7 +322,8 @@ class Forecaster(Estimator):
     learned += ("members_state_",)
 
 
-def _panel(self: Forecaster, X: Any) -> Panel:
+def panel_to_go_on(self: Forecaster, X: Any) -> Panel:
+    """Series that forecasts go on from: those of fit, or X, of the same steps of time."""
     own = fitted(self).panel_
     if X is None:
         return own
@@ -335,7 +336,7 @@ def _panel(self: Forecaster, X: Any) -> Panel:
 
 def _ahead(self: Forecaster, X: Any, known: Any, wanted: Wanted) -> tuple[Panel, list[Said]]:
     """The series that forecasts go on from, and what is said of each."""
-    panel = _panel(self, X)
+    panel = panel_to_go_on(self, X)
     warn_of_narrow(self, stacklevel=4) if wanted.levels or wanted.n_paths else None
     check_doubt(self) if wanted.split else None
     return panel, outlooks(self, panel, known_ahead(panel, known, wanted.horizon), wanted)

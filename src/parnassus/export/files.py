@@ -18,11 +18,11 @@ import torch
 
 from ..errors import DataError, DataWarning, FileError, SettingError, did_you_mean, missing_extra
 from ..estimators.intake import count_rows, inputs_of, take_rows
-from ..estimators.using import outputs_of
 from ..train.randomness import kept_random
 from ..version import __version__
 from .examples import made_up
-from .graph import Feeds, Graph, checked, graph_of
+from .graph import WRITTEN, Feeds, Graph, checked, graph_of
+from .series_graph import windows_of
 
 if TYPE_CHECKING:
     from ..estimators.base import Estimator
@@ -55,12 +55,13 @@ class Exported:
 
 
 def to_onnx(estimator: "Estimator", path: str | os.PathLike, *, X: Any = None, int8: str | None = None) -> Exported:
-    """Write a fitted Classifier or Regressor as ONNX with a free number of rows; the file is run and compared.
+    """Write a fitted Classifier, Regressor or Forecaster as ONNX with a free number of rows; it is run and compared.
 
     Parameters
     ----------
-    X : raw rows to try the file on, at most 64 of them; without any, rows are made up from what `fit` saw. With
-        int8="static" the ranges of activities are taken from all of them.
+    X : raw rows to try the file on, at most 64 of them; without any, rows are made up from what `fit` saw. Of a
+        forecaster it is series, whose windows are tried; without any, those of `fit`. With int8="static" the ranges of
+        activities are taken from all of them.
     int8 : "dynamic" holds weights in 8 bits and measures activities as they come (dense layers); "static" fixes their
         ranges by X (convolutions too). How far answers move is said, and `weigh` shows what it costs in score.
 
@@ -101,7 +102,7 @@ def to_onnx(estimator: "Estimator", path: str | os.PathLike, *, X: Any = None, i
 
 
 def to_program(estimator: "Estimator", path: str | os.PathLike, *, X: Any = None) -> Exported:
-    """Write a fitted Classifier or Regressor as a torch.export program with a free number of rows; see `to_onnx`."""
+    """Write a fitted estimator as a torch.export program with a free number of rows; see `to_onnx`."""
     rows = tried(rows_to_try(estimator, X))
     graph, path = graph_of(estimator, rows), Path(path)
     feeds = graph.inlet.feeds(rows)
@@ -118,10 +119,13 @@ def to_program(estimator: "Estimator", path: str | os.PathLike, *, X: Any = None
 
 
 def rows_to_try(estimator: Any, X: Any) -> Any:
-    """The rows given, or some made up; none at all are refused."""
+    """The rows given, or some made up; none at all are refused. Of a forecaster windows of X, or of its own series."""
+    if checked(estimator, WRITTEN).task == "forecaster":
+        graph_of(estimator, None)  # which refuses what has no net before windows are cut
+        return windows_of(estimator, X)
     if X is None:
-        return made_up(checked(estimator))
-    rows = inputs_of(X, checked(estimator).target_name_)
+        return made_up(estimator)
+    rows = inputs_of(X, estimator.target_name_)
     if not count_rows(rows):
         raise DataError("X holds no rows to try the file on; give some, or leave X out")
     return rows
@@ -311,11 +315,10 @@ def distance(estimator: Any, graph: Graph, run: Net, rows: Any, *, tolerance: fl
 
     Beyond `tolerance` of the answers' size the file is refused, and so is one whose number of rows is not free.
     """
-    said = {"probabilities": "predict_proba", "numbers": "predict"}.get(graph.output["holds"])
     far, size = 0.0, 1.0
     for n in sorted({count_rows(rows), 3, 1}, reverse=True):
         some = take_rows(rows, np.arange(n) % count_rows(rows))
-        own = getattr(estimator, said)(some) if said else outputs_of(estimator, some).numpy()
+        own = graph.due(estimator, some)
         try:
             answers = run(graph.inlet.feeds(some))
         except Exception as error:

@@ -22,11 +22,13 @@ from ..data.targets import Labels, Multilabel, Numbers
 from ..errors import SettingError
 from ..estimators.assembly import device_under
 from ..estimators.protocol import fitted
+from ..estimators.using import outputs_of
 
 if TYPE_CHECKING:
     from ..estimators.base import Estimator
 
 SERVED = ("classifier", "regressor")
+WRITTEN = (*SERVED, "forecaster")
 Feeds = dict[str, np.ndarray]
 
 
@@ -148,6 +150,11 @@ class Graph(nn.Module):
         ready = batch if self.inlet.prepared else self.codec.prepare(batch, self.view)
         return self.answer(self.objective.outputs(ready).float())
 
+    def due(self, estimator: Any, rows: Any) -> np.ndarray:
+        """What the estimator says of raw rows."""
+        said = {"probabilities": "predict_proba", "numbers": "predict"}.get(self.output["holds"])
+        return getattr(estimator, said)(rows) if said else outputs_of(estimator, rows).numpy()
+
 
 def answer_of(estimator: "Estimator") -> tuple[Callable[[Tensor], Tensor], dict[str, Any]]:
     """What makes answers of a net's outputs, and what they are, in words."""
@@ -185,17 +192,18 @@ def listed(labels: np.ndarray) -> list[Any]:
     return [v if isinstance(v, str | int | float | bool) else str(v) for v in labels.tolist()]
 
 
-def checked(estimator: Any) -> Any:
-    """A fitted classifier or regressor of this library; anything else is refused."""
-    if getattr(estimator, "task", None) not in SERVED or isinstance(estimator, type):
+def checked(estimator: Any, served: tuple[str, ...] = SERVED) -> Any:
+    """A fitted estimator of this library, of one of these tasks; anything else is refused."""
+    if getattr(estimator, "task", None) not in served or isinstance(estimator, type):
         given = estimator if isinstance(estimator, type) else type(estimator)
-        raise SettingError(f"export takes a fitted Classifier or Regressor; got {given.__name__}")
+        tasks = " or ".join(filter(None, [", ".join(map(str.capitalize, served[:-1])), served[-1].capitalize()]))
+        raise SettingError(f"this takes a fitted {tasks}; got {given.__name__}")
     return fitted(estimator)
 
 
-def graph_of(estimator: "Estimator", X: Any) -> Graph:
-    """The graph of a fitted classifier or regressor, in evaluation mode, on the CPU."""
-    checked(estimator)
+def graph_of(estimator: Any, X: Any) -> Any:
+    """The graph of a fitted classifier, regressor or forecaster, in evaluation mode, on the CPU."""
+    checked(estimator, WRITTEN)
     if estimator.inference is not None:
         raise SettingError(
             f"inference={estimator.inference!r} answers by many draws of weights, and a file holds one net; fit one "
@@ -203,4 +211,8 @@ def graph_of(estimator: "Estimator", X: Any) -> Graph:
         )
     if device_under(estimator.objective_).type != "cpu":
         raise SettingError("export works on the CPU; load the model with device='cpu'")
+    if estimator.task == "forecaster":
+        from .series_graph import SeriesGraph
+
+        return SeriesGraph(estimator).eval()
     return Graph(estimator, inlet_of(estimator, X)).eval()

@@ -44,9 +44,13 @@ class Head:
         """A mean over rows and steps."""
         raise NotImplementedError
 
+    def middle(self, outputs: Tensor) -> Tensor:
+        """The answer of each step (batch, horizon)."""
+        return outputs
+
     def mean(self, outputs: Tensor) -> np.ndarray:
-        """The answer of each step (batch, horizon) float64."""
-        return _plain(outputs)
+        """The answer of each step (batch, horizon) float64, as an array."""
+        return _plain(self.middle(outputs))
 
     def said(self, outputs: Tensor, levels: Levels) -> np.ndarray | None:
         """Quantiles as they were learned (batch, horizon, levels); None where the head says nothing of its errors."""
@@ -90,9 +94,12 @@ class QuantileHead(Head):
     def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
         return self.criterion(outputs, y)
 
-    def mean(self, outputs: Tensor) -> np.ndarray:
-        at = min(max(0.5, self.levels[0]), self.levels[-1])
-        return self.said(outputs, [at])[..., 0]
+    def middle(self, outputs: Tensor) -> Tensor:
+        known = uncrossed(self.split(outputs)).double()
+        place = float(np.interp(min(max(0.5, self.levels[0]), self.levels[-1]), self.levels, range(len(self.levels))))
+        low = int(place)
+        high = min(low + 1, len(self.levels) - 1)
+        return known[..., low] + (place - low) * (known[..., high] - known[..., low])
 
     def said(self, outputs: Tensor, levels: Levels) -> np.ndarray:
         """Straight lines between the levels that were learned."""
@@ -136,8 +143,8 @@ class GaussianHead(Head):
         location, spread = self.parameters(outputs)
         return (spread.log() + 0.5 * ((y - location) / spread).square()).mean() + 0.5 * np.log(2 * np.pi)
 
-    def mean(self, outputs: Tensor) -> np.ndarray:
-        return _plain(self.parameters(outputs)[0])
+    def middle(self, outputs: Tensor) -> Tensor:
+        return self.parameters(outputs)[0]
 
     def said(self, outputs: Tensor, levels: Levels) -> np.ndarray:
         location, spread, *rest = (_plain(p)[..., None] for p in self.parameters(outputs))
