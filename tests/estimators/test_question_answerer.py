@@ -351,3 +351,9 @@ def test_answers_are_served(learned):
 def test_a_threshold_that_is_no_number_is_refused():
     with pytest.raises(SettingError, match="null_threshold"):
         pn.QuestionAnswerer(SMALL, null_threshold=float("nan")).fit([("who?", "Lena")], ["Lena"])
+
+
+@pytest.mark.slow
+def test_its_training_is_looked_over_on_questions_as_fit_takes_them(learned):
+    X, y = told_facts(20, n_facts=1, none=0.25, seed=9)
+    assert learned.diagnose(X, y, by_heart=False).n_rows == 20

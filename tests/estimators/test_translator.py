@@ -280,3 +280,17 @@ def test_a_bleu_that_no_text_is_long_enough_for_is_said():
 def test_risk_without_a_beam_has_nothing_to_choose_from(fitted):
     with pytest.raises(pn.SettingError, match="beam of 2"):
         fitted.translate(["ab"], choose="risk")
+
+
+def test_a_report_and_a_diagnosis_take_pairs_as_fit_does(tmp_path):
+    model = small(epochs=1).fit(PAIRS)
+    apart = [x for x, _ in PAIRS], [y for _, y in PAIRS]
+    assert model.report(tmp_path / "r.html", PAIRS)["bleu"] == model.report(tmp_path / "s.html", *apart)["bleu"]
+    assert str(model.diagnose(PAIRS, by_heart=False)) == str(model.diagnose(*apart, by_heart=False))
+
+
+@pytest.mark.slow
+def test_smoothed_answers_hide_no_net_that_learns_by_heart():
+    net = pn.model("transformer", width=16, n_layers=1, n_heads=2, dropout=0.0)
+    model = Translator(net, epochs=1, lr=0.01, progress=False).fit(PAIRS)
+    assert model.diagnose(PAIRS).by_heart.learned

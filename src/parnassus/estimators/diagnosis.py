@@ -19,7 +19,7 @@ from ..registry import Spec
 from ..train.blocks import blocks_of
 from ..train.randomness import kept_random
 from ..train.trainer import optimizer_for
-from .assembly import device_under, prepare, rows_of
+from .assembly import device_under, model_of, prepare, rows_of
 from .intake import Examples, take_rows
 from .training import optimizers_of
 from .using import asked, outputs_of
@@ -142,6 +142,11 @@ def learned_by_heart(estimator: "Estimator", some: Examples) -> ByHeart | None:
     }
     if isinstance(estimator.optimizer, Spec) and "weight_decay" in estimator.optimizer.options:
         free["optimizer"] = estimator.optimizer.set_params(weight_decay=0.0)
+    given = model_of(estimator)
+    if isinstance(given, str | Spec):  # smoothed answers have a loss that is never small
+        spec = estimator.spec("model", given).copy()
+        if isinstance(spec.get_params(task=estimator.task).get("smoothing"), float):
+            free["model"] = spec.set_params(smoothing=0.0)
     fresh = type(estimator)(**estimator.get_params(deep=False) | free)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # of so few rows they say nothing

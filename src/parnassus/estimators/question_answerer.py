@@ -295,4 +295,7 @@ class QuestionAnswerer(Estimator):
 
         return report_on(fitted(self), path, self._answered(X, y) if X is not None else None, answers=False, **words)
 
+    def _judged(self, X: Any, y: Any, target: Columns | None, sample_weight: Any) -> Examples:
+        return self._answered(X, y, sample_weight)
+
     learned = (*Estimator.learned, "null_threshold_")

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..data.audit import WRITTEN
 from ..data.rows import batches as batches_of
 from ..errors import DataError, DataWarning, ParnassusError, SettingError
 from ..train.randomness import kept_random
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .base import Estimator
 
 EVALUATED = 1024  # rows that a prediction takes at a time
+PAIRED = (*WRITTEN, "question_answerer")  # tasks whose rows and answers come in forms of their own
 
 
 def outputs_of(estimator: "Estimator", X: Any) -> Tensor:
@@ -94,7 +96,10 @@ def unusable(estimator: "Estimator", X: Any, index: np.ndarray) -> list[tuple[in
 
 def asked(estimator: "Estimator", X: Any, y: Any, target: "Columns | None", sample_weight: Any) -> Examples:
     """Examples to score: where no answers are given, they are in the column that `fit` learned to predict."""
-    learned = fitted(estimator).target_name_
+    if fitted(estimator).task in PAIRED:
+        own: Any = estimator
+        return own._judged(X, y, target, sample_weight)
+    learned = estimator.target_name_
     target = learned if y is None and target is None else as_learned(target, learned)
     return examples_of(X, y, target=target, sample_weight=sample_weight, memory=estimator.memory)
 
