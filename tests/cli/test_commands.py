@@ -312,6 +312,13 @@ def test_models_of_a_modality_are_those_that_take_it(capsys):
     names = {m["name"] for m in json.loads(capsys.readouterr().out)}
     assert "mlp" in names
     assert "cnn" not in names
+    for modality, takes in (
+        ("table", set()),
+        ("text", {"rows of tokens"}),
+        ("sequence", {"sequences of vectors", "sequences of symbols"}),
+    ):
+        assert main(["models", "--modality", modality, "--task", "tagger", "--json"]) == 0
+        assert {m["takes"] for m in json.loads(capsys.readouterr().out)} == takes
 
 
 def test_a_system_is_shown_with_its_books_and_places(capsys):

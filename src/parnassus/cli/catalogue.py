@@ -15,6 +15,8 @@ from .values import shown
 TAKES = {
     "in_features": "any data, as vectors",
     "cardinalities": "tables, with ids of categories",
+    "tokens": "rows of tokens",
+    "symbols": "sequences of symbols",
     "step_features": "sequences of vectors",
     "vocab_size": "texts, as ids",
     "source_vocab_size": "pairs of texts",
@@ -26,8 +28,8 @@ TAKES = {
 MODALITIES = {
     "table": ("in_features", "cardinalities"),
     "image": ("in_features", "in_channels"),
-    "text": ("in_features", "vocab_size", "source_vocab_size"),
-    "sequence": ("in_features", "step_features", "history"),
+    "text": ("in_features", "tokens", "vocab_size", "source_vocab_size"),
+    "sequence": ("in_features", "step_features", "symbols", "history"),
     "video": ("frames",),
     "sound": ("in_features", "step_features", "sample_rate"),
 }
@@ -110,12 +112,19 @@ def costs(*, size: int | None, json: bool) -> int:
 
 def takes(builder: Declared) -> str:
     """What a model takes, in words."""
-    return ", ".join(TAKES[fact] for fact in builder.facts if fact in TAKES) or "anything"
+    return ", ".join(TAKES[fact] for fact in forms_of(builder) if fact in TAKES) or "anything"
+
+
+def forms_of(builder: Declared) -> list[str]:
+    """The facts of what a model takes; a tagger's categories are those of tokens, its ids those of symbols."""
+    steps = {"hmm", "tagger"} & set(builder.tasks)
+    meant = {"cardinalities": "tokens", "vocab_size": "symbols"} if steps else {}
+    return [meant.get(fact, fact) for fact in builder.facts]
 
 
 def fits(builder: Declared, modality: str) -> bool:
     """Whether a model takes data of a modality; every kind of data can be had as vectors."""
-    forms = {fact for fact in builder.facts if fact in TAKES}
+    forms = {fact for fact in forms_of(builder) if fact in TAKES}
     if modality != "video" and "frames" in forms:
         return False
     return not forms or bool(forms & set(MODALITIES[modality]))
