@@ -1,6 +1,6 @@
 """Classes, or sets of labels, from anything."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self, cast
 
 import numpy as np
@@ -15,6 +15,7 @@ from ..evaluation.result import Evaluation
 from ..evaluation.thresholds import tune_threshold
 from ..train.trainer import Trainer
 from .base import Estimator
+from .choosing import likeliest, share_chosen
 from .doubt import class_samples_of, with_doubt_of_classes
 from .heads import goal_of
 from .intake import Examples, examples_of
@@ -255,6 +256,17 @@ class Classifier(Estimator):
         X, good = usable(self, X, on_error)
         answers = self.target_.decide(self._probabilities(X), threshold=self.threshold_)
         return spread(answers, good)
+
+    def choose(self, prompt: str, choices: Sequence[str]) -> str:
+        """Multiple choice: the text whose pair with the prompt is likeliest to be of the second of two classes.
+
+        Such pairs, wrong (0) and right (1), are made of questions by `data.choices.pairs_of_choices`.
+        """
+        return likeliest(self, prompt, choices)
+
+    def cloze(self, prompts: Sequence[str], answers: Sequence[str], choices: Sequence[Sequence[str]]) -> float:
+        """The share of prompts whose answer is chosen among its choices."""
+        return share_chosen(self.choose, prompts, answers, choices)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, target: Columns | None = None) -> float:
         """The share of rows answered right; with several labels a row, of rows with every label right."""

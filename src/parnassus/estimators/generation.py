@@ -308,18 +308,3 @@ def least_expected(
         shown = f"{perplexity(-means[i], 1):.4g}"
         found.append((i, texts[i][:80], f"did not expect {name!r}", shown, "perplexity", {}))
     return found
-
-
-def share_chosen(
-    choose: Callable[[str, Sequence[str]], str],
-    prompts: Sequence[str],
-    answers: Sequence[str],
-    choices: Sequence[Sequence[str]],
-) -> float:
-    """The share of prompts after which `choose` takes the answer, which is one of its choices."""
-    if not len(prompts) == len(answers) == len(choices) or not len(prompts):
-        raise DataError(f"{len(prompts)} prompts, {len(answers)} answers, {len(choices)} choices; give one of each")
-    for row, (answer, offered) in enumerate(zip(answers, choices, strict=True)):
-        if answer not in offered:
-            raise DataError(f"row {row}: the answer {answer!r} is none of its choices, {list(offered)!r:.80}")
-    return sum(choose(p, c) == a for p, a, c in zip(prompts, answers, choices, strict=True)) / len(prompts)

@@ -22,8 +22,9 @@ from ..registry import Spec
 from ..train.randomness import kept_random
 from .assembly import device_under
 from .base import Estimator
+from .choosing import share_chosen
 from .contextual import text_vectors, token_vectors
-from .generation import Manner, least_expected, net_scores, prompted, share_chosen, telling, write
+from .generation import Manner, least_expected, net_scores, prompted, telling, write
 from .intake import Examples
 from .masked import BOTH_WAYS, codec_of_gaps, fill, gap_log_probs, kind_of_gaps, refuse_writing
 from .protocol import fitted
