@@ -316,3 +316,25 @@ def test_a_beam_tells_its_whole_text_at_the_end(gpt):
     told = []
     written = gpt.generate(["the", "a cat"], n_tokens=6, beam=3, stream=lambda piece, row: told.append((row, piece)))
     assert sorted(told) == [(0, written[0].removeprefix("the")), (1, written[1].removeprefix("a cat"))]
+
+
+def test_lidstone_adds_k_and_absolute_takes_its_discount_off():
+    """Texts "a" and "b a" of two words and an end: starts 2, a 2, b 1, ends 2; p by hand."""
+    texts = ["a", "b a"]
+
+    def p(smoothing, order, **options):
+        lm = LanguageModel(pn.model("ngram", order=order, smoothing=smoothing, **options)).fit(texts)
+        return np.exp(lm.token_log_probs(["a"])[0])
+
+    # of five units said, a 2 and the end 2, of four kinds: <unknown>, a, b and the end
+    np.testing.assert_allclose(p("lidstone", 1, k=0.5), [2.5 / 7, 2.5 / 7])
+    np.testing.assert_allclose(p("lidstone", 2, k=0.25), [1.25 / 3, 2.25 / 3])
+    np.testing.assert_allclose(p("laplace", 2), p("lidstone", 2, k=1.0))
+    assert p("absolute", 2, discount=0.1)[1] > p("absolute", 2, discount=0.7)[1]
+    for smoothing, options, words in (
+        ("laplace", {"k": 0.5}, "k is of smoothing lidstone"),
+        ("lidstone", {"k": -1.0}, r"k is from 0 to 1e\+09; got -1.0"),
+        ("absolute", {"discount": 1.5}, "discount is from 0 to 1"),
+    ):
+        with pytest.raises(pn.SettingError, match=words):
+            p(smoothing, 2, **options)

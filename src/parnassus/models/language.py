@@ -110,12 +110,30 @@ def _sized(name: str, **sizes: int) -> None:
             raise SettingError(f"model {name!r}: {setting} is at least 1; got {value}")
 
 
+OPTIONS_OF_COUNTS: dict[str, tuple[tuple[str, ...], float]] = {  # whose they are, and the largest
+    "k": (("lidstone",), 1e9),
+    "discount": (("absolute", "kneser_ney"), 1.0),
+}
+
+
 @model.register("language_model")
 def ngram(
-    *, vocab_size: int, n_samples: int, order: int = 3, smoothing: str = "modified_kneser_ney"
-) -> NGramCounting:  # n_samples is a fact of the view "stream" alone, whose blocks follow each other
-    """Counts of n-grams; smoothing is "mle", "laplace", "good_turing", "witten_bell", "absolute", "kneser_ney", ...."""
-    return NGramCounting(vocab_size, order=order, smoothing=smoothing)
+    *, vocab_size: int, n_samples: int, order: int = 3, smoothing: str = "modified_kneser_ney",
+    k: float | None = None, discount: float | None = None,
+) -> NGramCounting:  # n_samples is a fact of the view "stream" alone, whose blocks follow each other  # fmt: skip
+    """Counts of n-grams; smoothing is "mle", "laplace", "good_turing", "witten_bell", "absolute", "kneser_ney", ....
+
+    `k` is what "lidstone" adds to each count, 1 unless told otherwise; `discount` what "absolute" and "kneser_ney" take
+    off, estimated by counts of counts unless told.
+    """
+    options = {name: value for name, value in (("k", k), ("discount", discount)) if value is not None}
+    for name, value in options.items():
+        users, most = OPTIONS_OF_COUNTS[name]
+        if smoothing not in users:
+            raise SettingError(f"model 'ngram': {name} is of smoothing {' and '.join(users)}; got {smoothing!r}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+            raise SettingError(f"model 'ngram': {name} is from 0 to {most:g}; got {value!r}")
+    return NGramCounting(vocab_size, order=order, smoothing=smoothing, **options)
 
 
 @model.register("language_model")
