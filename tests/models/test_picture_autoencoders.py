@@ -92,6 +92,38 @@ def test_the_loss_is_of_hidden_patches_alone(draws):
     assert float(objective.errors(x, order).detach()) == pytest.approx(float(sum(squares) / 2))
 
 
+@pytest.mark.parametrize("size", [(8, 8), (7, 10)])
+def test_training_begins_as_that_of_deviations_from_the_mean_picture(size, draws):
+    objective = made("mae", size, 2, n_layers=1, patch_size=2, share=0.5).double()
+    x = 3 + 0.2 * torch.rand(30, 2, *size, dtype=torch.float64)
+    mean = x.mean(0, keepdim=True)
+    deviation = (x - mean).square().mean().sqrt()
+    order = torch.rand(30, objective.n_patches).argsort(1)
+    before = objective.said((x - mean) / deviation, order).detach()
+    seer = objective.model.states((x - mean) / deviation).detach()
+    objective.begin({"x": x})
+    torch.testing.assert_close(objective.said(x, order), objective.pixels(mean) + deviation * before)
+    torch.testing.assert_close(objective.model.states(x), seer)  # what a classifier goes on from, too
+    held = {name: value.clone() for name, value in objective.state_dict().items()}
+    objective.begin({"x": x + 1})  # a second training goes on from the first
+    assert all(torch.equal(value, held[name]) for name, value in objective.state_dict().items())
+
+
+def test_pictures_that_are_all_one_begin_as_they_are(draws):
+    objective = made("mae", (8, 8), 2, n_layers=1, patch_size=2, share=0.5)
+    objective.begin({"x": torch.full((4, 2, 8, 8), 0.5)})
+    assert all(value.isfinite().all() for value in objective.state_dict().values())
+
+
+def test_weights_without_a_mean_picture_say_what_they_said(draws):
+    objective, x = made("mae", (8, 8), 2, n_layers=1, patch_size=2, share=0.5), torch.rand(3, 2, 8, 8)
+    said = objective.rebuilt({"x": x})
+    older = {name: value.clone() for name, value in objective.state_dict().items() if name not in ("mean", "deviation")}
+    objective.begin({"x": x})
+    objective.load_state_dict(older)
+    torch.testing.assert_close(objective.rebuilt({"x": x}), said)
+
+
 @pytest.mark.slow
 def test_a_classifier_goes_on_from_a_masked_autoencoder():
     seer = pn.model("mae", size="ti", n_layers=1, share=0.5)

@@ -27,8 +27,7 @@ class PatchWriter(nn.Module):
             for _ in range(n_layers)
         ]
         self.encoder, self.said = Encoder(layers, nn.LayerNorm(width)), nn.Linear(width, pixels)
-        for drawn in (self.place, self.hidden):
-            nn.init.trunc_normal_(drawn, std=0.02, a=-0.04, b=0.04)
+        nn.init.trunc_normal_(self.hidden, std=0.02, a=-0.04, b=0.04)
 
     def forward(self, states: Tensor, order: Tensor) -> Tensor:
         h = self.narrow(states)
@@ -71,7 +70,7 @@ def mae(
     layers = n_published if n_layers is None else check_count("model 'mae': n_layers, unless it is None,", n_layers)
     if decoder_width < 4 or decoder_width % 4:
         raise SettingError(f"model 'mae': decoder_width is a multiple of its four heads; got {decoder_width}")
-    seer = ViT(
+    seer = ViT(  # its places, and the writer's, begin as sines in `MaskedPictures`
         in_channels=in_channels, image_size=image_size, n_outputs=0, patch=patch, width=width, n_layers=layers,
         n_heads=n_heads, hidden=hidden,
     )  # fmt: skip

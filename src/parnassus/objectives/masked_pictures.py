@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import SettingError
 from ..functional.patches import from_patches, image_patches
+from ..functional.positions import sinusoidal_grid
 from ..train.phase import Batch, Phase
 from .autoencoder import Autoencoding, mean_over
 
@@ -28,10 +29,18 @@ class MaskedPictures(Autoencoding):
     was said of it while hidden: nothing of a patch comes from itself. The code is the mean of the states of all patches
     with none hidden; it is for other models, and no picture is rebuilt from it.
 
-    Source: He, Chen, Xie, Li, Dollar and Girshick 2022, whose target may be normalised patch by patch.
+    Training begins where the mean picture of the rows is said already, pixels reach the net as deviations from it, and
+    places are sines in two directions: else the first thousand steps go into the mean picture, and those that follow
+    do not leave it.
+
+    Source: He, Chen, Xie, Li, Dollar and Girshick 2022, whose places are fixed sines, whose pictures are standardised
+    and whose target may be normalised patch by patch.
     """
 
-    def __init__(self, model: Any, writer: nn.Module, *, share: float = 0.75) -> None:
+    mean: Tensor  # of the training rows' patches (patches, pixels)
+    deviation: Tensor  # of their pixels from it ()
+
+    def __init__(self, model: Any, writer: Any, *, share: float = 0.75) -> None:
         super().__init__(int(model.place.shape[-1]))
         n = math.prod(model.grid)
         if not 0 < share < 1 or not 1 <= round(n * (1 - share)) < n:
@@ -39,9 +48,33 @@ class MaskedPictures(Autoencoding):
         self.model: Any = model
         self.writer, self.share, self.n_patches = writer, share, n
         self.n_seen = round(n * (1 - share))
+        for place in (model.place, writer.place):
+            place.data.copy_(self.sines(place))
+        self.register_buffer("mean", torch.zeros(n, writer.said.out_features))
+        self.register_buffer("deviation", torch.ones(()))
+        self.register_load_state_dict_pre_hook(_of_earlier_versions)
 
     def phases(self) -> Sequence[Phase]:
-        return [Phase("reconstruct", self.loss, self.parameters())]
+        return [Phase("reconstruct", self.loss, self.parameters(), optimizer={"betas": (0.9, 0.95)})]
+
+    def sines(self, place: Tensor) -> Tensor:
+        """Where places (1, 1 + patches, width) begin: sines in two directions, and zeros for what is of no patch."""
+        n_rows, n_columns = self.model.grid
+        return F.pad(sinusoidal_grid(n_rows, n_columns, place.shape[2]), (0, 0, 1, 0))[None].to(place)
+
+    @torch.no_grad()
+    def begin(self, batch: Batch) -> None:
+        """Say the rows' mean picture and take pixels as deviations from it, unless weights come from a training."""
+        x, place = batch["x"], self.model.place
+        mean = x.mean(0, keepdim=True)
+        deviation = (x - mean).square().mean().sqrt()
+        if not deviation > 0 or bool(self.mean.any()):
+            return
+        self.mean.copy_(self.pixels(mean)[0])
+        self.deviation.copy_(deviation)
+        if torch.equal(place, self.sines(place)):  # what a convolution of (x - mean) / deviation would say, by its own
+            self.model.patches.projection.weight.div_(deviation)
+            place[:, 1:] -= self.model.patches(mean) - self.model.patches(torch.zeros_like(mean))
 
     def pixels(self, x: Tensor) -> Tensor:
         """The patches of pictures as rows (n, patches, pixels), edges filled with zeros as the net fills them."""
@@ -56,7 +89,8 @@ class MaskedPictures(Autoencoding):
         h = h.gather(1, seen.expand(-1, -1, h.shape[2]))
         first = (self.model.first + self.model.place[:, :1]).expand(len(h), -1, -1)
         made = self.writer(self.model.encoder(torch.cat([first, h], 1)), order)
-        return torch.zeros_like(made).scatter(1, order[:, :, None].expand_as(made), made)
+        placed = torch.zeros_like(made).scatter(1, order[:, :, None].expand_as(made), made)
+        return self.mean + self.deviation * placed
 
     def errors(self, x: Tensor, order: Tensor) -> Tensor:
         """The mean squared error over each row's hidden patches (n,)."""
@@ -110,3 +144,10 @@ class MaskedPictures(Autoencoding):
 
     def evaluate(self, batch: Batch) -> dict[str, Tensor]:
         return {"loss": mean_over(self.scores(batch), batch)}
+
+
+def _of_earlier_versions(module: Any, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    """Weights of a time when no mean picture was held say all of a picture by themselves."""
+    if prefix + "mean" not in state:
+        state[prefix + "mean"] = torch.zeros_like(module.mean)
+        state[prefix + "deviation"] = torch.ones_like(module.deviation)
