@@ -303,3 +303,15 @@ def test_frames_of_any_library_are_filled_in_their_own_types(of):
     assert not again.isna().any(axis=None)
     for i, name in enumerate(whole.columns):
         assert (again[name] == whole[name])[~hole[:, i]].all()
+
+
+@pytest.mark.parametrize("colours", [(), (3,)])
+def test_pictures_read_line_by_line_come_back_as_pictures(colours):
+    pictures = np.random.default_rng(0).integers(0, 256, (12, 6, 5, *colours)).astype(np.uint8)
+    model = pn.Autoencoder(pn.model("lstm_ae", hidden=8), epochs=1, progress=False).fit(pictures)
+    back = model.reconstruct(pictures[:3])
+    assert (back.shape, back.dtype) == ((3, 6, 5, *colours), np.uint8)
+    np.testing.assert_array_equal(model.decode(model.encode(pictures[:3])), back)
+    codec = model.codec_
+    rows = codec.prepare(codec.encode(pictures).tensors, "rows")["x"]
+    np.testing.assert_array_equal(codec.decode(rows), pictures)

@@ -198,3 +198,21 @@ class Alone(nn.Module):
 
     def forward(self, x, told):
         return self.net(x)
+
+
+def test_texts_as_bags_of_words_are_drawn_as_numbers(tmp_path):
+    texts = ["the cat sat", "a dog ran far", "red fish", "ünï çödé text"] * 6
+    make = pn.Generator("flow_matching", epochs=1, progress=False).fit(texts)
+    drawn = make.sample(3, seed=0)
+    assert drawn.shape == (3, make.facts_["in_features"])
+    make.save(tmp_path / "texts.parnassus")
+    np.testing.assert_array_equal(pn.load(tmp_path / "texts.parnassus").sample(3, seed=0), drawn)
+
+
+def test_rows_that_are_no_numbers_are_not_handed_out(tmp_path):
+    make = pn.Generator("flow_matching", epochs=1, progress=False).fit(X[:40])
+    with torch.no_grad():
+        next(make.objective_.parameters()).fill_(torch.nan)
+    for ask in (lambda: make.sample(3), lambda: make.score(X[:40]), lambda: make.evaluate(X[:40])):
+        with pytest.raises(DataError, match="learned too little, or diverged"):
+            ask()

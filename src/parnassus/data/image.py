@@ -258,10 +258,10 @@ class Image(Codec):
         return batch | {"x": batch["x"].mul_(255)}
 
     def decode(self, x: Tensor) -> np.ndarray:
-        """uint8 pictures (n, height, width) or (n, height, width, channels) from either view."""
+        """uint8 pictures (n, height, width) or (n, height, width, channels) from any view."""
         channels, height, width = self.shape
         x = x.detach()
-        x = x.view(-1, height, width, channels) if x.ndim == 2 else x.permute(0, 2, 3, 1)
+        x = x.permute(0, 2, 3, 1) if x.ndim == 4 else x.reshape(-1, height, width, channels)
         pixels = (x * self.std.view(-1).to(x.device) + self.mean.view(-1).to(x.device)).round().clamp(0, 255)
         array = pixels.to(torch.uint8).cpu().numpy()
         return array[..., 0] if channels == 1 else array

@@ -12,7 +12,6 @@ from ..data.filled import filled
 from ..data.holed import HoledTable
 from ..data.image import Image
 from ..data.sources import Columns
-from ..data.text import Text
 from ..errors import DataError, SettingError
 from ..evaluation.result import Evaluation
 from ..evaluation.unsupervised import mean_of
@@ -92,11 +91,6 @@ class Autoencoder(Unsupervised):
                 return ask(z).cpu()
             except RuntimeError as error:
                 raise DataError(f"codes of shape {tuple(z.shape)} do not fit this model: {error}") from error
-
-    def _said(self, x: Tensor) -> Any:
-        """Model's rows in the user's terms; of texts as bags of words their numbers, which tell no order of words."""
-        decode = getattr(self.codec_, "decode", None)
-        return x.numpy() if decode is None or (isinstance(self.codec_, Text) and x.is_floating_point()) else decode(x)
 
     def encode(self, X: Any) -> np.ndarray:
         """The code of each row (rows, numbers in a code); of a VAE the mean of q(z | x)."""

@@ -139,10 +139,16 @@ class Generator(Unsupervised):
         made.eval()
         told = asked_of(self, condition, int(n))
         with torch.inference_mode(), threads_for(made, EVALUATED):
-            return drawn(made, int(n), told, self.seed if seed is None else seed, noise)
+            x = drawn(made, int(n), told, self.seed if seed is None else seed, noise)
+        if not x.isfinite().all():
+            raise DataError(
+                f"{self.model_name} draws rows with NaN or infinite numbers: it has learned too little, or diverged; "
+                "train for more epochs=, or with a lower lr="
+            )
+        return x
 
     def sample(self, n: int = 1, *, condition: Any = None, seed: int | None = None, noise: Any = None) -> Any:
-        """Rows drawn anew, in the user's terms: pictures as bytes, tables in their units.
+        """Rows drawn anew, in the user's terms: pictures as bytes, tables in their units, texts as numbers of words.
 
         Parameters
         ----------
@@ -153,7 +159,8 @@ class Generator(Unsupervised):
         Raises
         ------
         SettingError : n is no number of rows; a noise for a model that draws on its way, such as "gsn".
-        DataError : a condition that fit did not see; noises of another shape, or that are not finite.
+        DataError : a condition that fit did not see; noises of another shape, or that are not finite; rows drawn that
+            are not.
         """
         if noise is not None:
             fitted(self)
@@ -163,9 +170,7 @@ class Generator(Unsupervised):
                     f"sample(noise=...) draws a row of each noise: {len(noise)}; got n={n}: leave it out"
                 )
             n = len(noise)
-        x = self._drawn(n, condition, seed, noise)
-        decode = getattr(self.codec_, "decode", None)
-        return x.numpy() if decode is None else decode(x)
+        return self._said(self._drawn(n, condition, seed, noise))
 
     def noises(self, n: int = 1, *, seed: int | None = None) -> np.ndarray:
         """The noises (n, ...) that `sample(n, seed=seed)` makes rows of, for `sample(noise=...)` and `interpolate`.

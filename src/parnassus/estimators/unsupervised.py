@@ -12,6 +12,7 @@ from ..data.rows import Rows
 from ..data.rows import batches as batches_of
 from ..data.sources import Columns
 from ..data.table import Table
+from ..data.text import Text
 from ..registry import Spec
 from ..train.phase import Batch
 from ..train.randomness import kept_random
@@ -73,6 +74,11 @@ class Unsupervised(Estimator):
     def _codec_for(self, X: Any) -> Codec:
         """The codec for raw rows where the user gave none."""
         return codec_for(X)
+
+    def _said(self, x: Tensor) -> Any:
+        """Model's rows in the user's terms; of texts as bags of words their numbers, which tell no order of words."""
+        decode = getattr(self.codec_, "decode", None)
+        return x.numpy() if decode is None or (isinstance(self.codec_, Text) and x.is_floating_point()) else decode(x)
 
     def _started(self, ready: Ready) -> Ready:
         """The same, the objective begun from rows spread over all of them where it wants that."""
