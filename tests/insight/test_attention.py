@@ -76,3 +76,46 @@ def test_what_has_no_attention_is_refused_in_words(reader):
         seen.of("decoder")
     with pytest.raises(pn.SettingError, match="rows"):
         seen.of(row=99)
+
+
+TEXTS = ["the cat sat", "a dog", "the dog sat on the log here"] * 3
+
+
+def test_a_language_model_looks_back_from_the_start_of_each_text():
+    net = pn.model("gpt", width=16, n_layers=2, n_heads=2)
+    lm = pn.LanguageModel(net, unit="words", context=16, epochs=1, progress=False).fit(TEXTS)
+    seen, alone = attention_maps(lm, TEXTS[:3]), attention_maps(lm, TEXTS[1:2])
+    assert [seen.of(0, row=i).shape for i in range(3)] == [(2, 4, 4), (2, 3, 3), (2, 8, 8)]
+    for name in seen.names:
+        weights = seen.of(name, row=1)
+        np.testing.assert_allclose(weights, alone.of(name), atol=1e-6)
+        np.testing.assert_allclose(weights.sum(-1), 1, atol=1e-6)
+        assert not np.triu(weights, 1).any()
+    assert seen.rollout(row=2).shape == (8, 8)
+
+
+def test_a_net_that_writes_asks_its_own_row_and_the_one_it_read():
+    net = pn.model("transformer", width=16, n_layers=1, n_heads=2)
+    pairs = [("a b c", "x y"), ("a", "x y z x"), ("c b", "z")] * 2
+    tr = pn.Translator(net, epochs=1, progress=False).fit(pairs)
+    seen, alone = attention_maps(tr, pairs[:3]), attention_maps(tr, pairs[1:2])
+    encoder, decoder, cross = (f"{side}.layers.0.{what}" for side, what in
+                               (("encoder", "attention"), ("decoder", "attention"), ("decoder", "cross")))  # fmt: skip
+    assert [seen.of(encoder, row=i).shape for i in range(3)] == [(2, 4, 4), (2, 2, 2), (2, 3, 3)]  # the end is read too
+    assert [seen.of(decoder, row=i).shape for i in range(3)] == [(2, 3, 3), (2, 5, 5), (2, 2, 2)]  # and a start written
+    assert [seen.of(cross, row=i).shape for i in range(3)] == [(2, 3, 4), (2, 5, 2), (2, 2, 3)]
+    for name in (encoder, decoder, cross):
+        np.testing.assert_allclose(seen.of(name, row=1), alone.of(name), atol=1e-6)
+        np.testing.assert_allclose(seen.of(name, row=2).sum(-1), 1, atol=1e-6)
+    with pytest.raises(pn.SettingError, match="this one writes"):
+        seen.rollout()
+
+
+def test_t5_and_nets_without_attention_of_many_heads():
+    t5 = pn.LanguageModel(pn.model("t5", width=8, n_layers=1, n_heads=1), context=16, epochs=1, progress=False)
+    seen = attention_maps(t5.fit(TEXTS), TEXTS[:2])
+    assert {name.split(".")[0] for name in seen.names} == {"encoder", "decoder"}
+    np.testing.assert_allclose(seen.of("decoder.layers.0.cross", row=1).sum(-1), 1, atol=1e-6)
+    lstm = pn.LanguageModel(pn.model("lstm", hidden=4), context=16, epochs=1, progress=False).fit(TEXTS)
+    with pytest.raises(pn.SettingError, match=r"align\(X\) shows that of others"):
+        attention_maps(lstm, TEXTS)

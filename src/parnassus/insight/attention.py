@@ -23,11 +23,14 @@ PANELS = 4  # side by side
 class AttentionMaps:
     """Weights by the name of the layer: (rows, heads, n_queries, n_keys) each; what a query may not see is 0.
 
-    `lengths` (rows,) says how many places of each row are real; None where all are.
+    `lengths` (rows,) says how many places of each row are real; None where all are. `written` (rows,) says the same of
+    what a net with a decoder writes, its start counted: layers under "decoder" ask from there, and those named "cross"
+    look at the row that was read.
     """
 
     maps: Mapping[str, np.ndarray]
     lengths: np.ndarray | None = None
+    written: np.ndarray | None = None
 
     @property
     def names(self) -> list[str]:
@@ -46,6 +49,9 @@ class AttentionMaps:
             raise SettingError(f"there are {len(weights)} rows; got row={row}")
         if self.lengths is None:
             return weights[row]
+        if self.written is not None and "decoder" in name.split("."):
+            n = int(self.written[row])
+            return weights[row][:, :n, : int(self.lengths[row]) if name.endswith("cross") else n]
         n_more = max(weights.shape[3] - int(self.lengths.max()), 0)  # a class vector stands before the row
         n = int(self.lengths[row]) + n_more
         return weights[row][:, : n if weights.shape[2] == weights.shape[3] else None, :n]
@@ -55,6 +61,8 @@ class AttentionMaps:
 
         Source: Abnar and Zuidema 2020.
         """
+        if self.written is not None:
+            raise SettingError("rollout is of nets that attend to themselves alone, and this one writes; see of(layer)")
         product: np.ndarray | None = None
         for name in self.names:
             mean = self.of(name, row=row).mean(0)
@@ -82,35 +90,60 @@ class AttentionMaps:
 def attention_maps(net: Any, X: Any, *, n_rows: int = 16) -> AttentionMaps:
     """The weights of every attention of a fitted estimator (or of an nn.Module, which X is given to) on rows of X.
 
+    Of a LanguageModel X are texts, which begin with their start; of a Translator texts, for which it looks while it
+    writes, or pairs of them.
+
     Systems: alignment-map
     Source: Hifny A11.19, Martinez-Ramon 6.2.4 and problem 6.8.
     """
-    module, batch = _module_and_batch(net, X, n_rows)
-    with kept_weights(module) as kept, torch.no_grad():
+    module = net if isinstance(net, nn.Module) else getattr(getattr(net, "objective_", None), "model", None)
+    if module is None:
+        raise SettingError("give a fitted estimator, such as pn.Classifier('transformer').fit(X, y), or an nn.Module")
+    with kept_weights(module) as kept:
         if not kept:
             raise SettingError(
-                "no attention in this net to look at; 'transformer' and 'vit_ti' have some, as has MultiHeadAttention"
+                "no attention in this net to look at; 'transformer', 'gpt' and 'vit_ti' have some, as has "
+                "MultiHeadAttention, and a Translator's align(X) shows that of others"
             )
+    batch = {"x": X[:n_rows]} if isinstance(net, nn.Module) else _batch(net, X, n_rows)
+    with kept_weights(module) as kept, torch.no_grad():
         training = module.training
         module.eval()
         try:
-            module(*batch)
+            if "y_lengths" in batch:
+                net.objective_.outputs(batch)
+            else:
+                module(*(batch[name] for name in ("x", "lengths") if name in batch))
         finally:
             module.train(training)
         found = {name: weights[0].double().cpu().numpy() for name, weights in kept.items() if weights}
-    lengths = batch[1].cpu().numpy() if len(batch) > 1 else None
-    return AttentionMaps(found, lengths)
+    lengths = batch["lengths"].cpu().numpy() if "lengths" in batch else None
+    written = batch["y_lengths"].cpu().numpy() + 1 if "y_lengths" in batch else None
+    return AttentionMaps(found, lengths, written)
 
 
-def _module_and_batch(net: Any, X: Any, n_rows: int) -> tuple[nn.Module, list[torch.Tensor]]:
-    if isinstance(net, nn.Module):
-        return net, [X[:n_rows]]
-    module = getattr(getattr(net, "objective_", None), "model", None)
-    if module is None:
-        raise SettingError("give a fitted estimator, such as pn.Classifier('transformer').fit(X, y), or an nn.Module")
-    rows = net.codec_.encode(X)
-    batch = net.codec_.prepare(rows.take(torch.arange(min(n_rows, len(rows)))), net.view_)
-    return module, [batch[name] for name in ("x", "lengths") if name in batch]
+def _batch(net: Any, X: Any, n_rows: int) -> dict[str, torch.Tensor]:
+    """The first rows of X as the net of a fitted estimator is given them."""
+    codec, device = net.codec_, next(net.objective_.parameters()).device
+    if codec.kind == "token_stream":  # whose rows are blocks of many texts
+        cut = [torch.from_numpy(row[:-1][: codec.context]) for row in codec.rows(X)[:n_rows]]
+        lengths = torch.tensor([len(row) for row in cut])
+        batch = {"x": nn.utils.rnn.pad_sequence(cut, batch_first=True), "lengths": lengths}
+        return {name: t.to(device) for name, t in batch.items()}
+    answers: dict[str, torch.Tensor] = {}
+    if codec.kind == "source_texts":
+        pairs = list(X)[:n_rows]
+        given = bool(pairs) and not isinstance(pairs[0], str)
+        X = [source for source, _ in pairs] if given else pairs
+        written = [target for _, target in pairs] if given else net.translate(X)
+        if "" in written:
+            i = written.index("")
+            raise DataError(f"nothing was written for row {i}, {X[i]!r:.60}; give pairs of texts, or leave it out")
+        y = net.target_.encode(written)
+        answers = y.take(torch.arange(len(y)))
+    rows = codec.encode(X)
+    taken = rows.take(torch.arange(min(n_rows, len(rows)))) | answers
+    return codec.prepare({name: t.to(device) for name, t in taken.items()}, net.view_)
 
 
 @styled
