@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Group, Parameter
 
 from ..version import __version__
-from . import settings
+from . import anomalies, settings
 from .catalogue import verify
 from .console import spoken
 from .exporting import export
@@ -61,22 +61,8 @@ def application(words: Sequence[str]) -> App:
     )
     app.command(training(words))
     app.command(tuning(words))
-    listed = (
-        runs,
-        compare,
-        evaluate,
-        predict,
-        align,
-        report,
-        serve,
-        export,
-        plan,
-        models,
-        systems,
-        verify,
-        reproduce,
-        demo,
-    )
+    listed: list[Callable[..., int]] = [runs, compare, evaluate, predict, align, report, serve, export, plan]
+    listed += [models, systems, verify, reproduce, demo]
     for command in listed:
         app.command(command)
     return app
@@ -100,6 +86,7 @@ def training(words: Sequence[str]) -> App:
             command = command_of(parameters(task, chosen), partial(train, task, argv=words))
             command.__doc__ = f"Train a {task.replace('_', ' ')}: {declared.summary}\n\n{unnamed(task, chosen)}"
             app.command(command, name=task.replace("_", "-"))
+        app.command(anomalies.train, name="anomaly-detector")
     return app
 
 

@@ -29,6 +29,7 @@ FILES = (
     "test.npz",
     "test.json",
     "pictures",
+    "anomalies.png",
 )
 
 

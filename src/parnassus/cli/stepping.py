@@ -22,8 +22,10 @@ def trained(request: Request, console: Console, command: str) -> int:
     data = request.words["data"][0]
     estimator: Any = estimator_for(request, "sequences")
     examples = _read(request, estimator, data)
+    if estimator.model is None:  # an HMM's, which the run is to be called by
+        estimator.set_params(model="categorical" if _holds_symbols(estimator, examples.X) else "gaussian")
     parts = _parts(request, estimator, examples)
-    named = getattr(estimator.model, "name", estimator.model) or request.task
+    named = getattr(estimator.model, "name", estimator.model)
     run = claimed(request, Path(request.own("out") or Path("runs") / f"{Path(data).stem or 'data'}-{named}"))
     estimator.set_params(
         out=os.fspath(run.folder),
@@ -72,6 +74,12 @@ def _table(estimator: Any, frame: Any) -> Any:
     with warnings.catch_warnings():  # of disorder and clocks, of which `fit` warns
         warnings.simplefilter("ignore", DataWarning)
         return read_steps(frame, sequence=estimator.sequence, time=estimator.time, symbols=symbols)
+
+
+def _holds_symbols(estimator: Any, X: Any) -> bool:
+    if hasattr(X, "columns"):
+        return bool(_table(estimator, X).X[0].ndim == 1)
+    return bool(X.ndim == 2 and X.dtype.kind in "iu")
 
 
 def _parts(request: Request, estimator: Any, examples: "Examples") -> "tuple[Examples, Examples | None]":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, FileError, SettingError
 from ..files import write_text
-from . import language, speaking, stepping
+from . import anomalies, language, speaking, stepping
 from .console import Console, finite, note
 from .runs import loaded
 
@@ -34,6 +34,8 @@ def evaluate(model: str, data: str, *, target: "Columns | None", report: Path | 
     """Numbers with intervals beside the trivial baseline's, and the page where one is asked for. The exit code."""
     console = Console(json=json)
     estimator, configuration = loaded(model)
+    if estimator.task == anomalies.TASK:
+        return anomalies.evaluate(estimator, model, data, target, report=report, json=json)
     if estimator.task == "forecaster":
         from .forecasting import evaluate_series
 
@@ -128,6 +130,9 @@ def predict(
     """Answers as CSV, on standard output or in a file; `settings` are those of `ASKED_OF`. The exit code."""
     estimator, configuration = loaded(model)
     asked = asked_of(estimator, settings or {}, model)
+    if estimator.task == anomalies.TASK:
+        hand_out(anomalies.scored(estimator, data, proba=proba, texts=bool(texts)), out, json=json)
+        return 0
     if estimator.task == "forecaster":
         from .forecasting import forecasts
 

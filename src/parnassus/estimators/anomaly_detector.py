@@ -58,11 +58,18 @@ class Anomalies:
 
         return pd.DataFrame({"start": self.starts, "end": self.ends, "peak": self.peaks, "score": self.scores})
 
+    def by_step(self) -> Any:
+        """A pandas frame, a row a step: time, value, score, and whether it is odd, 0 or 1."""
+        import pandas as pd
+
+        held = {"time": self.times, "value": self.series, "score": self.steps, "odd": self.odd.astype(int)}
+        return pd.DataFrame(held)
+
     def __str__(self) -> str:
         head = f"{len(self.starts)} odd stretches among {len(self.series):,} steps (score above {self.threshold:.4g})"
         rows = [
             f"  {a} to {b}: score {s:.4g} at {p}"
-            for a, b, s, p in zip(self.starts, self.ends, self.scores, self.peaks, strict=True)
+            for a, b, s, p in self.table()[["start", "end", "score", "peak"]].itertuples(index=False)
         ]
         return "\n".join([head, *rows[:10], *([f"  and {len(rows) - 10} more"] if len(rows) > 10 else [])])
 
