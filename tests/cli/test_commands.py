@@ -113,6 +113,7 @@ SURFACE = {
         "json",
     }
     | {"n-tokens", "temperature", "top-k", "top-p", "seed", "beam", "n-best", "hot-words", "spot"},
+    "sample": {"RUN", "n", "condition", "seed", "out", "json"},
     "align": {"RUN", "data", "to", "out", "heard", "target", "json"},
     "report": {"RUN", "data", "out", "target", "json"},
     "export": {"RUN", "DATA", "to", "out", "int8", "target", "json"},

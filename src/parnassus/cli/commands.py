@@ -16,6 +16,7 @@ from .console import spoken
 from .exporting import export
 from .planning import plan
 from .reproducing import reproduce
+from .sampling import sample
 from .settings import ROLES, Setting
 from .speaking import align
 from .training import OWN, named_in, own_settings, train
@@ -30,8 +31,8 @@ Target = Annotated[
 Model = Annotated[str, Parameter(name="RUN", help="a run's folder, or a saved model")]
 Out = Annotated[Path | None, Parameter(name=["--out", "-o"])]
 NAMES = (
-    *("train", "tune", "runs", "compare", "evaluate", "predict", "align", "report", "serve", "export", "plan"),
-    *("models", "systems", "verify", "reproduce", "demo"),
+    *("train", "tune", "runs", "compare", "evaluate", "predict", "sample", "align"),
+    *("report", "serve", "export", "plan", "models", "systems", "verify", "reproduce", "demo"),
 )
 HELP = "Deep learning, from the perceptron on, on your own data: train, evaluate, predict, report."
 METAVARS = {"int": "INT", "float": "NUM", "str": "TEXT"}
@@ -61,7 +62,7 @@ def application(words: Sequence[str]) -> App:
     )
     app.command(training(words))
     app.command(tuning(words))
-    listed: list[Callable[..., int]] = [runs, compare, evaluate, predict, align, report, serve, export, plan]
+    listed: list[Callable[..., int]] = [runs, compare, evaluate, predict, sample, align, report, serve, export, plan]
     listed += [models, systems, verify, reproduce, demo]
     for command in listed:
         app.command(command)

@@ -129,6 +129,9 @@ def predict(
 ) -> int:
     """Answers as CSV, on standard output or in a file; `settings` are those of `ASKED_OF`. The exit code."""
     estimator, configuration = loaded(model)
+    if not hasattr(estimator, "predict") and not hasattr(estimator, "generate"):
+        draws = f": parnassus sample {model} draws rows" if hasattr(estimator, "sample") else "; use it from Python"
+        raise SettingError(f"{model} holds a {estimator.task.replace('_', ' ')}, which predicts nothing{draws}")
     asked = asked_of(estimator, settings or {}, model)
     if estimator.task == anomalies.TASK:
         hand_out(anomalies.scored(estimator, data, proba=proba, texts=bool(texts)), out, json=json)
@@ -191,11 +194,11 @@ def asked_of(estimator: "Estimator", settings: dict[str, Any], model: str) -> di
     return asked
 
 
-def hand_out(rows: list[dict[str, Any]], out: Path | None, *, json: bool) -> None:
+def hand_out(rows: list[dict[str, Any]], out: Path | None, *, json: bool, what: str = "predictions") -> None:
     """Records as CSV in a file or on standard output, or as JSON."""
     if out is not None:
         write_text(out, as_csv(rows))
-        note(f"wrote {len(rows):,} predictions to {out}")
+        note(f"wrote {len(rows):,} {what} to {out}")
     elif not json:
         print(as_csv(rows), end="")
     Console(json=json).result(rows)

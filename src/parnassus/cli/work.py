@@ -220,6 +220,9 @@ def usage(estimator: "Estimator", run: Run, held: "str | Path | None", whole: "E
         given = shlex.quote(str(first))  # what was cut out of its files lies in a folder beside its table
     else:
         given = rows
+    if estimator.task == "generator":
+        asked = ' --condition "..."' if estimator.target_ is not None else ""
+        return {"sample": f"{program()} sample {folder}{asked}", "evaluate": f"{program()} evaluate {folder} {rows}"}
     return {"predict": f"{program()} predict {folder} {given}", "evaluate": f"{program()} evaluate {folder} {rows}"}
 
 
@@ -227,8 +230,8 @@ def say_use(use: dict[str, str], run: Run, console: Console, *, reported: bool) 
     """Print the commands, and return them."""
     console.say()
     console.say(f"saved to {run.folder}/")
-    console.say(f"  predict   {use['predict']}")
-    console.say(f"  evaluate  {use['evaluate']}")
+    for name, command in use.items():
+        console.say(f"  {name:9} {command}")
     if reported:
         python = "python" if os.name == "nt" else "python3"
         use = use | {"report": f"{python} -m webbrowser {shlex.quote(str(run['report.html']))}"}

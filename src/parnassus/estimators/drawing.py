@@ -198,7 +198,8 @@ def _columns_beside(estimator: "Generator", examples: Examples) -> dict[str, str
         return {}
     some = examples.take(np.arange(min(MANY, len(examples))))
     made = estimator.sample(len(some), condition=None if estimator.target_ is None else some.y)
-    given, drawn = pd.DataFrame(some.X), pd.DataFrame(made)
+    given = pd.DataFrame(some.X)
+    drawn = pd.DataFrame(made).set_axis(given.columns, axis=1)  # rows of numbers alone are drawn without names
     numbers = [name for name in drawn.columns if pd.api.types.is_numeric_dtype(drawn[name])]
     return {
         f"Column {name}, as given and as drawn.": svg(

@@ -227,7 +227,8 @@ class Generator(Unsupervised):
         return x.flatten(1), self._drawn(len(x), labels, None).flatten(1)
 
     def _examined(self, X: Any, y: Any, target: Columns | None) -> tuple[torch.Tensor, torch.Tensor]:
-        found = examples_of(X, y, target=target or self.target_name_, memory=self.memory)
+        named = target or (self.target_name_ if y is None else None)
+        found = examples_of(X, y, target=named, memory=self.memory)
         return self._compared(found.X, found.y)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, target: Columns | None = None) -> float:
