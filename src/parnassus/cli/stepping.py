@@ -114,21 +114,21 @@ def _watched(request: Request, estimator: Any) -> Any:
 
 
 def said(estimator: Any, X: Any, *, proba: bool) -> list[dict[str, Any]]:
-    """One record a step: which it is, its state or tag, and how probable each state is where that is asked for."""
+    """One record a step: which it is, its state or tag, and how probable each is where that is asked for."""
     import numpy as np
 
-    if proba and not hasattr(estimator, "posterior"):
-        raise SettingError(f"{estimator.model_name} gives no probabilities; leave --proba out")
+    likely = getattr(estimator, "posterior", None) or estimator.predict_proba
     if hasattr(X, "columns"):
         names = [name for name in (estimator.sequence, estimator.time) if name is not None]
         told = {name: X[name].astype(str).tolist() for name in names}
         records = [{"row": i, **{name: held[i] for name, held in told.items()}} for i in range(len(X))]
-        states, ask = estimator.predict(X), lambda: estimator.posterior(X)
+        states, ask = estimator.predict(X), lambda: likely(X)
     else:
         rows = list(X) if X.ndim == 3 else [X]
         records = [{"sequence": i, "step": t} for i, row in enumerate(rows) for t in range(len(row))]
-        states, ask = np.concatenate(estimator.predict(rows)), lambda: np.concatenate(estimator.posterior(rows))
+        states, ask = np.concatenate(estimator.predict(rows)), lambda: np.concatenate(likely(rows))
     found = [{**record, "prediction": k} for record, k in zip(records, states.tolist(), strict=True)]
     for record, row in zip(found, ask() if proba else (), strict=proba):
-        record |= {f"probability {k}": finite(float(p)) for k, p in enumerate(row)}
+        names = getattr(estimator, "tags_", list(range(len(row))))
+        record |= {f"probability {name}": finite(float(p)) for name, p in zip(names, row, strict=True)}
     return found
