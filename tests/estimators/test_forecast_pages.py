@@ -84,11 +84,38 @@ def test_a_page_shows_what_was_forecast_beside_what_came(tmp_path):
     found = model.report(tmp_path / "page.html", future)
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert f"on {found.n_rows} steps that follow those of the training" in page
-    assert page.count("what was forecast, and what came") == 4
-    assert "5 more series are not drawn." in page
+    assert page.count("what was forecast, and what came") == 3
+    swing = (
+        past.sort_values("day")
+        .groupby("shop")
+        .sales.apply(lambda s: np.abs(s.to_numpy()[7:] - s.to_numpy()[:-7]).mean())
+    )
+    came, week = (part.sort_values("day").groupby("shop").sales for part in (future, past))
+    scaled = {
+        k: np.abs(came.get_group(k).to_numpy()[:7] - week.get_group(k).to_numpy()[-7:]).mean() / swing[k]
+        for k in swing.index
+    }
+    order = sorted(scaled, key=scaled.get)
+    for name, rank in ((order[-1], "worst"), (order[4], "median"), (order[0], "best")):
+        assert f"Series &#39;{name}&#39; (the {rank} of 9): what was forecast" in page
     assert page.count('<figure class="wide">') == 1  # the three of the residuals
     assert found["mae"].low < found["mae"].value < found["mae"].high
     assert "Not told apart from the baseline" in page  # it is its own baseline
+
+
+def test_a_page_without_steps_that_follow_draws_several_series_by_name(tmp_path):
+    frame = shops(70, 9).sort_values("day")
+    noisy = frame.assign(
+        sales=np.where(frame.shop == "e", frame.sales + 60 * np.sin(np.arange(len(frame))), frame.sales)
+    )
+    model = pn.Forecaster("seasonal_naive", series="shop", horizon=7).fit(noisy, target="sales")
+    model.report(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "The forecast of series &#39;e&#39; (the worst of 9)." in page
+    assert page.count("The forecast of series") == 3
+    assert "one-step forecasts of series &#39;e&#39;, which they fit worst" in page
+    pn.Forecaster("naive", horizon=3).fit(np.arange(30.0) % 4).report(tmp_path / "one.html")
+    assert "The forecast." in (tmp_path / "one.html").read_text(encoding="utf-8")
 
 
 def test_a_page_of_few_series_says_that_they_are_few(tmp_path):

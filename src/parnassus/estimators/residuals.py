@@ -1,6 +1,7 @@
 """What a forecaster got wrong inside its series, steps that follow them, pictures and the page of it."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from .forecaster import Forecaster
 
 Arrays = list[np.ndarray]
-MOST_FANS = 4  # series that a report draws
+MOST_FANS = 4  # series that a report draws; of more, three
 
 
 def one_step_errors(self: "Forecaster", X: Any = None) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -124,16 +125,29 @@ def fan_of(self: "Forecaster", *, n_past: int | None, known: Any, which: str | N
 
 
 def fans_beside(self: "Forecaster", found: Judged) -> dict[str, "Figure"]:
-    """Caption -> the end of one of the first series, its forecast, and what came instead."""
-    names, levels = self.panel_.names[:MOST_FANS], self.judged_levels()
-    left = len(self.panel_.names) - len(names)
-    fans = {}
-    for i, name in enumerate(names):
-        words = f"{where_of(name).capitalize()}: what was forecast, and what came."
-        if left and i + 1 == len(names):
-            words += f" {left} more series are not drawn."
+    """Caption -> the end of a series, its forecast, and what came: of all, or of the worst, a middling, the best."""
+    errors = [
+        np.abs(true - said).mean() / scale
+        for true, said, scale in zip(found.true, found.said, found.scales, strict=True)
+    ]
+    names, levels, fans = self.panel_.names, self.judged_levels(), {}
+    for i, rank in worst_to_best(errors).items():
+        words = f"{where_of(names[i]).capitalize()}{rank}: what was forecast, and what came."
         fans[words] = _fan(self, i, found.said[i], found.quantiles[i], levels=levels, true=found.true[i])
     return fans
+
+
+def worst_to_best(errors: Sequence[float]) -> dict[int, str]:
+    """Which series are drawn, and what is said of them: all where they are few, or the worst, a middling, the best.
+
+    >>> worst_to_best([0.5, 2.0, 0.1, 0.3, 0.2])
+    {1: ' (the worst of 5)', 3: ' (the median of 5)', 2: ' (the best of 5)'}
+    """
+    n = len(errors)
+    if n <= MOST_FANS:
+        return dict.fromkeys(range(n), "")
+    order = np.argsort(np.nan_to_num(np.asarray(errors), nan=np.inf), kind="stable")[::-1]
+    return {int(order[at]): f" (the {name} of {n})" for at, name in ((0, "worst"), (n // 2, "median"), (-1, "best"))}
 
 
 def _fan(
@@ -200,9 +214,19 @@ def _figures(self: "Forecaster", found: Judged | None, known: Any) -> dict[str, 
     from ..insight.forecasts import residual_diagnostics
     from ..insight.style import svg
 
+    names, errors = self.panel_.names, [error for _, error in one_step_errors(self)]
+    tracks = self.panel_.tracks
+    spread = [
+        float(np.abs(e).mean() / (t.y.std() or 1)) if len(e) else 0.0 for e, t in zip(errors, tracks, strict=True)
+    ]
+    ranks = worst_to_best(spread)
     figures = {} if found is None else fans_beside(self, found)
     if found is None and (not self.panel_.reading.known or known is not None):
-        figures["The forecast."] = fan_of(self, n_past=None, known=known, which=None)
-    errors = one_step_errors(self)[0][1]
-    figures["Residuals of one-step forecasts."] = residual_diagnostics(errors, season=self.panel_.season)
+        for i, rank in ranks.items():
+            whose = f" of {where_of(names[i])}{rank}" if len(names) > 1 else ""
+            figures[f"The forecast{whose}."] = fan_of(self, n_past=None, known=known, which=names[i] or None)
+    worst = int(np.argmax(spread))
+    whose = f" of {where_of(names[worst])}, which they fit worst" if len(names) > 1 else ""
+    words = f"Residuals of one-step forecasts{whose}."
+    figures[words] = residual_diagnostics(errors[worst], season=self.panel_.season)
     return {words: svg(figure) for words, figure in figures.items()}
