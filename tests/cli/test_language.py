@@ -154,3 +154,16 @@ def test_other_models_refuse_settings_of_writing(folder, capsys):
     assert main(["train", "classifier", "rows.csv", "--target", "b", "--epochs", "1", "--out", "rows"]) == 0
     assert main(["predict", "rows", "rows.csv", "--n-tokens", "3"]) == 2
     assert "--n-tokens is for a language model, and rows holds a classifier" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_folder_is_gone_on_from_with_its_own_sizes_and_units(tmp_path, capsys):
+    texts = ["the cat sat on the mat", "the dog sat on the log"] * 8
+    (tmp_path / "notes.txt").write_text("\n\n".join(texts))
+    net = pn.model("gpt", width=8, n_layers=1, n_heads=2)
+    lm = pn.LanguageModel(net, unit="byte_bpe", max_words=270, context=16, epochs=1, progress=False).fit(texts)
+    pn.hub.save_pretrained(lm, tmp_path / "folder")
+    given = ["--start", str(tmp_path / "folder"), "--epochs", "1", "--lr", "1e-12", "--out", str(tmp_path / "run")]
+    assert main(["train", "language-model", str(tmp_path / "notes.txt"), *given]) == 0
+    again = pn.load(tmp_path / "run" / "model.parnassus")
+    assert again.perplexity(texts) == pytest.approx(lm.perplexity(texts), rel=1e-4)
