@@ -1,6 +1,7 @@
 """A VAE that is told what rows are of: its bound against torch's laws, and conditions that are obeyed."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -12,7 +13,7 @@ RNG = np.random.default_rng(0)
 
 
 def made(**options):
-    facts = {"in_features": 3, "n_outputs": None, "n_told": None}
+    facts = {"in_features": 3, "n_outputs": None, "n_told": None, "unit_vectors": None}
     return vae_of_rows(**facts | {"hidden": (), "n_latent": 2} | options)
 
 
@@ -88,3 +89,51 @@ def test_means_of_pictures_have_no_grain():
 def test_settings_that_cannot_be_are_refused(options, words, draws):
     with pytest.raises(pn.SettingError, match=words):
         made(**options)
+
+
+def test_the_bound_of_categories_is_that_of_torchs_laws(draws):
+    game = made(in_features=6, unit_vectors=(2, 3), likelihood="categorical").double()
+    game.log_variance.data.normal_()
+    kinds = torch.tensor([[0, 2], [1, 0], [1, 1], [0, 0]])
+    units = [torch.nn.functional.one_hot(kinds[:, i], k).double() for i, k in enumerate((2, 3))]
+    x = torch.cat([torch.randn(4, 1, dtype=torch.float64), *units], 1)
+    state = torch.get_rng_state()
+    found, _ = game.parts({"x": x})
+    torch.set_rng_state(state)
+    mean, log_variance = game.coder(x).chunk(2, 1)
+    said = game.decoder(mean + (0.5 * log_variance).exp() * torch.randn_like(mean))
+    due = torch.distributions.Normal(said[:, 0], (0.5 * game.log_variance[0]).exp()).log_prob(x[:, 0])
+    for i, (a, b) in enumerate(((1, 3), (3, 6))):
+        due = due + torch.distributions.Categorical(logits=said[:, a:b]).log_prob(kinds[:, i])
+    torch.testing.assert_close(found, due)
+
+
+def test_categories_are_drawn_as_often_as_the_decoder_says(draws):
+    game = made(in_features=4, unit_vectors=(3,), likelihood="categorical", hidden=(4,))
+    noise = torch.randn(20_000, 6)
+    noise[:, :2] = torch.tensor([0.5, -1.0])
+    with torch.no_grad():
+        rows, logits = game.rows_of(noise, None), game.decoder(noise[:1, :2])
+        game.of = "means"
+        means = game.rows_of(noise[:1, :2], None)
+    assert set(rows[:, 1:].unique().tolist()) == {0.0, 1.0}
+    torch.testing.assert_close(means[0, 1:], logits[0, 1:].softmax(0))
+    torch.testing.assert_close(rows[:, 1:].mean(0), means[0, 1:], atol=0.015, rtol=0)
+    torch.testing.assert_close(rows[:, 0].mean(), logits[0, 0], atol=0.03, rtol=0)
+
+
+@pytest.mark.slow
+def test_tables_of_categories_are_drawn_as_they_go_together(tmp_path):
+    which = RNG.integers(0, 3, 300)
+    words = {"kind": ["cat", "dog", "fish"], "sound": ["meow", "woof", "blub"]}
+    pets = pd.DataFrame({name: np.array(own)[which] for name, own in words.items()})
+    net = pn.model("vae", likelihood="categorical", n_latent=2)
+    make = pn.Generator(net, epochs=100, lr=0.01, progress=False).fit(pets)
+    drawn = make.sample(400, seed=0)
+    table = pd.crosstab(drawn["kind"], drawn["sound"]).reindex(["cat", "dog", "fish"])[["meow", "woof", "blub"]]
+    assert np.trace(table) > 0.7 * 400  # a third by chance
+    assert np.diag(table).min() > 0.2 * 400
+    make.save(tmp_path / "pets.parnassus")
+    assert pn.load(tmp_path / "pets.parnassus").sample(400, seed=0).equals(drawn)
+    with pytest.raises(pn.SettingError, match="choose 'gaussian'"):
+        pn.Generator(net, epochs=1, progress=False).fit(RNG.normal(size=(20, 3)))

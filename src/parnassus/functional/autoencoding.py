@@ -156,13 +156,16 @@ def log_shares(logits: Tensor, sizes: Sequence[int]) -> Tensor:
     return torch.cat([part.log_softmax(-1) for part in logits[..., -sum(sizes) :].split(list(sizes), -1)], -1)
 
 
-def drawn_units(logs: Tensor, sizes: Sequence[int]) -> Tensor:
+def drawn_units(logs: Tensor, sizes: Sequence[int], noise: Tensor | None = None) -> Tensor:
     """A unit vector drawn for each group of ln p(category), (..., sum of sizes): the largest of ln p + Gumbel noise.
+
+    `noise`, if given, is standard normal, of the shape of logs, and decides the draw.
 
     >>> drawn_units(torch.tensor([0.0, -200.0, 0.0]), [2, 1]).tolist()
     [1.0, 0.0, 1.0]
     """
-    noisy = (logs - torch.empty_like(logs).exponential_().log()).split(list(sizes), -1)
+    waits = torch.empty_like(logs).exponential_() if noise is None else -torch.special.log_ndtr(noise)
+    noisy = (logs - waits.log()).split(list(sizes), -1)
     return torch.cat([F.one_hot(part.argmax(-1), part.shape[-1]).to(logs) for part in noisy], -1)
 
 
