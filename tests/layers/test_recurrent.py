@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from parnassus.byhand import recurrence as byhand
+from parnassus.errors import DataError
 from parnassus.layers import cells
 from parnassus.layers.recurrent import Recurrent, last_of, mask_of, reversed_rows
 
@@ -193,3 +194,9 @@ def test_small_tools():
     assert last_of(x, lengths)[:, 0].tolist() == [3, 5]
     assert reversed_rows(x, lengths)[..., 0].tolist() == [[3, 2, 1], [5, 4, 0]]
     assert mask_of(x, lengths)[..., 0].tolist() == [[1, 1, 1], [1, 1, 0]]
+
+
+@pytest.mark.parametrize("cell", sorted(MAKERS))
+def test_rows_without_steps_are_refused_in_words(cell):
+    with pytest.raises(DataError, match=r"x \(2, 0, 3\) has no steps"):
+        Recurrent(MAKERS[cell], 3, [4])(torch.zeros(2, 0, 3))

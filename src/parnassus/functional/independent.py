@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .. import kernels
 from .once import once
-from .statespace.scan import linear_scan
+from .statespace.scan import linear_scan, refuse_no_steps
 from .threads import n_threads
 
 Clipped = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -74,6 +74,7 @@ def independent_scan(a: Tensor, u: Tensor, h: Tensor | None = None) -> Tensor:
 
     Source: Li et al. 2018; Hifny eqs. 10.46 to 10.50.
     """
+    refuse_no_steps(a.shape[1])
     begin = a.new_zeros(a.shape[0], a.shape[2]) if h is None else h
     served = a.device.type == "cpu" and a.dtype in (torch.float32, torch.float64) and u.dtype == begin.dtype == a.dtype
     compiled = kernels.load("indrnn") if served and a.numel() else None

@@ -6,6 +6,7 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 
+from ..errors import DataError
 from .cells import Cell, State
 from .dropout import Dropout
 
@@ -64,6 +65,8 @@ class Recurrent(nn.Module):
         """
         if states is not None and self.backwards:
             raise ValueError("a net that reads rows from both ends cannot go on from a state")
+        if not x.shape[1]:
+            raise DataError(f"x {tuple(x.shape)} has no steps; give rows (batch, time, features) of at least one")
         h, ends, inside = x, [], mask_of(x, lengths)
         summary = x
         cells, others = cast(Sequence[Cell], self.forwards), cast(Sequence[Cell], self.backwards)

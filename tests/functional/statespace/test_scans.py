@@ -7,6 +7,7 @@ from torch.nn.functional import softplus
 from parnassus import kernels
 from parnassus.errors import DataError
 from parnassus.functional import statespace as ss
+from parnassus.functional.independent import independent_scan
 from parnassus.functional.statespace import selective
 
 
@@ -168,3 +169,15 @@ def test_one_head_of_mamba_2_is_the_selective_scan_with_one_decay():
     wide, _ = ss.selective_scan(u, delta.expand_as(u), a.expand(3, 4), b, c)
     found, _ = ss.ssd_chunked(u[:, :, None], delta, a, b[:, :, None], c[:, :, None])
     torch.testing.assert_close(found[:, :, 0], wide)
+
+
+def test_no_steps_at_all_are_refused_in_words():
+    none = drawn(2, 0, 3)
+    for run in (
+        lambda: ss.frugal_scan(none, none),
+        lambda: ss.linear_scan(none, none, drawn(2, 3)),
+        lambda: ss.fft_convolution(none.transpose(1, 2), drawn(3, 0)),
+        lambda: independent_scan(none, drawn(3)),
+    ):
+        with pytest.raises(DataError, match="at least one step; got none"):
+            run()

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ...errors import DataError
-from .scan import linear_scan
+from .scan import linear_scan, refuse_no_steps
 
 
 def recurrent(
@@ -64,6 +64,7 @@ def fft_convolution(x: Tensor, k: Tensor) -> Tensor:
     Source: Hifny eq. 12.14, which leaves the zeros out: B53's un-padded numbers are wrong.
     """
     length = x.shape[-1]
+    refuse_no_steps(length)
     size = fast_size(2 * length)
     product = torch.fft.rfft(x, n=size) * torch.fft.rfft(k[..., :length], n=size)
     return torch.fft.irfft(product, n=size)[..., :length]

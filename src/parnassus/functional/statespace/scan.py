@@ -5,7 +5,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...errors import DataError
 from ..once import once
+
+
+def refuse_no_steps(n_steps: int) -> None:
+    """Refuses what has no steps at all, of which no state can be said."""
+    if n_steps < 1:
+        raise DataError("a scan takes at least one step; got none")
 
 
 def stepwise(a: Tensor, b: Tensor, h: Tensor | None = None) -> Tensor:
@@ -52,6 +59,7 @@ def frugal_scan(a: Tensor, b: Tensor) -> Tensor:
     Source: Blelloch 1990, in the odd and even form.
     """
     time = a.shape[1]
+    refuse_no_steps(time)
     if time == 1:
         return b
     even = time - time % 2

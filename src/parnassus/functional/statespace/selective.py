@@ -14,7 +14,7 @@ from ... import kernels
 from ...errors import DataError
 from ..once import once
 from ..threads import n_threads
-from .scan import stepwise
+from .scan import refuse_no_steps, stepwise
 
 HELD = 1 << 19  # numbers of a chunk's states in the twin: what a processor keeps near it
 
@@ -104,8 +104,7 @@ def _check(u: Tensor, delta: Tensor, a: Tensor, b: Tensor, c: Tensor) -> None:
     for name, (given, shape) in wanted.items():
         if given.shape != torch.Size(shape):
             raise DataError(f"with u {tuple(u.shape)} {name} is {tuple(shape)}; got {tuple(given.shape)}")
-    if time < 1:
-        raise DataError("a scan takes at least one step; got none")
+    refuse_no_steps(time)
 
 
 class CompiledScan(torch.autograd.Function):
