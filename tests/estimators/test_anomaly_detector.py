@@ -157,3 +157,17 @@ def test_ends_are_no_odder_than_the_middle():
         odd = y.copy()
         odd[300:315] += 1.5
         assert detector.predict(odd)[300:315].any()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_oddest_stretch_of_the_series_of_fit_is_odd_whatever_share_its_equal_scores_take(seed):
+    """Six steps in 500 have one score, the largest, which is then the 0.99-quantile itself: none lies above it."""
+    draw = np.random.default_rng(seed)
+    y = 10 + 5 * np.sin(np.arange(500) / 8) + 0.2 * draw.normal(size=500)
+    y[300:306] += 9
+    model = pn.AnomalyDetector(window=30, quantile=0.99).fit(y)
+    found = np.flatnonzero(model.predict(y))
+    assert len(found) > 0
+    assert found.min() >= 295
+    assert found.max() <= 310
+    assert not pn.AnomalyDetector(window=30, quantile=1.0).fit(y).predict(y).any()

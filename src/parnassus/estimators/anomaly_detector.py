@@ -90,7 +90,8 @@ class AnomalyDetector(Settings):
         unlikely a stretch is). Or an estimator with settings of its own: `pn.Forecaster("lstm", horizon=1)`,
         `pn.Autoencoder("lstm_ae", epochs=50)`, `pn.Density("gmm", n_components=5)`.
     window : steps of a stretch; None takes 30, or less in a short series. A forecaster says its own by `history`.
-    quantile : the share of the steps of fit whose score lies below the threshold; 1 takes the largest of them.
+    quantile : the share of the steps of fit whose score does not lie above the threshold; 1 takes the largest of them,
+        so that none is odd. Below 1 the oddest steps are, even where more than the rest of them share one score.
     threshold : a score above which a step is odd, in place of `quantile`.
 
     "matrix_profile" looks at shapes alone: stretches are z-normalised, so that another level or size is not odd to it;
@@ -155,7 +156,7 @@ class AnomalyDetector(Settings):
             self.usual_ = _usual_parts(self.estimator_, len(rows), window)
         usual = self._scores(strand, self_too=True)
         usual = usual[np.isfinite(usual)]
-        self.threshold_ = float(np.quantile(usual, self.quantile)) if self.threshold is None else float(self.threshold)
+        self.threshold_ = _threshold(usual, self.quantile) if self.threshold is None else float(self.threshold)
         return self
 
     def _check(self) -> None:
@@ -304,6 +305,17 @@ class AnomalyDetector(Settings):
             setattr(self, name, rich(value))
         self.estimator_ = None if tree["inner"] is None else rebuilt(tree["inner"])
         return self
+
+
+def _threshold(scores: np.ndarray, share: float) -> float:
+    """The score that a share of the steps does not lie above.
+
+    Steps of one stretch have one score. Where more of them are the oddest than the share leaves, it is the score next
+    below theirs: or none would be odd, whatever the share.
+    """
+    found = float(np.quantile(scores, share))
+    below = scores[scores < found]
+    return float(below.max()) if share < 1 and found == scores.max() and len(below) else found
 
 
 def _usual_parts(made: Estimator, n_rows: int, window: int) -> np.ndarray | None:
