@@ -22,6 +22,7 @@ MODELS = {
     "ac_gan": (pn.model("ac_gan", n_noise=4), DIGITS, (4,)),
     "ddim": (pn.model("ddpm", channels=(4,), n_sampled=3), DIGITS, (1, 8, 8)),
     "plms": (pn.model("ddpm", hidden=(8,), n_sampled=6, sampler="plms"), X, (2,)),
+    "dpm++": (pn.model("ddpm", hidden=(8,), n_sampled=6, sampler="dpm++"), X, (2,)),
     "dit": (pn.model("dit", patch_size=4, width=8, n_layers=1, n_heads=1, n_sampled=3), DIGITS, (1, 8, 8)),
     "latent": (pn.model("latent_diffusion", channels=(8,), **CODER), DIGITS, (4, 8, 8)),
     "flow": (pn.model("flow_matching", hidden=(8,), n_sampled=3), X, (2,)),

@@ -176,7 +176,7 @@ class Generator(Unsupervised):
         """The noises (n, ...) that `sample(n, seed=seed)` makes rows of, for `sample(noise=...)` and `interpolate`.
 
         Models have them whose rows are decided by one: GANs ("info_gan" and "stackgan" apart), "flow_matching", and
-        diffusions with sampler "ddim" or "plms". A "stylegan" adds noise to pixels beside, which is the seed's.
+        diffusions with any sampler but "ddpm". A "stylegan" adds noise to pixels beside, which is the seed's.
         """
         shape = noise_shape_of(fitted(self))
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:

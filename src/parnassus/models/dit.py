@@ -170,7 +170,7 @@ def dit(
     variance : of a step back: "posterior" is known; "learned" has the net say it, as the published nets do, which is
         of use to `sampler="ddpm"`.
     drop : the share of rows whose condition is not told, so that guidance is possible.
-    sampler : "ddpm", "ddim" or "plms".
+    sampler : "ddpm", "ddim", "plms" or "dpm++".
     n_sampled : steps taken back.
     guidance : how strongly samples lean on their condition; 1 is the net's own answer.
     """

@@ -321,7 +321,7 @@ def ddpm(
     target : what the net says: the "noise", the "clean" row or the "velocity".
     weighting : of the steps: "simple" alike, or as the "bound" has it.
     drop : the share of rows whose condition is not told, so that guidance is possible.
-    sampler : "ddpm", "ddim" or "plms".
+    sampler : "ddpm", "ddim", "plms" or "dpm++".
     n_sampled : steps taken back.
     guidance : how strongly samples lean on their condition; 1 is the net's own answer.
     """

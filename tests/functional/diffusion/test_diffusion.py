@@ -1,5 +1,6 @@
 """Diffusion's equations against the fixtures, diffusers' schedulers, and Gaussians, whose best denoiser is known."""
 
+import itertools
 import math
 
 import pytest
@@ -16,7 +17,7 @@ from parnassus.functional.diffusion.process import (
     step_term,
     target_of,
 )
-from parnassus.functional.diffusion.samplers import ddim_step, ddpm_step, guided, sampled, spaced
+from parnassus.functional.diffusion.samplers import ddim_step, ddpm_step, dpm_step, guided, sampled, spaced
 from parnassus.functional.diffusion.schedules import noise_schedule
 
 LINEAR = noise_schedule()
@@ -116,7 +117,7 @@ def test_each_target_gives_back_the_clean_row_and_the_noise(kind):
     torch.testing.assert_close(found, noise)
 
 
-@pytest.mark.parametrize("method", ["ddpm", "ddim", "plms"])
+@pytest.mark.parametrize("method", ["ddpm", "ddim", "plms", "dpm++"])
 def test_every_sampler_brings_noise_to_the_rows_spread(method):
     g = torch.Generator().manual_seed(0)
     start = torch.randn(20_000, 1, generator=g, dtype=torch.float64)
@@ -125,16 +126,52 @@ def test_every_sampler_brings_noise_to_the_rows_spread(method):
     assert float(drawn.std()) == pytest.approx(0.6, abs=0.03 if method == "ddim" else 0.02)  # fifty plain steps shrink
 
 
-def test_the_multistep_sampler_is_nearer_to_the_exact_flow_than_ddim():
+@pytest.mark.parametrize("method", ["plms", "dpm++"])
+def test_a_multistep_sampler_is_nearer_to_the_exact_flow_than_ddim(method):
     """Of rows N(0, s^2) the deterministic way back is known: x_0 = s x_T / sqrt(bar s^2 + 1 - bar)."""
     start, bar = torch.linspace(-2, 2, 9, dtype=torch.float64)[:, None], float(LINEAR.alpha_bar[-1])
     exact = 0.6 * start / math.sqrt(bar * 0.36 + 1 - bar)
     off = [
-        float((sampled(best(0.6), start, LINEAR, method=m, n_steps=25) - exact).abs().max()) for m in ("plms", "ddim")
+        float((sampled(best(0.6), start, LINEAR, method=m, n_steps=25) - exact).abs().max()) for m in (method, "ddim")
     ]
     assert off[0] < 0.5 * off[1]
     finer = float((sampled(best(0.6), start, LINEAR, method="ddim", n_steps=250) - exact).abs().max())
     assert finer < 0.2 * off[1]
+
+
+def test_dpm_solver_is_its_algorithm_step_by_step():
+    """Lu et al. 2022, algorithm 2, transcribed in plain numbers; the last step, to no noise, is of first order."""
+    steps, x = [1000, 700, 400, 100, 0], 0.7
+
+    def said(x, t):
+        return math.tanh(1.3 * x + t / 700)
+
+    def denoise(rows, t):
+        bar = LINEAR.alpha_bar[t[0]]
+        noise = torch.tanh(1.3 * rows + float(t[0]) / 700)
+        return (rows - (1 - bar).sqrt() * noise) / bar.sqrt(), noise
+
+    alpha = [float(LINEAR.alpha_bar[t]) ** 0.5 for t in steps]
+    sigma = [float(1 - LINEAR.alpha_bar[t]) ** 0.5 for t in steps]
+    level = [math.log(a / s) if s else math.inf for a, s in zip(alpha, sigma, strict=True)]
+    found, before = x, None
+    for i in range(4):
+        clean = (found - sigma[i] * said(found, steps[i])) / alpha[i]
+        h = level[i + 1] - level[i]
+        carried = clean
+        if before is not None and i < 3:
+            r = (level[i] - level[i - 1]) / h
+            carried = (1 + 1 / (2 * r)) * clean - 1 / (2 * r) * before
+        found = sigma[i + 1] / sigma[i] * found - alpha[i + 1] * (math.exp(-h) - 1) * carried
+        before = clean
+    start = torch.tensor([[x]], dtype=torch.float64)
+    drawn, passed, cleans = start, [], []
+    for t, to in itertools.pairwise(steps):
+        cleans, passed = [denoise(drawn, torch.tensor([t]))[0], *cleans[:1]], [t, *passed[:1]]
+        drawn = dpm_step(drawn, cleans, [to, *passed], LINEAR)
+    assert float(drawn) == pytest.approx(found, rel=1e-10)
+    whole = sampled(denoise, start, LINEAR, method="dpm++", n_steps=1)
+    torch.testing.assert_close(whole, denoise(start, torch.tensor([1000]))[0])
 
 
 def test_guidance_of_0_and_1_are_the_two_answers():
@@ -193,3 +230,24 @@ def test_the_ddim_step_is_diffusers(t, eta):
     clean, _ = clean_and_noise("noise", noise, x_t, torch.full((2,), t), LINEAR)
     ours = ddim_step(x_t, clean, noise, t, t - 20, LINEAR, eta=eta, z=z)
     torch.testing.assert_close(ours, stepped, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("n_steps", [1, 5, 21])
+def test_the_way_of_dpm_solver_is_diffusers(n_steps):
+    diffusers = pytest.importorskip("diffusers", reason="diffusers is not installed; it is the oracle here")
+    scheduler = diffusers.DPMSolverMultistepScheduler(
+        num_train_timesteps=1000, beta_start=1e-4, beta_end=0.02, algorithm_type="dpmsolver++", solver_order=2,
+        lower_order_final=False, final_sigmas_type="zero",
+    )  # fmt: skip
+    scheduler.set_timesteps(n_steps)
+    steps = [*(t + 1 for t in scheduler.timesteps.tolist()), 0]
+    x = ours = torch.randn(2, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    cleans, passed = [], []
+    for t, to in itertools.pairwise(steps):
+        x = scheduler.step(torch.tanh(1.3 * x + t / 700), t - 1, x).prev_sample
+        noise = torch.tanh(1.3 * ours + t / 700)
+        clean, _ = clean_and_noise("noise", noise, ours, torch.full((2,), t), LINEAR)
+        cleans, passed = [clean, *cleans[:1]], [t, *passed[:1]]
+        ours = dpm_step(ours, cleans, [to, *passed], LINEAR)
+    torch.testing.assert_close(ours, x, rtol=1e-4, atol=1e-4)
