@@ -548,3 +548,19 @@ def test_weights_of_other_sequences_are_refused():
             judge(symbols(), sample_weight=np.ones(3))
         with pytest.raises(pn.DataError, match="not negative"):
             judge(symbols(), sample_weight=-np.ones(len(symbols())))
+
+
+@pytest.mark.parametrize("covariance", ["spherical", "tied"])
+def test_first_covariances_that_are_shared_may_be_given_once(covariance):
+    hmm = pytest.importorskip("hmmlearn.hmm", reason="hmmlearn is not installed: no peer for shared covariances")
+    X, _ = drawn(4, seed=3)
+    given = np.array([0.5, 1.0, 2.0]) if covariance == "spherical" else np.array([[2.0, 0.3], [0.3, 1.0]])
+    peer = hmm.GaussianHMM(3, covariance, init_params="", params="")
+    peer.startprob_, peer.transmat_, peer.means_, peer.covars_ = np.full(3, 1 / 3), STEP, MEANS, given
+    ours = pn.HMM(n_states=3, covariance=covariance, epochs=1).fit(X)
+    first = {"start": peer.startprob_, "transitions": STEP, "means": MEANS, "covariances": given}
+    ours.objective_.begin_with(first)
+    np.testing.assert_allclose(ours.log_prob(X), [peer.score(x) for x in X])
+    pn.HMM(n_states=3, covariance=covariance, epochs=2, initial=first).fit(X)
+    with pytest.raises(pn.SettingError, match="initial 'covariances' has shape"):
+        pn.HMM(n_states=3, epochs=1, initial={"covariances": np.ones(3)}).fit(X)

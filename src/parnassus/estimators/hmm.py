@@ -77,7 +77,8 @@ class HMM(Unsupervised):
     emission_prior : a number of frames like all frames (or a count of each symbol) added to each state's own.
     n_mixtures : Gaussians a state, of "gmm".
     initial : first parameters by name (start, transitions, leave, means, covariances, weights, probabilities), in place
-        of a first guess from data; what is not named keeps its default.
+        of a first guess from data; what is not named keeps its default. Covariances that are "spherical" may be
+        (n_states,), and one that is "tied" (features, features).
     **training : the settings that all estimators share; see `Estimator`. `epochs` is the most EM steps, 100 if None.
 
     Attributes: `chain_`, `n_steps_`, `history_` (minus the log likelihood a frame), `repairs_`.

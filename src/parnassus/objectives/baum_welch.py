@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..errors import DataWarning, Diverged, SettingError
 from ..functional.chains import Chain, best_paths, expectations
-from ..layers.emissions import LEAST, Emissions
+from ..layers.emissions import LEAST, Emissions, Gaussian
 from ..train.distributed import ALONE, Ranks
 from ..train.phase import Batch, Objective, Phase
 from .em import added, dealt, lowest_of
@@ -298,6 +298,7 @@ class BaumWelch(Objective):
                 raise SettingError(f"initial has no {key!r}; it may have {', '.join(sorted(names))}")
             held = own[names[key]]
             new = torch.as_tensor(value, dtype=held.dtype)
+            new = shared_by_all(new, held, self.emissions) if key == "covariances" else new
             if new.shape != held.shape:
                 raise SettingError(f"initial {key!r} has shape {tuple(new.shape)}; expected {tuple(held.shape)}")
             refuse_no_probabilities(key, new, exits=self.entry_exit)
@@ -306,8 +307,7 @@ class BaumWelch(Objective):
 
     def _take_given(self) -> None:
         for name, held in self.state_dict().items():
-            if name.rpartition(".")[2] in self.given:
-                held.copy_(self.given[name.rpartition(".")[2]])
+            held.copy_(self.given.get(name.rpartition(".")[2], held))
 
 
 def counted_at_once(model: BaumWelch, batch: Batch) -> tuple[Tensor, list[Tensor]] | None:
@@ -319,6 +319,14 @@ def counted_at_once(model: BaumWelch, batch: Batch) -> tuple[Tensor, list[Tensor
     if found is None or not bool(found.log_probs.isfinite().all() & (found.moments.counts > LEAST).all()):
         return None
     return found.log_probs, [found.first, found.xi, found.last, *found.moments]
+
+
+def shared_by_all(given: Tensor, held: Tensor, emissions: Emissions) -> Tensor:
+    """Covariances in full where one number a state, or one matrix for all, stands for what they share."""
+    how = emissions.covariance if isinstance(emissions, Gaussian) else ""
+    if how == "spherical" and given.shape == held.shape[:1]:
+        return given[:, None].expand(held.shape).clone()
+    return given.expand(held.shape).clone() if how == "tied" and given.shape == held.shape[1:] else given
 
 
 def refuse_no_probabilities(name: str, given: Tensor, *, exits: bool) -> None:
