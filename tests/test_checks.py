@@ -11,8 +11,41 @@ from parnassus import checks
 from parnassus.checks import Check, all_checks, check, gap, relative_gap, selected, verify, version_of
 from parnassus.errors import SettingError
 
+SLOW = {  # checks that take more than a quarter of a second
+    "a_gamma_of_a_rate_and_its_counts",
+    "a_machine_of_real_units_is_a_mixture_of_normal_laws",
+    "a_mean_field_of_a_correlated_normal",
+    "a_net_without_hidden_layer",
+    "a_posterior_from_batches_of_rows",
+    "annealing_at_one_temperature_is_boltzmanns_law",
+    "autoregressions_against_statsmodels",
+    "breast_cancer_accuracy_beside_scikit_learn",
+    "default_boxes_of_ssd300",
+    "draws_of_a_correlated_normal",
+    "moments_of_eight_schools",
+    "parameters_of_densenet",
+    "parameters_of_efficientnet",
+    "parameters_of_nets_on_resnet50",
+    "parameters_of_residual_nets",
+    "published_multiply_adds_in_billions",
+    "published_numbers_of_parameters",
+    "published_numbers_of_parameters_of_later_nets",
+    "published_sizes_of_t5",
+    "softmax_regression_against_scikit_learn",
+    "ssd300_has_8732_boxes_and_35641826_parameters",
+    "the_bound_of_a_low_rank_normal",
+    "the_minimum_of_branin",
+    "the_weights_of_two_modes",
+    "variance_reduced_descent_ends_at_the_least_squares",
+}
 
-@pytest.mark.parametrize("one", all_checks(), ids=lambda c: c.name)
+
+def each_check():
+    """Every check, with the mark of those that take long."""
+    return [pytest.param(c, id=c.name, marks=[pytest.mark.slow] * (c.name in SLOW)) for c in all_checks()]
+
+
+@pytest.mark.parametrize("one", each_check())
 def test_the_check_agrees_with_its_oracle(one: Check):
     if version_of(one.oracle) is None:
         pytest.skip(f"the oracle {one.oracle} is not installed: pip install 'parnassus[verify]'")
@@ -21,6 +54,7 @@ def test_the_check_agrees_with_its_oracle(one: Check):
 
 def test_every_check_says_what_it_compares():
     assert all(one.summary for one in all_checks())
+    assert {one.name for one in all_checks()} >= SLOW
 
 
 def test_checks_are_chosen_by_family_system_or_name():

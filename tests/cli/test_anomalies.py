@@ -22,6 +22,7 @@ def hours(tmp_path):
     return str(tmp_path / "hours.csv"), frame
 
 
+@pytest.mark.slow
 def test_odd_steps_of_a_series_are_found_scored_and_judged(hours, tmp_path, capsys):
     path, frame = hours
     out = str(tmp_path / "run")
@@ -41,6 +42,7 @@ def test_odd_steps_of_a_series_are_found_scored_and_judged(hours, tmp_path, caps
     assert area["value"] > 0.9
 
 
+@pytest.mark.slow
 def test_the_run_is_kept_and_mistakes_are_named(hours, tmp_path, capsys):
     path, _ = hours
     out = str(tmp_path / "run")

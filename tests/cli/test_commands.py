@@ -325,6 +325,7 @@ def test_models_of_a_modality_are_those_that_take_it(capsys):
         assert {m["takes"] for m in json.loads(capsys.readouterr().out)} == takes
 
 
+@pytest.mark.slow
 def test_a_system_is_shown_with_its_books_and_places(capsys):
     assert main(["systems", "lenet5", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)

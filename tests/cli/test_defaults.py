@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 import rich.style  # noqa: F401  (it draws once from Python's generator when it is first imported)
 
 from parnassus import Classifier
@@ -9,6 +10,7 @@ from parnassus.cli import main
 from parnassus.insight.zoo import net_costs, picture_nets
 
 
+@pytest.mark.slow
 def test_a_translator_is_trained_without_a_models_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     german, english = ["ein Haus", "zwei Hunde", "drei Katzen"] * 4, ["a house", "two dogs", "three cats"] * 4

@@ -82,6 +82,7 @@ def test_numbers_of_another_model_are_left_out(run, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)[0]["score"]["name"] == "loss"  # of the log, which is this run's
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_what_was_written_before(run, tmp_path):
     """By a limit on the size of files, which the system tells as it tells a full disk: in the middle of writing."""
     resource = pytest.importorskip("resource", reason="no limits on files here")

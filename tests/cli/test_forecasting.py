@@ -28,6 +28,7 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_a_series_is_trained_tested_on_its_last_steps_and_goes_on(path, tmp_path, capsys):
     out = str(tmp_path / "run")
     train = ["train", "forecaster", path, "--target", "sold", "--model", "holt_winters", "--horizon", "7"]
@@ -130,6 +131,7 @@ def test_what_cannot_be_is_refused_in_words(path, tmp_path, capsys, words, says)
     assert says in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_flags_of_forecasts_are_refused_for_other_models(tmp_path, capsys):
     from sklearn.datasets import load_iris
 

@@ -56,6 +56,7 @@ def test_a_table_is_trained_on_judged_and_predicted(kites, tmp_path, capsys):
     assert "tail_x" in (tmp_path / "run" / "test.csv").read_text()
 
 
+@pytest.mark.slow
 def test_arrays_serve_as_well(kites, tmp_path):
     pictures, points = kites
     np.savez(tmp_path / "kites.npz", X=pictures, y=points)

@@ -29,6 +29,7 @@ def said_of(capsys, *words):
     return json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.slow
 def test_a_file_is_trained_on_judged_reported_and_written_on(folder, capsys):
     assert main(["train", "language-model", "notes.txt", *GPT, "--validation", "0.2", "--out", "run"]) == 0
     said = capsys.readouterr().out
@@ -64,6 +65,7 @@ def test_what_is_written_is_what_the_model_writes(folder, capsys):
     assert pd.read_csv("written.csv").to_dict("records") == found
 
 
+@pytest.mark.slow
 def test_a_folder_and_a_column_hold_the_same_texts(folder, capsys):
     (folder / "texts").mkdir()
     for i, text in enumerate(PARAGRAPHS):
@@ -91,6 +93,7 @@ def test_a_table_that_was_learned_from_is_written_on_by_the_same_column(folder, 
     assert said_of(capsys, "evaluate", "run", "notes.csv")["n_rows"] == 12
 
 
+@pytest.mark.slow
 def test_a_prompt_that_is_too_long_is_refused_or_skipped(capsys):
     assert main(["train", "language-model", "notes.txt", *GPT, "--out", "run"]) == 0
     long = "the cat sat on the mat and the dog"
@@ -103,6 +106,7 @@ def test_a_prompt_that_is_too_long_is_refused_or_skipped(capsys):
     assert "34 tokens" in other["error"]
 
 
+@pytest.mark.slow
 def test_settings_are_searched(folder, capsys):
     words = ["tune", "language-model", "notes.txt", "--model", "ngram", "--space", "model.order=1/3", "--trials", "2"]
     assert main([*words, "--out", "tuned"]) == 0
@@ -148,6 +152,7 @@ def test_what_cannot_be_asked_is_refused(capsys, words, says):
     assert says in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_other_models_refuse_settings_of_writing(folder, capsys):
     rows = "a,b\n" + "".join(f"{i},{'xy'[i % 2]}\n" for i in range(12))
     (folder / "rows.csv").write_text(rows)

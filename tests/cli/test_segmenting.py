@@ -84,6 +84,7 @@ def test_maps_are_written_as_files_that_a_segmenter_reads_again(scenes, capsys):
     assert "leave --proba out" in refused(capsys, "predict", "run", "scenes/images", "--proba")
 
 
+@pytest.mark.slow
 def test_with_skip_a_broken_picture_gets_a_reason_and_the_others_maps(scenes, capsys):
     assert main([*TRAIN, "--epochs", "1", "--test", "0", "--out", "run"]) == 0
     whole = (scenes / "images" / "03.png").read_bytes()

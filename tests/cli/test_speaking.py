@@ -70,6 +70,7 @@ def test_recordings_are_trained_on_judged_and_heard(folder, capsys, data):
     assert said_of(capsys, "evaluate", "run", str(folder / "said"))["n_rows"] == len(TEXTS)
 
 
+@pytest.mark.slow
 def test_recordings_without_transcripts_are_refused_by_what_would_name_them(folder, capsys):
     assert main(["train", "speech-recognizer", str(folder / "said.csv"), *TRAINING]) == 2
     assert "--target" in capsys.readouterr().err

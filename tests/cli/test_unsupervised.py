@@ -16,6 +16,7 @@ def rows(tmp_path):
     return str(tmp_path / "iris.csv")
 
 
+@pytest.mark.slow
 def test_groups_are_trained_tested_and_predicted(rows, tmp_path, capsys):
     out = str(tmp_path / "run")
     assert main(["train", "clusterer", rows, "--n-clusters", "3", "--out", out]) == 0
@@ -56,6 +57,7 @@ def _steps(path, n=12):
     return str(path)
 
 
+@pytest.mark.slow
 def test_states_are_found_in_a_table_with_a_row_a_step(tmp_path, capsys):
     rows, out = _steps(tmp_path / "steps.csv"), str(tmp_path / "run")
     columns = ["--sequence", "who", "--time", "t", "--target", "state"]
@@ -80,6 +82,7 @@ def test_states_are_found_in_a_table_with_a_row_a_step(tmp_path, capsys):
     assert main(["report", out, rows, "-o", str(tmp_path / "page.html")]) == 0
 
 
+@pytest.mark.slow
 def test_the_end_of_a_single_sequence_is_its_test(tmp_path, capsys):
     rng = np.random.default_rng(1)
     path = tmp_path / "one.csv"

@@ -61,6 +61,7 @@ def test_a_bad_picture_can_be_skipped_and_is_named(trained, capsys, tmp_path):
     assert "1 of 2 rows were skipped" in said.err
 
 
+@pytest.mark.slow
 def test_a_report_is_written_and_needs_no_network(trained, capsys):
     assert run("report", trained / "run", trained / "pets", "-o", trained / "r.html") == 0
     page = (trained / "r.html").read_text(encoding="utf-8")
@@ -121,6 +122,7 @@ def test_the_demo_reaches_98_5_percent(tmp_path, monkeypatch, capsys):
     assert accuracy["baseline"] < 0.11
 
 
+@pytest.mark.slow
 def test_doubt_is_added_where_it_is_asked_for(tmp_path, capsys):
     draw = np.random.default_rng(0)
     frame = pd.DataFrame(draw.normal(size=(60, 2)), columns=["a", "b"])

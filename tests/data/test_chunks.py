@@ -68,6 +68,7 @@ def test_a_net_learns_from_pools_as_well_as_from_memory(tmp_path, monkeypatch):
     np.testing.assert_array_equal(pooled.predict(frame[:5]), again.predict(frame[:5]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 40, 47])
 def test_a_run_on_rows_beyond_memory_goes_on_in_the_middle_of_a_pool(step, tmp_path, monkeypatch):
     """Pools are drawn anew by the resumed run, and must be those that the killed one had drawn."""

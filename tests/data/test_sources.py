@@ -150,6 +150,7 @@ def test_some_rows_of_chunks_come_in_the_order_asked_for():
     assert codec.encode(again).take(torch.arange(3))["x"].ravel().tolist() == [19, 19, 3]
 
 
+@pytest.mark.slow
 def test_spilled_rows_leave_no_file_behind(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     frame = pd.DataFrame({"a": np.arange(9.0)})

@@ -166,6 +166,7 @@ def vowel(pitch: float, formants: tuple[int, ...], seconds: float) -> np.ndarray
 VOWELS = {"a": (730, 1090, 2440), "i": (270, 2290, 3010), "u": (300, 870, 2240)}
 
 
+@pytest.mark.slow
 def test_a_folder_of_vowels_is_learned_saved_reported_and_used(tmp_path):
     for name, formants in VOWELS.items():
         (tmp_path / "vowels" / name).mkdir(parents=True)

@@ -80,6 +80,7 @@ def test_any_table_is_learned_or_refused(columns, others, options, form):
             audit_table(raw)
 
 
+@pytest.mark.slow
 @ANYTHING
 @given(ANSWERS, ANSWERS, st.sampled_from(["classifier", "regressor"]))
 def test_any_answers_are_learned_or_refused(y, other, task):

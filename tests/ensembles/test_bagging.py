@@ -38,6 +38,7 @@ def test_without_draws_it_is_scikit_learns_bagging():
     assert ours.oob_score_ is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["classes", "numbers"])
 def test_out_of_bag_answers_come_from_the_members_that_did_not_draw_the_row(form):
     if form == "classes":

@@ -34,6 +34,7 @@ def test_many_trees_err_less_than_one(accuracy):
     assert min(accuracy.values()) > 0.85
 
 
+@pytest.mark.slow
 def test_a_mean_of_trees_varies_by_the_law_for_correlated_models():
     rows = recipes.run("variance-of-a-mean", "tiny").rows
     for _, measured, law, _ in rows:

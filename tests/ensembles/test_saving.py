@@ -25,6 +25,7 @@ SAVED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(SAVED))
 def test_what_is_loaded_answers_as_what_was_saved(name, tmp_path):
     ensemble = SAVED[name].fit(X, NAMES)

@@ -57,6 +57,7 @@ def test_members_that_answer_new_rows_have_seen_all_rows():
     np.testing.assert_array_equal(stack.members_[0].predict_proba(X), whole.predict_proba(X))
 
 
+@pytest.mark.slow
 def test_the_default_final_estimators_learn():
     X, y = load_wine(return_X_y=True)
     assert (

@@ -190,6 +190,7 @@ def test_a_frame_with_holes_comes_back_as_a_frame():
     assert set(filled["c"][frame["c"].notna()] == frame["c"][frame["c"].notna()]) == {True}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bound", ["analytic", "sampled", "iwae"])
 def test_every_bound_trains(bound):
     n_draws = 5 if bound == "iwae" else 1

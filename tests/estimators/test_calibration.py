@@ -52,6 +52,7 @@ def test_temperature_leaves_every_answer_and_every_score_as_it_was():
     assert model.calibration_["map"]["temperature"] > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", HOWS)
 def test_the_map_is_saved_with_the_model_and_forgotten_by_fit(how, tmp_path):
     model = overfitted(THREE).calibrate(X[200:], THREE[200:], how=how)

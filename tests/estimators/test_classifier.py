@@ -164,6 +164,7 @@ def test_same_seed_same_weights_and_another_seed_other_weights():
     assert not same(one, three)
 
 
+@pytest.mark.slow
 def test_the_default_learns_small_data_without_a_setting():
     assert pn.Classifier().fit(IRIS, SPECIES, validation=0.2).score(IRIS, SPECIES) > 0.95
 
@@ -385,6 +386,7 @@ def test_saved_and_loaded_predict_alike(case, tmp_path):
     assert (tmp_path / "again.parnassus").read_bytes() == (tmp_path / "m.parnassus").read_bytes()
 
 
+@pytest.mark.slow
 def test_report_writes_one_page_without_network(tmp_path):
     fitted = quick().fit(FRAME, target="target", validation=0.3)
     evaluation = fitted.report(tmp_path / "r.html", data="iris <script>")

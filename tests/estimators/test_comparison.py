@@ -100,6 +100,7 @@ def test_any_metric_can_decide(metric):
         pn.compare(["dummy"], CANCER, MALIGNANT, metric="r2")
 
 
+@pytest.mark.slow
 def test_auto_is_a_ladder_and_names_are_of_baselines_or_models():
     found = pn.compare(["auto", "dummy", "perceptron", SVC(), SVC(C=2)], IRIS[:100], SPECIES[:100])
     assert found.ladder == [

@@ -93,6 +93,7 @@ def test_rows_drawn_look_like_the_rows_learned_and_the_machine_is_saved(deep, tm
     np.testing.assert_array_equal(pn.load(tmp_path / "d.parnassus").score_samples(X[:5]), deep.score_samples(X[:5]))
 
 
+@pytest.mark.slow
 def test_wide_machines_give_a_lower_bound_less_an_estimate():
     made = pn.RBM(pn.model("dbm", hidden=(16, 8), n_chains=20), epochs=5, progress=False).fit(X)
     assert not made.objective_.exact

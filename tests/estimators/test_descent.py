@@ -105,6 +105,7 @@ def test_functions_of_one_or_many_variables_are_drawn_too(n):
     assert len(path.plot().axes) == (2 if n == 1 else 1)
 
 
+@pytest.mark.slow
 def test_a_function_of_single_points_has_contours_too():
     path = pn.optimize(lambda x: x @ torch.diag(torch.tensor([1.0, 4.0]).double()) @ x, (1.0, 1.0))
     assert len(path.plot(low=(-1, -1), high=(2, 2)).axes) == 2

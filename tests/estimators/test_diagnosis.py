@@ -41,6 +41,7 @@ def test_a_rate_far_too_large_is_found():
     assert "smaller lr" in " ".join(r for a in found.advice for r in a.remedies)
 
 
+@pytest.mark.slow
 def test_an_overfit_is_found():
     y = np.random.default_rng(0).permutation(Y)  # answers that nothing tells: all that is learned is learned by heart
     found = pn.Classifier(pn.model("mlp", hidden=(64, 64)), epochs=150, lr=5e-3).fit(X, y, validation=0.3).diagnose()
@@ -99,6 +100,7 @@ def test_the_report_has_the_section(tmp_path):
     assert "looked over" not in (tmp_path / "p.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_quantiles_are_diagnosed_and_reported(tmp_path):
     fitted = pn.Regressor(loss="quantile", epochs=2).fit(X, X[:, 0] * X[:, 1], validation=0.2)
     assert fitted.diagnose(by_heart=False).layers

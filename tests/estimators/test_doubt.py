@@ -42,6 +42,7 @@ def test_coverage_is_the_share_inside_the_predicted_intervals(chained):
     assert found["epistemic_share"].value == pytest.approx((doubt.epistemic**2).mean() / (doubt.total**2).mean())
 
 
+@pytest.mark.slow
 def test_r_hat_is_of_the_chains_own_draws_and_stands_in_report_card_and_file(chained, tmp_path):
     found = chained.evaluate(X[100:], Y[100:])
     said = draws_of(chained, X[100:]).numpy().reshape(3, 8, -1).astype(np.float64)

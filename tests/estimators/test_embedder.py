@@ -145,6 +145,7 @@ def test_an_analogy_leaves_its_own_words_out():
     assert embedder.analogies([("paris", "france", "rome", "italy")], measure="multiply") == 1
 
 
+@pytest.mark.slow
 def test_texts_are_found_by_what_they_are_about(fits):
     for name in ("skip_gram", "lsa", "lda", "doc2vec", "ppmi"):
         found = fits(name).retrieve("the cow sleeps beside the horse", n=3)
@@ -321,6 +322,7 @@ def test_documents_of_doc2vec_stand_near_their_own_inferred_vectors(fits):
     assert even > odd + 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("algorithm", "rate", "window", "epochs"), [("bag", 0.1, 5, 20), ("mean", 0.5, 1, 100)])
 def test_biological_sequences_are_texts_of_runs_of_three_letters(algorithm, rate, window, epochs):
     rng = np.random.default_rng(0)

@@ -38,6 +38,7 @@ def linear(inference, **settings):
     return pn.Forecaster(pn.model("mlp", hidden=()), inference=inference, progress=False, **plan | settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["laplace", pytest.param("hmc", marks=pytest.mark.slow)])
 def test_a_linear_forecaster_has_the_exact_posterior(name):
     y = series(80)
@@ -147,6 +148,7 @@ def test_series_may_each_have_a_net_of_their_own():
     assert model.errors_from_ is None
 
 
+@pytest.mark.slow
 def test_the_default_net_is_checked_against_seasonal_naive_and_backtests_are_of_the_mixture():
     y = series(160)
     model = linear("laplace", horizon=3, epochs=5).fit(y, validation=0.2)
@@ -214,6 +216,7 @@ def test_learned_quantiles_are_judged_by_the_interval_that_they_are():
     assert found["width_80"].low is None  # one forecast cannot be resampled
 
 
+@pytest.mark.slow
 def test_chains_that_disagree_on_what_comes_are_told_of():
     whole = series(64)
     model = linear(pn.inference("hmc", n_warmup=200, n_draws=200, n_chains=4), epochs=5).fit(whole[:60])
@@ -226,6 +229,7 @@ def test_chains_that_disagree_on_what_comes_are_told_of():
     assert any("do not agree" in note for note in moved.notes)
 
 
+@pytest.mark.slow
 def test_the_ranked_probability_score_is_that_of_the_gaussian_that_is_forecast():
     """One set of weights says N(mean, noise) of each step, whose score Gneiting and Raftery (2007) write down."""
     from parnassus.functional.forecasting import crps_gaussian

@@ -74,12 +74,14 @@ def test_it_reads_what_frames_spell(trained, name):
     assert trained(name).score(NEW, SAID) == pytest.approx(1 - error_rate(SAID, heard).rate)
 
 
+@pytest.mark.slow
 @every_model
 def test_a_transcript_does_not_depend_on_what_stands_beside_it(trained, name):
     model = trained(name)
     assert model.predict(NEW) == [model.predict([x])[0] for x in NEW]
 
 
+@pytest.mark.slow
 @every_model
 def test_the_n_best_are_texts_in_order_the_first_being_the_beam_search_s(trained, name):
     model = trained(name)
@@ -158,6 +160,7 @@ def test_validation_is_watched_by_the_share_of_wrong_units():
 # --- save and resume ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @every_model
 def test_a_saved_recogniser_is_the_same(trained, name, tmp_path):
     trained(name).save(tmp_path / "model")

@@ -92,6 +92,7 @@ def test_chains_at_one_level_spread_as_they_are_said_to():
     assert float(x.var()) == pytest.approx(float(spread_after(rate, ratio, n_steps)), rel=0.02)
 
 
+@pytest.mark.slow
 def test_annealed_chains_along_exact_scores_reach_the_gaussian():
     levels, g = noise_levels(10.0, 0.05, 30), torch.Generator().manual_seed(0)
     mean, std = 1.5, 0.4

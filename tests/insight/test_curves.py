@@ -11,6 +11,7 @@ from parnassus.insight import curves
 from parnassus.insight.style import svg
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", [lambda: curves.activation_curves(curves.NAMES), curves.saturation_curves])
 def test_both_draw_the_same_twice_and_leave_matplotlib_as_it_was(draw):
     before = dict(matplotlib.rcParams)

@@ -40,6 +40,7 @@ def test_2a_B24_isomap_of_six_digits_is_1083_by_2():
     assert (digits.target[near.argmin(1)] == digits.target[:300]).mean() > 0.6
 
 
+@pytest.mark.slow
 def test_isomap_and_tsne_are_scikit_learns():
     x = StandardScaler().fit_transform(IRIS).astype(np.float32).astype(np.float64)
     assert np.abs(project(IRIS, method="isomap", n_neighbors=50).points) == pytest.approx(

@@ -79,6 +79,7 @@ def chaos(n):
     return np.array(y[1000::10][:n])
 
 
+@pytest.mark.slow
 def test_chaos_is_forecast_far_better_than_by_a_line(tmp_path):
     """Jaeger and Haas 2004: the field's own problem, of which a linear model of as many steps says little."""
     y = chaos(1100)

@@ -226,6 +226,7 @@ def test_one_class_sets_of_labels_and_too_many_rows_are_refused():
         classes().fit(rows, np.arange(3100) % 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("y", [RINGS, THIRDS], ids=["two", "three"])
 def test_inducing_points_tell_classes_nearly_as_all_rows_do(y, tmp_path):
     exact, fitted = classes().fit(X, y), classes(n_inducing=30).fit(X, y)
@@ -249,6 +250,7 @@ def test_points_that_stand_for_a_normal_have_its_moments():
     assert shifted == {tuple(row) for row in points.numpy().round(9).tolist()}
 
 
+@pytest.mark.slow
 def test_a_report_tells_what_the_evidence_chose(tmp_path):
     fitted = process(ard=True).fit(X, Y)
     fitted.report(tmp_path / "report.html", X, Y)

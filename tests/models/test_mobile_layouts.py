@@ -276,6 +276,7 @@ def test_an_efficientnet_with_torchvisions_names_is_read(tmp_path):
         hub.load(tmp_path / "net.safetensors", pn.model("efficientnet_b0", origin="torchvision"), **facts)
 
 
+@pytest.mark.slow
 def test_a_large_efficientnet_with_torchvisions_names_has_its_eps(tmp_path):
     x = torch.randn(1, 3, 64, 64)
     due, held = efficientnet_twin(x, n_outputs=5, depth=2.2, eps=1e-3)

@@ -180,6 +180,7 @@ def fitted(rows=DIGITS[:96], y=None, **options):
     return pn.Generator(pn.model("progan", width=4, n_noise=6), **training | options).fit(rows, y)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_cut_in_the_midst_of_a_fade_ends_as_one_that_is_not(tmp_path):
     whole = fitted(out=str(tmp_path / "whole"), pictures_every=1)
 

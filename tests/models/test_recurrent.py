@@ -40,6 +40,7 @@ def test_the_order_of_two_marks_is_learned(model):
     assert clf.score(X[300:], y[300:]) > 0.9
 
 
+@pytest.mark.slow
 def test_rows_of_several_lengths_and_numbers_as_answers():
     rng = np.random.default_rng(0)
     X = [rng.normal(size=(n, 1)) for n in rng.integers(2, 9, 300)]
@@ -112,6 +113,7 @@ def test_settings_without_meaning_are_refused(model, message):
         pn.Classifier(model, epochs=1).fit(X, y)
 
 
+@pytest.mark.slow
 def test_sequences_have_a_model_of_their_own_and_a_report(tmp_path):
     rng = np.random.default_rng(0)
     X = [rng.normal(size=(n, 2)) for n in rng.integers(4, 9, 40)]

@@ -55,6 +55,7 @@ def noisy(n, d, seed):
     return rows, rows[:, 0] + rng.normal(size=n + 400)
 
 
+@pytest.mark.slow
 def test_scales_are_compared_by_rows_that_the_model_did_not_see_and_not_by_the_evidence():
     x, y = (torch.from_numpy(part[:40]) for part in noisy(40, 5, 0))
     machine, weight = RelevanceRegression(5, 1, kernel="rbf", scale=None), torch.ones(40).double()

@@ -18,6 +18,7 @@ def made(n_outputs=3, **options):
     return vae_m2(**{"in_features": 4, "n_outputs": n_outputs, "hidden": (6,), "n_latent": 2} | options).double()
 
 
+@pytest.mark.slow
 def test_a_labelled_bound_is_below_the_joint_density_of_row_and_class():
     """ln p(x, y) by many draws of z from the prior, against the mean of L(x, y)."""
     net, x = made(), torch.randn(3, 4).double()

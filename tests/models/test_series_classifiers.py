@@ -181,6 +181,7 @@ def test_settings_without_meaning_are_refused(spec):
         pn.Classifier(spec).fit(X, y)
 
 
+@pytest.mark.slow
 def test_one_series_is_not_taken_for_many():
     X, y = waves(12)
     for name in ("rocket", "dtw_neighbors"):

@@ -40,6 +40,7 @@ def test_the_order_of_two_marks_is_learned(model):
     assert clf.score(X[300:], y[300:]) > 0.85
 
 
+@pytest.mark.slow
 def test_rows_of_several_lengths_and_numbers_as_answers():
     rng = np.random.default_rng(0)
     X = [rng.normal(size=(n, 1)) for n in rng.integers(2, 9, 300)]
@@ -57,6 +58,7 @@ def test_predictions_do_not_depend_on_what_else_is_predicted(name):
     np.testing.assert_allclose(clf.predict_proba(X), alone, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_ids_go_through_an_embedding_and_a_saved_net_says_the_same(tmp_path):
     rng = np.random.default_rng(0)
     ids = [rng.integers(0, 4, n) for n in rng.integers(3, 9, 200)]

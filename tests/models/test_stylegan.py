@@ -72,6 +72,7 @@ def test_truncation_brings_latents_to_their_mean(draws):
     assert torch.equal(*made(torch.randn(2, 5)).unbind(0))
 
 
+@pytest.mark.slow
 def test_the_mean_latent_is_followed_in_training(draws):
     made = generator()
     for _ in range(1500):

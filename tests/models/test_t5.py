@@ -113,6 +113,7 @@ def test_starts_and_ends_that_differ_are_kept_apart():
     assert found == ids
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["words", "pieces"])
 def test_it_learns_to_turn_words_round_and_is_saved(unit, tmp_path):
     net = pn.model("t5", width=32, n_heads=2, n_layers=1, dropout=0.0)

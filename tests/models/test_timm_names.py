@@ -92,6 +92,7 @@ def separated(drawn, h, name, n_out, norm):
     return drawn.norm(drawn.conv(h, f"{name}.pointwise", n_out), norm)
 
 
+@pytest.mark.slow
 def test_an_xception(tmp_path):
     drawn, x, width = Drawn(), torch.randn(2, 3, 96, 96), 0.0625
 

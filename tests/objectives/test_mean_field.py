@@ -33,6 +33,7 @@ def slopes(made, batch, n=300):
     return torch.stack(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", ["flipout", "local"])
 def test_rows_of_their_own_noise_lower_the_slopes_variance_and_leave_their_mean(draws, draw):
     shared, batch = objective("shared")

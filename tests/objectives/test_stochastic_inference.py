@@ -48,6 +48,7 @@ def test_swags_draws_have_the_mean_and_the_covariance_of_its_definition():
     torch.testing.assert_close(drawn.T.cov(), expected.double(), atol=0.06, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [16, *[pytest.param(n, marks=pytest.mark.slow) for n in (60, 2000)]])
 def test_swag_spreads_as_the_posterior_does_whether_rows_are_few_or_many(n):
     """Where gradients are of all rows, SGD comes to rest, and its snapshots are one."""

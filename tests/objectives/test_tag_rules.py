@@ -158,6 +158,7 @@ def toy(n, scheme, seed=0):
     return X, y
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["bio", "bilou"])
 @pytest.mark.parametrize("model", ["bilstm", "bilstm_crf"])
 def test_no_answer_of_a_tagger_is_impossible(model, scheme, tmp_path):

@@ -41,6 +41,7 @@ def test_the_bound_is_that_of_torchs_laws(facts, beta, draws):
     torch.testing.assert_close(found, (beta * divergence - of.log_prob(x).sum(1)).mean())
 
 
+@pytest.mark.slow
 def test_rows_have_the_law_of_the_column_given_the_numbers():
     """x = 3 c + 2 u + noise: of a linear net, N(3 c, 4 + .25) at any c."""
     c = RNG.uniform(-1, 1, (3000, 1))
@@ -69,6 +70,7 @@ def test_rows_are_of_the_class_asked_for_and_come_of_their_noises(tmp_path):
     assert np.array_equal(again.sample(4, condition="c", seed=2), fit.sample(4, condition="c", seed=2))
 
 
+@pytest.mark.slow
 def test_means_of_pictures_have_no_grain():
     light = RNG.uniform(20, 230, 96)
     pictures = (light[:, None, None] + RNG.normal(0, 12, (96, 8, 8))).clip(0, 255).astype(np.uint8)

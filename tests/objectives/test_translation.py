@@ -150,6 +150,7 @@ def test_professor_forcing_costs_what_is_published(monkeypatch):
         assert float(objective.criticise(BATCH).detach()) == 0
 
 
+@pytest.mark.slow
 def test_a_critic_learns_to_tell_runs_apart_and_the_net_hears_of_it(draws):
     objective = made(forcing="professor")
     optimizer = torch.optim.Adam(objective.critic.parameters(), lr=0.02)

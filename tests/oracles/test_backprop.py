@@ -9,6 +9,7 @@ from parnassus.byhand.mlp import MLP
 CORNERS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=float)
 
 
+@pytest.mark.slow
 def test_0_B19_xor_of_four_sigmoid_units_from_seed_0() -> None:
     state = np.random.RandomState(0)
     w0, b0, w1, b1 = (2 * state.rand(*shape) - 1 for shape in ((2, 4), (1, 4), (4, 1), (1, 1)))

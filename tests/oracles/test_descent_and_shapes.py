@@ -115,6 +115,7 @@ def test_2c_B9_3_beales_hessian_is_indefinite_at_the_start():
     np.testing.assert_allclose(torch.linalg.eigvalsh(least).numpy(), [0.8549, 23.947], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_2c_B9_4_descent_on_the_printed_beale():
     path = pn.optimize(lambda x: beale(x, c=BOOKS), (1.2, 2.0), pn.optimizer("sgd", lr=1e-3), steps=1000)
     due = {1: 51.661, 2: 37.143, 5: 22.565, 10: 15.338, 20: 10.483, 40: 6.819, 80: 3.577, 100: 2.674, 200: 0.8446}

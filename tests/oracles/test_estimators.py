@@ -169,6 +169,7 @@ def test_4_B2_the_or_boundary_of_the_mmse_classifier_is_x1_plus_x2_less_a_half()
     np.testing.assert_allclose(fitted.decision_function([[0.5, 0], [0, 0.5], [2, -1.5]]), 0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gate", MMSE)
 def test_adaline_settles_by_the_mmse_solution(gate):
     (x, y), weights = truth_table(gate), MMSE[gate]
@@ -180,6 +181,7 @@ def test_adaline_settles_by_the_mmse_solution(gate):
 # --- logistic and softmax regression, and the sigmoid neuron ---------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_0_B15_logistic_and_its_boundary():
     fitted = descended(started([[0], [0]], 0), *truth_table("and"), lr=0.01, n_steps=1000)
     losses = losses_of(fitted)
@@ -249,6 +251,7 @@ def test_0_B16_softmax_regression_of_three_gaussians():
     assert descended(started(w, b), x, y, lr=0.01, n_steps=100).score(x, y) == pytest.approx(0.91)
 
 
+@pytest.mark.slow
 def test_0_B18_a_linear_unit_cannot_learn_the_third_label():
     x = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], dtype=float)
     t = np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0], [1, 1, 1]])

@@ -98,6 +98,7 @@ def test_0_B12_ten_rows_by_the_objective_that_training_runs() -> None:
     assert np.allclose(objective.w, np.vstack([THETA[1:], THETA[0]]).T, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_0_B12_ten_rows_by_descent() -> None:
     start = np.zeros((3, 2)), np.zeros(2)
     points = regression.descend(regression.linear_point, BOOK_X, BOOK_T, lr=0.1, w=start[0], b=start[1])
@@ -283,6 +284,7 @@ def test_0_B16_another_start_ends_elsewhere() -> None:
     assert abs(other.loss - 0.5947275) > 0.05
 
 
+@pytest.mark.slow
 def test_0_B18_a_linear_unit_cannot_learn_the_third_label() -> None:
     # T[:, 0] = x2, T[:, 1] = x1, T[:, 2] = XNOR(x1, x2). The listing takes 10^6 steps of .001 along a sum without its
     # 2, here 10^4 steps of .1; its rounding prints the third column's halves as 0 or 1 by chance.

@@ -70,6 +70,7 @@ def test_2a_B24_accuracies_of_five_iris_folds_are_multiples_of_a_thirtieth():
     assert found.test["accuracy"] * 30 == pytest.approx(np.round(found.test["accuracy"] * 30), abs=1e-9)
 
 
+@pytest.mark.slow
 def test_2a_P3_6_grid_search_and_random_search_choose_the_same_of_three_widths():
     """Problem 3.6 and 3.5.6: every setting by grid, and by as many random draws without repeats, on the same folds."""
     X, y = load_iris(return_X_y=True)

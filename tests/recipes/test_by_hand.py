@@ -37,6 +37,7 @@ def test_descent_nears_the_normal_equation():
     assert row[6] == pytest.approx(0.05555418, abs=1e-8)
 
 
+@pytest.mark.slow
 def test_the_loss_of_and_after_ten_thousand_steps():
     found = {row[0]: row for row in rows_of("and-gate-for-ever")}
     assert found[10_000][3] == pytest.approx(0.1434985640, abs=1e-9)
@@ -73,6 +74,7 @@ def test_xor_by_the_listing_after_a_thousand_steps():
     assert rows["2-1-1 sigmoids, other seeds"][2].startswith("0%")
 
 
+@pytest.mark.slow
 def test_four_hidden_units_have_what_one_unit_cannot():
     for name, parted, *scores in rows_of("hidden-units-on-a-plane"):
         assert not parted

@@ -23,6 +23,7 @@ def test_noise_of_a_known_size_has_a_known_peak():
     assert 10 < rows["nothing"][1] < 12  # cut at the ends; 8 dB without
 
 
+@pytest.mark.slow
 def test_a_shift_moves_a_picture_by_one_pixel_and_the_sizes_are_the_book_s():
     picture = np.zeros((1, 8, 8))
     picture[0, 3, 4] = 1

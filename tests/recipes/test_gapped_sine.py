@@ -12,6 +12,7 @@ def test_the_function_is_the_book_s():
     assert truth(at) == pytest.approx([-0.5, -0.661653, 0.55, 0.291019, 0.338347, 1.661653], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_weights_alone_hold_no_more_answers_than_weights_and_noise():
     rows = recipes.run("gapped-sine", "tiny").rows
     assert len(rows) == 6

@@ -96,6 +96,7 @@ def test_rectified_units_alone_are_exactly_zero():
     assert rows["tanh"][1] == rows["sigmoid"][1] == 0
 
 
+@pytest.mark.slow
 def test_adam_without_its_correction_begins_too_fast():
     notes = recipes.run("seven-optimizers", "tiny").notes
     assert "3.16 times" in notes[1]  # sqrt(0.001) / 0.1 taken over 1 - 0.9

@@ -46,6 +46,7 @@ def test_every_source_has_one_target_and_none_stands_twice():
     assert longest < max(len(target.split()) for _, target in found)
 
 
+@pytest.mark.slow
 def test_half_of_the_reviews_say_the_same_of_both_kinds_once_denials_are_gone():
     texts, verdicts = reviews(4000, seed=0)
     bare = [text.split() for text in clean([IDLE.sub("", text) for text in texts], STEPS).texts]

@@ -52,6 +52,7 @@ def test_subjects_lie_nearer_to_themselves_than_chance():
     assert len(recipes.run("topics-in-two-languages", "tiny").rows) == 6
 
 
+@pytest.mark.slow
 def test_a_short_word_is_learnt_letter_by_letter():
     rows = {row[0]: row[1] for row in recipes.run("letters-one-on", "tiny").rows}
     assert float(rows["perplexity of a letter of 'machine' after training"]) < 2
@@ -84,6 +85,7 @@ def test_made_sequences_have_four_kinds(draw):
     assert set(y) == {0, 1, 2, 3}
 
 
+@pytest.mark.slow
 def test_put_in_patterns_are_found():
     rows = {row[0]: row[2] for row in recipes.run("patterns-in-beats-and-bases", "tiny").rows}
     assert rows["beats like a given beat"] == "18 of the right kind"

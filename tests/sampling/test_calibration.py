@@ -41,6 +41,7 @@ def test_ranks_are_uniform_for_hmc_and_nuts(method, n):
     assert all(p > 0.005 for p in found.p_values().values())
 
 
+@pytest.mark.slow
 def test_a_mean_field_is_shown_to_be_too_narrow():
     found = simulation_ranks(prior, simulate, joint, method="mean_field", n_simulations=300, n_draws=99)
     assert len(found.problems) == 2
@@ -48,6 +49,7 @@ def test_a_mean_field_is_shown_to_be_too_narrow():
     assert "! ranks of theta[0]" in str(found)
 
 
+@pytest.mark.slow
 def test_a_mean_field_is_uniform_where_parameters_are_independent():
     found = simulation_ranks(
         prior, lambda t, g: t + torch.randn(t.shape, generator=g, dtype=torch.float64),
@@ -57,6 +59,7 @@ def test_a_mean_field_is_uniform_where_parameters_are_independent():
     assert not found.problems
 
 
+@pytest.mark.slow
 def test_a_wrong_density_is_found_and_its_direction_said():
     shifted = simulation_ranks(
         prior, simulate, lambda t, y: joint(t - 0.7, y), n_simulations=200, n_draws=39, n_thin=3, n_warmup=80

@@ -103,6 +103,7 @@ def test_a_step_that_refuses_everything_is_said():
     assert any("never moved" in p or "do not agree" in p for p in found.problems)
 
 
+@pytest.mark.slow
 def test_divergent_paths_are_counted():
     def funnel(t):
         return -0.5 * (t[:, 0] / 3).square() - 0.5 * (t[:, 1:].square() * torch.exp(-t[:, :1])).sum(-1) - 4.5 * t[:, 0]

@@ -27,6 +27,7 @@ def categorical(shares, prior):  # in one order, so that there is no multinomial
     return Dirichlet(prior, validate_args=False).log_prob(shares) + (SEEN * shares.log()).sum(-1)
 
 
+@pytest.mark.slow
 def test_a_gamma_is_the_posterior_of_a_poisson_rate_and_its_bound_the_evidence():
     found = pn.fit_variational(lambda p: poisson(p["rate"]), {"rate": torch.tensor(0.4)}, family="gamma", n_steps=700)
     exact = bayes.poisson_posterior(COUNTS, shape=2.0, rate=1.5)
@@ -41,6 +42,7 @@ def test_a_gamma_is_the_posterior_of_a_poisson_rate_and_its_bound_the_evidence()
     assert found.std["rate"] == pytest.approx(law.std(), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_dirichlet_is_the_posterior_of_shares_and_its_bound_the_evidence():
     prior = torch.tensor([1.0, 2, 0.5, 1], dtype=torch.float64)
     start = {"shares": torch.full((4,), 0.25)}
@@ -56,6 +58,7 @@ def test_a_dirichlet_is_the_posterior_of_shares_and_its_bound_the_evidence():
     assert found.problems == []
 
 
+@pytest.mark.slow
 def test_a_beta_is_the_posterior_of_a_chance_and_its_bound_the_evidence():
     def coin(p):  # a uniform prior, 9 of 12
         return 9 * p.log() + 3 * (1 - p).log()
@@ -66,6 +69,7 @@ def test_a_beta_is_the_posterior_of_a_chance_and_its_bound_the_evidence():
     assert found.final_elbo == pytest.approx((betaln(10, 4), 0.0), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_laws_go_by_name_beside_normals():
     """A rate with counts, and two means that nothing ties to it: each its own posterior."""
     found = pn.fit_variational(

@@ -46,6 +46,7 @@ def test_a_normal_is_sampled_within_monte_carlo_error(method, n_draws, options):
     assert not found.problems
 
 
+@pytest.mark.slow
 def test_particles_pushed_apart_have_the_normals_mean_and_spread():
     found = pn.sample(normal, torch.zeros(2), method="svgd", n_draws=150, n_chains=2, n_steps=400, seed=1)
     theta = found["theta"]
@@ -100,6 +101,7 @@ def test_the_evidence_of_smc_is_that_of_the_conjugate_family():
     assert "log evidence -5.9" in str(found)
 
 
+@pytest.mark.slow
 def test_gibbs_finds_the_law_of_a_correlated_pair():
     def given(other):
         def draw(sites, generator):

@@ -53,6 +53,7 @@ def test_a_box_without_names_gives_vectors_and_the_seed_decides():
     assert runs[0].value < 0.02
 
 
+@pytest.mark.slow
 def test_a_function_that_is_level_is_no_trouble():
     assert minimize(lambda v: 1.0, [(0, 1)], n_evaluations=8).value == 1.0
 

@@ -105,6 +105,7 @@ def test_a_bound_that_rises_is_told_and_one_that_has_settled_is_not():
     assert pn.fit_variational(normal, torch.zeros(2), n_steps=300).problems == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["full_rank", "low_rank"])
 def test_a_fit_that_is_no_end_of_narrower_than_the_density_is_told(family):
     endless = pn.fit_variational(along_a_line, torch.zeros(2), family=family, n_steps=200)

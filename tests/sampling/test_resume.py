@@ -28,6 +28,7 @@ def drawn(method, n_draws, **more):
     return pn.sample(density, START, method=method, n_draws=n_draws, **given)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", ["memory", "file"])
 @pytest.mark.parametrize("method", OPTIONS)
 def test_going_on_gives_the_draws_of_one_longer_call(method, kept, tmp_path):

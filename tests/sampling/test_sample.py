@@ -44,6 +44,7 @@ def test_a_gradient_of_ones_own_gives_the_same_draws():
     np.testing.assert_allclose(own["theta"], autograd["theta"], atol=1e-8)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_draws_and_another_gives_others():
     runs = [pn.sample(normal, torch.zeros(3), n_draws=20, n_warmup=20, seed=s)["theta"] for s in (0, 0, 1)]
     assert (runs[0] == runs[1]).all()
@@ -64,6 +65,7 @@ def test_b9_12_every_sampler_finds_the_conjugate_posterior(method):
     assert values["sd"] == pytest.approx(math.sqrt(exact.variance), rel=0.1)
 
 
+@pytest.mark.slow
 def test_named_parameters_keep_their_shapes():
     def density(p):
         return -0.5 * p["w"].square().sum((-1, -2)) - 0.5 * (p["b"] - 3).square()
@@ -122,6 +124,7 @@ def test_thinning_keeps_every_third_draw():
     assert (third.draws["theta"] == whole.draws["theta"][:, 2::3]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "variance"), [("mean_field", 0.19), ("full_rank", 1.0)])
 def test_b9_14_families_fit_a_correlated_normal(family, variance):
     precision = torch.linalg.inv(torch.tensor([[1.0, 0.9], [0.9, 1.0]], dtype=torch.float64))
@@ -131,6 +134,7 @@ def test_b9_14_families_fit_a_correlated_normal(family, variance):
     assert np.std(found.sample(4000)["theta"], axis=0) == pytest.approx([math.sqrt(variance)] * 2, rel=0.08)
 
 
+@pytest.mark.slow
 def test_the_bound_of_the_right_family_is_the_evidence():
     y = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
 
@@ -143,6 +147,7 @@ def test_the_bound_of_the_right_family_is_the_evidence():
     assert "Pareto" in str(found)
 
 
+@pytest.mark.slow
 def test_batches_find_what_all_rows_find():
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(300, 2, generator=generator, dtype=torch.float64)

@@ -96,6 +96,7 @@ def test_proper_densities_are_not_refused_wherever_they_start(density, start):
     pn.sample(density, torch.full((2,), start, dtype=torch.float64), method="mh", n_draws=4, n_warmup=0)
 
 
+@pytest.mark.slow
 def test_a_density_of_a_box_or_of_checked_distributions_is_not_refused():
     box = pn.sample(
         lambda t: torch.where((t > 0) & (t < 1), 0.0, -math.inf).sum(-1).double(), torch.full((2,), 0.5),

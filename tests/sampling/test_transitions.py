@@ -71,6 +71,7 @@ def test_scales_that_are_none_are_refused(scale, error, words):
         pn.sample(normal, torch.zeros(3), method="mh", scale=scale, n_draws=4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [0.25, 1.0, 4.0])
 def test_draws_at_a_temperature_are_of_the_density_to_its_inverse_power(temperature):
     """Of a normal they have T times the covariance; the misprinted law of momenta, N(0, M), gives another."""
@@ -84,6 +85,7 @@ def test_draws_at_a_temperature_are_of_the_density_to_its_inverse_power(temperat
     assert not any("diverged" in problem for problem in found.problems)
 
 
+@pytest.mark.slow
 def test_energies_at_a_temperature_have_t_for_each_of_the_numbers():
     """Mean energy of d positions and d momenta under exp(-H / T): T d, that of momenta alone T d / 2."""
     found = pn.sample(

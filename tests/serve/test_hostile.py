@@ -102,6 +102,7 @@ SOUND = wav(np.linspace(-0.5, 0.5, 2000))
 CUTS = st.lists(st.tuples(st.integers(0, 400), st.binary(max_size=8)), max_size=4)
 
 
+@pytest.mark.slow
 @given(file=st.sampled_from([PICTURE, JPEG, GIF, TIFF, SOUND]), cuts=CUTS, end=st.integers(0, 5000))
 @share(0.25)
 def test_files_with_broken_bytes(servers, file, cuts, end):

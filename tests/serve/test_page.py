@@ -133,6 +133,7 @@ def test_the_token_is_asked_for_and_a_text_is_kept_as_text(texts, tmp_path):
     assert "<img src=x" not in re.sub(r'title="[^"]*"', "", html.partition("<main>")[2])
 
 
+@pytest.mark.slow
 @browser
 def test_the_interface_is_described_without_a_network(sounds, tmp_path):
     with served(sounds) as address:

@@ -49,6 +49,7 @@ async def stormed(app, requests):
     return found, metrics
 
 
+@pytest.mark.slow
 def test_of_fifty_clients_each_gets_its_own_answer_as_if_it_were_alone(table):
     sent, frame = rows(CLIENTS * EACH)
     found, metrics = asyncio.run(stormed(app_of(table), [{"json": {"inputs": [row]}} for row in sent]))

@@ -38,6 +38,7 @@ def test_the_penalty_is_the_expected_number_of_weights():
     assert gates.penalty().item() == pytest.approx(0.5 * 16 * fresh, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_gates_shut_on_columns_that_say_nothing():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 6))

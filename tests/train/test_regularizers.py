@@ -66,6 +66,7 @@ def test_l1_is_scikit_learns_lasso_with_its_exact_zeros():
     assert bias == pytest.approx(expected.intercept_, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_l1_keeps_its_zeros_under_adam():
     w, _ = fitted_linear(made("l1", strength=0.2), optimizer="adam", lr=0.02, epochs=1000)
     expected = Lasso(alpha=0.1, tol=1e-12, random_state=0).fit(XC, YC)
@@ -103,6 +104,7 @@ def test_a_penalty_in_the_loss_gives_what_its_closed_form_gives():
 # --- noise -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_input_noise_is_ridge_for_a_linear_unit():
     """Rows repeated many times with noise are one step's mean: gradient descent goes to n s^2 ridge."""
     x, y = np.repeat(XC, 400, axis=0), np.repeat(YC, 400)

@@ -71,6 +71,7 @@ def test_the_best_is_refitted_on_all_rows_and_the_given_estimator_stays_unfitted
     assert (tmp_path / "run" / "log.csv").exists()
 
 
+@pytest.mark.slow
 def test_trials_behind_the_others_end_before_their_last_epoch():
     bad_then_good = {"lr": [1e-2, 1e-7]}
     found = pn.tune(net(epochs=12), X, Y, space=bad_then_good, trials=16, metric="log_loss", refit=False)
@@ -149,6 +150,7 @@ def test_models_are_drawn_with_their_own_options():
     assert all(("model__hidden" in t.params) == (t.params["model"] == "mlp") for t in found.trials)
 
 
+@pytest.mark.slow
 def test_a_budget_ends_the_search_within_a_trial():
     found = pn.tune(net(epochs=200), X, Y, space=SPACE, budget=0.5, refit=False)
     assert found.seconds < 5
@@ -189,6 +191,7 @@ def test_several_measures_give_a_front_and_none_on_it_is_beaten():
     found.plot()
 
 
+@pytest.mark.slow
 def test_what_matters_is_said_to_matter():
     found = pn.tune(
         net(epochs=4), X, Y, space={"lr": (1e-7, 1e-1, "log"), "clip_norm": (100.0, 200.0)}, trials=20,
@@ -293,6 +296,7 @@ def test_an_outer_score_never_saw_the_search(monkeypatch):
     assert "never saw" in str(found)
 
 
+@pytest.mark.slow
 def test_answers_of_pure_noise_look_learnt_inside_and_not_outside():
     """Searching long on noise finds a setting that looks good; the outer score says that it is none."""
     rng = np.random.default_rng(3)

@@ -64,6 +64,7 @@ def test_b8_20_the_variance_is_no_root(t, right, books):
     assert books == pytest.approx(right**0.5, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_one_jump_is_many_small_steps():
     """x_t built step by step, x_t = sqrt(alpha_t) x_(t-1) + sqrt(beta_t) e, has the moments of the jump."""
     g = torch.Generator().manual_seed(0)
@@ -85,6 +86,7 @@ def best(spread):
     return denoise
 
 
+@pytest.mark.slow
 def test_the_bound_of_the_best_denoiser_is_just_above_the_entropy():
     g, spread, n = torch.Generator().manual_seed(0), 0.6, 4000
     x = spread * torch.randn(n, 1, generator=g, dtype=torch.float64)

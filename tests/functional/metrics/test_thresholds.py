@@ -62,6 +62,7 @@ def test_coordinate_search_reaches_a_vector_that_no_single_change_improves():
         assert pooled_f1(truth, scores, np.where(np.arange(4) == label, t, tau)) <= reached + 1e-12
 
 
+@pytest.mark.slow
 def test_coordinate_search_beats_each_labels_own_threshold_and_is_near_the_joint_best():
     # The joint best is found by trying all 6^3 vectors with scikit-learn's F1.
     rng = np.random.default_rng(0)

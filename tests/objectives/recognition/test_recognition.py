@@ -63,6 +63,7 @@ def trained() -> SpeechRecognizer:
     return recognizer(context="none", **QUICK).fit(*corpus(30))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options"), SETTINGS, ids=IDS)
 def test_what_is_said_is_heard_and_a_saved_model_hears_the_same(name, options, tmp_path):
     found = recognizer(name, **options).fit(*corpus(30))
@@ -74,6 +75,7 @@ def test_what_is_said_is_heard_and_a_saved_model_hears_the_same(name, options, t
     assert again.align(X, texts) == found.align(X, texts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["tdnn", "lstm"])
 def test_hybrids_of_time_delay_nets_and_of_lstms_learn(network):
     spec = pn.model("hybrid", network=network, context="none", width=24, n_layers=2, **QUICK)
