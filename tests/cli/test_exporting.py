@@ -83,11 +83,13 @@ def test_numbers_of_another_model_are_left_out(run, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_a_full_disk_leaves_what_was_written_before(run, tmp_path):
+def test_a_full_disk_leaves_what_was_written_before(run, tmp_path, capsys):
     """By a limit on the size of files, which the system tells as it tells a full disk: in the middle of writing."""
     resource = pytest.importorskip("resource", reason="no limits on files here")
     for words, path in (
         (["export", str(run / "run"), "--to", "card", "-o"], tmp_path / "card.md"),
+        (["export", str(run / "run"), "--to", "onnx", "-o"], tmp_path / "net.onnx"),
+        (["export", str(run / "run"), "--to", "program", "-o"], tmp_path / "net.pt2"),
         (["predict", str(run / "run"), str(run / "rows.csv"), "--proba", "-o"], tmp_path / "said.csv"),
         (["report", str(run / "run"), str(run / "rows.csv"), "-o"], tmp_path / "report.html"),
     ):
@@ -101,6 +103,7 @@ def test_a_full_disk_leaves_what_was_written_before(run, tmp_path):
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
             signal.signal(signal.SIGXFSZ, held)
         assert path.read_bytes() == before
+        assert "cannot be written" in capsys.readouterr().err  # whose output a file of pytest's would be too small for
     assert not list(tmp_path.glob("*.part"))
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import io
 import json
 import logging
 import os
@@ -18,6 +19,7 @@ import torch
 
 from ..errors import DataError, DataWarning, FileError, SettingError, did_you_mean, missing_extra
 from ..estimators.intake import count_rows, inputs_of, take_rows
+from ..files import replacing
 from ..train.randomness import kept_random
 from ..version import __version__
 from .examples import made_up
@@ -79,8 +81,8 @@ def to_onnx(estimator: "Estimator", path: str | os.PathLike, *, X: Any = None, i
             raise missing_extra(package, "export", "writing ONNX")
     rows = rows_to_try(estimator, X)
     graph, path = graph_of(estimator, tried(rows)), Path(path)
-    with TemporaryDirectory() as folder:
-        whole = Path(folder) / "model.onnx"
+    with scratch() as folder:
+        whole = folder / "model.onnx"
         write_onnx(graph, graph.inlet.feeds(tried(rows)), whole)
         made = whole if int8 is None else quantized(whole, int8, graph.inlet.feeds(rows))
         told = described(made, estimator, graph)
@@ -88,7 +90,8 @@ def to_onnx(estimator: "Estimator", path: str | os.PathLike, *, X: Any = None, i
         run: Net = lambda feeds: session.run(None, taken_by(session, feeds))[0]  # noqa: E731
         difference = distance(estimator, graph, run, tried(rows), tolerance=None if int8 else TOLERANCE)
         spared = whole.stat().st_size - made.stat().st_size
-        settle(made, path)
+        with replacing(path) as part:
+            part.write_bytes(made.read_bytes())
     if int8 is not None and spared <= 0:
         warnings.warn(
             f"{path}: with int8={int8!r} the file is {-spared:,} bytes longer than with 32-bit numbers; layers get "
@@ -106,14 +109,13 @@ def to_program(estimator: "Estimator", path: str | os.PathLike, *, X: Any = None
     rows = tried(rows_to_try(estimator, X))
     graph, path = graph_of(estimator, rows), Path(path)
     feeds = graph.inlet.feeds(rows)
-    with TemporaryDirectory() as folder:
-        made = Path(folder) / "model.pt2"
-        program = traced(graph, feeds)
-        with unwritable(graph):
-            torch.export.save(program, made)
-            read = torch.export.load(made).module()
-        difference = distance(estimator, graph, run_by(read, graph), rows, tolerance=TOLERANCE)
-        settle(made, path)
+    program, made = traced(graph, feeds), io.BytesIO()  # torch ends the process where a disk is full
+    with unwritable(graph):
+        torch.export.save(program, made)
+        read = torch.export.load(io.BytesIO(made.getvalue())).module()
+    difference = distance(estimator, graph, run_by(read, graph), rows, tolerance=TOLERANCE)
+    with replacing(path) as part:
+        part.write_bytes(made.getvalue())
     told, output = graph.inlet.told, graph.output
     return Exported(path, "program", difference, count_rows(rows), path.stat().st_size, told, output)
 
@@ -154,6 +156,21 @@ def traced(graph: Graph, feeds: Feeds) -> torch.export.ExportedProgram:
 
 
 @contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for files on their way; what the system says of the disk that it lies on is said of that disk."""
+    with TemporaryDirectory() as folder:
+        try:
+            yield Path(folder)
+        except OSError as error:
+            if error.errno is None:  # said in our words already
+                raise
+            raise FileError(
+                f"{Path(folder).parent}: files on their way cannot be written there: {error.strerror}; make room, or "
+                "set TMPDIR to a folder that has some"
+            ) from error
+
+
+@contextlib.contextmanager
 def unwritable(graph: Graph) -> Iterator[None]:
     """What torch says of a net that is no graph, as a mistake in what was asked."""
     try:
@@ -163,6 +180,8 @@ def unwritable(graph: Graph) -> Iterator[None]:
     except (MemoryError, KeyboardInterrupt):
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # of the disk, and not of the net
         name = type(getattr(graph.objective, "model", graph.objective)).__name__
         raise SettingError(
             f"{name} cannot be written as a graph ({why_of(error)}); a net whose work depends on the numbers in a "
@@ -339,12 +358,3 @@ def why_of(error: BaseException) -> str:
         error = error.__cause__
     lines = [line.strip() for line in COLOURS.sub("", str(error)).splitlines() if line.strip()]
     return lines[0][:300] if lines else type(error).__name__
-
-
-def settle(made: Path, path: Path) -> None:
-    """Moves a finished file to where it was asked for."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(made.read_bytes())
-    except OSError as error:
-        raise FileError(f"{path}: the model cannot be written: {error.strerror or error}") from error
