@@ -143,3 +143,27 @@ def test_eight_schools_have_the_published_moments_and_numpyros(numpys_state):
     eta = np.asarray(theirs["eta"])
     np.testing.assert_allclose(found["eta"].mean(0), eta.mean(0), atol=0.1)
     np.testing.assert_allclose(found["eta"].std(0), eta.std(0), atol=0.1)
+
+
+@pytest.mark.slow
+def test_chains_of_data_that_tell_more_than_the_others_are_told_of_and_a_small_step_suits_them():
+    """Counts e^(a + b k): those of large rates leave a fiftieth of the prior's width, others nearly all of it."""
+    places = torch.tensor([-1.0, 0.0, 1.0, 2.0]).double()
+
+    def prior(n, generator):
+        return torch.randn(n, 2, generator=generator, dtype=torch.float64)
+
+    def simulate(theta, generator):
+        return torch.poisson((theta[:, :1] + theta[:, 1:] * places).exp(), generator=generator)
+
+    def joint(theta, data):
+        logs = theta[:, :1] + theta[:, 1:] * places
+        return -theta.square().sum(-1) / 2 + (data * logs - logs.exp()).sum(-1)
+
+    tuned = pn.sampling.simulation_ranks(prior, simulate, joint, n_simulations=200)
+    assert min(tuned.p_values().values()) < 0.01  # not the fault of Hamiltonian paths
+    assert len(tuned.problems) == 1
+    assert "of the chains hardly moved" in tuned.problems[0]
+    small = pn.sampling.simulation_ranks(prior, simulate, joint, n_simulations=200, step=0.02, n_steps=40)
+    assert small.problems == []
+    assert min(small.p_values().values()) > 0.01

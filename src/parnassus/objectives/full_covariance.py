@@ -1,6 +1,8 @@
 """All weights of a small net under one normal with a full covariance, by the evidence lower bound."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -8,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import SettingError
-from ..train.phase import Batch
+from ..train.phase import Batch, Phase
 from .posterior import Posterior
 from .supervised import Supervised
 
@@ -36,6 +38,10 @@ class FullCovariance(Posterior):
         self.below = nn.Parameter(torch.zeros(n, n))  # its lower triangle counts
         self.rho = nn.Parameter(torch.full((n,), math.log(math.expm1(first_std))))
         self.kl_weight = kl_weight
+
+    def phases(self) -> Sequence[Phase]:
+        """Entries below the diagonal move n times more slowly: n of them add up in a weight's deviation."""
+        return [replace(phase, rates={self.below: 1 / len(self.rho), **phase.rates}) for phase in super().phases()]
 
     def factor(self) -> Tensor:
         """L (n, n)."""

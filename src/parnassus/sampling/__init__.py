@@ -1,5 +1,6 @@
 """Draws from any log density, and whether they can be believed; densities fitted to it."""
 
+from . import examples
 from .calibration import Calibration, simulation_ranks
 from .chains import Chains
 from .diagnostics import (
@@ -26,6 +27,7 @@ __all__ = [
     "autocorrelation",
     "bulk_ess",
     "energy_fraction",
+    "examples",
     "fit_variational",
     "mcse",
     "mean_ess",

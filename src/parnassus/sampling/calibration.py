@@ -14,6 +14,7 @@ from .run import METHODS, sample_density
 from .variational import fit_variational
 
 DOUBTFUL = 1e-3  # p value of uniform ranks below which a parameter is named
+STILL, FEW = 0.1, 0.01  # mean acceptance of a chain that hardly moves, and the share of such chains that is told of
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,13 @@ class Calibration:
     ----------
     ranks : by parameter (simulations, *shape), from 0 to n_draws.
     n_draws, method : draws that each rank is among, and the way of inference.
+    still : the share of chains that hardly moved, whose ranks say nothing of the method.
     """
 
     ranks: dict[str, np.ndarray] = field(repr=False)
     n_draws: int
     method: str
+    still: float = 0.0
 
     def columns(self) -> dict[str, np.ndarray]:
         """Ranks of every number by name, such as "theta[2]", (simulations,)."""
@@ -58,7 +61,15 @@ class Calibration:
 
     @property
     def problems(self) -> list[str]:
-        """Which numbers' ranks are not uniform, and what their shape says; empty where all are."""
+        """Which numbers' ranks are not uniform, and what their shape says; empty where all are.
+
+        Where chains stand still it is that alone: one step is tuned for all data, and some tell far more than others.
+        """
+        if self.still > FEW:
+            return [
+                f"{self.still:.0%} of the chains hardly moved, as their data tell more than the others' and one "
+                "step is tuned for all: ranks say nothing of the method; give a step (or scale) small enough for them"
+            ]
         found = []
         for name, p in self.p_values().items():
             if p >= DOUBTFUL / max(1, len(self.columns())):
@@ -97,7 +108,7 @@ def simulation_ranks(
     """Ranks of parameters drawn from the prior among draws of the posteriors of data simulated from them.
 
     If the inference is right every rank is as likely. All simulations are inferred at once, a chain each (a mean-field
-    normal each), so that steps are tuned for all together.
+    normal each), so that steps are tuned for all together: where some data tell far more than others give the step.
 
     Parameters
     ----------
@@ -124,6 +135,7 @@ def simulation_ranks(
         raise DataError(f"simulate gave {len(data)} data sets for {n_simulations} draws; give one for each")
     density = _Paired(log_density, data, first)
     truth = density.flat(drawn)
+    still = 0.0
     if method == "mean_field":
         posterior = _mean_field(density, truth, n_draws, seed, options)
     else:
@@ -132,8 +144,9 @@ def simulation_ranks(
             jitter=0.1, seed=seed, options=options,
         )  # fmt: skip
         posterior = np.concatenate([v.reshape(*v.shape[:2], -1) for v in found.draws.values()], 2)
+        still = float((found.acceptance.mean(1) < STILL).mean())
     ranks = torch.from_numpy((posterior < truth.numpy()[:, None]).sum(1))
-    return Calibration({k: v.numpy() for k, v in density.sites(ranks).items()}, posterior.shape[1], method)
+    return Calibration({k: v.numpy() for k, v in density.sites(ranks).items()}, posterior.shape[1], method, still)
 
 
 class _Paired(Density):
