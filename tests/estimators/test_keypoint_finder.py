@@ -155,7 +155,7 @@ def test_what_are_no_keypoints_is_refused(make, words):
 
 @pytest.mark.parametrize(("settings", "words"), [
     ({"codec": pn.Image(augment={"flip": True})}, "left points right ones"),
-    ({"codec": pn.Image(augment={"elastic": 20})}, "elastic"),
+    ({"codec": pn.Image(augment={"jaccard_crop": 1})}, "jaccard_crop"),
     ({"codec": pn.Image(size=16, resize="crop")}, "crop"),
     ({"codec": pn.Table()}, "codec=pn.Image"),
     ({"model": torch.nn.Flatten()}, "no module"),

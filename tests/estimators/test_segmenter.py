@@ -143,8 +143,8 @@ def test_settings_that_cannot_be_are_refused(fitted, tmp_path):
     X, y = disks(8)
     with pytest.raises(SettingError, match="crop"):
         pn.Segmenter(epochs=1, codec=pn.Image(size=16, resize="crop")).fit(X, y)
-    with pytest.raises(SettingError, match="elastic"):
-        pn.Segmenter(epochs=1, codec=pn.Image(augment={"elastic": 20})).fit(X, y)
+    with pytest.raises(SettingError, match="jaccard_crop"):
+        pn.Segmenter(epochs=1, codec=pn.Image(augment={"jaccard_crop": 1})).fit(X, y)
     with pytest.raises(SettingError, match="masks as y"):
         fitted.evaluate(X)
     with pytest.raises(DataError, match="fit has seen no pixel"):

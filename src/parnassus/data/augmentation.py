@@ -153,12 +153,15 @@ class Augmentation:
             raise SettingError("augment: jaccard_crop cuts around boxes, and these pictures have none; leave it out")
         if self.moves:
             matrix = self.matrices(len(x), (x.shape[2], x.shape[3]), x.device)
-            field = self._field(x) if self.elastic else None
-            x = geometry.warp(x, matrix, displacement=field, fill=self.fill)
-        return self.recoloured(x, axes=axes)
+            x = geometry.warp(x, matrix, displacement=self.field(x), fill=self.fill)
+        return self.recoloured(x, axes=axes)[0]
 
-    def recoloured(self, x: Tensor, *, axes: Tensor | None = None) -> Tensor:
-        """The same pictures with other colours, tones, blur and noise: all changes that move nothing."""
+    def recoloured(self, x: Tensor, *, axes: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
+        """The same pictures with other colours, tones, blur and noise; and the moves among RandAugment's operations.
+
+        The moves are matrices (batch, 3, 3), one an operation and in their order: between two of them, what was moved
+        out of the picture is lost.
+        """
         for name in ("brightness", "contrast", "saturation"):
             if getattr(self, name):
                 x = getattr(colour, name)(x, 1 + either(len(x), getattr(self, name), x.device))
@@ -166,15 +169,20 @@ class Augmentation:
             x = colour.hue(x, either(len(x), self.hue, x.device))
         if self.pca and axes is not None:
             x = colour.pca_shift(x, axes, torch.randn(len(x), len(axes), device=x.device) * self.pca)
+        moves = []
         for _ in range(self.randaugment):
-            x = one_of_fourteen(x, self.magnitude / 10)
+            x, matrix = one_of_fourteen(x, self.magnitude / 10)
+            moves.append(matrix)
         if self.blur:
             x = distortion.blur(x, max(self.blur * float(torch.rand((), device=x.device)), 0.1))
         if self.noise:
             x = (x + torch.randn_like(x) * self.noise).clamp(0, 1)
-        return erased(x, self.erase) if self.erase else x
+        return (erased(x, self.erase) if self.erase else x), moves
 
-    def _field(self, x: Tensor) -> Tensor:
+    def field(self, x: Tensor) -> Tensor | None:
+        """The elastic displacement of pictures (batch, height, width, 2), in pixels; None where none is asked for."""
+        if not self.elastic:
+            return None
         size = (x.shape[2], x.shape[3])
         return distortion.elastic_field(len(x), size, alpha=self.elastic, sigma=self.elastic_sigma, like=x)
 
@@ -251,68 +259,84 @@ def erased(x: Tensor, often: float) -> Tensor:
     return torch.where((inside & chosen[:, None, None])[:, None], torch.rand_like(x), x)
 
 
-def one_of_fourteen(x: Tensor, strength: float) -> Tensor:
-    """Each picture through one operation of RandAugment, drawn evenly; strength from 0 to 1."""
+def one_of_fourteen(x: Tensor, strength: float) -> tuple[Tensor, Tensor]:
+    """Each picture through one operation of RandAugment, drawn evenly, and how it moved (batch, 3, 3).
+
+    The strength runs from 0 to 1.
+    """
     drawn = torch.randint(len(OPERATIONS), (len(x),), device=x.device)
-    x = x.clone()
+    x, matrix = x.clone(), torch.eye(3, device=x.device).repeat(len(x), 1, 1)
     for i, operation in enumerate(OPERATIONS):
         rows = (drawn == i).nonzero()[:, 0]
         if len(rows):
-            x[rows] = operation(x[rows], strength)
-    return x
+            x[rows], moved = operation(x[rows], strength)
+            matrix[rows] = matrix[rows] if moved is None else moved
+    return x, matrix
+
+
+Operation = Callable[[Tensor, float], tuple[Tensor, Tensor | None]]
 
 
 def _sign(x: Tensor) -> Tensor:
     return torch.randint(2, (len(x),), device=x.device) * 2.0 - 1
 
 
-def _moved(x: Tensor, **moves: Tensor) -> Tensor:
-    zero, size = x.new_zeros(len(x)), (x.shape[2], x.shape[3])
-    still = {"angle": zero, "zoom": zero + 1, "shift": x.new_zeros(len(x), 2), "shear": zero}
-    return geometry.warp(x, geometry.affine(size=size, **(still | moves)))
+def _tone(change: Callable[[Tensor, float], Tensor]) -> Operation:
+    return lambda x, strength: (change(x, strength), None)
 
 
-def _leaning(x: Tensor, strength: float) -> Tensor:
-    """Upright lines lean, by up to 0.3 of the height."""
-    return _moved(x, shear=torch.atan(0.3 * strength * _sign(x)))
+def _move(drawn: Callable[[Tensor, float], dict[str, Tensor]], *, sideways: bool = False) -> Operation:
+    """An operation that moves pictures by what is drawn; `sideways` with height and width in each other's place."""
+
+    def moved(x: Tensor, strength: float) -> tuple[Tensor, Tensor | None]:
+        zero, size = x.new_zeros(len(x)), (x.shape[2], x.shape[3])
+        still = {"angle": zero, "zoom": zero + 1, "shift": x.new_zeros(len(x), 2), "shear": zero}
+        matrix = geometry.affine(size=size[::-1] if sideways else size, **(still | drawn(x, strength)))
+        turn = [1, 0, 2]
+        matrix = matrix[:, turn][:, :, turn] if sideways else matrix
+        return geometry.warp(x, matrix), matrix
+
+    return moved
 
 
-def _sloping(x: Tensor, strength: float) -> Tensor:
-    """Level lines slope, by up to 0.3 of the width."""
-    return _leaning(x.transpose(2, 3), strength).transpose(2, 3)
+def _turning(x: Tensor, strength: float) -> dict[str, Tensor]:
+    """Turned by up to 30 degrees."""
+    return {"angle": torch.deg2rad(30 * strength * _sign(x))}
 
 
-def _shifted(axis: int) -> Callable[[Tensor, float], Tensor]:
-    def shifted(x: Tensor, strength: float) -> Tensor:
+def _leaning(x: Tensor, strength: float) -> dict[str, Tensor]:
+    """Upright lines lean, by up to 0.3 of the height; sideways, level ones slope by up to 0.3 of the width."""
+    return {"shear": torch.atan(0.3 * strength * _sign(x))}
+
+
+def _shifted(axis: int) -> Callable[[Tensor, float], dict[str, Tensor]]:
+    def shifted(x: Tensor, strength: float) -> dict[str, Tensor]:
         """Moved along one axis by up to 0.45 of the extent."""
         shift = x.new_zeros(len(x), 2)
         shift[:, axis] = 0.45 * strength * x.shape[3 - axis] * _sign(x)
-        return _moved(x, shift=shift)
+        return {"shift": shift}
 
     return shifted
 
 
-def _factor(change: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, float], Tensor]:
-    def changed(x: Tensor, strength: float) -> Tensor:
-        """By a factor of 1 plus or minus up to 0.9."""
-        return change(x, 1 + 0.9 * strength * _sign(x))
-
-    return changed
+def _factor(change: Callable[[Tensor, Tensor], Tensor]) -> Operation:
+    """By a factor of 1 plus or minus up to 0.9."""
+    return _tone(lambda x, strength: change(x, 1 + 0.9 * strength * _sign(x)))
 
 
-OPERATIONS: list[Callable[[Tensor, float], Tensor]] = [
-    lambda x, strength: x,
-    lambda x, strength: tones.autocontrast(x),
-    lambda x, strength: tones.equalize(x),
-    lambda x, strength: _moved(x, angle=torch.deg2rad(30 * strength * _sign(x))),
-    lambda x, strength: tones.solarize(x, x.new_full((len(x),), 1 - strength)),
-    lambda x, strength: tones.posterize(x, 8 - round(4 * strength)),
+OPERATIONS: list[Operation] = [
+    _tone(lambda x, strength: x),
+    _tone(lambda x, strength: tones.autocontrast(x)),
+    _tone(lambda x, strength: tones.equalize(x)),
+    _move(_turning),
+    _tone(lambda x, strength: tones.solarize(x, x.new_full((len(x),), 1 - strength))),
+    _tone(lambda x, strength: tones.posterize(x, 8 - round(4 * strength))),
     _factor(colour.saturation),
     _factor(colour.contrast),
     _factor(colour.brightness),
     _factor(tones.sharpness),
-    _leaning,
-    _sloping,
-    _shifted(0),
-    _shifted(1),
+    _move(_leaning),
+    _move(_leaning, sideways=True),
+    _move(_shifted(0)),
+    _move(_shifted(1)),
 ]

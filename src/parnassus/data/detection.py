@@ -310,7 +310,7 @@ class BoxTargets(Target):
         self.masked, self.n_points = all_have_masks(raw), number_of_points(raw)
         shape = getattr(inputs, "shape", None)
         self.frame = None if shape is None else (int(shape[1]), int(shape[2]))
-        self.resize = "pad" if inputs is None else str(inputs.options.get("resize", "pad"))
+        self.resize = "pad" if inputs is None else str(inputs.options.get("resize") or "pad")
         if self.resize == "crop":
             raise SettingError("resize='crop' cuts things away that have boxes; take codec=pn.Image(resize='pad')")
         return self

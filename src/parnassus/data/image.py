@@ -38,7 +38,9 @@ class Image(Codec):
     Parameters
     ----------
     size : (height, width), or one number for both; None takes the common size, or the median where sizes differ.
-    resize : "crop" (fill, then cut evenly), "pad" (fit, black around) or "stretch".
+    resize : "crop" (fill, then cut evenly), "pad" (fit, black around) or "stretch". None leaves it, and with it a size
+        that is not given, to the task: "crop", but where answers lie in places see `Detector`, `Segmenter`, and
+        `KeypointFinder`.
     mode : "L" (grey), "RGB", or "auto": the mode that all pictures share; grey and coloured ones together are refused.
     memory : bytes of pixels that may be held; pictures in files beyond that are decoded when a batch needs them.
     augment : random changes of training pictures, such as "shift-flip" or {"rotate": 10, "zoom": 0.1}; see
@@ -64,12 +66,12 @@ class Image(Codec):
         self,
         *,
         size: int | Sequence[int] | None = None,
-        resize: str = "crop",
+        resize: str | None = None,
         mode: str = "auto",
         memory: int = MEMORY_BUDGET,
         augment: str | Mapping[str, Any] | None = None,
     ) -> None:
-        if resize not in RESIZES:
+        if resize is not None and resize not in RESIZES:
             raise SettingError(f"Image: resize={resize!r}; {did_you_mean(resize, RESIZES)}")
         if mode not in ("auto", "L", "RGB"):
             raise SettingError(f"Image: mode={mode!r}; {did_you_mean(mode, ('auto', 'L', 'RGB'))}")
@@ -203,7 +205,7 @@ class Image(Codec):
         """uint8 (n, height, width, channels), decoded by a pool of threads."""
         channels, height, width = self.shape
         pixels = np.empty((len(pictures), height, width, channels), dtype=np.uint8)
-        mode, size, how = "L" if channels == 1 else "RGB", (height, width), self.options["resize"]
+        mode, size, how = "L" if channels == 1 else "RGB", (height, width), self.options["resize"] or "crop"
 
         n_threads = min(THREADS, (os.cpu_count() or 1) + 2, len(pictures))
 

@@ -90,7 +90,7 @@ class PointTargets(Target):
         self.names = raw[0].names
         shape = getattr(inputs, "shape", None)
         self.frame = None if shape is None else (int(shape[1]), int(shape[2]))
-        self.resize = "pad" if inputs is None else str(inputs.options.get("resize", "pad"))
+        self.resize = "pad" if inputs is None else str(inputs.options.get("resize") or "pad")
         return self
 
     def facts(self) -> dict[str, Any]:

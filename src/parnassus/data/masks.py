@@ -57,7 +57,7 @@ class MaskTargets(Target):
         self.counts = np.array([counts[int(k)] for k in self.classes])
         shape = getattr(inputs, "shape", None)
         self.frame = None if shape is None else (int(shape[1]), int(shape[2]))
-        self.resize = "stretch" if inputs is None else str(inputs.options.get("resize", "stretch"))
+        self.resize = "stretch" if inputs is None else str(inputs.options.get("resize") or "stretch")
         return self
 
     def facts(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from torch import nn
 
 from ..data.codec import Codec
 from ..data.detection import Boxes, BoxTargets, named, sizes_of
-from ..data.image import is_stack
+from ..data.image import Image, is_stack
 from ..errors import DataError, DataWarning, SettingError
 from ..evaluation.detection import found_of, poses_of, shapes_of, true_of
 from ..functional.metrics.detection import FoundShapes, TrueBoxes, match_detections
@@ -98,6 +98,21 @@ def words_of(boxes: Boxes) -> str:
     """What is in a picture, counted: "2 cat, 1 dog"."""
     counts = Counter(str(label) for label in boxes.labels[~boxes.uncounted].tolist())
     return ", ".join(f"{n} {name}" for name, n in sorted(counts.items())) or "nothing"
+
+
+def framed(who: str, codec: Any, X: Any, *, resize: str, largest: int, **own: Any) -> Image:
+    """The codec of a task whose answers lie in places; None, and what a codec leaves open, is the task's own.
+
+    A codec without `resize` takes this one, and where it has no size either, the pictures' common or median one.
+    """
+    if codec is None:
+        return Image(size=common_size(X, largest), resize=resize, **own)
+    if not isinstance(codec, Image):
+        raise SettingError(f"{who} takes codec=pn.Image(...); got {codec!r}")
+    options = dict(codec.options)
+    if options["resize"] is None:
+        options |= {"resize": resize, "size": options["size"] or common_size(X, largest)}
+    return Image(**options)
 
 
 def common_size(X: Any, largest: int) -> tuple[int, int] | None:

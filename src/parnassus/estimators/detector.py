@@ -16,7 +16,6 @@ from ..data.annotations import annotated
 from ..data.codec import Codec, codec_for
 from ..data.detection import BAD_BOXES, Boxes, BoxTargets, all_checked, sizes_of
 from ..data.image import Image
-from ..data.moved_boxes import refuse_unfollowed
 from ..data.rows import batches as batches_of
 from ..data.sources import Columns
 from ..errors import DataError, SettingError, did_you_mean
@@ -26,7 +25,7 @@ from ..train.randomness import kept_random
 from ..train.timetable import cuts_of
 from .assembly import device_under, prepare
 from .base import Estimator
-from .detecting import TOGETHER, check_parts_are_met, common_size, judged, parts_learned, worst_pictures
+from .detecting import TOGETHER, check_parts_are_met, framed, judged, parts_learned, worst_pictures
 from .intake import Examples, examples_of, take_rows
 from .pictures import pictures_given
 from .protocol import fitted
@@ -49,8 +48,9 @@ class Detector(Estimator):
         turn, leave out, with a warning that says how many. Boxes that hold NaN are refused always.
     augment : random changes of training pictures, which the boxes follow, such as "shift-flip" or
         {"jaccard_crop": 0.5, "brightness": 0.3}; see `pn.data.augmentation.Augmentation`.
-    **training : the settings that all estimators share; see `Estimator`. `codec` is `pn.Image(size=..., resize="pad")`
-        or "stretch"; None pads pictures to their common or median size, at most 512 pixels a side.
+    **training : the settings that all estimators share; see `Estimator`. `codec` is a `pn.Image`, with resize="pad" or
+        "stretch"; None, or a `pn.Image` that leaves `resize` open, pads pictures to their common or median size, at
+        most 512 pixels a side.
 
     Attributes: `classes_`, `history_`.
     """
@@ -119,24 +119,18 @@ class Detector(Estimator):
 
     def own_codec(self, X: Any) -> Codec:
         codec = self.codec
-        if codec is None:
-            if codec_for(X).kind != "image":
-                raise DataError(
-                    f"X looks like {codec_for(X).kind}, and no pictures; give uint8 arrays, PIL images or paths, or "
-                    "for float pictures of one channel codec=pn.Image()"
-                )
-            memory = {} if self.memory is None else {"memory": self.memory}
-            codec = Image(size=common_size(X, LARGEST), resize="pad", **memory)  # type: ignore[arg-type]
-        if not isinstance(codec, Image):
-            raise SettingError(f"Detector takes codec=pn.Image(...); got {codec!r}")
-        options = dict(codec.options)
-        if self.augment is not None:
-            if options["augment"] is not None:
-                raise SettingError("augment is given to the Detector and to pn.Image; give it once")
-            options["augment"] = self.augment
-        made = Image(**options)
-        refuse_unfollowed(made.augmentation)
-        return made
+        if codec is None and codec_for(X).kind != "image":
+            raise DataError(
+                f"X looks like {codec_for(X).kind}, and no pictures; give uint8 arrays, PIL images or paths, or "
+                "for float pictures of one channel codec=pn.Image()"
+            )
+        memory = {} if self.memory is None else {"memory": self.memory}
+        made = framed("Detector", codec, X, resize="pad", largest=LARGEST, **memory)
+        if self.augment is None:
+            return made
+        if made.augmentation is not None:
+            raise SettingError("augment is given to the Detector and to pn.Image; give it once")
+        return Image(**dict(made.options) | {"augment": self.augment})
 
     # --- use --------------------------------------------------------------------------------------
 

@@ -9,10 +9,9 @@ from torch import nn
 
 from ..data.codec import Codec
 from ..data.detection import named, sizes_of
-from ..data.image import Image, is_stack
+from ..data.image import is_stack
 from ..data.keypoint_files import names_keypoints, open_keypoints
 from ..data.keypoints import PointTargets, keypoints_of
-from ..data.moved_boxes import refuse_unfollowed
 from ..data.rows import batches as batches_of
 from ..data.sources import Columns
 from ..errors import DataError, SettingError
@@ -23,7 +22,7 @@ from ..train.randomness import kept_random
 from ..train.timetable import cuts_of
 from .assembly import device_under, prepare
 from .base import Estimator
-from .detecting import TOGETHER, common_size
+from .detecting import TOGETHER, framed
 from .intake import Examples, examples_of
 from .pictures import pictures_given
 from .protocol import fitted
@@ -41,10 +40,10 @@ class KeypointFinder(Estimator):
 
     Parameters
     ----------
-    **training : the settings that all estimators share; see `Estimator`. `codec` is `pn.Image(size=..., resize="pad")`
-        or "stretch"; None pads pictures to their common or median size, at most 256 pixels a side. Keypoints follow
-        what `pn.Image(augment=...)` does; flips, which make left points right ones, and what moves things without a
-        matrix are refused.
+    **training : the settings that all estimators share; see `Estimator`. `codec` is a `pn.Image`, with resize="pad" or
+        "stretch"; None, or a `pn.Image` that leaves `resize` open, pads pictures to their common or median size, at
+        most 256 pixels a side. Keypoints follow what `pn.Image(augment=...)` does; flips, which make left points right
+        ones, are refused.
 
     Attributes: `n_points_`, `history_`.
 
@@ -101,13 +100,10 @@ class KeypointFinder(Estimator):
         return Examples(found.X, found.y, found.weight)
 
     def own_codec(self, X: Any) -> Codec:
-        codec = Image(size=common_size(X, LARGEST), resize="pad") if self.codec is None else self.codec
-        if not isinstance(codec, Image):
-            raise SettingError(f"KeypointFinder takes codec=pn.Image(...); got {codec!r}")
+        codec = framed("KeypointFinder", self.codec, X, resize="pad", largest=LARGEST)
         if codec.options["resize"] == "crop" and not (codec.options["size"] is None and is_stack(X)):
             raise SettingError("resize='crop' cuts keypoints away; take 'pad' or 'stretch'")
         if codec.augmentation is not None:
-            refuse_unfollowed(codec.augmentation)
             for name in ("flip", "flip_vertical", "jaccard_crop"):
                 if getattr(codec.augmentation, name):
                     why = "cuts around boxes" if name == "jaccard_crop" else "makes left points right ones"

@@ -7,16 +7,15 @@ import numpy as np
 
 from ..data.codec import Codec
 from ..data.detection import named, sizes_of
-from ..data.image import Image, is_stack
+from ..data.image import is_stack
 from ..data.mask_files import held_out, holds_masks, open_masked
 from ..data.masks import MaskTargets, masks_of
-from ..data.moved_boxes import refuse_unfollowed
 from ..data.sources import Columns
 from ..errors import DataError, SettingError
 from ..evaluation.result import Evaluation
 from ..evaluation.segmentation import evaluate_segmentation
 from .base import Estimator
-from .detecting import common_size
+from .detecting import framed
 from .intake import Examples, examples_of
 from .pictures import pictures_given
 from .protocol import fitted
@@ -34,9 +33,9 @@ class Segmenter(Estimator):
     Parameters
     ----------
     ignored : the number of pixels that are neither learned nor judged; None counts every number.
-    **training : the settings that all estimators share; see `Estimator`. `codec` is `pn.Image(size=..., resize="pad")`
-        or "stretch"; None stretches pictures to their common or median size, at most 512 pixels a side. Masks follow
-        what `pn.Image(augment=...)` does, elastic distortion and RandAugment aside.
+    **training : the settings that all estimators share; see `Estimator`. `codec` is a `pn.Image`, with resize="pad" or
+        "stretch"; None, or a `pn.Image` that leaves `resize` open, stretches pictures to their common or median size,
+        at most 512 pixels a side. Masks follow what `pn.Image(augment=...)` does.
 
     Attributes: `classes_`, `history_`.
 
@@ -101,18 +100,12 @@ class Segmenter(Estimator):
         return Examples(found.X, found.y, found.weight)
 
     def own_codec(self, X: Any) -> Codec:
-        codec = self.codec
-        if codec is None:
-            codec = Image(size=common_size(X, LARGEST), resize="stretch")
-        if not isinstance(codec, Image):
-            raise SettingError(f"Segmenter takes codec=pn.Image(...); got {codec!r}")
+        codec = framed("Segmenter", self.codec, X, resize="stretch", largest=LARGEST)
         same = codec.options["size"] is None and is_stack(X)  # nothing is resized
         if codec.options["resize"] == "crop" and not same:
             raise SettingError("resize='crop' cuts pixels away that have a class; take 'stretch' or 'pad'")
-        if codec.augmentation is not None:
-            refuse_unfollowed(codec.augmentation)
-            if codec.augmentation.jaccard_crop:
-                raise SettingError("augment: jaccard_crop cuts around boxes; use crop for masks")
+        if codec.augmentation is not None and codec.augmentation.jaccard_crop:
+            raise SettingError("augment: jaccard_crop cuts around boxes; use crop for masks")
         return codec
 
     # --- use --------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 FILLS = {"zeros": "zeros", "border": "border", "reflect": "reflection"}
+HALVINGS = 30  # steps towards where a point lies after an elastic displacement
+PLACES = 8  # of each side of a box that are followed there
 
 
 def affine(
@@ -154,14 +156,37 @@ def positions(height: int, width: int, *, device: torch.device | str = "cpu") ->
     return torch.stack([x.expand(height, width), y[:, None].expand(height, width), torch.ones(height, width).to(x)], -1)
 
 
-def move_points(points: Tensor, matrix: Tensor) -> Tensor:
-    """Where points (batch, n, 2) lie after the moves, (batch, n, 2)."""
+def move_points(points: Tensor, matrix: Tensor, *, displacement: Tensor | None = None) -> Tensor:
+    """Where points (batch, n, 2) lie after the moves, (batch, n, 2).
+
+    A displacement says for each new place which old one it shows, so that for q the p with back(p) + d(p) = q is
+    wanted: p <- (p + matrix(q - d(p))) / 2 goes there wherever the field does not fold the picture.
+    """
+    if displacement is None:
+        return _through(points, matrix)
+    at = _through(points, matrix)
+    for _ in range(HALVINGS):
+        at = (at + _through(points - _sampled(displacement, at), matrix)) / 2
+    return at
+
+
+def _through(points: Tensor, matrix: Tensor) -> Tensor:
     at = torch.cat([points, torch.ones_like(points[..., :1])], -1) @ matrix.transpose(1, 2)
     return at[..., :2] / at[..., 2:]
 
 
-def move_boxes(boxes: Tensor, matrix: Tensor, *, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """The upright boxes around the moved corners of boxes (batch, n, 4), cut at the picture's edge; and what is left.
+def _sampled(displacement: Tensor, points: Tensor) -> Tensor:
+    """A field (batch, height, width, 2) at points (batch, n, 2), between the centres of pixels bilinearly."""
+    unit = points * (2 / points.new_tensor([displacement.shape[2], displacement.shape[1]])) - 1
+    planes = displacement.permute(0, 3, 1, 2).to(points.dtype)
+    found = F.grid_sample(planes, unit[:, :, None], padding_mode="border", align_corners=False)
+    return found[..., 0].transpose(1, 2)
+
+
+def move_boxes(
+    boxes: Tensor, matrix: Tensor, *, size: tuple[int, int], displacement: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """The upright boxes around the moved outlines of boxes (batch, n, 4), cut at the picture's edge; and what is left.
 
     Returns
     -------
@@ -169,12 +194,18 @@ def move_boxes(boxes: Tensor, matrix: Tensor, *, size: tuple[int, int]) -> tuple
     kept : (batch, n) share of each moved box's area that lies inside the picture, 0 where none does; a trainer drops
         boxes of which little is left.
 
-    Turned boxes grow: the corners of a box lie outside of the thing in it.
+    Turned boxes grow: the corners of a box lie outside of the thing in it. A matrix keeps sides straight, so that the
+    corners are enough; with a `displacement` each side is followed at several places.
     """
     height, width = size
-    x1, y1, x2, y2 = boxes.unbind(-1)
-    corners = torch.stack([x1, y1, x2, y1, x2, y2, x1, y2], -1).view(len(boxes), -1, 2)
-    moved = move_points(corners, matrix).view(*boxes.shape[:2], 4, 2)
+    n = 1 if displacement is None else PLACES
+    along = torch.arange(n, dtype=boxes.dtype, device=boxes.device) / n
+    zero, one = torch.zeros_like(along), torch.ones_like(along)
+    across, down = torch.cat([along, one, 1 - along, zero]), torch.cat([zero, along, one, 1 - along])
+    x = boxes[..., :1] + across * (boxes[..., 2:3] - boxes[..., :1])
+    y = boxes[..., 1:2] + down * (boxes[..., 3:] - boxes[..., 1:2])
+    outline = torch.stack([x, y], -1)
+    moved = move_points(outline.flatten(1, 2), matrix, displacement=displacement).view_as(outline)
     low, high = moved.amin(2), moved.amax(2)
     edge = boxes.new_tensor([width, height])
     inner_low, inner_high = low.clamp(min=0).minimum(edge), high.clamp(min=0).minimum(edge)
