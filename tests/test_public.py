@@ -55,6 +55,7 @@ MODELS = {
     ("polynomial", "regressor"), ("vae_m2", "classifier"), ("dtw_neighbors", "classifier"),
     ("kmeans", "clusterer"), ("minibatch_kmeans", "clusterer"), ("gmm", "clusterer"), ("gmm", "density"),
     ("rbm", "density"), ("gaussian_rbm", "density"), ("dbn", "classifier"),
+    *((name, "density") for name in ("gaussian_output_rbm", "softmax_rbm", "replicated_softmax")),
     ("ppca", "density"), ("factor_analysis", "density"), ("realnvp", "density"),
     ("dbm", "density"), ("helmholtz", "density"),
     ("multinomial_nb", "classifier"), ("bernoulli_nb", "classifier"), ("gaussian_nb", "classifier"),

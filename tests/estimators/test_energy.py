@@ -1,6 +1,7 @@
 """Boltzmann machines and belief nets as estimators, against exact likelihoods, scikit-learn and the book's example."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy.ndimage import shift
@@ -10,7 +11,7 @@ from sklearn.neural_network import BernoulliRBM
 from sklearn.pipeline import make_pipeline
 
 import parnassus as pn
-from parnassus.errors import DataError, SettingError
+from parnassus.errors import DataError, DataWarning, SettingError
 from parnassus.functional.energy import (
     Machine,
     contrastive_slopes,
@@ -18,7 +19,8 @@ from parnassus.functional.energy import (
     free_energy,
     hidden_probability,
 )
-from parnassus.objectives.energy import BeliefNet, ContrastiveDivergence, Restricted
+from parnassus.objectives.belief_net import BeliefNet
+from parnassus.objectives.energy import ContrastiveDivergence, Restricted
 
 
 def digits():
@@ -62,6 +64,67 @@ def test_training_raises_the_exact_likelihood(n_chains):
     exact = Machine(*(p.detach().double() for p in (net.w, net.b, net.c)))
     expected = float((-free_energy(rows, exact)).mean()) - exact_log_partition(exact)
     assert machine.score(X) == pytest.approx(expected, abs=1e-6)
+    assert machine.objective_.log_partition()[1] == 0.0
+
+
+def of_categories(n=400, seed=0):
+    """A table of two columns of categories and one of 0 and 1, which hang together; and how likely rows are alone."""
+    rng = np.random.default_rng(seed)
+    side = rng.random(n) < 0.5
+    table = pd.DataFrame({
+        "colour": np.where(side, "red", np.where(rng.random(n) < 0.5, "blue", "green")),
+        "letter": np.where(side ^ (rng.random(n) < 0.05), "x", "y"),
+        "on": (rng.random(n) < np.where(side, 0.9, 0.2)).astype(float),
+    })  # fmt: skip
+    shares = [table[c].map(table[c].value_counts(normalize=True)).astype(float) for c in table]
+    return table, float(sum(np.log(share).mean() for share in shares))
+
+
+def test_categories_are_learned_as_such_and_drawn_whole():
+    table, alone = of_categories()
+    machine = pn.RBM("softmax_rbm", n_components=4, epochs=60, batch_size=20).fit(table)
+    assert machine.score(table) > alone + 0.4
+    drawn = machine.sample(300, seed=0)
+    assert set(drawn["colour"]) == {"red", "blue", "green"}
+    assert ((drawn["colour"] == "red") == (drawn["letter"] == "x")).mean() > 0.8
+    every = torch.cat([
+        torch.tensor([[a, *np.eye(3)[i], *np.eye(2)[j]]]) for a in (0.0, 1.0) for i in range(3) for j in range(2)
+    ])  # fmt: skip
+    chances = machine.objective_.log_density({"x": every.float()}).exp()
+    assert float(chances.sum()) == pytest.approx(1, abs=1e-6)
+    with pytest.warns(DataWarning, match="not seen"):
+        assert machine.score_samples(table[:1].assign(colour="mauve"))[0] == -np.inf
+
+
+def test_texts_are_told_apart_by_topics_and_drawn_as_counts(tmp_path):
+    rng = np.random.default_rng(0)
+    words = [["cat", "dog", "mouse"], ["sun", "moon", "star"]]
+    about = rng.integers(2, size=200)
+    texts = [" ".join(rng.choice(words[k], rng.integers(3, 9))) for k in about]
+    machine = pn.RBM("replicated_softmax", n_components=2, epochs=40, batch_size=20).fit(texts)
+    topics = machine.transform(texts)
+    assert max(abs(np.corrcoef(topics[:, j], about)[0, 1]) for j in range(2)) > 0.9
+    drawn = machine.sample(50, seed=0)
+    assert drawn.shape == (50, 7)
+    assert set(drawn.sum(1)) <= {len(t.split()) for t in texts}
+    wide = pn.RBM("replicated_softmax", n_components=18, epochs=1).fit(texts)
+    again = pn.load(wide.save(tmp_path / "m.parnassus") and tmp_path / "m.parnassus")
+    np.testing.assert_array_equal(again.score_samples(texts[:9]), wide.score_samples(texts[:9]))
+    assert np.isnan(wide.objective_.log_partition(3)[1])
+    assert machine.score(["", "cat"]) > -10  # no words in any order is the one row of length 0
+    assert machine.score_samples([""])[0] == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "options"), [
+    ("gaussian_output_rbm", {}), ("gaussian_output_rbm", {"n_chains": 20}), ("rbm", {"n_chains": 20, "n_powers": 4}),
+])  # fmt: skip
+def test_training_of_other_kinds_raises_the_exact_likelihood(name, options):
+    X = stripes()
+    machine = pn.RBM(pn.model(name, n_components=8, **options), epochs=150, batch_size=20).fit(X)
+    independent = np.clip(X.mean(0), 0.01, 0.99)
+    alone = (X * np.log(independent) + (1 - X) * np.log(1 - independent)).sum(1).mean()
+    assert machine.score(X) > alone + 1
     assert machine.objective_.log_partition()[1] == 0.0
 
 
@@ -202,6 +265,9 @@ def test_layers_stay_as_pretrained_where_only_the_top_is_tuned():
     (lambda X: pn.Density("rbm", epochs=1).fit(X), DataError, "minmax"),
     (lambda X: pn.Classifier("dbn", epochs=1).fit(X, X[:, 0] > 0), DataError, "minmax"),
     (lambda X: pn.RBM(n_components=0, epochs=1).fit(X), SettingError, "hidden units"),
+    (lambda X: pn.RBM("replicated_softmax", epochs=1).fit(X), DataError, "counts of words"),
+    (lambda X: pn.RBM("softmax_rbm", epochs=1).fit(X), DataError, "unit_vectors"),
+    (lambda X: pn.RBM(pn.model("rbm", n_powers=3), epochs=1).fit(X), SettingError, "give n_chains too"),
     (lambda X: pn.DBN(pn.model("dbn", hidden=()), epochs=1).fit(X, X[:, 0] > 0), SettingError, "layers of hidden"),
     (lambda X: pn.DBN(pn.model("dbn", pretraining=1.0), epochs=1).fit(X, X[:, 0] > 0), SettingError, "share"),
 ])  # fmt: skip

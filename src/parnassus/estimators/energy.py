@@ -10,7 +10,7 @@ from ..data.codec import Codec, codec_for
 from ..data.image import Image
 from ..data.table import Table
 from ..errors import SettingError
-from ..objectives.energy import BeliefNet
+from ..objectives.belief_net import BeliefNet
 from .classifier import Classifier
 from .density import Density
 from .intake import Examples
@@ -20,7 +20,8 @@ from .protocol import fitted
 class RBM(Density):
     """`Density("rbm")`, a transformer: `transform` gives how likely each hidden unit is on.
 
-    Columns of a table are brought to 0 to 1, unless a codec is given or the model is "gaussian_rbm"; so are pictures.
+    Columns of a table are brought to 0 to 1, unless a codec is given or the model takes other numbers ("gaussian_rbm",
+    "replicated_softmax"); so are pictures.
 
     Systems: rbm
     """
@@ -30,7 +31,7 @@ class RBM(Density):
     @property
     def _of_numbers(self) -> bool:
         named = self.model if isinstance(self.model, str) else getattr(self.model, "name", "rbm")
-        return named == "gaussian_rbm"
+        return named in ("gaussian_rbm", "replicated_softmax")
 
     def _codec_for(self, X: Any) -> Any:
         chosen = codec_for(X)

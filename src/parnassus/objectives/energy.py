@@ -1,30 +1,34 @@
-"""Restricted Boltzmann machines that learn by contrastive divergence, alone or in a stack below a classifier."""
+"""Restricted Boltzmann machines that learn by contrastive divergence."""
 
-import itertools
+import math
 from collections.abc import Sequence
-from functools import partial
-from typing import cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ..errors import DataError, SettingError
-from ..functional.criteria import Loss
 from ..functional.energy import (
     Machine,
+    contrastive_slopes,
+    draw_hidden,
+    draw_visible,
+    estimated_length_log_partitions,
     estimated_log_partition,
     exact_log_partition,
     free_energy,
     hidden_probability,
+    length_log_partitions,
+    log_orders,
     pseudo_likelihood,
+    swap_powers,
+    tempered,
     visible_mean,
 )
 from ..functional.energy.units import contrast, draw_units, pulled
-from ..functional.losses import IGNORED
-from ..registry import loss
 from ..train.phase import Batch, Objective, Phase, gradient_of
 
+QUANTILES = 101  # of the lengths of rows, which are kept to draw such rows
 WRITTEN_OUT = 16  # units of the smaller layer up to which the partition function is exact
 CD = {"name": "sgd", "lr": 0.05, "momentum": 0.5}
 
@@ -32,38 +36,47 @@ CD = {"name": "sgd", "lr": 0.05, "momentum": 0.5}
 class Restricted(nn.Module):
     """The parameters of one machine, and its contrastive slopes without autograd."""
 
-    def __init__(self, n_visible: int, n_hidden: int, *, gaussian: bool = False) -> None:
+    def __init__(self, n_visible: int, n_hidden: int, **units: Any) -> None:
         super().__init__()
         self.w = nn.Parameter(0.01 * torch.randn(n_visible, n_hidden))
         self.b, self.c = nn.Parameter(torch.zeros(n_visible)), nn.Parameter(torch.zeros(n_hidden))
-        self.gaussian = gaussian
+        self.units = units  # what `Machine` is told beside weights and biases
         self._room: dict[int, list[Tensor]] = {}
+
+    @property
+    def gaussian(self) -> bool:
+        """Whether visible units are real numbers."""
+        return bool(self.units.get("gaussian"))
+
+    @property
+    def plain(self) -> bool:
+        """Whether all units are of 0 and 1, each of its own."""
+        return not any(self.units.values())
 
     @property
     def machine(self) -> Machine:
         """The machine as equations take it, without gradients."""
-        return Machine(self.w.detach(), self.b.detach(), self.c.detach(), self.gaussian)
+        return Machine(self.w.detach(), self.b.detach(), self.c.detach(), **self.units)
 
     def again(self, v: Tensor, n_steps: int, hidden: Tensor | None = None) -> Tensor:
         """Where chains from the rows v are after so many rounds of both layers; the last visible units are drawn.
 
         `hidden` are the hidden probabilities of v, where they are known.
         """
-        machine, room = self.machine, self._kept(len(v))
+        machine = self.machine
+        if not self.plain:
+            return gibbs(v, machine, n_steps)
+        room = self._kept(len(v))
         for _ in range(n_steps):
             h = drawn(self.hidden(v) if hidden is None else hidden, room[0])
             hidden = None
-            if self.gaussian:
-                mean = visible_mean(h, machine)
-                v = mean + torch.randn_like(mean)
-            else:
-                v = drawn(torch.addmm(machine.b, h, machine.w.T, out=room[1]).sigmoid_(), room[2])
+            v = drawn(torch.addmm(machine.b, h, machine.w.T, out=room[1]).sigmoid_(), room[2])
         return v
 
     def hidden(self, v: Tensor) -> Tensor:
-        """How likely each hidden unit is on, (n, n_hidden)."""
+        """How likely each hidden unit is on (its mean, of real ones), (n, n_hidden)."""
         machine = self.machine
-        return hidden_probability(v, machine) if self.gaussian else pulled(v, machine.w, machine.c)
+        return pulled(v, machine.w, machine.c) if self.plain else hidden_probability(v, machine)
 
     @torch.no_grad()
     def slopes(self, v: Tensor, again: Tensor, h: Tensor, weight: Tensor | None = None) -> None:
@@ -72,6 +85,12 @@ class Restricted(nn.Module):
         h are the hidden probabilities of v.
         """
         gradients = [gradient_of(p) for p in (self.w, self.b, self.c)]
+        if self.units.get("counted"):  # whose hidden biases count once for each word
+            for gradient, slope in zip(
+                gradients, contrastive_slopes(v, again, self.machine, weight=weight), strict=True
+            ):
+                gradient.copy_(slope)
+            return
         contrast(v, h, again, self.hidden(again), gradients, weight=weight)
 
     def distance(self, again: Tensor, v: Tensor) -> Tensor:
@@ -98,6 +117,14 @@ def drawn(p: Tensor, out: Tensor | None = None) -> Tensor:
     return draw_units(p, torch.empty(len(p), dtype=torch.int64).random_(), units)
 
 
+def gibbs(v: Tensor, machine: Machine, n_steps: int, generator: torch.Generator | None = None) -> Tensor:
+    """Where chains from the rows v are after so many rounds of both layers; of counts, rows keep their lengths."""
+    lengths = v.sum(1) if machine.counted else None
+    for _ in range(n_steps):
+        v = draw_visible(draw_hidden(v, machine, generator), machine, generator, lengths=lengths)
+    return v
+
+
 def meant(each: Tensor, weight: Tensor | None) -> Tensor:
     """The (weighted) mean of a number a row."""
     return each.mean() if weight is None else (each * weight).sum() / weight.sum()
@@ -110,22 +137,32 @@ class ContrastiveDivergence(Objective):
     reconstruction: what training lowers has no value that can be had, and `log_density` needs Z, which is found when it
     is first asked for (written out, or by annealed importance sampling).
 
+    Parameters
+    ----------
+    n_steps : rounds of both layers.
+    n_chains : that are kept between steps; 0 begins at the rows each time.
+    n_powers : machines, from this one to one without weights, that each have so many chains, which change places.
+    **units : what visible and hidden units are; see `Machine`.
+
     Systems: rbm, contrastive-divergence
-    Source: Martinez-Ramon 7.2.3; Hinton 2002; Tieleman 2008. Its n_hidden < n_visible is not asked for (F7-10).
+    Source: Martinez-Ramon 7.2.3; Hinton 2002; Tieleman 2008; Desjardins et al. 2010 (powers). Its n_hidden < n_visible
+    is not asked for (F7-10).
     """
 
     def __init__(
-        self, in_features: int, n_hidden: int, *, n_steps: int = 1, n_chains: int = 0, gaussian: bool = False
+        self, in_features: int, n_hidden: int, *, n_steps: int = 1, n_chains: int = 0, n_powers: int = 1, **units: Any
     ) -> None:
         super().__init__()
         if n_hidden < 1 or n_steps < 1 or n_chains < 0:
             raise SettingError(
                 f"an RBM has hidden units and chains of a step or more; got {n_hidden}, {n_steps} and {n_chains}"
             )
-        self.net, self.n_steps = Restricted(in_features, n_hidden, gaussian=gaussian), n_steps
+        if n_powers < 1 or (n_powers > 1 and not n_chains):
+            raise SettingError(f"n_powers={n_powers} are of chains that are kept, with 1 for none; give n_chains too")
+        self.net, self.n_steps, self.n_powers = Restricted(in_features, n_hidden, **units), n_steps, n_powers
         self.register_buffer("mean", torch.zeros(in_features))
         self.register_buffer("std", torch.ones(in_features))
-        self.register_buffer("chains", torch.zeros(n_chains, in_features))
+        self.register_buffer("chains", torch.zeros(n_powers * n_chains, in_features))
         self.register_buffer("log_z", torch.full((2,), torch.nan, dtype=torch.float64))
 
     mean: Tensor
@@ -144,27 +181,34 @@ class ContrastiveDivergence(Objective):
         return not len(self.chains)
 
     def begin(self, batch: Batch) -> None:
-        x = batch["x"]
+        x, groups = batch["x"], self.net.units.get("groups", ())
         if self.net.gaussian:
             self.mean.copy_(x.mean(0))
             self.std.copy_(x.std(0).clamp(min=1e-6) if len(x) > 1 else torch.ones_like(self.std))
         else:
             check_units(x)
             share = x.mean(0).clamp(0.01, 0.99)
-            self.net.b.data.copy_(torch.logit(share))
-        self.chains.copy_(drawn(torch.full_like(self.chains, 0.5)))
+            n = len(share) - sum(groups)
+            self.net.b.data.copy_(torch.cat([torch.logit(share[:n]), share[n:].log()]))
+        if groups:
+            self.chains.copy_(
+                draw_visible(self.net.w.new_zeros(len(self.chains), self.net.w.shape[1]), self.net.machine)
+            )
+        else:
+            self.chains.copy_(drawn(torch.full_like(self.chains, 0.5)))
 
     def _rows(self, batch: Batch) -> Tensor:
         return (batch["x"] - self.mean) / self.std if self.net.gaussian else batch["x"]
 
     def phases(self) -> Sequence[Phase]:
-        return [Phase("cd", self.gap, self.net.parameters(), gradient=self.slopes, optimizer=CD)]
+        rate = {"lr": 0.005} if self.net.units.get("gaussian_output") else {}  # units without a bound go too far
+        return [Phase("cd", self.gap, self.net.parameters(), gradient=self.slopes, optimizer=CD | rate)]
 
     def gap(self, batch: Batch) -> Tensor:
         """The mean of F(v) - F(end of the chain), whose gradient contrastive divergence follows."""
         v = self._rows(batch)
         again = self._chain_end(v)
-        machine = Machine(self.net.w, self.net.b, self.net.c, self.net.gaussian)
+        machine = Machine(self.net.w, self.net.b, self.net.c, **self.net.units)
         return meant(free_energy(v, machine), batch.get("weight")) - free_energy(again, machine).mean()
 
     def slopes(self, batch: Batch) -> Tensor:
@@ -180,17 +224,30 @@ class ContrastiveDivergence(Objective):
         with torch.no_grad():
             if not len(self.chains):
                 return self.net.again(v, self.n_steps, h)
-            self.chains.copy_(self.net.again(self.chains, self.n_steps))
-            return self.chains
+            if self.n_powers == 1:
+                self.chains.copy_(self.net.again(self.chains, self.n_steps))
+                return self.chains
+            each = self.chains.view(self.n_powers, -1, self.chains.shape[1])
+            powers = torch.linspace(1, 0, self.n_powers).tolist()
+            machines = [tempered(self.net.machine, power) for power in powers]
+            moved = torch.stack([gibbs(v, m, self.n_steps) for v, m in zip(each, machines, strict=True)])
+            each.copy_(swap_powers(moved, machines))
+            return each[0]
 
     def _error(self, v: Tensor, weight: Tensor | None) -> Tensor:
+        return meant((v - self._reconstructed(v)).square().mean(1), weight)
+
+    def _reconstructed(self, v: Tensor) -> Tensor:
+        """The visible means for the hidden ones; of counts, in so many words."""
         machine = self.net.machine
-        return meant((v - visible_mean(hidden_probability(v, machine), machine)).square().mean(1), weight)
+        found = visible_mean(hidden_probability(v, machine), machine)
+        return found * v.sum(1, keepdim=True) if machine.counted else found
 
     def evaluate(self, batch: Batch) -> dict[str, Tensor]:
         v, weight = self._rows(batch), batch.get("weight")
         found = {"loss": self._error(v, weight)}
-        if not self.net.gaussian and v.shape[1] <= 100:
+        bits = not (self.net.gaussian or self.net.units.get("groups") or self.net.units.get("counted"))
+        if bits and v.shape[1] <= 100:
             found["pseudo_likelihood"] = meant(pseudo_likelihood(v.round(), self.net.machine), weight)
         return found
 
@@ -202,34 +259,29 @@ class ContrastiveDivergence(Objective):
     def log_partition(self) -> tuple[float, float]:
         """ln Z and its standard error, 0 where it is written out; found once."""
         if not bool(self.log_z.isfinite().all()):
-            found = self.net.machine
-            machine = Machine(found.w.double(), found.b.double(), found.c.double(), found.gaussian)
-            if min(found.w.shape) <= WRITTEN_OUT and not (found.gaussian and found.w.shape[1] > WRITTEN_OUT):
-                value, error = exact_log_partition(machine), 0.0
-            else:
-                value, error = estimated_log_partition(
-                    machine, machine.b.clone(), generator=torch.Generator().manual_seed(0), n_chains=100, n_steps=1000
-                )
-            self.log_z.copy_(torch.tensor([value, error]))
+            self.log_z.copy_(torch.tensor(log_partition_of(self._double())))
         return float(self.log_z[0]), float(self.log_z[1])
 
     def log_density(self, batch: Batch) -> Tensor:
-        """ln p(x) (n,), float64, in the units of x."""
+        """ln p(x) (n,), float64, in the units of x; of rows with a category that training had not, minus infinity."""
         log_z, _ = self.log_partition()
-        found = -free_energy(self._rows(batch).double(), self._double()) - log_z
+        v, groups = self._rows(batch).double(), self.net.units.get("groups", ())
+        found = -free_energy(v, self._double()) - log_z
+        for part in v[:, v.shape[1] - sum(groups) :].split(list(groups), 1) if groups else ():
+            found = found.masked_fill(part.sum(1) != 1, -torch.inf)
         return found - self.std.double().log().sum() if self.net.gaussian else found
 
     def _double(self) -> Machine:
         found = self.net.machine
-        return Machine(found.w.double(), found.b.double(), found.c.double(), found.gaussian)
+        return found._replace(w=found.w.double(), b=found.b.double(), c=found.c.double())
 
     def project(self, batch: Batch) -> Tensor:
-        """How likely each hidden unit is on, (n, n_hidden)."""
+        """How likely each hidden unit is on (its mean, of real ones), (n, n_hidden)."""
         return hidden_probability(self._rows(batch), self.net.machine)
 
     def reconstruct(self, batch: Batch) -> Tensor:
         """The visible means for the hidden probabilities, (n, in_features)."""
-        found = visible_mean(self.project(batch), self.net.machine)
+        found = self._reconstructed(self._rows(batch))
         return found * self.std + self.mean if self.net.gaussian else found
 
     def draw(self, n: int, generator: torch.Generator, *, n_sweeps: int = 1000) -> tuple[Tensor, Tensor]:
@@ -237,12 +289,90 @@ class ContrastiveDivergence(Objective):
         machine = self.net.machine
         h = (torch.rand(n, len(machine.c), generator=generator) < 0.5).float()
         for _ in range(n_sweeps):
-            mean = visible_mean(h, machine)
-            noise = torch.randn if self.net.gaussian else torch.rand
-            fresh = noise(mean.shape, generator=generator)
-            v = mean + fresh if self.net.gaussian else (fresh < mean).float()
-            h = (torch.rand(h.shape, generator=generator) < hidden_probability(v, machine)).float()
+            v = draw_visible(h, machine, generator)
+            h = draw_hidden(v, machine, generator)
         return (v * self.std + self.mean if self.net.gaussian else v), h
+
+
+def log_partition_of(machine: Machine) -> tuple[float, float]:
+    """ln Z and its standard error, 0 where it is written out."""
+    n_visible, n_hidden = machine.w.shape
+    by_hidden = n_hidden <= WRITTEN_OUT and not machine.gaussian_output
+    by_visible = n_visible <= WRITTEN_OUT and not (machine.gaussian or machine.groups)
+    if by_hidden or by_visible:
+        return exact_log_partition(machine), 0.0
+    generator = torch.Generator().manual_seed(0)
+    return estimated_log_partition(machine, machine.b.clone(), generator=generator, n_chains=100, n_steps=1000)
+
+
+class ReplicatedSoftmax(ContrastiveDivergence):
+    """A restricted Boltzmann machine of counts of words x (n, in_features): hidden units are what texts are about.
+
+    `log_density` is of the counts, whatever the order of the words, given how many there are; Z is another for each
+    length, and written out up to 16 hidden units, else estimated. Rows are drawn of the lengths of the training's.
+
+    Systems: rbm
+    Source: Salakhutdinov and Hinton 2009 (Replicated softmax: an undirected topic model).
+    """
+
+    lengths: Tensor
+
+    def __init__(self, in_features: int, n_hidden: int, *, n_steps: int = 1, n_chains: int = 0) -> None:
+        super().__init__(in_features, n_hidden, n_steps=n_steps, n_chains=n_chains, counted=True)
+        self.register_buffer("lengths", torch.zeros(QUANTILES))
+        self._estimated = torch.zeros(0, dtype=torch.float64)
+
+    def begin(self, batch: Batch) -> None:
+        x = batch["x"]
+        check_counts(x)
+        self.net.b.data.copy_(((x.sum(0) + 0.01) / (x.sum() + 0.01 * x.shape[1])).log())
+        at = torch.linspace(0, len(x) - 1, QUANTILES, device=x.device).round().long()
+        self.lengths.copy_(x.sum(1).sort().values[at])
+        self.chains.copy_(x[torch.arange(len(self.chains), device=x.device) % len(x)])
+
+    def phases(self) -> Sequence[Phase]:
+        moved = self.net.parameters()  # whose slopes grow with the lengths of rows
+        return [Phase("cd", self.gap, moved, gradient=self.slopes, optimizer={"name": "adam", "lr": 0.01})]
+
+    def log_partition(self, length: int = 1) -> tuple[float, float]:
+        """ln Z for rows of so many words, and NaN for its error where it is estimated."""
+        exact = len(self.net.c) <= WRITTEN_OUT
+        return float(self._log_partitions(torch.tensor([length]))[0]), 0.0 if exact else math.nan
+
+    def _log_partitions(self, lengths: Tensor) -> Tensor:
+        """ln Z for each of these numbers of words, (n,)."""
+        each, at = lengths.long().unique(return_inverse=True)
+        if len(self.net.c) <= WRITTEN_OUT:
+            return length_log_partitions(self._double(), each.tolist())[at]
+        longest = int(each.max())
+        if longest >= len(self._estimated):
+            generator = torch.Generator().manual_seed(0)
+            self._estimated = estimated_length_log_partitions(self._double(), longest, generator=generator)
+        return self._estimated[each][at]
+
+    def log_density(self, batch: Batch) -> Tensor:
+        """ln p(x) (n,), float64, of counts given how many words there are."""
+        x = batch["x"].double()
+        check_counts(x)
+        return log_orders(x) - free_energy(x, self._double()) - self._log_partitions(x.sum(1))
+
+    def draw(self, n: int, generator: torch.Generator, *, n_sweeps: int = 1000) -> tuple[Tensor, Tensor]:
+        """Counts at the end of chains (n, in_features), of lengths as the training had, and the hidden units."""
+        machine = self.net.machine
+        lengths = self.lengths[torch.randint(QUANTILES, (n,), generator=generator)]
+        h = torch.bernoulli(torch.full((n, len(machine.c)), 0.5), generator=generator)
+        v = gibbs(draw_visible(h, machine, generator, lengths=lengths), machine, n_sweeps - 1, generator)
+        return v, draw_hidden(v, machine, generator)
+
+
+def check_counts(x: Tensor) -> None:
+    """Refuses rows that are no counts."""
+    if bool((x < 0).any()) or bool((x != x.round()).any()):
+        worst = float(x[(x < 0) | (x != x.round())][0])
+        raise DataError(
+            f"a replicated softmax takes counts of words, and the rows hold {worst:g}; give texts with "
+            "codec=pn.Text() (weighting='count'), or a table of counts with codec=pn.Table(scaling='none')"
+        )
 
 
 def check_units(x: Tensor) -> None:
@@ -253,126 +383,3 @@ def check_units(x: Tensor) -> None:
             f"units of 0 and 1 take numbers from 0 to 1, and the rows hold {low:g} to {high:g}; take pn.RBM or pn.DBN, "
             f"which scale them, give codec=pn.Table(scaling='minmax'), or take model='gaussian_rbm'"
         )
-
-
-class BeliefNet(Objective):
-    """A stack of machines, each trained on what the one below makes of the rows, then a classifier on top.
-
-    The first `pretraining` of all steps goes to the machines, an equal stretch each; then the softmax (and with
-    `fine_tuning` the whole stack) learns by gradients.
-
-    Systems: deep-belief-network, greedy-pretraining, dbn-fine-tuning
-    Source: Martinez-Ramon 7.3 and 7.3.1; Hinton, Osindero and Teh 2006. A deeper stack is not better by itself: in
-    the book's own example one machine beats two (oracle B7.5), on digits whose shifted copies are on both sides.
-    """
-
-    def __init__(
-        self,
-        in_features: int,
-        hidden: Sequence[int],
-        n_outputs: int,
-        *,
-        pretraining: float,
-        fine_tuning: bool,
-        n_steps: int,
-    ) -> None:
-        super().__init__()
-        if not hidden or any(n < 1 for n in hidden):
-            raise SettingError(f"a belief net has layers of hidden units; got hidden={tuple(hidden)}")
-        if not 0 <= pretraining < 1:
-            raise SettingError(f"pretraining is a share of the steps, in [0, 1); got {pretraining}")
-        widths = [in_features, *hidden]
-        self.stack = nn.ModuleList(Restricted(a, b) for a, b in itertools.pairwise(widths))
-        self.head = nn.Linear(widths[-1], n_outputs)
-        self.pretraining, self.fine_tuning, self.n_steps = pretraining, fine_tuning, n_steps
-        self.of_labels, self.of_units = (loss("cross_entropy").make(task=kind) for kind in ("labels", "binary"))
-
-    @property
-    def machines(self) -> list[Restricted]:
-        """The machines, the lowest first."""
-        return cast(list[Restricted], list(self.stack))
-
-    def loss(self, batch: Batch) -> Loss:
-        """Cross-entropy of one class a row, or of each of several labels."""
-        return self.of_units if batch["y"].is_floating_point() else self.of_labels
-
-    def begin(self, batch: Batch) -> None:
-        check_units(batch["x"])
-
-    def features(self, x: Tensor, depth: int | None = None) -> Tensor:
-        """The hidden probabilities of the topmost machine, or of the one at `depth`, (n, hidden)."""
-        for machine in self.machines[:depth]:
-            x = torch.sigmoid(F.linear(x, machine.w.T, machine.c))
-        return x
-
-    def outputs(self, batch: Batch) -> Tensor:
-        return self.head(self.features(batch["x"]))
-
-    def weight(self, batch: Batch) -> float | Tensor:
-        return self.loss(batch).count(batch["y"], batch.get("weight"))
-
-    def mean_loss(self, batch: Batch) -> Tensor:
-        """The classifier's loss."""
-        return self.loss(batch)(self.outputs(batch), batch["y"], batch.get("weight"))
-
-    def gap(self, depth: int, batch: Batch) -> Tensor:
-        """The mean of F(v) - F(end of the chain) of one machine."""
-        net = self.machines[depth]
-        with torch.no_grad():
-            v = self.features(batch["x"], depth)
-            again = net.again(v, self.n_steps)
-        machine = Machine(net.w, net.b, net.c)
-        return meant(free_energy(v, machine), batch.get("weight")) - free_energy(again, machine).mean()
-
-    def slopes(self, depth: int, batch: Batch) -> Tensor:
-        """The contrastive slopes of one machine; the loss is the error of one reconstruction."""
-        net = self.machines[depth]
-        with torch.no_grad():
-            v = self.features(batch["x"], depth)
-            h = net.hidden(v)
-            again = net.again(v, self.n_steps, h)
-            net.slopes(v, again, h, batch.get("weight"))
-            return net.distance(again, v)
-
-    def phases(self) -> Sequence[Phase]:
-        each = self.pretraining / len(self.stack)
-        found = [
-            Phase(
-                f"layer{i}", partial(self.gap, i), net.parameters(), gradient=partial(self.slopes, i),
-                during=(i * each, (i + 1) * each), optimizer=CD, weight=_rows,
-            )
-            for i, net in enumerate(self.machines)
-            if self.pretraining
-        ]  # fmt: skip
-        moved = list(self.head.parameters())
-        if self.fine_tuning:
-            moved += [p for net in self.machines for p in (net.w, net.c)]
-        return [Phase("fit", self.mean_loss, moved, during=(self.pretraining, 1.0), optimizer={"lr": 0.01}), *found]
-
-    def evaluate(self, batch: Batch) -> dict[str, Tensor]:
-        outputs = self.outputs(batch)
-        found = {"loss": self.mean_loss(batch)}
-        if batch["y"].ndim == 1:
-            known = batch["y"] != IGNORED
-            weight = batch["weight"][known] if "weight" in batch else None
-            found["accuracy"] = meant((outputs.argmax(1) == batch["y"])[known].float(), weight)
-        return found
-
-    def draw(self, n: int, generator: torch.Generator, *, n_sweeps: int = 1000) -> Tensor:
-        """Rows dreamt: chains in the topmost machine, then one way down, (n, in_features), as means."""
-        top = self.machines[-1].machine
-        h = (torch.rand(n, len(top.c), generator=generator) < 0.5).float()
-        for _ in range(n_sweeps):
-            mean = visible_mean(h, top)
-            v = (torch.rand(mean.shape, generator=generator) < mean).float()
-            p = hidden_probability(v, top)
-            h = (torch.rand(p.shape, generator=generator) < p).float()
-        x = visible_mean(h, top)
-        for net in reversed(self.machines[:-1]):
-            below = (torch.rand(x.shape, generator=generator) < x).float()
-            x = visible_mean(below, net.machine)
-        return x
-
-
-def _rows(batch: Batch) -> float | Tensor:
-    return batch["weight"].sum() if "weight" in batch else len(batch["x"])

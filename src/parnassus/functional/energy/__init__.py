@@ -9,15 +9,20 @@ from .boltzmann import (
     unit_probability,
 )
 from .hopfield import hebbian_weights, hopfield_energy, modern_recall, recall
+from .replicated import estimated_length_log_partitions, length_log_partitions, log_orders
 from .restricted import (
     Machine,
     contrastive_slopes,
+    draw_hidden,
+    draw_visible,
     estimated_log_partition,
     exact_log_partition,
     free_energy,
     hidden_probability,
     joint_energy,
     pseudo_likelihood,
+    swap_powers,
+    tempered,
     visible_mean,
 )
 from .unnormalised import probability_flow, unit_log_likelihood
@@ -28,7 +33,10 @@ __all__ = [
     "boltzmann_gradient",
     "boltzmann_law",
     "contrastive_slopes",
+    "draw_hidden",
+    "draw_visible",
     "energy_gap",
+    "estimated_length_log_partitions",
     "estimated_log_partition",
     "exact_log_partition",
     "free_energy",
@@ -37,10 +45,14 @@ __all__ = [
     "hidden_probability",
     "hopfield_energy",
     "joint_energy",
+    "length_log_partitions",
+    "log_orders",
     "modern_recall",
     "probability_flow",
     "pseudo_likelihood",
     "recall",
+    "swap_powers",
+    "tempered",
     "unit_log_likelihood",
     "unit_probability",
     "visible_mean",
