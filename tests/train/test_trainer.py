@@ -16,10 +16,12 @@ from parnassus.errors import DataError, Diverged, SettingError
 from parnassus.models.mlp import MLP
 from parnassus.objectives.supervised import Supervised
 from parnassus.train.checkpoint import Checkpoint
+from parnassus.train.diagnosis import warn_of_growth
 from parnassus.train.interrupt import deferred_interrupt
 from parnassus.train.phase import Objective, Phase
 from parnassus.train.plan import Plan
 from parnassus.train.randomness import seed_of, step_seed
+from parnassus.train.record import Losses
 from parnassus.train.trainer import Trainer
 
 
@@ -486,6 +488,30 @@ def test_an_input_that_is_not_finite_is_named_by_its_row():
     x[5, 3] = float("nan")
     with pytest.raises(Diverged, match="x holds values that are not finite in rows 5;"):
         trainer_for(supervised(net(10, 8, 2)), 128).fit(Dense(x=x, y=y))
+
+
+@pytest.mark.parametrize(("rate", "words"), [(1e4, "the training diverged"), (0.01, None)])
+def test_a_loss_that_runs_away_within_the_finite_numbers_is_told_of(rate, words):
+    x, y = toy(128)
+    trainer = trainer_for(supervised(net(10, 32, 2)), 128, plan=Plan(epochs=3), optimizer=pn.optimizer("adam", lr=rate))
+    trainer.fit(Dense(x=x, y=y))
+    assert (trainer.history[-1]["loss"] > 1000) == bool(words)
+    with pytest.warns(UserWarning, match=words) if words else contextlib.nullcontext():
+        warn_of_growth(trainer)
+
+
+def test_the_first_loss_is_known_to_a_training_that_goes_on_and_absent_from_the_first_files():
+    losses = Losses()
+    for value in (2.0, 7.0):
+        losses.add(torch.tensor(value), [1])
+        losses.fold()
+    again, old = Losses(), Losses()
+    again.load_state_dict(losses.state_dict())
+    assert (again.first, again.mean()) == (2.0, 4.5)
+    old.load_state_dict({k: v for k, v in losses.state_dict().items() if k != "first"})
+    old.add(torch.tensor(3.0), [1])
+    old.fold()
+    assert (old.first, old.mean()) == (3.0, 4.0)
 
 
 def test_interrupt_between_steps_keeps_the_best_and_the_random_state(heard):

@@ -19,6 +19,7 @@ from ..errors import SettingError, did_you_mean
 from ..evaluation.result import Evaluation
 from ..registry import Spec
 from ..train.compiling import compiled
+from ..train.diagnosis import warn_of_growth
 from ..train.phase import Objective
 from ..train.randomness import kept_random
 from ..train.regularizers import Regularizer
@@ -221,6 +222,7 @@ class Estimator(Settings):
         if trainer.interrupted:
             n = len(trainer.history)
             warnings.warn(f"interrupted after {n} epochs; the model is the best so far", stacklevel=4)
+        warn_of_growth(trainer)
         self.seconds_ = seconds
         self._settle(trainer, ready.held)
         self.target_name_ = ready.target

@@ -1,5 +1,7 @@
-"""Why a loss left the finite numbers: the step, the rows, the layer."""
+"""Why a loss left the finite numbers: the step, the rows, the layer; and whether it ran away within them."""
 
+import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,6 +13,8 @@ from ..data.token_groups import TokenGroups
 if TYPE_CHECKING:
     from .trainer import Trainer
 
+FAR = 1_000  # times its first value, at which a loss has run away
+LEAST = 1e-3, 1.0  # what first values count at least: of one player, and of a game, where losses pass 0
 REMEDY = "try a lower lr, clip_norm=1.0, or look for extreme values in the data"
 
 
@@ -28,6 +32,23 @@ def explain(trainer: "Trainer", rows: Rows, phase: str, from_end: int) -> str:
     head = f"phase {phase!r}: the loss is not finite at step {step} (epoch {epoch + 1})"
     cause = _suspects(trainer, rows, index, step)
     return f"{head}; {cause}; {REMEDY}" if cause else f"{head}; {REMEDY}"
+
+
+def warn_of_growth(trainer: "Trainer") -> None:
+    """Warn of losses that stayed finite and ended far above where they began: weights that ran away."""
+    if not trainer.history:
+        return
+    kept = trainer.best["epoch"] if trainer.best and (trainer.plan.patience or trainer.interrupted) else -1
+    alone = len(trainer.phases) == 1
+    for name, losses in trainer.losses.items():
+        last = trainer.history[kept].get("loss" if alone else name, math.nan)
+        if last > FAR * max(abs(losses.first), LEAST[not alone]):  # never of NaN
+            head = "the loss" if alone else f"the loss of phase {name!r}"
+            warnings.warn(
+                f"{head} was {losses.first:.3g} at first and is {last:.3g} at the end: the training diverged, and the "
+                f"model is of no use; {REMEDY}",
+                stacklevel=5,
+            )
 
 
 def _suspects(trainer: "Trainer", rows: Rows, index: Tensor, step: int) -> str:

@@ -1,6 +1,7 @@
 """What a training leaves behind: losses kept on the device, the epochs' log, the progress that a person watches."""
 
 import csv
+import math
 import os
 import sys
 import time
@@ -26,6 +27,8 @@ N_LINES = 20  # about as many lines does a whole training print where there is n
 class Losses:
     """One phase's losses: tensors on the device until `fold` adds them up, in float64."""
 
+    first = math.nan  # the very first loss, before the phase had moved
+
     def __init__(self) -> None:
         self.clear()
 
@@ -50,6 +53,7 @@ class Losses:
         finite = values.isfinite()
         if not finite.all():
             return len(values) - int((~finite).nonzero()[0])
+        self.first = float(values[0]) if math.isnan(self.first) else self.first
         self.sum += float((values * counts).sum())
         self.total += float(counts.sum())
         self.values, self.counts = [], []
@@ -66,9 +70,11 @@ class Losses:
 
     def state_dict(self) -> dict[str, Any]:
         values, counts = self._stacked() if self.values else (torch.zeros(0).double(), torch.zeros(0).double())
-        return {"sum": self.sum, "total": self.total, "values": values, "counts": counts}
+        first = [] if math.isnan(self.first) else [self.first]
+        return {"first": first, "sum": self.sum, "total": self.total, "values": values, "counts": counts}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        (self.first,) = state.get("first") or (math.nan,)  # none in the first files
         self.sum, self.total = state["sum"], state["total"]
         self.values, self.counts = list(state["values"]), list(state["counts"])
 
