@@ -174,7 +174,7 @@ def test_what_cannot_be_written_is_refused_in_words(tmp_path):
         pn.export.to_onnx(clf, path, int8="dinamic")
     with pytest.raises(DataError, match="give X, some hundred"):
         pn.export.to_onnx(clf, path, int8="static")
-    with pytest.raises(SettingError, match="a fitted Classifier, Regressor or Forecaster; got KMeans"):
+    with pytest.raises(SettingError, match="LanguageModel or Tagger; got KMeans"):
         pn.export.to_onnx(pn.KMeans(n_clusters=2).fit(X), path)
     with pytest.raises(SettingError, match="many draws of weights"):
         pn.export.to_onnx(fitted(inference="vi")[0], path)

@@ -12,7 +12,7 @@ from .console import Console
 if TYPE_CHECKING:
     from ..evaluation.result import Evaluation
 
-ENDINGS = {"onnx": "model.onnx", "program": "model.pt2", "card": "card.md"}
+ENDINGS = {"onnx": "model.onnx", "program": "model.pt2", "arpa": "model.arpa", "card": "card.md"}
 
 
 def export(
@@ -20,7 +20,7 @@ def export(
     data: Annotated[str | None, Parameter(help="rows to try the file on, or to judge the model of a card by")] = None,
     /,
     *,
-    to: Annotated[Literal["onnx", "program", "card"], Parameter(help="what to write")] = "onnx",
+    to: Annotated[Literal["onnx", "program", "arpa", "card"], Parameter(help="what to write")] = "onnx",
     out: Annotated[Path | None, Parameter(name=["--out", "-o"], help="the file; without it, beside the model")] = None,
     int8: Annotated[
         Literal["dynamic", "static"] | None, Parameter(help="of onnx: weights in 8 bits; static needs data")
@@ -28,7 +28,7 @@ def export(
     target: Annotated[tuple[str, ...], Parameter(negative=(), help="the column of the answers in data")] = (),
     json: Annotated[bool, Parameter(name="--json", negative=(), help="print JSON, and nothing else")] = False,
 ) -> int:
-    """Write a trained model as ONNX or as a torch.export program, tried and compared; or write its model card."""
+    """Write a trained model as ONNX or as a torch.export program, tried and compared, n-grams as ARPA; or its card."""
     from .runs import loaded
     from .using import examples_in, one_or_several
 
@@ -44,7 +44,14 @@ def export(
     if to == "card":
         card(console, estimator, configuration, path, examples, beside, data)
         return 0
-    from ..export import to_onnx, to_program
+    from ..export import to_arpa, to_onnx, to_program
+
+    if to == "arpa":
+        if data is not None:
+            raise SettingError("an ARPA file is not tried on texts; leave them out")
+        console.say(f"wrote {to_arpa(estimator, path)}")
+        console.result({"path": str(path)})
+        return 0
 
     X = data if series else examples.X if examples is not None else None  # series are read as `fit` read them
     made = to_program(estimator, path, X=X) if to == "program" else to_onnx(estimator, path, X=X, int8=int8)

@@ -44,7 +44,9 @@ def write_arpa(model: NGramModel, names: Sequence[str], path: str | os.PathLike)
 
 
 def read_arpa(path: str | os.PathLike) -> tuple[NGramModel, list[str]]:
-    """The model of an ARPA file and the words of its ids: "<s>" is 0, "<unk>" is 1, others follow as they stand there.
+    """The model of an ARPA file and the words of its ids: "<s>" is 0, "<unk>" is 1, "</s>" is the last.
+
+    Others have the order of the file.
 
     Raises
     ------
@@ -58,7 +60,8 @@ def read_arpa(path: str | os.PathLike) -> tuple[NGramModel, list[str]]:
         raise FileError(f"{os.fspath(path)}: byte {error.start} is no UTF-8; save the file as UTF-8") from error
     sections = _sections(text.splitlines(), os.fspath(path))
     listed = [word for words, _, _ in sections[0] for word in words]
-    names = [START, UNKNOWN, *(w for w in listed if w not in (START, UNKNOWN))]
+    last = [END] if END in listed else []
+    names = [START, UNKNOWN, *(w for w in listed if w not in (START, UNKNOWN, END)), *last]
     ids = {name: i for i, name in enumerate(names)}
     levels, log_p, log_back = list[Level](), list[np.ndarray](), list[np.ndarray]()
     for k, rows in enumerate(sections, 1):

@@ -31,7 +31,7 @@ from .protocol import fitted
 from .texts import texts_of
 from .training import threads_for
 from .using import EVALUATED
-from .written_start import language_of_folder, units_from
+from .written_start import language_of_arpa, language_of_folder, units_from
 
 UNITS_OF = ("token", "word", "character")
 CONTEXT = 128
@@ -107,10 +107,12 @@ class LanguageModel(Estimator):
     def read(cls, folder: str | Path) -> Self:
         """A LanguageModel that says what the folder's GPT-2, BERT or T5 does, by its tokenizer.json.
 
+        Or what an ARPA file of n-grams does, whose words have spaces between; an unknown one has the file's "<unk>".
+
         `start=` a folder goes on learning. A text begins with the id that ends the one before, as GPT-2 was taught, or
         with the `bos_token_id` of its config.json.
         """
-        return language_of_folder(cls, folder)
+        return (language_of_arpa if Path(folder).is_file() else language_of_folder)(cls, folder)
 
     @property
     def room(self) -> int:

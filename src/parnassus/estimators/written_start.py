@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..data.arpa import END, UNKNOWN, read_arpa
 from ..data.broken_spans import BrokenSpans
 from ..data.hidden_pieces import HiddenPieces
 from ..data.parallel import PIECES, SourceTexts, TargetTexts
@@ -13,7 +14,7 @@ from ..data.pieces import Pieces
 from ..data.sentinels import SentinelPieces
 from ..data.stream_pieces import StreamPieces
 from ..data.token_stream import NextToken, TokenStream
-from ..errors import SettingError
+from ..errors import FileError, SettingError
 from ..layouts import few
 from ..models.bert import BERTWithHead
 from ..models.gpt import GPT
@@ -22,6 +23,7 @@ from ..models.t5 import T5
 from ..objectives.language import NGramCounting
 from ..objectives.masked_language import MaskedLanguage
 from ..objectives.translation import Translation
+from ..registry import model
 from ..train.phase import Objective
 from .identity import versions
 
@@ -113,6 +115,23 @@ def language_of_folder(kind: type[Kind], folder: str | os.PathLike) -> Kind:
     if isinstance(net, T5):
         return in_use(made, Translation(net, net.n_ids, start=net.start, end=net.end), folder)
     return in_use(made, MaskedLanguage(net), folder)
+
+
+def language_of_arpa(kind: type[Kind], path: str | os.PathLike) -> Kind:
+    """A LanguageModel that says what an ARPA file does of words with spaces between."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    table, names = read_arpa(path)
+    if END not in names:
+        raise FileError(f"{os.fspath(path)} has no 1-gram {END}, with which texts end; write one that has")
+    held = Tokenizer(models.WordLevel({name: i for i, name in enumerate(names)}, unk_token=UNKNOWN))
+    held.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    pieces = StreamPieces(held, os.fspath(path), end=len(names) - 1, start=0)
+    made: Any = kind(model("ngram", order=table.order))
+    made.codec_, made.target_, made.target_name_ = TokenStream.of(pieces, context=made.room), NextToken(), None
+    counting = NGramCounting(len(names), order=table.order, smoothing="modified_kneser_ney")
+    counting.table = table
+    return in_use(made, counting, path)
 
 
 def codec_of_folder(

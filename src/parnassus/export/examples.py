@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from ..data.pieces import Pieces
+from ..data.tags import TokenList
 from ..errors import DataError
 from ..estimators.protocol import fitted
 
@@ -12,10 +14,11 @@ if TYPE_CHECKING:
     from ..estimators.base import Estimator
 
 N_ROWS = 16
+N_STEPS = 32  # of rows of tokens
 
 
 def made_up(estimator: "Estimator") -> Any:
-    """Raw rows of the kind that `fit` saw: tables, pictures, sequences and texts; others must be given."""
+    """Raw rows of the kind that `fit` saw: tables, pictures, sequences, tokens and texts; others must be given."""
     codec: Any = fitted(estimator).codec_
     draw = np.random.default_rng(0)
     if codec.kind == "table":
@@ -36,4 +39,13 @@ def made_up(estimator: "Estimator") -> Any:
     if codec.kind == "text":
         words = codec.tokenizer.names[:500] or ["text", "row"]
         return [" ".join(draw.choice(words, size=min(codec.max_length, 12))) for _ in range(N_ROWS)]
+    if codec.kind == "tokens":
+        return TokenList(draw.choice(codec.words, size=N_STEPS).tolist() for _ in range(N_ROWS))
+    if codec.kind == "token_stream":
+        said = np.setdiff1d(np.arange(codec.n_ids), [*codec.never, *codec.between])
+        return codec.decode(torch.from_numpy(draw.choice(said, size=(N_ROWS, codec.context))))
+    if type(codec) is Pieces:
+        known = np.setdiff1d(np.arange(codec.tokenizer.n_ids), codec.tokenizer.special)
+        columns = [codec.decode(torch.from_numpy(draw.choice(known, size=(N_ROWS, 6)))) for _ in range(codec.n_columns)]
+        return columns[0] if codec.n_columns == 1 else list(zip(*columns, strict=True))
     raise DataError(f"rows of kind {codec.kind!r} cannot be made up; give X, some rows to try the file on")

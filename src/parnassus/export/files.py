@@ -25,6 +25,7 @@ from ..version import __version__
 from .examples import made_up
 from .graph import WRITTEN, Feeds, Graph, checked, graph_of
 from .series_graph import windows_of
+from .text_graph import beside, texts_to_try
 
 if TYPE_CHECKING:
     from ..estimators.base import Estimator
@@ -57,7 +58,9 @@ class Exported:
 
 
 def to_onnx(estimator: "Estimator", path: str | os.PathLike, *, X: Any = None, int8: str | None = None) -> Exported:
-    """Write a fitted Classifier, Regressor or Forecaster as ONNX with a free number of rows; it is run and compared.
+    """Write a fitted estimator as ONNX with a free number of rows; it is run and compared.
+
+    Of a Classifier, Regressor, Forecaster, LanguageModel (ids -> logits) or Tagger (scores of tags).
 
     Parameters
     ----------
@@ -111,7 +114,7 @@ def to_program(estimator: "Estimator", path: str | os.PathLike, *, X: Any = None
     feeds = graph.inlet.feeds(rows)
     program, made = traced(graph, feeds), io.BytesIO()  # torch ends the process where a disk is full
     with unwritable(graph):
-        torch.export.save(program, made)
+        torch.export.save(program, made, extra_files=beside(estimator.codec_))
         read = torch.export.load(io.BytesIO(made.getvalue())).module()
     difference = distance(estimator, graph, run_by(read, graph), rows, tolerance=TOLERANCE)
     with replacing(path) as part:
@@ -125,6 +128,8 @@ def rows_to_try(estimator: Any, X: Any) -> Any:
     if checked(estimator, WRITTEN).task == "forecaster":
         graph_of(estimator, None)  # which refuses what has no net before windows are cut
         return windows_of(estimator, X)
+    if estimator.task in ("language_model", "tagger"):
+        return texts_to_try(estimator, X)
     if X is None:
         return made_up(estimator)
     rows = inputs_of(X, estimator.target_name_)
@@ -150,7 +155,8 @@ def traced(graph: Graph, feeds: Feeds) -> torch.export.ExportedProgram:
     Whether the rows are free in number is seen when the file is run on fewer.
     """
     free = torch.export.Dim.AUTO
-    shapes = [{0: free, 1: free} if name == "x" and "lengths" in feeds else {0: free} for name in graph.inlet.names]
+    stepped = steps_of(feeds)
+    shapes = [{0: free, 1: free} if name == stepped else {0: free} for name in graph.inlet.names]
     with unwritable(graph):
         return torch.export.export(graph, tensors_of(graph, feeds), dynamic_shapes=(tuple(shapes),), strict=False)
 
@@ -218,24 +224,37 @@ def write_onnx(graph: Graph, feeds: Feeds, path: Path) -> None:
             external_data=False,
             verbose=False,
         )
-    tidy(path, fixed=feeds["x"].shape[1] if "lengths" in feeds and not takes_longer(path, feeds) else None)
+    stepped = steps_of(feeds)
+    free = stepped is not None and takes_other(path, feeds, stepped)
+    tidy(path, fixed=feeds[stepped].shape[1] if stepped and not free else None, free=free)
 
 
-def takes_longer(path: Path, feeds: Feeds) -> bool:
-    """Whether the file takes rows filled up by one more step: the exporter calls free what some nets fix."""
-    session = session_of(path)
-    longer = feeds | {"x": np.pad(feeds["x"], [(0, 0), (0, 1), *[(0, 0)] * (feeds["x"].ndim - 2)])}
+def steps_of(feeds: Feeds) -> str | None:
+    """The input whose second dimension are steps that may be free in number."""
+    return "ids" if "ids" in feeds else "x" if "lengths" in feeds else None
+
+
+def takes_other(path: Path, feeds: Feeds, stepped: str) -> bool:
+    """Whether the file takes another number of steps: the exporter calls free what some nets fix.
+
+    One more, to which rows are filled up; of ids, whose context is full, the last is left out.
+    """
+    session, x = session_of(path), feeds[stepped]
+    onward = stepped == "ids"
+    other = x[:, :-1] if onward else np.pad(x, [(0, 0), (0, 1), *[(0, 0)] * (x.ndim - 2)])
     own = session.run(None, taken_by(session, feeds))[0]
     try:
-        return bool(np.allclose(session.run(None, taken_by(session, longer))[0], own, atol=TOLERANCE))
+        said = session.run(None, taken_by(session, feeds | {stepped: other}))[0]
+        n = min(own.shape[1], said.shape[1]) if own.ndim == 3 else None
+        return bool(np.allclose(said[:, :n], own[:, :n], atol=TOLERANCE))
     except Exception:  # ONNX Runtime's errors have no common class of their own; what it cannot run it does not take
         return False
 
 
-def tidy(path: Path, *, fixed: int | None) -> None:
+def tidy(path: Path, *, fixed: int | None, free: bool) -> None:
     """Takes this machine's paths and stale shapes out of a file, and calls what is free "rows" and "steps".
 
-    fixed : the number of steps of a net that takes no other.
+    fixed : the number of steps of a net that takes no other; free : whether any number of them is taken.
     """
     import onnx
 
@@ -249,11 +268,17 @@ def tidy(path: Path, *, fixed: int | None) -> None:
                 dimension.dim_param = name
             if fixed and name == "steps" and value in model.graph.input:
                 dimension.dim_value = fixed
+    for value in model.graph.output if free else ():
+        if len(value.type.tensor_type.shape.dim) == 3:  # answers of each step
+            value.type.tensor_type.shape.dim[1].dim_param = "steps"
     onnx.save(model, path)
 
 
 def described(path: Path, estimator: "Estimator", graph: Graph) -> dict[str, Any]:
-    """Writes what the file takes and answers into it, under the key "parnassus", and returns it."""
+    """Writes what the file takes and answers into it, under the key "parnassus", and returns it.
+
+    What makes ids of texts is written beside it, such as a tokenizer.json.
+    """
     import onnx
 
     shapes = {given.name: [given.type, *given.shape] for given in session_of(path).get_inputs()}
@@ -267,8 +292,9 @@ def described(path: Path, estimator: "Estimator", graph: Graph) -> dict[str, Any
         "data": estimator.data_.get("fingerprint"),
     }
     model = onnx.load(path)
-    entry = model.metadata_props.add()
-    entry.key, entry.value = "parnassus", json.dumps(told)
+    for key, text in {"parnassus": json.dumps(told), **beside(estimator.codec_)}.items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, text
     onnx.save(model, path)
     return told
 

@@ -3,7 +3,7 @@
 What the codec does with tensors lies inside the graph, so that whoever runs the file need not do it again: of a table
 the scaling and filling of numbers, of pictures the normalisation of bytes, of sequences the standardising. What it does
 with text, files and dates stays outside; `feeds` says what the graph takes of raw data, and `Inlet.told` says it in
-words, which are written into the file.
+words, which are written into the file, as the tokenizer of texts is.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..estimators.base import Estimator
 
 SERVED = ("classifier", "regressor")
-WRITTEN = (*SERVED, "forecaster")
+WRITTEN = (*SERVED, "forecaster", "language_model", "tagger")
 Feeds = dict[str, np.ndarray]
 
 
@@ -58,6 +58,13 @@ def inlet_of(estimator: "Estimator", X: Any) -> Inlet:
         return filled_up({k: t.numpy(force=True) for k, t in encoded.take(torch.arange(len(encoded))).items()}, codec)
 
     told: dict[str, Any] = {name: {"holds": f"what the codec {codec!r} makes of raw data"} for name in names}
+    if codec.kind == "text" and codec.options["unit"] != "hashed":
+        cleaned = f" of texts cleaned by {', '.join(codec.options['clean'])}" if codec.options["clean"] else ""
+        told["x"] = {"holds": f"ids by the tokenizer.json inside{cleaned}, 0 behind a text's end"}
+        told["lengths"] = {"holds": "how many ids of each row count"}
+    if codec.kind == "pieces":
+        told["x"] = {"holds": "subwords by the tokenizer.json inside, and their segments: 1 in a second text"}
+        told["lengths"] = {"holds": "how many subwords of each row count"}
     if codec.kind == "image":
         channels, height, width = codec.shape  # type: ignore[attr-defined]
         told = {"x": {"holds": "pixels from 0 to 255, channels first", "shape": [channels, height, width]}}
@@ -196,13 +203,17 @@ def checked(estimator: Any, served: tuple[str, ...] = SERVED) -> Any:
     """A fitted estimator of this library, of one of these tasks; anything else is refused."""
     if getattr(estimator, "task", None) not in served or isinstance(estimator, type):
         given = estimator if isinstance(estimator, type) else type(estimator)
-        tasks = " or ".join(filter(None, [", ".join(map(str.capitalize, served[:-1])), served[-1].capitalize()]))
-        raise SettingError(f"this takes a fitted {tasks}; got {given.__name__}")
+        names = ["".join(map(str.capitalize, task.split("_"))) for task in served]
+        tasks = " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+        raise SettingError(
+            f"this takes a fitted {tasks}; got {given.__name__}. `parnassus serve` answers for other models, and "
+            "`pn.hub.save_pretrained` writes nets in layouts of Hugging Face"
+        )
     return fitted(estimator)
 
 
 def graph_of(estimator: Any, X: Any) -> Any:
-    """The graph of a fitted classifier, regressor or forecaster, in evaluation mode, on the CPU."""
+    """The graph of a fitted estimator, in evaluation mode, on the CPU."""
     checked(estimator, WRITTEN)
     if estimator.inference is not None:
         raise SettingError(
@@ -215,4 +226,8 @@ def graph_of(estimator: Any, X: Any) -> Any:
         from .series_graph import SeriesGraph
 
         return SeriesGraph(estimator).eval()
+    if estimator.task in ("language_model", "tagger"):
+        from .text_graph import graph_of_texts
+
+        return graph_of_texts(estimator, X)
     return Graph(estimator, inlet_of(estimator, X)).eval()
