@@ -188,7 +188,7 @@ def test_what_cannot_be_written_is_refused_in_words(tmp_path):
     with pytest.raises(pn.NotFitted):
         pn.export.to_onnx(pn.Classifier("mlp"), path)
     for other in (None, pn.Classifier):
-        with pytest.raises(SettingError, match="a fitted Classifier, Regressor or Forecaster; got"):
+        with pytest.raises(SettingError, match="LanguageModel or Tagger; got"):
             pn.export.to_onnx(other, path)
     with pytest.raises(DataError, match="no rows to try"):
         pn.export.to_onnx(fitted()[0], path, X=X[:0])
