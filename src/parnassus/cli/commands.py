@@ -45,6 +45,7 @@ DATA_OF = {
     "language_model": "a text file, a folder of .txt files, or a CSV with a column of texts",
     "detector": "a COCO file (.json), a table of boxes (.csv), or a folder with VOC's or YOLO's files",
     "segmenter": "a folder that holds the folders images and masks, of files of the same names",
+    "image_translator": "a folder that holds the folders A and B (or trainA and trainB), of pictures of two kinds",
 }
 HELP_FLAGS = ("--help", "-h")
 
@@ -288,6 +289,9 @@ def predict(
     spot: Annotated[
         tuple[str, ...], Parameter(consume_multiple=True, negative=(), help="say where these words are heard, and when")
     ] = (),
+    to: Annotated[
+        Literal["A", "B"] | None, Parameter(help="the kind of pictures an image translator makes; B unless told")
+    ] = None,
     json: Json = False,
 ) -> int:
     """Answer for new data with a trained model, as CSV.
@@ -299,7 +303,7 @@ def predict(
     given: dict[str, Any] = {"horizon": horizon, "quantiles": quantiles or None, "known": known, "n_tokens": n_tokens}
     given |= {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
     given |= {"std": std or None, "interval": interval, "beam": beam, "n_best": n_best}
-    given |= {"hot_words": list(hot_words) or None, "spot": list(spot) or None}
+    given |= {"hot_words": list(hot_words) or None, "spot": list(spot) or None, "to": to}
     asked: dict[str, Any] = {"out": out, "proba": proba, "on_error": on_error, "settings": given, "json": json}
     return work(model, list(data), texts=list(text), **asked)
 

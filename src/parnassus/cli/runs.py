@@ -30,6 +30,7 @@ FILES = (
     "test.json",
     "pictures",
     "anomalies.png",
+    "translated.png",
 )
 
 

@@ -46,7 +46,7 @@ OWN_OF = {  # what a task means by a flag, where it means something else
     "hmm": {"target": Setting("target", "str | None", None, "the column of states that are known, where there is one")},
 }
 # tasks whose rows are not divided as others are
-ELSEWHERE = {"forecaster": "forecasting", "hmm": "stepping", "tagger": "stepping"}
+ELSEWHERE = {"forecaster": "forecasting", "hmm": "stepping", "tagger": "stepping", "image_translator": "translating"}
 NOT_KEPT = ("overwrite", "config", "json", "out", "resume", "progress")  # of one call, not of the run
 Words = dict[str, list[str]]
 
@@ -238,7 +238,6 @@ def complete(request: Request, estimator: "Estimator") -> dict[str, Any]:
 FROM_PYTHON = {  # whose data are no examples that could be read and split as rows
     "image_captioner": "captions are learned from Python so far: pn.ImageCaptioner takes pictures and texts in fit",
     "embedder": "words are learned from Python so far: pn.Embedder takes the path of this file in fit",
-    "image_translator": "pictures are translated from Python so far: pn.ImageTranslator takes two folders in fit",
     "contact_predictor": "contacts are learned from Python so far: pn.ContactPredictor takes structures in fit",
 }
 

@@ -99,7 +99,7 @@ def tune(task: str, given: dict[str, Any], argv: Sequence[str]) -> int:
 
     own = {k: given.pop(k, default) for k, (_, default, _) in OWN_FLAGS.items()}
     request = Request.of(task, given)
-    if task in FROM_PYTHON or ELSEWHERE.get(task) == "stepping":
+    if task in FROM_PYTHON or ELSEWHERE.get(task) in ("stepping", "translating"):
         raise SettingError(f"a {task.replace('_', ' ')} is tuned from Python so far: give it to pn.tune")
     if "data" not in request.words:
         raise SettingError(f"tune {task} needs data: parnassus tune {task} DATA, or `data` in a --config file")

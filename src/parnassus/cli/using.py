@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, FileError, SettingError
 from ..files import write_text
-from . import anomalies, language, speaking, stepping
+from . import anomalies, language, speaking, stepping, translating
 from .console import Console, finite, note
 from .runs import loaded
 
@@ -22,6 +22,7 @@ ASKED_OF = {  # what `predict` may be told beside data, by task
     "regressor": ("std", "interval"),
     language.TASK: ("n_tokens", "temperature", "top_k", "top_p", "seed"),
     speaking.TASK: ("beam", "n_best", "hot_words", "spot"),
+    translating.TASK: ("to",),
 }
 
 
@@ -36,6 +37,9 @@ def evaluate(model: str, data: str, *, target: "Columns | None", report: Path | 
     estimator, configuration = loaded(model)
     if estimator.task == anomalies.TASK:
         return anomalies.evaluate(estimator, model, data, target, report=report, json=json)
+    if estimator.task == translating.TASK:
+        held: Any = estimator
+        return translating.evaluate(held, model, data, report=report, json=json)
     if estimator.task == "forecaster":
         from .forecasting import evaluate_series
 
@@ -141,6 +145,11 @@ def predict(
 
         hand_out(forecasts(estimator, configuration, data, asked, rows=bool(texts) or proba), out, json=json)
         return 0
+    if estimator.task == translating.TASK:
+        held: Any = estimator
+        if texts or proba or on_error != "raise":
+            raise SettingError("an image translator takes pictures: no --text, no --proba, and no --on-error skip")
+        return translating.translate(held, model, data, to=asked.get("to", "B"), out=out, json=json)
     if bool(data) == bool(texts):
         raise SettingError('predict takes data or --text, one of them: a CSV, pictures, or --text "..."')
     if estimator.task == "segmenter":
@@ -149,19 +158,8 @@ def predict(
         data = pictures_alone(data)
     heading, names, X = _inputs(estimator, configuration, data, texts, on_error)
     check_form(estimator, X, " ".join(data[:3]))
-    if estimator.task == "segmenter":
-        from .segmenting import hand_out_maps
-
-        if proba:
-            raise SettingError("maps have a class for each pixel; leave --proba out, or take predict_proba in Python")
-        hand_out_maps(estimator, X, names, heading=heading, out=out, on_error=on_error, json=json)
-        return 0
-    if estimator.task == "detector":
-        from .detecting import hand_out_boxes
-
-        if proba:
-            raise SettingError("boxes have a score each, and no probabilities; leave --proba out")
-        hand_out_boxes(estimator, X, names, heading=heading, out=out, on_error=on_error, json=json)
+    if estimator.task in ("segmenter", "detector"):
+        _hand_out_drawn(estimator, X, names, heading=heading, out=out, proba=proba, on_error=on_error, json=json)
         return 0
     rows = _records(estimator, X, names, asked, heading=heading, proba=proba, on_error=on_error)
     hand_out(rows, out, json=json)
@@ -181,6 +179,32 @@ def _records(
     rows = answers(estimator, X, names, heading=heading, proba=proba, on_error=on_error)
     doubt(estimator, X, rows, on_error=on_error, **asked)
     return rows
+
+
+def _hand_out_drawn(
+    estimator: "Estimator",
+    X: Any,
+    names: Any,
+    *,
+    heading: str,
+    out: Path | None,
+    proba: bool,
+    on_error: str,
+    json: bool,
+) -> None:
+    """Maps, or boxes, of pictures."""
+    if estimator.task == "segmenter":
+        from .segmenting import hand_out_maps
+
+        if proba:
+            raise SettingError("maps have a class for each pixel; leave --proba out, or take predict_proba in Python")
+        hand_out_maps(estimator, X, names, heading=heading, out=out, on_error=on_error, json=json)
+        return
+    from .detecting import hand_out_boxes
+
+    if proba:
+        raise SettingError("boxes have a score each, and no probabilities; leave --proba out")
+    hand_out_boxes(estimator, X, names, heading=heading, out=out, on_error=on_error, json=json)
 
 
 def asked_of(estimator: "Estimator", settings: dict[str, Any], model: str) -> dict[str, Any]:

@@ -220,12 +220,11 @@ class Estimator(Settings):
     def _conclude(self, ready: Ready, trainer: Trainer, seconds: float) -> Self:
         """Keep what outlives the training."""
         if trainer.interrupted:
-            n = len(trainer.history)
-            warnings.warn(f"interrupted after {n} epochs; the model is the best so far", stacklevel=4)
+            words = f"interrupted after {len(trainer.history)} epochs; the model is the best so far"
+            warnings.warn(words, stacklevel=4)
         warn_of_growth(trainer)
-        self.seconds_ = seconds
+        self.seconds_, self.target_name_ = seconds, ready.target
         self._settle(trainer, ready.held)
-        self.target_name_ = ready.target
         return self
 
     def _partial_fit(self, examples: Examples, target: Target | None) -> None:
