@@ -23,10 +23,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from .errors import DataError, FileError, SettingError, did_you_mean
+from .files import write_text
 from .layouts import FOLDERS, LAYOUTS, Keys, Layout, Tensors, few, of_timm, parted, pattern, renamed, translate, whole
 from .registry import Builder, Spec, model
 from .train.randomness import kept_random
 
+TARGETS = "target_tokenizer.json"  # of a net that cuts what it writes otherwise than what it reads
 CONFIG, WEIGHTS, SHARDS = "config.json", "model.safetensors", "model.safetensors.index.json"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 THEIR_FACTS = {"num_labels": "n_outputs", "num_channels": "in_channels", "vocab_size": "vocab_size"}
@@ -163,6 +165,7 @@ def save_pretrained(module: Any, folder: str | os.PathLike) -> None:
     """
     codec = getattr(module, "codec_", None)
     tokenizer = getattr(codec, "pieces", getattr(codec, "tokenizer", None))
+    target: Any = getattr(getattr(module, "target_", None), "tokenizer", None)
     if hasattr(module, "objective_"):
         module = module.objective_.model
     known = [layout for layout in _layouts().values() if isinstance(module, layout.kinds)]
@@ -181,6 +184,9 @@ def save_pretrained(module: Any, folder: str | os.PathLike) -> None:
     write(folder, config | getattr(tokenizer, "config", {}) | {"model_type": layout.model_type}, theirs)
     if tokenizer is not None and hasattr(tokenizer, "written"):
         write_tokenizer(folder, tokenizer)
+        (Path(folder) / TARGETS).unlink(missing_ok=True)
+        if hasattr(target, "written") and target.written() != tokenizer.written():
+            write_text(Path(folder) / TARGETS, target.written())
 
 
 def write_tokenizer(folder: str | os.PathLike, tokenizer: Any) -> None:

@@ -16,6 +16,7 @@ from .wordpieces import held_in, sound
 
 NAMES = ("<pad>", "</s>", "<unk>")
 SENTINEL = re.compile(r"<extra_id_(\d+)>")
+ELSEWHERE = "\ue0ff"  # before entries that only the other side's texts are cut into
 MANY = 100  # sentinels of the published nets
 
 
@@ -47,7 +48,8 @@ class SentinelPieces:
         self.start = self.pad if start is None else start
         numbered = {int(match[1]): i for name, i in known.items() if (match := SENTINEL.fullmatch(name))}
         self.sentinels = [numbered[k] for k in sorted(numbered)]
-        self.names = sorted(known, key=known.__getitem__)
+        self.names = [name.removeprefix(ELSEWHERE) for name in sorted(known, key=known.__getitem__)]
+        self._elsewhere = {n.removeprefix(ELSEWHERE): i for n, i in known.items() if n.startswith(ELSEWHERE)}
         self.n_ids = max(known.values()) + 1
         self.vocab_size = self.n_ids if vocab_size is None else vocab_size
         if self.vocab_size < self.n_ids:
@@ -95,7 +97,20 @@ class SentinelPieces:
 
     def rows(self, texts: list[str]) -> list[list[int]]:
         """The ids of each text, without its end."""
-        return [one.ids for one in self._held.encode_batch([sound(t) for t in texts], add_special_tokens=False)]
+        texts = [sound(text) for text in texts]
+        found = self._held.encode_batch(texts, add_special_tokens=False)
+        rows = [one.ids for one in found]
+        strange = [i for i, ids in enumerate(rows) if self._elsewhere and self.unknown in ids]
+        for i in strange:
+            rows[i] = self._looked_up(texts[i])
+        return rows
+
+    def _looked_up(self, text: str) -> list[int]:
+        """Ids of a text; what no piece of this side covers may be an entry of the other, as a whole."""
+        text = self._held.normalizer.normalize_str(text)
+        one = self._held.encode(text, add_special_tokens=False)
+        places = zip(one.ids, one.offsets, strict=True)
+        return [self._elsewhere.get(text[a:b], i) if i == self.unknown else i for i, (a, b) in places]
 
     def ids(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
         """Ids of all texts end to end, int32, and each text's number of them."""
@@ -109,7 +124,7 @@ class SentinelPieces:
 
     def name(self, i: int) -> str:
         """What an id stands for."""
-        return self._held.id_to_token(i) or f"<{i}>"
+        return (self._held.id_to_token(i) or f"<{i}>").removeprefix(ELSEWHERE)
 
     @property
     def marks(self) -> dict[str, str]:

@@ -54,7 +54,7 @@ class Translator(Estimator):
     min_count : what training holds less often is unknown; it is read as such, and never written.
     shared : one vocabulary for both sides.
     start : learned weights to go on from, with their vocabulary: a fitted Translator, a LanguageModel of "t5", the path
-        of one, or a folder of T5 or Marian that `pn.hub` reads, with its tokenizer.json.
+        of one, or a folder of T5 or Marian that `pn.hub` reads, with its tokenizer.json or SentencePiece files.
     batch_tokens : a step's pairs times the longest of their texts, ends counted, are at most this many, in place of
         batch_size; pairs of like length meet.
     **training : the settings that all estimators share; see `Estimator`.
@@ -150,7 +150,7 @@ class Translator(Estimator):
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
-        """A Translator that answers as the folder's T5 or Marian does, by its tokenizer.json; `start=` learns on."""
+        """A Translator that answers as the folder's T5 or Marian does, by its tokenizer; `start=` learns on."""
         return of_folder(cls, folder)
 
     def _ready(self, *given: Any) -> Ready:

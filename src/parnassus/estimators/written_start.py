@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..data.arpa import END, UNKNOWN, read_arpa
 from ..data.broken_spans import BrokenSpans
 from ..data.hidden_pieces import HiddenPieces
-from ..data.parallel import PIECES, SourceTexts, TargetTexts
+from ..data.parallel import PIECES, SourceTexts, TargetTexts, texts_of
 from ..data.pieces import Pieces
-from ..data.sentinels import SentinelPieces
+from ..data.sentinels import MANY, SentinelPieces
+from ..data.spm import SentencePieces, ids_in, places_in, tokenizer_of
 from ..data.stream_pieces import StreamPieces
 from ..data.token_stream import NextToken, TokenStream
 from ..errors import FileError, SettingError
@@ -30,6 +31,7 @@ from .identity import versions
 if TYPE_CHECKING:
     from .base import Estimator
 
+SPM = ("source.spm", "spiece.model")
 PLACES = re.compile(r"(body\.)?place\.weight")
 Kind = TypeVar("Kind", bound="Estimator")
 
@@ -39,7 +41,7 @@ def texts_from(start: Any, sources: list[str], targets: list[str]) -> tuple[Sour
     from .transfer import estimator_in, is_folder
 
     if is_folder(start):
-        pieces = pieces_of(start)
+        pieces, written = pieces_of(start)
     else:
         held = estimator_in(start, "start")
         codec = getattr(held, "codec_", None)
@@ -50,18 +52,37 @@ def texts_from(start: Any, sources: list[str], targets: list[str]) -> tuple[Sour
                 f"start is {start!r:.80}, which writes no texts; give a fitted Translator, a LanguageModel of 't5', "
                 "the path of one, or a folder of T5 or Marian for pn.hub"
             )
-        pieces = codec.tokenizer
-    source = SourceTexts.of(pieces).measured(sources)
-    return source, TargetTexts(unit=PIECES, shared=True).fit(targets, source)
+        pieces = written = codec.tokenizer
+    target = TargetTexts(unit=PIECES, shared=True)
+    target.tokenizer = written
+    return SourceTexts.of(pieces).measured(sources), target.measured(texts_of(targets, "y"))
 
 
-def pieces_of(folder: str | os.PathLike) -> SentinelPieces:
-    """The tokenizer.json of a folder, with the sizes of the net beside it."""
+def pieces_of(folder: str | os.PathLike) -> tuple[SentinelPieces, SentinelPieces]:
+    """The subwords of what a folder's net reads and of what it writes, with the sizes of the net beside them.
+
+    One tokenizer.json for both, and a target_tokenizer.json where there is one; or SentencePiece files, as Marian and
+    T5 have them.
+    """
     from .. import hub
 
-    config, _ = hub.read(folder)
-    start = config.get("decoder_start_token_id")
-    return SentinelPieces.read(Path(folder) / "tokenizer.json", vocab_size=config.get("vocab_size"), start=start)
+    place, (config, _) = Path(folder), hub.read(folder)
+    told = {"vocab_size": config.get("vocab_size"), "start": config.get("decoder_start_token_id")}
+    paths = [place / "tokenizer.json", place / hub.TARGETS]
+    if paths[0].exists() or not any((place / name).exists() for name in SPM):
+        both = [SentinelPieces.read(path, **told) for path in paths if path.exists() or path is paths[0]]
+        return both[0], both[-1]
+    if (place / "spiece.model").exists():
+        held = SentencePieces.read(place / "spiece.model")
+        n_sentinels = max(min(MANY, (told["vocab_size"] or len(held.pieces)) - len(held.pieces)), 0)
+        made = SentinelPieces(tokenizer_of(held, places_in(held, n_sentinels)), os.fspath(folder), **told)
+        return made, made
+    ids = ids_in(place / "vocab.json")
+    source, target = (
+        SentinelPieces(tokenizer_of(SentencePieces.read(place / name), ids), os.fspath(place / name), **told)
+        for name in ("source.spm", "target.spm")
+    )
+    return source, target
 
 
 def of_folder(kind: type[Kind], folder: str | os.PathLike) -> Kind:
@@ -73,10 +94,10 @@ def of_folder(kind: type[Kind], folder: str | os.PathLike) -> Kind:
         raise SettingError(f"{folder} holds a {type(net).__name__}, which writes no texts; give one of T5 or Marian")
     made = kind(spec, unit=PIECES, shared=True)
     own: Any = made
-    own.codec_, own.target_, own.target_name_ = SourceTexts.of(pieces_of(folder)), None, None
+    read, written = pieces_of(folder)
+    own.codec_, own.target_, own.target_name_ = SourceTexts.of(read), TargetTexts(unit=PIECES, shared=True), None
     own.codec_.max_length = 1
-    own.target_ = TargetTexts(unit=PIECES, shared=True)
-    own.target_.tokenizer, own.target_.longest, own.target_.commonest = own.codec_.tokenizer, 0, ""
+    own.target_.tokenizer, own.target_.longest, own.target_.commonest = written, 0, ""
     return in_use(made, Translation(net, net.n_ids, start=net.start, end=net.end), folder)
 
 
@@ -143,7 +164,7 @@ def codec_of_folder(
     if isinstance(net, GPT):
         return TokenStream.of(StreamPieces.read(folder, hub.read(folder)[0]), context=context or net.context)
     if isinstance(net, T5):
-        return BrokenSpans.of(pieces_of(folder), seed=seed, **({"max_length": context} if context else {}))
+        return BrokenSpans.of(pieces_of(folder)[0], seed=seed, **({"max_length": context} if context else {}))
     if not isinstance(net, BERTWithHead) or net.kind not in ("masked", "pretraining"):
         told = f"a {type(net).__name__}" + (f" with head {net.kind!r}" if hasattr(net, "kind") else "")
         raise SettingError(
