@@ -46,6 +46,12 @@ SURFACE = {
     | {"n-components", "covariance-type", "n-init", "tol", "reg-covar", "model.init", "model.means"}
     | {"model.weights", "model.concentration"}
     | {f"model.{name}" for name in ("n-components", "covariance-type", "n-init", "tol", "reg-covar")},
+    "train rbm": WITHOUT_MODEL
+    | {"n-components", "covariance-type", "n-init", "tol", "reg-covar"}
+    | {"model.n-components", "model.n-steps", "model.n-chains", "model.n-powers"},
+    "train dbn": WITHOUT_MODEL
+    | {"class-weight", "threshold", "teacher", "teacher-share", "temperature", *TRANSFER}
+    | {"model.hidden", "model.pretraining", "model.fine-tuning", "model.n-steps"},
     "train classifier --model mlp": {*SHARED.split(), *TRANSFER, "class-weight", "threshold"}
     | {"teacher", "teacher-share", "temperature"},
     "train regressor --model mlp": {*SHARED.split(), *TRANSFER},
@@ -148,7 +154,7 @@ def test_the_flags_are_those_of_the_list(command):
 def test_the_commands_are_those_of_the_list():
     commands = {c.split(" --")[0] for c in SURFACE}
     assert {c.split()[0] for c in commands} == set(NAMES)
-    trained = {"train anomaly-detector", *(f"train {t.replace('_', '-')}" for t in tasks())}
+    trained = {"train anomaly-detector", "train rbm", "train dbn", *(f"train {t.replace('_', '-')}" for t in tasks())}
     assert trained == {c for c in commands if c.startswith("train")}
 
 

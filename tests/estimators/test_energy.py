@@ -1,10 +1,13 @@
 """Boltzmann machines and belief nets as estimators, against exact likelihoods, scikit-learn and the book's example."""
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from scipy.ndimage import shift
+from scipy.stats import multinomial
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import BernoulliRBM
@@ -85,6 +88,7 @@ def test_categories_are_learned_as_such_and_drawn_whole():
     machine = pn.RBM("softmax_rbm", n_components=4, epochs=60, batch_size=20).fit(table)
     assert machine.score(table) > alone + 0.4
     drawn = machine.sample(300, seed=0)
+    assert machine.evaluate(table).metrics[0].baseline == pytest.approx(alone, abs=1e-6)
     assert set(drawn["colour"]) == {"red", "blue", "green"}
     assert ((drawn["colour"] == "red") == (drawn["letter"] == "x")).mean() > 0.8
     every = torch.cat([
@@ -103,6 +107,12 @@ def test_texts_are_told_apart_by_topics_and_drawn_as_counts(tmp_path):
     texts = [" ".join(rng.choice(words[k], rng.integers(3, 9))) for k in about]
     machine = pn.RBM("replicated_softmax", n_components=2, epochs=40, batch_size=20).fit(texts)
     topics = machine.transform(texts)
+    (metric,) = machine.evaluate(texts).metrics
+    words_of = [Counter(text.split()) for text in texts]
+    share = {w: n / sum(sum(words_of, Counter()).values()) for w, n in sum(words_of, Counter()).items()}
+    rows = [multinomial(sum(c.values()), list(share.values())).logpmf([c[w] for w in share]) for c in words_of]
+    assert metric.baseline == pytest.approx(np.mean(rows), abs=1e-6)
+    assert metric.value > metric.baseline + 1
     assert max(abs(np.corrcoef(topics[:, j], about)[0, 1]) for j in range(2)) > 0.9
     drawn = machine.sample(50, seed=0)
     assert drawn.shape == (50, 7)
@@ -124,6 +134,7 @@ def test_training_of_other_kinds_raises_the_exact_likelihood(name, options):
     machine = pn.RBM(pn.model(name, n_components=8, **options), epochs=150, batch_size=20).fit(X)
     independent = np.clip(X.mean(0), 0.01, 0.99)
     alone = (X * np.log(independent) + (1 - X) * np.log(1 - independent)).sum(1).mean()
+    assert machine.evaluate(X).metrics[0].baseline == pytest.approx(alone, abs=1e-5)
     assert machine.score(X) > alone + 1
     assert machine.objective_.log_partition()[1] == 0.0
 

@@ -63,11 +63,12 @@ def run(words: list[str]) -> int:
 def commanded(words: Sequence[str]) -> str:
     """The command that words begin with, as far as there is one."""
     from .commands import NAMES
+    from .machines import SHORT
     from .settings import tasks
 
     found = ["parnassus", *(w for w in words[:1] if w in NAMES)]
     if found[1:] in (["train"], ["tune"]):
-        found += [w for w in words[1:2] if w.replace("-", "_") in tasks()]
+        found += [w for w in words[1:2] if w.replace("-", "_") in (*tasks(), *SHORT)]
     return " ".join(found)
 
 

@@ -14,6 +14,7 @@ from . import anomalies, settings
 from .catalogue import verify
 from .console import spoken
 from .exporting import export
+from .machines import SHORT, shortened
 from .planning import plan
 from .reproducing import reproduce
 from .sampling import sample
@@ -82,14 +83,22 @@ def training(words: Sequence[str]) -> App:
         help_flags=HELP_FLAGS,
     )
     if "train" in words[:1]:
-        for task, declared in settings.tasks().items():
+        for task in settings.tasks():
             asked = task in [w.replace("-", "_") for w in words[1:2]]
             chosen = named_in(words, task) if asked else dict.fromkeys(ROLES)
-            command = command_of(parameters(task, chosen), partial(train, task, argv=words))
-            command.__doc__ = f"Train a {task.replace('_', ' ')}: {declared.summary}\n\n{unnamed(task, chosen)}"
-            app.command(command, name=task.replace("_", "-"))
+            app.command(training_of(task, chosen, partial(train, task, argv=words)), name=task.replace("_", "-"))
+        for name in SHORT:
+            app.command(shortened(name, words, training_of), name=name)
         app.command(anomalies.train, name="anomaly-detector")
     return app
+
+
+def training_of(task: str, chosen: dict[str, str | None], run: Callable[[dict[str, Any]], int]) -> Callable[..., int]:
+    """A command that trains for a task, whose flags are those of what was chosen."""
+    command = command_of(parameters(task, chosen), run)
+    what = f"{task.replace('_', ' ')}: {settings.tasks()[task].summary}"
+    command.__doc__ = f"Train {'an' if task[0] in 'aei' else 'a'} {what}\n\n{unnamed(task, chosen)}"
+    return command
 
 
 def command_of(parameters: Sequence[inspect.Parameter], run: Callable[[dict[str, Any]], int]) -> Callable[..., int]:
@@ -116,11 +125,7 @@ def parameters(task: str, chosen: dict[str, str | None]) -> list[inspect.Paramet
             default=None,
             annotation=Annotated[
                 str | None,
-                Parameter(
-                    help=DATA_OF.get(task, DATA),
-                    group=data,
-                    show_default=False,
-                ),
+                Parameter(help=DATA_OF.get(task, DATA), group=data, show_default=False),
             ],
         )
     ]

@@ -57,7 +57,7 @@ def drawn(estimator: "Estimator", n: int, condition: tuple[str, ...], seed: int 
     """Rows in the user's terms; a model that draws none is refused."""
     held: Any = estimator
     task = estimator.task.replace("_", " ")
-    if estimator.task not in TASKS:
+    if estimator.task not in TASKS and not (estimator.task == "classifier" and hasattr(estimator, "sample")):  # a DBN
         raise SettingError(f"{model} holds a {task}, which draws no rows; sample is for {', '.join(TASKS)}")
     if estimator.task != "generator":
         if condition:

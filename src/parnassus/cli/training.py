@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import SettingError, did_you_mean
 from . import language, settings
 from .configuration import read_configuration
+from .machines import class_of
 from .settings import ROLES, Setting
 from .values import NO, NONE, YES, number, value_of, words_of
 
@@ -173,10 +174,9 @@ def _flag(key: str) -> str:
 def estimator_for(request: Request, kind: str) -> "Estimator":
     """The estimator that was asked for, for data of a kind: "table", "image" or "text"."""
     declared = settings.tasks()[request.task]
-    module = getattr(importlib.import_module(f"..estimators.{request.task}", __package__), declared.extra["class"])
     values = {key: request.own(key) for key in declared.settings if key not in (*ROLES, *NOT_KEPT)}
     values |= {role: chosen(request, role, kind) for role in ROLES if role in declared.settings}
-    return module(**values)
+    return class_of(request.task, values.get("model"), declared.extra["class"])(**values)
 
 
 def chosen(request: Request, role: str, kind: str) -> Any:

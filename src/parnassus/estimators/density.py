@@ -9,7 +9,7 @@ import torch
 from ..data.sources import Columns
 from ..errors import SettingError
 from ..evaluation.result import Evaluation
-from ..evaluation.unsupervised import evaluate_density
+from ..evaluation.unsupervised import evaluate_chances, evaluate_density
 from ..objectives.em import EM
 from ..objectives.mixtures import GaussianMixtureEM
 from ..train.trainer import Trainer
@@ -181,10 +181,13 @@ class Density(Unsupervised):
     def evaluate(
         self, X: Any, y: Any = None, *, target: Columns | None = None, sample_weight: Any = None
     ) -> Evaluation:
-        """The mean log-density of rows with its interval, beside that of one Gaussian a column."""
+        """The mean log-density of rows with its interval, beside that of independent columns."""
         examples = self._examples(X, target=target, sample_weight=sample_weight)
         vectors = self._asked(self._rows(examples.X), lambda b: b["x"].double())
-        return evaluate_density(self.score_samples(examples.X), vectors, weight=examples.weight)
+        log_p, units = self.score_samples(examples.X), getattr(self.objective_, "of_units", None)
+        if units is not None:
+            return evaluate_chances(log_p, vectors, weight=examples.weight, **units)
+        return evaluate_density(log_p, vectors, weight=examples.weight)
 
     def plot(self, X: Any = None) -> "Figure":
         """The components' ellipses over rows, for a mixture of two columns."""

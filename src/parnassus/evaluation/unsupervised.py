@@ -32,9 +32,51 @@ def evaluate_density(log_p: np.ndarray, x: np.ndarray, *, weight: np.ndarray | N
     `weight` is how much each row counts (n,), for both.
     """
     alone = independent_gaussians(x, weight)
+    return _density(log_p, alone, "one Gaussian a column", weight)
+
+
+def evaluate_chances(
+    log_p: np.ndarray, x: np.ndarray, *, counted: bool, n_in_groups: int = 0, weight: np.ndarray | None = None
+) -> Evaluation:
+    """The mean log-chance of rows x (n, d) of units of 0 and 1, or of counts of words, beside that of independent ones.
+
+    Of the last `n_in_groups` units, which are categories, one of each group is on.
+    """
+    if counted:
+        return _density(log_p, independent_words(x, weight), "words on their own", weight)
+    return _density(log_p, independent_units(x, weight, n_in_groups), "columns on their own", weight)
+
+
+def _density(log_p: np.ndarray, alone: float | None, said: str, weight: np.ndarray | None) -> Evaluation:
     task: Any = "density"
     metric = mean_of("log_density", log_p, alone, higher_is_better=True, weight=weight)
-    return Evaluation(task, [metric], len(log_p), "one Gaussian a column, fitted on these very rows")
+    return Evaluation(task, [metric], len(log_p), f"{said}, fitted on these very rows")
+
+
+def independent_units(x: np.ndarray, weight: np.ndarray | None, n_in_groups: int = 0) -> float:
+    """The mean log-chance of rows x (n, d) of 0 and 1, each unit, or category, on as often as it is in them.
+
+    >>> round(independent_units(np.array([[1.0, 0.0], [0.0, 0.0]]), None), 6)
+    -0.693147
+    """
+    from scipy.special import xlogy
+
+    p = np.average(x, axis=0, weights=weight)
+    off = 1 - p[: len(p) - n_in_groups]
+    return float(xlogy(p, p).sum() + xlogy(off, off).sum())
+
+
+def independent_words(x: np.ndarray, weight: np.ndarray | None) -> float:
+    """The mean log-chance of counts x (n, words), whatever their order, of words drawn as often as they are in them.
+
+    >>> round(independent_words(np.array([[1.0, 1.0]]), None), 6)
+    -0.693147
+    """
+    from scipy.special import gammaln, xlogy
+
+    n = np.average(x, axis=0, weights=weight)
+    orders = np.average(gammaln(x.sum(1) + 1) - gammaln(x + 1).sum(1), weights=weight)
+    return float(xlogy(n, n / max(n.sum(), 1e-300)).sum() + orders)
 
 
 def independent_gaussians(x: np.ndarray, weight: np.ndarray | None) -> float | None:

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Sequence
 from functools import partial
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -68,6 +69,7 @@ class DeepBoltzmann(Objective):
             self.register_buffer(f"chains{at}", torch.zeros(n_chains, n))
         self.register_buffer("log_z", torch.full((2,), torch.nan, dtype=torch.float64))
 
+    of_units: ClassVar[dict[str, Any]] = {"counted": False}  # densities are chances of units of 0 and 1
     by_rows = False  # chains are one state for all rows
 
     @property

@@ -171,6 +171,13 @@ class ContrastiveDivergence(Objective):
     log_z: Tensor
 
     @property
+    def of_units(self) -> dict[str, Any] | None:
+        """Of visible units that are not real, whether they are counts, and how many are in groups of categories."""
+        own = self.net.units
+        told = {"counted": bool(own.get("counted")), "n_in_groups": sum(own.get("groups", ()))}
+        return None if self.net.gaussian else told
+
+    @property
     def n_parameters(self) -> int:
         """How many free numbers there are."""
         return sum(p.numel() for p in self.net.parameters())

@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +37,8 @@ class Helmholtz(Objective):
         self.making = nn.ModuleList(nn.Linear(above, below) for below, above in itertools.pairwise(widths))
         self.recognising = nn.ModuleList(nn.Linear(below, above) for below, above in itertools.pairwise(widths))
         self.top = nn.Parameter(torch.zeros(widths[-1]))
+
+    of_units: ClassVar[dict[str, Any]] = {"counted": False}  # densities are chances of units of 0 and 1
 
     @property
     def n_parameters(self) -> int:
