@@ -19,7 +19,7 @@ from ..objectives.autoencoder import Autoencoding, observed_of, row_means
 from ..objectives.text_autoencoder import TextReconstruction
 from ..objectives.vae import Variational
 from ..train.phase import Batch
-from ..train.randomness import kept_random, seed_device, seed_of
+from ..train.randomness import kept_random, seed_device, seed_of, seeded
 from .assembly import device_under
 from .intake import Examples
 from .protocol import fitted
@@ -191,7 +191,7 @@ class Autoencoder(Unsupervised):
         if of not in ("rows", "means"):
             raise SettingError(f"sample gives of='rows' or of='means'; got {of!r}")
         vae.eval()
-        generator = torch.Generator().manual_seed(self.seed if seed is None else seed)
+        generator = seeded(self.seed if seed is None else seed)
         z = torch.randn(n, vae.n_code, generator=generator)
         return self._said(self._given(vae.sampled if of == "rows" else vae.decoded, z, seed))
 

@@ -12,6 +12,7 @@ from ..evaluation.result import Evaluation
 from ..evaluation.unsupervised import evaluate_chances, evaluate_density
 from ..objectives.em import EM
 from ..objectives.mixtures import GaussianMixtureEM
+from ..train.randomness import seeded
 from ..train.trainer import Trainer
 from .base import Estimator
 from .protocol import fitted
@@ -155,7 +156,7 @@ class Density(Unsupervised):
         if not isinstance(n, Integral) or n < 1:
             raise SettingError(f"sample draws a whole number of rows, 1 or more; got n={n!r}")
         objective: Any = fitted(self).objective_
-        generator = torch.Generator().manual_seed(self.seed if seed is None else seed)
+        generator = seeded(self.seed if seed is None else seed)
         with torch.no_grad():
             x, _ = objective.draw(n, generator)
         decode = getattr(self.codec_, "decode", None)

@@ -11,7 +11,7 @@ from ..data.image import Image
 from ..errors import DataError, SettingError
 from ..functional.metrics.latent_space import Path, between
 from ..objectives.generating import Generating
-from ..train.randomness import kept_random
+from ..train.randomness import kept_random, seeded
 from ..train.record import pictures_in
 from ..train.trainer import Trainer
 from .assembly import device_under
@@ -29,7 +29,7 @@ BESIDE, MANY, COLUMNS = 24, 1000, 6  # pictures, rows, and columns that a report
 
 def drawn(made: Generating, n: int, condition: Tensor | None, seed: int, noise: Tensor | None = None) -> Tensor:
     """Rows (n, ...) as the model has them, on the CPU: of these noises, or of those that belong to the seed."""
-    device, generator, parts = device_under(made), torch.Generator().manual_seed(seed), []
+    device, generator, parts = device_under(made), seeded(seed), []
     with kept_random(device, seed, "draw"):
         for start in range(0, n, AT_ONCE):
             here = slice(start, min(start + AT_ONCE, n))
@@ -58,7 +58,7 @@ def noise_shape_of(estimator: "Generator") -> tuple[int, ...]:
 
 def first_noises(shape: tuple[int, ...], n: int, seed: int) -> Tensor:
     """The noises (n, *shape) that n rows of this seed begin as."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     sizes = [min(AT_ONCE, n - start) for start in range(0, n, AT_ONCE)]
     return torch.cat([torch.randn(size, *shape, generator=generator) for size in sizes])
 

@@ -11,6 +11,7 @@ from ..data.image import Image
 from ..data.table import Table
 from ..errors import SettingError
 from ..objectives.belief_net import BeliefNet
+from ..train.randomness import seeded
 from .classifier import Classifier
 from .density import Density
 from .intake import Examples
@@ -80,7 +81,7 @@ class DBN(Classifier):
         objective = fitted(self).objective_
         if not isinstance(objective, BeliefNet):
             raise SettingError(f"model {self.model_name!r} has no machine to dream with; fit DBN()")
-        generator = torch.Generator().manual_seed(self.seed if seed is None else seed)
+        generator = seeded(self.seed if seed is None else seed)
         with torch.no_grad():
             x = objective.draw(int(n), generator, n_sweeps=int(n_sweeps))
         decode = getattr(self.codec_, "decode", None)

@@ -16,6 +16,7 @@ from ..evaluation.language import perplexity
 from ..functional import decoding
 from ..models.followers import following
 from ..models.gpt import GPT
+from ..train.randomness import seeded
 
 NEVER = -float("inf")
 
@@ -163,7 +164,7 @@ def write(
     groups = [list(range(len(prompts)))] if together else [
         [i for i, n in enumerate(lengths) if n == length] for length in sorted(set(lengths))
     ]  # fmt: skip
-    generator = torch.Generator().manual_seed(manner.seed)
+    generator = seeded(manner.seed)
     numbers = torch.rand(len(prompts), max(manner.n_tokens, 1), generator=generator, dtype=torch.float64)
     for rows in groups:
         if manner.beam is not None:

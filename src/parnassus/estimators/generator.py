@@ -15,6 +15,7 @@ from ..functional.metrics.generation import squared_mmd
 from ..functional.metrics.latent_space import Path
 from ..models.gan import critic_features
 from ..objectives.generating import Generating
+from ..train.randomness import seeded
 from ..train.trainer import Trainer
 from .conditions import asked_of, check_taken, conditions_shown, goal_of
 from .drawing import (
@@ -240,7 +241,7 @@ class Generator(Unsupervised):
     ) -> Evaluation:
         """The squared maximum mean discrepancy of drawn rows, beside that of one Gaussian a column."""
         x, drawn = self._examined(X, y, target)
-        generator = torch.Generator().manual_seed(self.seed)
+        generator = seeded(self.seed)
         alone = x.mean(0) + x.std(0) * torch.randn(x.shape, generator=generator)
         task: Any = "generator"
         metric = Metric("squared_mmd", squared_mmd(x, drawn), None, None, squared_mmd(x, alone), False)

@@ -19,6 +19,7 @@ from ..insight.states import state_figures
 from ..objectives.baum_welch import BaumWelch
 from ..objectives.impossible_paths import refuse_impossible
 from ..train.phase import Batch
+from ..train.randomness import seeded
 from ..train.timetable import cuts_of
 from .assembly import device_under, prepare
 from .identity import fingerprint
@@ -297,7 +298,7 @@ class HMM(Unsupervised):
         A chain with an exit state ends there, after `length` frames at the latest; others have `length` frames.
         """
         refuse_unless_whole(1, n=n, length=length)
-        generator = torch.Generator().manual_seed(seed)
+        generator = seeded(seed)
         emissions = fitted(self).objective_.emissions
         values, states = [], []
         for _ in range(n):

@@ -7,6 +7,8 @@ from numbers import Integral
 
 import torch
 
+from ..errors import check_count
+
 
 def seed_of(*parts: object) -> int:
     """A 32-bit seed (all that torch's CPU generator uses) from several values; neighbours are unrelated."""
@@ -19,6 +21,11 @@ def step_seed(seed: int, step: int) -> int:
     x = ((seed & 0xFFFFFFFF) * 0x9E3779B97F4A7C15 + (step + 1) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
     x = ((x ^ (x >> 31)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
     return x >> 32
+
+
+def seeded(seed: object) -> torch.Generator:
+    """A generator of its own, on the CPU, from a whole number of any size; anything else is refused by name."""
+    return torch.Generator().manual_seed(check_count("seed", seed, least=0) % 2**63)
 
 
 def generator_of(device: torch.device) -> torch.Generator:
