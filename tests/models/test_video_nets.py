@@ -34,6 +34,17 @@ def test_clips_of_every_size_are_answered(name, options, frames, size):
         assert net(torch.zeros(2, 1, frames, size, size)).shape == (2, 3)
 
 
+@pytest.mark.parametrize(("name", "options"), [("r3d18", {"width": 0.05}), ("c3d", {"width": 0.05, "head": 8})])
+def test_maps_of_clips_keep_their_channels_last_and_their_values(name, options):
+    net = made(name, n_outputs=3, frames=4, size=12, in_channels=2, **options).eval()
+    seen = []
+    net[0].register_forward_hook(lambda part, given, out: seen.append(out.stride(1)))
+    x = torch.rand(2, 2, 4, 12, 12)
+    with torch.no_grad():
+        torch.testing.assert_close(net(x), torch.nn.Sequential(*net)(x), rtol=1e-4, atol=1e-5)
+    assert seen[0] == 1
+
+
 def moving(n, rng):
     """Bars that go to the right or to the left, one column a frame."""
     X = np.zeros((n, 6, 10, 10), np.uint8)

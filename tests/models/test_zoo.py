@@ -205,6 +205,24 @@ def test_pictures_of_every_size_are_answered(name, options, size):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("name", "least", "options"), [
+    ("zfnet", 1, {"width": 0.1, "head": 4}), ("alexnet", 1, {"width": 0.1, "head": 4}),
+    ("densenet121", 8, {"growth": 2}), ("densenet121", 29, {"growth": 2, "stem": "paper"}),
+    ("googlenet", 4, {"width": 0.1}), ("googlenet", 31, {"width": 0.1, "stem": "paper"}),
+    ("googlenet", 2, {"width": 0.1, "origin": "torch"}),
+    ("googlenet", 15, {"width": 0.1, "origin": "torch", "stem": "paper"}),
+])  # fmt: skip
+def test_of_each_picture_something_is_left_or_it_is_refused_in_words(name, least, options):
+    with torch.device("meta"):
+        for size in {least, 31, 64, 68, 72, 73} - set(range(least)):
+            x = torch.zeros(2, 1, size, size)
+            assert made(name, n_outputs=3, size=size, in_channels=1, **options).eval()(x).shape == (2, 3)
+    if least > 1:
+        with pytest.raises(pn.SettingError, match=f"at least {least} pixels a side.*{least - 1} x {least - 1}"):
+            made(name, n_outputs=3, size=least - 1, in_channels=1, **options)
+
+
+@pytest.mark.slow
 def test_resnet20_learns_digits():
     digits = load_digits()
     pictures = (digits.images * 15).astype(np.uint8)

@@ -98,6 +98,7 @@ def alexnet(
         first=(11, 4, 2),
         second=(1, 2),
         response=not column,
+        least=SMALL,
         in_channels=in_channels,
         image_size=image_size,
         n_outputs=n_outputs,
@@ -129,6 +130,7 @@ def zfnet(
         first=(7, 2, 1),
         second=(2, 0),
         response=True,
+        least=73,  # of fewer pixels a side the published start leaves nothing
         in_channels=in_channels,
         image_size=image_size,
         n_outputs=n_outputs,
@@ -145,6 +147,7 @@ def _net(
     first: tuple[int, int, int],
     second: tuple[int, int],
     response: bool,
+    least: int,
     in_channels: int,
     image_size: tuple[int, int],
     n_outputs: int,
@@ -152,7 +155,7 @@ def _net(
     dropout: float,
 ) -> nn.Module:
     """The net, its channels scaled (even, so that two groups divide them), its start fitted to the pictures."""
-    small = min(image_size) < SMALL
+    small = min(image_size) < least
     net = AlexNet(
         tuple(max(2 * round(n * width / 2), 2) for n in channels),  # type: ignore[arg-type]
         groups=groups,

@@ -6,8 +6,9 @@ from torch import Tensor, nn
 from ..errors import SettingError
 from ..layers.vision import GlobalAverage, started
 from ..registry import model
-from .resnet import stem_for
+from .resnet import refuse_small, stem_for
 
+LEAST = {"small": 8, "paper": 29}  # pixels a side, of which each halving leaves something
 LAYOUTS = {121: (6, 12, 24, 16), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32)}
 
 
@@ -114,13 +115,15 @@ def densenet(
             f"model {name!r}: growth is at least 1, compression in (0, 1] and dropout in [0, 1); got {growth}, "
             f"{compression} and {dropout}"
         )
+    stem = stem_for(name, stem, image_size)
+    refuse_small(name, image_size, LEAST[stem])
     net = DenseNet(
         LAYOUTS[depth],
         in_channels=in_channels,
         n_outputs=n_outputs,
         growth=growth,
         compression=compression,
-        stem=stem_for(name, stem, image_size),
+        stem=stem,
         dropout=dropout,
     )
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..errors import SettingError, did_you_mean
 from ..layers.vision import AuxiliaryHead, GlobalAverage, scaled, started
 from ..registry import model
-from .resnet import check_width, stem_for
+from .resnet import check_width, refuse_small, stem_for
 
 # 1x1; 3x3 reducer, 3x3; 5x5 reducer, 5x5; after the pool. Modules 3a to 5b, with pools after 3b and 4e.
 MODULES = (
@@ -48,6 +48,8 @@ class Convention:
 
 
 CONVENTIONS = {"paper": Convention(), "torch": Convention(third=3, pool=2, eps=1e-3)}
+# pixels a side, of which each pool leaves something
+LEAST = {("paper", "small"): 4, ("paper", "paper"): 31, ("torch", "small"): 2, ("torch", "paper"): 15}
 
 
 class Inception(nn.Module):
@@ -162,11 +164,13 @@ def googlenet(
         raise SettingError(f"model 'googlenet': auxiliary is the weight of the side heads, from 0; got {auxiliary}")
     if origin not in CONVENTIONS:
         raise SettingError(f"model 'googlenet': origin={origin!r}; {did_you_mean(origin, CONVENTIONS)}")
+    stem = stem_for("googlenet", stem, image_size)
+    refuse_small("googlenet", image_size, LEAST[origin, stem])
     net = GoogLeNet(
         in_channels=in_channels,
         n_outputs=n_outputs,
         width=width,
-        stem=stem_for("googlenet", stem, image_size),
+        stem=stem,
         norm=norm,
         dropout=dropout,
         auxiliary=auxiliary,

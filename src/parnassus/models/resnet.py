@@ -151,6 +151,16 @@ def stem_for(name: str, stem: str, image_size: tuple[int, int]) -> str:
     return ("small" if min(image_size) < SMALL else "paper") if stem == "auto" else stem
 
 
+def refuse_small(name: str, image_size: tuple[int, int], least: int) -> None:
+    """Refuses pictures of which the halvings of a net would leave nothing."""
+    if min(image_size) < least:
+        raise SettingError(
+            f"model {name!r} takes pictures of at least {least} pixels a side, or nothing of them is left at its end; "
+            f"these are {image_size[0]} x {image_size[1]}: enlarge them by codec=pn.Image(size={least}, "
+            "resize='stretch'), or take another model"
+        )
+
+
 def check_width(name: str, width: float, dropout: float) -> None:
     """Refuses a width multiplier that is not above 0, and a dropout that is no rate."""
     if not 0 < width <= 16 or not 0 <= dropout < 1:

@@ -19,6 +19,13 @@ def _check(name: str, **given: float) -> None:
             )
 
 
+class ClipNet(nn.Sequential):
+    """Layers in a row over clips, whose maps keep their channels last: level to a sixth faster on CPUs."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.contiguous(memory_format=torch.channels_last_3d))
+
+
 class Block3d(nn.Module):
     """y = relu(F(x) + x), F two convolutions of 3 x 3 x 3 with batch normalisation.
 
@@ -55,7 +62,7 @@ def r3d18(
     for i, n_out in enumerate(widths):
         parts += [Block3d(n_in, n_out, 2 if i else 1), Block3d(n_out, n_out, 1)]
         n_in = n_out
-    return _started(nn.Sequential(*parts, nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Linear(n_in, n_outputs)))
+    return _started(ClipNet(*parts, nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Linear(n_in, n_outputs)))
 
 
 @model.register("classifier", "regressor")
@@ -90,7 +97,7 @@ def c3d(
         sides = [(side + 2 * (last and axis > 0)) // n for axis, (side, n) in enumerate(zip(sides, steps, strict=True))]
     dense: list[nn.Module] = [nn.Linear(n_in * sides[0] * sides[1] * sides[2], head), nn.ReLU(inplace=True)]
     dense += [nn.Dropout(dropout), nn.Linear(head, head), nn.ReLU(inplace=True), nn.Dropout(dropout)]
-    return _started(nn.Sequential(*parts, nn.Flatten(), *dense, nn.Linear(head, n_outputs)))
+    return _started(ClipNet(*parts, nn.Flatten(), *dense, nn.Linear(head, n_outputs)))
 
 
 class FramesThenSteps(nn.Module):
