@@ -38,11 +38,12 @@ def installed(package: str) -> bool:
 
 
 def compare(workload: str, works: dict[str, Work], *, ours: str, args: argparse.Namespace) -> dict[str, float]:
-    """Run, print one JSON line a competitor, and return the medians."""
+    """Run, print one JSON line a competitor, and return the medians: of the clock, or of `args.processor` time."""
     import torch
     from threadpoolctl import threadpool_limits
 
     warnings.simplefilter("ignore")
+    now = time.process_time if getattr(args, "processor", False) else time.perf_counter
     torch.set_num_threads(args.threads)
     works = {k: w for k, w in works.items() if not args.only or k in args.only}
     times: dict[str, list[float]] = {name: [] for name in works}
@@ -51,9 +52,9 @@ def compare(workload: str, works: dict[str, Work], *, ours: str, args: argparse.
         for turn in range(args.repeats + 1):
             for name, work in works.items():
                 gc.collect()
-                start = time.perf_counter()
+                start = now()
                 work()
-                spent = time.perf_counter() - start
+                spent = now() - start
                 if turn:
                     times[name].append(spent)
                 else:
