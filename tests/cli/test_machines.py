@@ -73,6 +73,16 @@ def test_the_short_name_and_the_task_write_one_configuration(table, capsys):
     assert pn.load(table.parent / "more" / "model.parnassus").model.name == "gaussian_rbm"
 
 
+def test_counts_of_words_are_drawn_under_their_words(tmp_path, capsys):
+    texts = ["cat dog dog", "sun moon"] * 10
+    model = pn.RBM("replicated_softmax", n_components=2, epochs=1).fit(texts)
+    model.save(tmp_path / "topics.parnassus")
+    assert main(["sample", str(tmp_path / "topics.parnassus"), "-n", "2", "--seed", "3", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert list(rows[0]) == ["(unknown)", *model.codec_.words]
+    np.testing.assert_array_equal([list(row.values()) for row in rows], model.sample(2, seed=3))
+
+
 def test_a_mistake_names_the_command(capsys):
     assert main(["train", "dbn", "x.csv", "--hidden", "3"]) == 2
     assert "parnassus train dbn --help" in capsys.readouterr().err

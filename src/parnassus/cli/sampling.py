@@ -90,6 +90,8 @@ def records(estimator: "Estimator", rows: Any) -> list[dict[str, Any]]:
 
     table = np.asarray(rows).reshape(len(rows), -1)
     names = getattr(estimator, "feature_names_in_", None)
+    if estimator.codec_.kind == "text":  # whose first number counts words that training had not
+        names = ["(unknown)", *getattr(estimator.codec_, "words", ())]
     if names is None or len(names) != table.shape[1]:
         names = [f"x{i}" for i in range(table.shape[1])]
     return [finite(dict(zip(map(str, names), row, strict=True))) for row in table.tolist()]
