@@ -94,6 +94,19 @@ def test_a_language_model_looks_back_from_the_start_of_each_text():
     assert seen.rollout(row=2).shape == (8, 8)
 
 
+def test_the_net_of_one_masked_layer_shows_where_it_looks():
+    net = pn.model("masked_attention", width=6, n_heads=3, size=5)
+    lm = pn.LanguageModel(net, context=8, epochs=1, progress=False).fit(["abca", "cab", "ba"] * 4)
+    seen = attention_maps(lm, ["abc", "b"])
+    assert seen.names == ["attention"]
+    made, ids = lm.objective_.model, torch.from_numpy(lm.codec_.rows(["abc"])[0][None, :-1])
+    q, k, _ = made.qkv(made.embedding(ids))[0].view(4, 3, 3, 5).permute(1, 2, 0, 3).detach()
+    due = (q @ k.mT / 5**0.5).masked_fill(torch.ones(4, 4).triu(1).bool(), -torch.inf).softmax(-1)
+    np.testing.assert_allclose(seen.of(row=0), due.numpy(), atol=1e-6)
+    assert seen.of(row=1).shape == (3, 2, 2)
+    assert made.kept is None
+
+
 def test_a_net_that_writes_asks_its_own_row_and_the_one_it_read():
     net = pn.model("transformer", width=16, n_layers=1, n_heads=2)
     pairs = [("a b c", "x y"), ("a", "x y z x"), ("c b", "z")] * 2

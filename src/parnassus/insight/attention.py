@@ -102,8 +102,8 @@ def attention_maps(net: Any, X: Any, *, n_rows: int = 16) -> AttentionMaps:
     with kept_weights(module) as kept:
         if not kept:
             raise SettingError(
-                "no attention in this net to look at; 'transformer', 'gpt' and 'vit_ti' have some, as has "
-                "MultiHeadAttention, and a Translator's align(X) shows that of others"
+                "no attention in this net to look at; 'transformer', 'gpt', 'masked_attention' and 'vit_ti' have some, "
+                "as has MultiHeadAttention, and a Translator's align(X) shows that of others"
             )
     batch = {"x": X[:n_rows]} if isinstance(net, nn.Module) else _batch(net, X, n_rows)
     with kept_weights(module) as kept, torch.no_grad():
@@ -116,7 +116,7 @@ def attention_maps(net: Any, X: Any, *, n_rows: int = 16) -> AttentionMaps:
                 module(*(batch[name] for name in ("x", "lengths") if name in batch))
         finally:
             module.train(training)
-        found = {name: weights[0].double().cpu().numpy() for name, weights in kept.items() if weights}
+        found = {name or "attention": weights[0].double().cpu().numpy() for name, weights in kept.items() if weights}
     lengths = batch["lengths"].cpu().numpy() if "lengths" in batch else None
     written = batch["y_lengths"].cpu().numpy() + 1 if "y_lengths" in batch else None
     return AttentionMaps(found, lengths, written)

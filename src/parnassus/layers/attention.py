@@ -65,7 +65,13 @@ class KeyValueCache:
         self.starts = None if self.starts is None else self.starts.index_select(0, rows)
 
 
-class MultiHeadAttention(nn.Module):
+class Attending(nn.Module):
+    """A module that attends, and appends its weights (batch, heads, n, m) to `kept` while that is a list."""
+
+    kept: list[Tensor] | None = None
+
+
+class MultiHeadAttention(Attending):
     """Heads side by side: x (batch, n, width) asks context (batch, m, context_width), or itself -> (batch, n, width).
 
     Parameters
@@ -117,7 +123,6 @@ class MultiHeadAttention(nn.Module):
         self.out = nn.Linear(inner, width, bias=out_bias)
         if positions == "relative":
             self.by_distance = nn.Parameter(torch.zeros(n_heads, 2 * reach + 1))
-        self.kept: list[Tensor] | None = None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -268,7 +273,7 @@ def kept_weights(net: nn.Module) -> Iterator[dict[str, list[Tensor]]]:
     Systems: alignment-map
     Source: Hifny A11.19, Martinez-Ramon figs. 6.7 and 6.11 and problem 6.8.
     """
-    found = {name: part for name, part in net.named_modules() if isinstance(part, MultiHeadAttention)}
+    found = {name: part for name, part in net.named_modules() if isinstance(part, Attending)}
     for part in found.values():
         part.kept = []
     try:

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import SettingError, did_you_mean
+from ..functional.attention import causal_mask, scaled_dot_product
+from ..layers.attention import Attending
 from ..layers.cells import GRU, LSTM, Cell, Elman, GRUResetBefore, State
 from ..layers.embedding import looked_up
 from ..layers.recurrent import Recurrent
@@ -77,7 +79,7 @@ class FeedForwardLM(nn.Module):
         return self.outer(self.inner(seen).tanh())
 
 
-class MaskedAttentionLM(nn.Module):
+class MaskedAttentionLM(Attending):
     """One layer of attention to the left, with heads whose width is free, then a logistic layer and a linear one.
 
     embed -> softmax(Q K^T / sqrt(size)) V of each head, side by side -> sigmoid(linear) -> logits. There are no
@@ -100,6 +102,8 @@ class MaskedAttentionLM(nn.Module):
         q, k, v = (
             self.qkv(looked_up(self.embedding, x)).view(n, time, 3, self.n_heads, self.size).permute(2, 0, 3, 1, 4)
         )
+        if self.kept is not None:
+            self.kept.append(scaled_dot_product(q, k, v, mask=causal_mask(time, device=x.device)).weights.detach())
         z = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         return self.outer(self.inner(z.transpose(1, 2).flatten(2)).sigmoid())
 
