@@ -20,7 +20,7 @@ from parnassus.train.trainer import Trainer
 TASKS = ("classifier", "regressor")
 SMALLEST = {"in_features": 3, "n_outputs": 3, "in_channels": 1, "image_size": (8, 8), "cardinalities": (2, 4),
             "step_features": 3, "vocab_size": 6, "frames": 4, "max_length": 5,
-            "n_segments": 2}  # fmt: skip
+            "n_segments": 2, "unit_vectors": (2,)}  # fmt: skip
 KIND = {"classifier": "labels", "regressor": "numbers"}
 # nets of the zoo, thin enough to learn by heart in a moment; their published sizes are tested in test_zoo.py
 THIN = {"resnet": {"width": 0.125}, "vgg": {"width": 0.125, "head": 32, "norm": True, "dropout": 0.0},

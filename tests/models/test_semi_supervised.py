@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.datasets import load_digits
@@ -15,7 +16,8 @@ pytestmark = pytest.mark.usefixtures("draws")
 
 
 def made(n_outputs=3, **options):
-    return vae_m2(**{"in_features": 4, "n_outputs": n_outputs, "hidden": (6,), "n_latent": 2} | options).double()
+    given = {"in_features": 4, "n_outputs": n_outputs, "unit_vectors": None, "hidden": (6,), "n_latent": 2}
+    return vae_m2(**given | options).double()
 
 
 @pytest.mark.slow
@@ -99,6 +101,40 @@ def test_rows_without_labels_help_where_there_are_five_labels_a_class(tmp_path):
     assert float((said == classes).float().mean()) > 0.7
     with_rows.save(tmp_path / "m2.parnassus")
     assert (pn.load(tmp_path / "m2.parnassus").predict(X[1400:1450]) == with_rows.predict(X[1400:1450])).all()
+
+
+def test_categories_have_a_law_of_their_own():
+    model = made(1, in_features=6, unit_vectors=(3, 2), likelihood="categorical")
+    x = torch.tensor([[0.3, 0, 1, 0, 1, 0], [-2.0, 1, 0, 0, 0, 1]]).double()
+    torch.manual_seed(0)
+    found = model.labelled(x, torch.tensor([0, 1]))
+    torch.manual_seed(0)
+    told = torch.eye(2).double()
+    mean, log_variance = model.encoder(torch.cat([x, told], 1)).chunk(2, 1)
+    z = mean + (log_variance / 2).exp() * torch.randn_like(mean)
+    said = model.decoder(torch.cat([z, told], 1))
+    fit = torch.distributions.Normal(said[:, 0], 1.0).log_prob(x[:, 0])
+    for part, at in ((said[:, 1:4], x[:, 1:4]), (said[:, 4:], x[:, 4:])):
+        fit = fit + torch.distributions.OneHotCategorical(logits=part).log_prob(at)
+    q = torch.distributions.Normal(mean, (log_variance / 2).exp())
+    divergence = torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum(1)
+    torch.testing.assert_close(found, fit + math.log(0.5) - divergence)
+    drawn = model.drawn(torch.tensor([0, 1, 1]), torch.Generator().manual_seed(0))
+    torch.testing.assert_close(drawn[:, 1:4].sum(1), torch.ones(3).double())
+
+
+def test_tables_with_categories_are_learned_and_saved(tmp_path):
+    rng = np.random.default_rng(0)
+    y = rng.integers(2, size=60)
+    kinds = np.where(y ^ (rng.random(60) < 0.08), "a", rng.choice(["b", "c"], 60))
+    table = pd.DataFrame({"kind": kinds, "n": rng.normal(size=60)})
+    spec = pn.model("vae_m2", likelihood="categorical", hidden=(8,), n_latent=2)
+    clf = pn.Classifier(spec, epochs=30, lr=0.02, progress=False).fit(table[:30], y[:30], unlabelled=table[30:])
+    assert clf.score(table[30:], y[30:]) > 0.75
+    clf.save(tmp_path / "m.parnassus")
+    np.testing.assert_array_equal(pn.load(tmp_path / "m.parnassus").predict(table), clf.predict(table))
+    with pytest.raises(SettingError, match="columns of categories"):
+        pn.Classifier(spec, epochs=1).fit(table[["n"]], y)
 
 
 def test_what_cannot_be_learned_is_refused():

@@ -6,11 +6,12 @@ from ..registry import model
 from .autoencoder import layered
 
 
-@model.register("classifier")
+@model.variants("classifier", choices=("| unit_vectors",))
 def vae_m2(
     *,
     in_features: int,
     n_outputs: int,
+    unit_vectors: tuple[int, ...] | None,
     hidden: tuple[int, ...] = (128,),
     n_latent: int = 8,
     alpha: float = 20.0,
@@ -24,7 +25,8 @@ def vae_m2(
     hidden : widths of each of its three nets.
     n_latent : numbers in the code beside the class.
     alpha : what naming labelled rows counts.
-    likelihood : of x: "gaussian", or "bernoulli" for values from 0 to 1.
+    likelihood : of x: "gaussian", "bernoulli" for values from 0 to 1, or "categorical" for one category of each column
+        that holds such, the others Gaussian.
     """
     if n_latent < 1 or not hidden or min(hidden) < 1:
         raise SettingError(f"model 'vae_m2': n_latent and widths are at least 1; got {n_latent} and {hidden}")
@@ -38,4 +40,5 @@ def vae_m2(
         n_outputs,
         alpha=alpha,
         likelihood=likelihood,
+        sizes=unit_vectors or (),
     )

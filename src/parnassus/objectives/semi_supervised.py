@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import SettingError, did_you_mean
-from ..functional.autoencoding import kl_to_standard, log_normal, reparameterized
+from ..functional.autoencoding import kl_to_standard, log_normal, log_shares, reparameterized
 from ..train.phase import Batch, Objective, Phase
 from .autoencoder import refuse_outside_unit
 from .generative import class_numbers
 
-Likelihood = Literal["gaussian", "bernoulli"]
+Likelihood = Literal["gaussian", "bernoulli", "categorical"]
 
 
 class SemiSupervisedVAE(Objective):
@@ -32,6 +32,7 @@ class SemiSupervisedVAE(Objective):
     encoder : (n, d + K) of x and a unit vector of y -> mean and ln variance of z (n, 2 k).
     decoder : (n, k + K) -> mean or logits of x (n, d).
     alpha : what naming the labelled rows counts.
+    likelihood : of x given y and z; "categorical" is of the last entries, in groups of `sizes`, the others Gaussian.
 
     Systems: semi-supervised-vae
     Source: Kingma et al. 2014, equations 6 to 9; Martinez-Ramon problem 7.9, which leaves the design open.
@@ -49,15 +50,20 @@ class SemiSupervisedVAE(Objective):
         *,
         alpha: float,
         likelihood: Likelihood,
+        sizes: Sequence[int] = (),
     ) -> None:
         super().__init__()
         if likelihood not in get_args(Likelihood):
             raise SettingError(f"likelihood={likelihood!r}; {did_you_mean(likelihood, get_args(Likelihood))}")
+        if likelihood == "categorical" and not sizes:
+            raise SettingError("likelihood='categorical' is of tables with columns of categories, and these rows have "
+                               "none; choose 'gaussian'")  # fmt: skip
         if not alpha >= 0:
             raise SettingError(f"alpha is what naming labelled rows counts, at least 0; got {alpha}")
         self.namer, self.encoder, self.decoder = namer, encoder, decoder
         self.n_outputs, self.n_classes = n_outputs, 2 if n_outputs == 1 else n_outputs
         self.alpha, self.likelihood = alpha, likelihood
+        self.sizes = list(sizes) if likelihood == "categorical" else []
         self.spread = nn.Parameter(torch.zeros(n_features))  # ln variance of x, of a Gaussian
 
     def phases(self) -> Sequence[Phase]:
@@ -81,7 +87,10 @@ class SemiSupervisedVAE(Objective):
         if self.likelihood == "bernoulli":
             fit = -F.binary_cross_entropy_with_logits(made, x, reduction="none").sum(1)
         else:
-            fit = log_normal(x, made, self.spread.clamp(-8, 8)).sum(1)
+            n = x.shape[1] - sum(self.sizes)
+            fit = log_normal(x[:, :n], made[:, :n], self.spread[:n].clamp(-8, 8)).sum(1)
+            if self.sizes:
+                fit = fit + (x[:, n:] * log_shares(made, self.sizes)).sum(1)
         return fit - math.log(self.n_classes) - kl_to_standard(mean, log_variance)
 
     def named(self, x: Tensor) -> Tensor:
@@ -120,9 +129,14 @@ class SemiSupervisedVAE(Objective):
         return {"loss": (loss * weight).sum() / weight.sum(), "accuracy": (right * weight).sum() / weight.sum()}
 
     def drawn(self, classes: Tensor, generator: torch.Generator) -> Tensor:
-        """The mean of x (n, d) for classes (n,) and z drawn from N(0, I): what the model takes them to look like."""
+        """The mean of x (n, d) for classes (n,) and z drawn from N(0, I): what the model takes them to look like.
+
+        Of categories it is how likely each is.
+        """
         told = F.one_hot(classes, self.n_classes).to(self.spread.dtype)
         n_code = self.decoder[0].in_features - self.n_classes  # type: ignore[index]
         z = torch.randn(len(classes), n_code, generator=generator).to(told)
         made = self.decoder(torch.cat([z, told], 1))
+        if self.sizes:
+            return torch.cat([made[:, : made.shape[1] - sum(self.sizes)], log_shares(made, self.sizes).exp()], 1)
         return made.sigmoid() if self.likelihood == "bernoulli" else made
