@@ -70,3 +70,30 @@ def test_what_is_known_of_a_text():
 def test_rows_that_do_not_match_are_refused(rows, words):
     with pytest.raises(pn.DataError, match=words):
         evaluate_groups(*rows)
+
+
+def test_answers_of_two_kinds_are_refused_and_rows_of_labels_are_right_as_a_whole():
+    for true, said, words in (
+        ([0, 1], ["0", "1"], "none is right"),
+        (["a", "b"], np.array([1, 2]), "none is right"),
+        (["a", None], ["a", "b"], "row 1 of true has no answer"),
+        ([0.0, 1.0], [0.0, float("nan")], "row 1 of said"),
+    ):
+        with pytest.raises(pn.DataError, match=words):
+            evaluate_groups(true, said, ["x", "y"])
+    true, said = np.array([[1, 0], [0, 1], [1, 1]]), np.array([[1, 0], [1, 1], [1, 1]])
+    found = evaluate_groups(true, said, ["x", "y", "y"])
+    assert [(g.group, g.n_rows, g.accuracy) for g in found.groups] == [("y", 2, 0.5), ("x", 1, 1.0)]
+    assert evaluate_groups(np.array([0, 1]), [0.0, 1.0], ["x", "x"]).groups[0].accuracy == 1
+
+
+def test_what_bytes_and_subwords_know():
+    texts = ["hei verden", "god dag"] * 3
+    bytes_ = pn.Text(unit="bytes").fit(texts)
+    assert known_share(bytes_, ["\0\0", HEBREW, ""]).tolist() == [1, 1, 1]
+    pieces = pn.Pieces().fit(texts)
+    assert known_share(pieces, ["hei dag", f"hei {HEBREW} {ARABIC}", ""]).tolist() == pytest.approx(
+        [1, 1 - 2 / len(pieces.tokenizer.rows([f"hei {HEBREW} {ARABIC}"])[0]), 1]
+    )
+    with pytest.raises(pn.DataError, match="a fitted Text or Pieces"):
+        known_share(pn.Table(), texts)

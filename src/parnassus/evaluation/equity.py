@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..data.pieces import Pieces
+from ..data.text import Text
+from ..data.tokenizers import CLOSED, UNKNOWN
 from ..errors import DataError
 from .bootstrap import wilson
 
@@ -61,6 +64,8 @@ def evaluate_groups(
 ) -> Equity:
     """Accuracy of each group with Wilson's interval, worst first; `coverage` is the share of each text that is known.
 
+    A row of several labels is right where all of them are.
+
     Systems: language-equity-check
     Source: Baker 7.1 (A199): a report by language, given as "supports few languages well"; Wilson 1927.
     """
@@ -74,7 +79,8 @@ def evaluate_groups(
     for row, group in enumerate(columns["groups"]):
         if group is None or (isinstance(group, float) and math.isnan(group)):
             raise DataError(f"row {row} has no group; name it, or leave the row out")
-    right = np.array([t == s for t, s in zip(columns["true"], columns["said"], strict=True)])
+    right = np.array([np.array_equal(t, s) for t, s in zip(columns["true"], columns["said"], strict=True)])
+    check_kinds(columns["true"], columns["said"])
     known = np.asarray(columns["coverage"], dtype=np.float64) if coverage is not None else None
     found = []
     for group in dict.fromkeys(columns["groups"]):
@@ -85,10 +91,33 @@ def evaluate_groups(
     return Equity(sorted(found, key=lambda g: g.accuracy))
 
 
+def check_kinds(true: list[Any], said: list[Any]) -> None:
+    """Refuses answers that are missing, and texts beside numbers, none of which could ever be right."""
+    for name, column in (("true", true), ("said", said)):
+        gap = next((i for i, v in enumerate(column) if v is None or (isinstance(v, float) and math.isnan(v))), None)
+        if gap is not None:
+            raise DataError(f"row {gap} of {name} has no answer; leave the row out of all")
+    texts = [isinstance(column[0], str) for column in (true, said)]
+    if texts[0] != texts[1]:
+        kinds = [
+            f"{name} are {'texts' if text else 'no texts'}" for name, text in zip(("true", "said"), texts, strict=True)
+        ]
+        raise DataError(
+            f"{' and '.join(kinds)} ({true[0]!r:.40}, {said[0]!r:.40}), so that none is right; give one kind"
+        )
+
+
 def known_share(codec: Any, texts: Sequence[str]) -> np.ndarray:
-    """The share of each text's units that a fitted `pn.Text` knows (texts,); 1 of texts of none."""
+    """The share of each text's units that a fitted `pn.Text`, or `pn.Pieces`, knows (texts,); 1 of texts of none."""
+    if isinstance(codec, Pieces):
+        cut = codec.tokenizer.rows(list(texts))
+        return np.array([1 - row.count(codec.tokenizer.unknown) / max(len(row), 1) for row in cut])
+    if not isinstance(codec, Text):
+        raise DataError(f"what is known of texts is asked of a fitted Text or Pieces; got {codec!r:.60}")
+    if codec.options["unit"] in CLOSED:
+        return np.ones(len(texts))  # of bytes and hashes none is unknown
     rows = codec.encode(list(texts))
     ends = np.concatenate([[0], rows.lengths.numpy().cumsum()])
-    unknown = np.concatenate([[0], (rows.values.numpy() == 1).cumsum()])
+    unknown = np.concatenate([[0], (rows.values.numpy() == UNKNOWN).cumsum()])
     n = np.maximum(rows.lengths.numpy(), 1)
     return 1 - (unknown[ends[1:]] - unknown[ends[:-1]]) / n
