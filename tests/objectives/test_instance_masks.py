@@ -99,3 +99,10 @@ def test_a_found_box_s_mask_is_that_of_its_own_class():
 def test_boxes_without_masks_and_widths_of_nothing_are_refused():
     with pytest.raises(pn.SettingError, match="mask_widths"):
         made(mask_widths=())
+
+
+def test_a_box_without_an_area_has_no_pixels():
+    """As one is found that lies in the black around a padded picture, and is cut at the picture's edge."""
+    boxes = torch.tensor([[3.0, 1.0, 3.0, 5.0], [0.5, 0.5, 0.5, 0.5], [0.0, 2.5, 4.0, 2.5], [1.0, 1.0, 3.0, 3.0]])
+    found = fb.pasted_masks(torch.ones(4, 28, 28), boxes, (6, 7))
+    assert found.sum((1, 2)).tolist() == [0, 0, 0, 4]

@@ -98,7 +98,8 @@ def pasted_masks(shares: Tensor, boxes: Tensor, size: tuple[int, int], *, thresh
     """Masks (n, height, width) of booleans from shares (n, m, m), each laid bilinearly over its box and cut at 1/2.
 
     A pixel belongs to a thing where its centre lies in the box and the share there is at least the threshold. The m x m
-    shares stand at the centres of equal cells of the box, and go on as they end up to its edge.
+    shares stand at the centres of equal cells of the box, and go on as they end up to its edge. A box without an area
+    has no pixels.
 
     Source: He et al. 2017, section 3.1.
 
@@ -108,6 +109,8 @@ def pasted_masks(shares: Tensor, boxes: Tensor, size: tuple[int, int], *, thresh
     """
     found = torch.zeros(len(shares), *size, dtype=torch.bool, device=shares.device)
     for k, (x1, y1, x2, y2) in enumerate(boxes.tolist()):
+        if x2 <= x1 or y2 <= y1:
+            continue
         top, bottom = _covered(y1, y2, size[0])
         left, right = _covered(x1, x2, size[1])
         down = _weights(y1, y2, top, bottom, shares[k])
