@@ -87,6 +87,7 @@ def test_seeds_and_early_stops_are_each_members_own(ran):
         torch.testing.assert_close(weights(one), weights(other), atol=1e-3, rtol=1e-2)
 
 
+@pytest.mark.filterwarnings("ignore:the loss was:UserWarning")  # lbfgs runs away on windows of few rows
 @pytest.mark.parametrize(
     "settings",
     [
