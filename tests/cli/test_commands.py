@@ -118,7 +118,8 @@ SURFACE = {
         "known",
         "json",
     }
-    | {"n-tokens", "temperature", "top-k", "top-p", "seed", "beam", "n-best", "hot-words", "spot", "to"},
+    | {"n-tokens", "temperature", "top-k", "top-p", "seed", "beam", "n-best", "hot-words", "spot", "to"}
+    | {"threshold", "n-most"},
     "sample": {"RUN", "n", "condition", "seed", "out", "json"},
     "align": {"RUN", "data", "to", "out", "heard", "target", "json"},
     "report": {"RUN", "data", "out", "target", "json"},

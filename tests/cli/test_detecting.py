@@ -64,6 +64,12 @@ def test_keypoints_of_a_coco_file_are_learned_judged_and_written(tmp_path, monke
     assert {row["picture"] for row in rows} == {"00.png", "01.png"}
     assert {"label", "score", "x1", "y2", "point 0 x", "point 1 y"} < rows[0].keys()
     assert sum(bool(row["label"]) for row in rows) == sum(map(len, found))
+    assert main(["predict", "run", "00.png", "01.png", "--threshold", "0.01", "--n-most", "3"]) == 0
+    scores = [float(row["score"]) for row in csv.DictReader(io.StringIO(capsys.readouterr().out))]
+    doubtful = pn.load("run").predict(files[:2], threshold=0.01, n_most=3)
+    np.testing.assert_allclose(scores, np.concatenate([one.scores for one in doubtful]), atol=1e-6)
+    assert main(["predict", "run", "00.png", "--top-k", "3"]) == 2
+    assert "--top-k" in capsys.readouterr().err
     assert main(["predict", "run", "00.png", "01.png", "--out", "found.json"]) == 0
     again = read_coco(tmp_path / "found.json", points=True)[1]
     assert sum(map(len, again)) > 0

@@ -297,6 +297,8 @@ def predict(
     to: Annotated[
         Literal["A", "B"] | None, Parameter(help="the kind of pictures an image translator makes; B unless told")
     ] = None,
+    threshold: Annotated[float | None, Parameter(help="the least score of a detector's box")] = None,
+    n_most: Annotated[int | None, Parameter(help="the most boxes of a picture, of a detector")] = None,
     json: Json = False,
 ) -> int:
     """Answer for new data with a trained model, as CSV.
@@ -309,6 +311,7 @@ def predict(
     given |= {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
     given |= {"std": std or None, "interval": interval, "beam": beam, "n_best": n_best}
     given |= {"hot_words": list(hot_words) or None, "spot": list(spot) or None, "to": to}
+    given |= {"threshold": threshold, "n_most": n_most}
     asked: dict[str, Any] = {"out": out, "proba": proba, "on_error": on_error, "settings": given, "json": json}
     return work(model, list(data), texts=list(text), **asked)
 

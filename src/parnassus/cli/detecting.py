@@ -29,13 +29,21 @@ def parts_asked(request: "Request") -> list[str]:
 
 
 def hand_out_boxes(
-    estimator: Any, X: Any, names: Sequence[Any], *, heading: str, out: Path | None, on_error: str, json: bool
+    estimator: Any,
+    X: Any,
+    names: Sequence[Any],
+    asked: dict[str, Any],
+    *,
+    heading: str,
+    out: Path | None,
+    on_error: str,
+    json: bool,
 ) -> None:
-    """The boxes found: as CSV with a row for each; where `out` ends in .json as a COCO file, with masks and points."""
+    """The boxes found, as `predict` was asked for them: CSV with a row for each; `out` in .json makes a COCO file."""
     from .console import Console, note
     from .using import hand_out
 
-    found = estimator.predict(X, on_error=on_error)
+    found = estimator.predict(X, on_error=on_error, **asked)
     reasons = estimator.skipped_ if on_error == "skip" else {}
     if out is None or out.suffix.lower() != ".json":
         parts = parts_of(estimator)

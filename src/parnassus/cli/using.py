@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ASKED_OF = {  # what `predict` may be told beside data, by task
     "forecaster": ("horizon", "quantiles", "known"),
     "regressor": ("std", "interval"),
+    "detector": ("threshold", "n_most"),
     language.TASK: ("n_tokens", "temperature", "top_k", "top_p", "seed"),
     speaking.TASK: ("beam", "n_best", "hot_words", "spot"),
     translating.TASK: ("to",),
@@ -159,7 +160,8 @@ def predict(
     heading, names, X = _inputs(estimator, configuration, data, texts, on_error)
     check_form(estimator, X, " ".join(data[:3]))
     if estimator.task in ("segmenter", "detector"):
-        _hand_out_drawn(estimator, X, names, heading=heading, out=out, proba=proba, on_error=on_error, json=json)
+        told: dict[str, Any] = {"heading": heading, "out": out, "proba": proba, "on_error": on_error, "json": json}
+        _hand_out_drawn(estimator, X, names, asked, **told)
         return 0
     rows = _records(estimator, X, names, asked, heading=heading, proba=proba, on_error=on_error)
     hand_out(rows, out, json=json)
@@ -185,6 +187,7 @@ def _hand_out_drawn(
     estimator: "Estimator",
     X: Any,
     names: Any,
+    asked: dict[str, Any],
     *,
     heading: str,
     out: Path | None,
@@ -204,7 +207,7 @@ def _hand_out_drawn(
 
     if proba:
         raise SettingError("boxes have a score each, and no probabilities; leave --proba out")
-    hand_out_boxes(estimator, X, names, heading=heading, out=out, on_error=on_error, json=json)
+    hand_out_boxes(estimator, X, names, asked, heading=heading, out=out, on_error=on_error, json=json)
 
 
 def asked_of(estimator: "Estimator", settings: dict[str, Any], model: str) -> dict[str, Any]:
