@@ -10,7 +10,7 @@ import torch
 
 from harness import Work, arguments, compare, installed
 from parnassus.functional.prefix_beam import prefix_beam
-from parnassus.objectives.transcription import ctc_losses
+from parnassus.objectives.recognition.transcription import ctc_losses
 
 ROWS, FRAMES, CLASSES, BEAM, FLOOR = 4, 200, 32, 100, -5.0
 

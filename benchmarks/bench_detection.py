@@ -13,9 +13,9 @@ import torch
 
 import parnassus as pn
 from harness import Work, arguments, compare, installed
-from parnassus.data.detection import all_checked
-from parnassus.data.object_masks import things_of_map
-from parnassus.data.scenes import digit_scenes
+from parnassus.data.detection.boxes import all_checked
+from parnassus.data.detection.object_masks import things_of_map
+from parnassus.data.detection.scenes import digit_scenes
 from parnassus.functional.metrics.detection import FoundBoxes, TrueBoxes, coco_metrics
 
 SCENES, BATCH, PICTURES = 256, 32, 200

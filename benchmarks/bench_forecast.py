@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 import parnassus as pn
-from parnassus.data.synthetic_series import load_profile
+from parnassus.data.timeseries.synthetic_series import load_profile
 from parnassus.functional import forecasting as F
 
 

@@ -20,8 +20,8 @@ from parnassus.functional.adversarial import critic_loss, generator_loss
 from parnassus.functional.diffusion.process import clean_and_noise, noised
 from parnassus.functional.diffusion.samplers import sampled
 from parnassus.functional.diffusion.schedules import noise_schedule
-from parnassus.models.gan import DCGANGenerator, dcgan_critic
-from parnassus.models.unet_diffusion import DiffusionUNet
+from parnassus.models.generative.gan import DCGANGenerator, dcgan_critic
+from parnassus.models.generative.unet_diffusion import DiffusionUNet
 
 ROWS = int(os.environ.get("ROWS", "1024"))
 EPOCHS = 8

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from harness import Work, compare, installed
 from parnassus import hub
-from parnassus.models.gpt import GPT
+from parnassus.models.text.gpt import GPT
 
 
 class Plain(nn.Module):

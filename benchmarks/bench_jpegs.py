@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 import parnassus as pn
 from harness import Work, compare, installed
-from parnassus.data import jpegs
+from parnassus.data.images import jpegs
 
 SIZE, BATCH, SHIFT = 64, 128, 8
 

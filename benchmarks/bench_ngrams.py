@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from harness import Work, compare, installed
-from parnassus.data.arpa import write_arpa
+from parnassus.data.text.arpa import write_arpa
 from parnassus.functional.ngram_smoothing import NGramModel, ngram_model
 
 ORDER, VOCABULARY, LENGTH = 3, 10_000, 20

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from harness import arguments, compare, installed
-from parnassus.data.lexicon import whole
+from parnassus.data.audio.lexicon import whole
 from parnassus.functional.dtw import dtw_distances
 from parnassus.functional.search_graph import best_path
 from parnassus.functional.search_graph.recursions import _best_path_twin

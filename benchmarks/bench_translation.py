@@ -17,7 +17,7 @@ from torch import Tensor
 import parnassus as pn
 from harness import Work, compare, installed
 from parnassus.checks.translation import generated, marian, of_marian
-from parnassus.objectives.translation import Translation
+from parnassus.objectives.text.translation import Translation
 
 
 def settings() -> argparse.Namespace:

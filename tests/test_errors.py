@@ -62,7 +62,7 @@ def test_a_frame_given_for_texts_is_told_of_its_column() -> None:
 
 
 def test_vectors_that_cannot_be_written_are_a_file_error(tmp_path: Any) -> None:
-    from parnassus.data.word_vectors import write_vectors
+    from parnassus.data.text.word_vectors import write_vectors
 
     with pytest.raises(FileError, match="cannot be written"):
         write_vectors(tmp_path / "none" / "v.txt", ["a"], torch.zeros(1, 2).numpy())

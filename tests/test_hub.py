@@ -9,8 +9,8 @@ from torch import nn
 
 import parnassus as pn
 from parnassus import hub
-from parnassus.models.cnn import KEYS, LeNet5
-from parnassus.models.mlp import MLP
+from parnassus.models.tables.mlp import MLP
+from parnassus.models.vision.cnn import KEYS, LeNet5
 
 SEQUENTIAL = KEYS["lenet"][0]
 

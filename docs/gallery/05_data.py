@@ -16,7 +16,8 @@ from PIL import Image
 from sklearn.datasets import load_sample_image, load_wine
 
 import parnassus as pn
-from parnassus.data import encodings, samples
+from parnassus.data import samples
+from parnassus.data.tables import encodings
 from parnassus.functional import augmentation, convolution, probability
 from parnassus.insight import plots
 

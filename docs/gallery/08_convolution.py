@@ -177,7 +177,7 @@ print(f"the library's one-column form: {named.n_parameters:,} weights, {named.n_
 # Two convolutions with batch norms and a sum with what came in. The course's equation puts an activation inside the
 # sum as well as around it, its code does not: with a = 2 and weight -1.5 one says 2, the other 0.
 # %%
-from parnassus.models.resnet import Block
+from parnassus.models.vision.resnet import Block
 
 with torch.random.fork_rng():
     torch.manual_seed(0)

@@ -9,7 +9,8 @@ import torch
 from _size import size
 
 import parnassus as pn
-from parnassus.data import samples, scenes
+from parnassus.data import samples
+from parnassus.data.detection import scenes
 from parnassus.functional import augmentation, boxes, metrics
 from parnassus.insight import attribution, plots, units
 from parnassus.labelling import Answers, active_learning, pilot

@@ -10,7 +10,7 @@ import torch
 from _size import size
 
 import parnassus as pn
-from parnassus.data import cleaning, tokenizers
+from parnassus.data.text import cleaning, tokenizers
 from parnassus.functional import word_vectors
 from parnassus.insight import word_maps, words
 

@@ -210,7 +210,7 @@ tr.align(["a b c"])[0].plot()
 # the letters say which. The maps of attention find the partners in chains that training did not have, and the distances
 # that the contacts allow give a fold. With real chains, give their sequences and C-alpha coordinates in place of these.
 # %%
-from parnassus.data.hairpins import hairpin_proteins
+from parnassus.data.proteins.hairpins import hairpin_proteins
 
 train, test = hairpin_proteins(size(40, 240), seed=0), hairpin_proteins(size(10, 40), seed=1)
 contacts = pn.ContactPredictor(epochs=size(1, 6), batch_size=16, lr=0.005).fit(train.sequences, train.coordinates)

@@ -11,7 +11,8 @@ from _size import size
 from sklearn.datasets import load_iris
 
 import parnassus as pn
-from parnassus.data import samples, scenes
+from parnassus.data import samples
+from parnassus.data.detection import scenes
 from parnassus.functional import convolution, metrics
 from parnassus.insight import generated, plots
 

@@ -1,7 +1,10 @@
-"""Imports that would leave a trace: some packages draw from Python's random numbers when they are loaded."""
+"""Imports: modules loaded when they are first used, all of a package, and those that would leave a trace."""
 
 import importlib
+import pkgutil
 import random
+from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 
@@ -15,3 +18,25 @@ def imported(name: str) -> Any:
         return importlib.import_module(name)
     finally:
         random.setstate(before)
+
+
+def submodules(package: str) -> Callable[[str], ModuleType]:
+    """The `__getattr__` of a package whose modules are loaded when they are first used."""
+
+    def load(name: str) -> ModuleType:
+        full = f"{package}.{name}"
+        try:
+            return importlib.import_module(full)
+        except ModuleNotFoundError as error:
+            if error.name != full:  # the module is there, and something that it needs is not
+                raise
+            raise AttributeError(f"module {package!r} has no attribute {name!r}") from error
+
+    return load
+
+
+def load_all(package: str) -> None:
+    """Import a package and every module below it, so that what registers itself there has done so."""
+    path = getattr(importlib.import_module(package), "__path__", ())
+    for found in pkgutil.iter_modules(path, f"{package}."):
+        load_all(found.name)

@@ -6,16 +6,15 @@ default are options, which the user may set. There are six registries: `model`, 
 """
 
 import functools
-import importlib
 import inspect
 import itertools
 import numbers
-import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .errors import SettingError, did_you_mean
+from .imports import load_all
 
 
 @dataclass(frozen=True)
@@ -141,9 +140,7 @@ class Registry:
     def _walk(self) -> None:
         packages, self._packages = self._packages, ()
         for package in packages:
-            module = importlib.import_module(package)
-            for found in pkgutil.iter_modules(getattr(module, "__path__", ()), package + "."):
-                importlib.import_module(found.name)
+            load_all(package)
 
 
 def _fixed(make: Callable, values: Mapping[str, Any]) -> Callable:

@@ -336,7 +336,7 @@ def test_models_of_a_modality_are_those_that_take_it(capsys):
 def test_a_system_is_shown_with_its_books_and_places(capsys):
     assert main(["systems", "lenet5", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
-    assert "parnassus.models.cnn.LeNet5" in shown["computed"]
+    assert "parnassus.models.vision.cnn.LeNet5" in shown["computed"]
     assert main(["systems", "--claimed", "--json"]) == 0
     assert all(s["computed"] for s in json.loads(capsys.readouterr().out))
 

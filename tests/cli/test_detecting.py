@@ -10,8 +10,8 @@ from PIL import Image
 
 import parnassus as pn
 from parnassus.cli import main
-from parnassus.data.coco import read_coco, write_coco
-from parnassus.data.scenes import digit_scenes
+from parnassus.data.detection.coco import read_coco, write_coco
+from parnassus.data.detection.scenes import digit_scenes
 
 pytestmark = pytest.mark.slow
 

@@ -11,8 +11,8 @@ from PIL import Image
 
 import parnassus as pn
 from parnassus.cli import main
-from parnassus.data.keypoint_files import open_keypoints
-from parnassus.data.scenes import kite_scenes
+from parnassus.data.detection.keypoint_files import open_keypoints
+from parnassus.data.detection.scenes import kite_scenes
 
 NAMES = ("nose", "left", "tail", "right")
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 import parnassus as pn
 from parnassus.cli import main
-from parnassus.data.mask_files import held_out, open_masked
+from parnassus.data.detection.mask_files import held_out, open_masked
 from parnassus.errors import DataError
 
 

@@ -13,25 +13,25 @@ import torch
 
 import parnassus as pn
 from parnassus import store
-from parnassus.data.chunks import Chunks
+from parnassus.data.audio.transcripts import Transcripts
 from parnassus.data.codec import Codec, codec_kinds
 from parnassus.data.conditions import Conditions
-from parnassus.data.detection import Boxes, BoxTargets
+from parnassus.data.detection.boxes import Boxes, BoxTargets
+from parnassus.data.detection.keypoints import Points, PointTargets
+from parnassus.data.detection.masks import MaskTargets
 from parnassus.data.gaussians import Gaussians
-from parnassus.data.holed import HoledTable
-from parnassus.data.keypoints import Points, PointTargets
-from parnassus.data.masks import MaskTargets
 from parnassus.data.ordered import Ordered
-from parnassus.data.parallel import SourceTexts, TargetTexts
 from parnassus.data.quantiles import Quantiles
 from parnassus.data.rows import Stream
-from parnassus.data.sequences import SequenceList
-from parnassus.data.series import Reading, read_panel
-from parnassus.data.series_windows import SeriesWindows, training_spans
 from parnassus.data.spilled import Spilled
+from parnassus.data.tables.chunks import Chunks
+from parnassus.data.tables.holed import HoledTable
 from parnassus.data.targets import Labels, Multilabel, Numbers, Target
-from parnassus.data.transcripts import Transcripts
-from parnassus.estimators.intake import take_rows
+from parnassus.data.text.parallel import SourceTexts, TargetTexts
+from parnassus.data.timeseries.sequences import SequenceList, Sequences
+from parnassus.data.timeseries.series import Reading, read_panel
+from parnassus.data.timeseries.series_windows import SeriesWindows, training_spans
+from parnassus.estimators.fitting.intake import take_rows
 
 N = 24
 RNG = np.random.default_rng(0)
@@ -94,13 +94,9 @@ SAMPLES = {
         [np.array([[0.5, np.nan] * 300] * 2).T],
         ("sound 0", "NaN"),
     ),
-    "sequences of one length": Sample(pn.data.sequences.Sequences, STEPS, STEPS[..., :1], ("1", "2"), STEPS, 1e-5),
-    "ragged sequences": Sample(
-        lambda: pn.data.sequences.Sequences(standardize=True), RAGGED, [np.ones((2, 1))], ("1", "2")
-    ),
-    "symbols": Sample(
-        lambda: pn.data.sequences.Sequences(n_symbols=5), SYMBOLS, SequenceList([np.array([9])]), ("9", "0 to 4")
-    ),
+    "sequences of one length": Sample(Sequences, STEPS, STEPS[..., :1], ("1", "2"), STEPS, 1e-5),
+    "ragged sequences": Sample(lambda: Sequences(standardize=True), RAGGED, [np.ones((2, 1))], ("1", "2")),
+    "symbols": Sample(lambda: Sequences(n_symbols=5), SYMBOLS, SequenceList([np.array([9])]), ("9", "0 to 4")),
     "windows of series": Sample(
         SeriesWindows,
         training_spans(PANEL, history=3, horizon=2),

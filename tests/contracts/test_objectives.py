@@ -13,7 +13,7 @@ import parnassus as pn
 from parnassus import store
 from parnassus.data.rows import Dense
 from parnassus.functional.criteria import Loss
-from parnassus.models.mlp import MLP
+from parnassus.models.tables.mlp import MLP
 from parnassus.objectives.rules import LeastSquares, Perceptron
 from parnassus.objectives.supervised import Supervised
 from parnassus.train.phase import Objective, Phase

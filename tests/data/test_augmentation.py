@@ -5,8 +5,16 @@ import pytest
 import torch
 
 import parnassus as pn
-from parnassus.data import augmentation as module
-from parnassus.data.augmentation import OPERATIONS, PRESETS, Augmentation, augmentation, crops, erased, one_of_fourteen
+from parnassus.data.images import augmentation as module
+from parnassus.data.images.augmentation import (
+    OPERATIONS,
+    PRESETS,
+    Augmentation,
+    augmentation,
+    crops,
+    erased,
+    one_of_fourteen,
+)
 from parnassus.functional.augmentation import geometry
 from parnassus.train.randomness import kept_random
 

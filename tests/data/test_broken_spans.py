@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 import torch
 
-from parnassus.data.broken_spans import BrokenSpans
-from parnassus.data.sentinels import SentinelPieces
+from parnassus.data.text.broken_spans import BrokenSpans
+from parnassus.data.text.sentinels import SentinelPieces
 from parnassus.errors import DataError, SettingError
 from parnassus.functional.masking import broken, noise_spans
 from parnassus.train.randomness import kept_random

@@ -10,7 +10,7 @@ from parnassus.data import spilled
 from parnassus.data.rows import Dense, Joined, Stream
 from parnassus.data.sources import open_source
 from parnassus.data.spilled import Scratch, Spilled
-from parnassus.estimators.identity import fingerprint
+from parnassus.estimators.fitting.identity import fingerprint
 from parnassus.train.trainer import Trainer
 
 pa = pytest.importorskip("pyarrow", reason="the extra 'parquet' is not installed")

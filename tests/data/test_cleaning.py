@@ -3,7 +3,7 @@
 import pytest
 
 import parnassus as pn
-from parnassus.data.cleaning import clean, lemmatiser, stemmer
+from parnassus.data.text.cleaning import clean, lemmatiser, stemmer
 
 SUFFIXED = """
 relational conditional rational valenci hesitanci digitizer conformabli radicalli differentli vileli

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 import parnassus as pn
-from parnassus.data.coco_keypoints import read_coco_keypoints
-from parnassus.data.keypoint_files import open_keypoints, write_keypoints
+from parnassus.data.detection.coco_keypoints import read_coco_keypoints
+from parnassus.data.detection.keypoint_files import open_keypoints, write_keypoints
 from parnassus.errors import DataError, DataWarning, FileError
 
 NAMES = ["nose", "tail"]

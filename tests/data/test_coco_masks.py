@@ -7,10 +7,10 @@ import pytest
 from PIL import Image as Pictures
 
 import parnassus as pn
-from parnassus.data.coco import read_coco, write_coco
-from parnassus.data.coco_masks import mask_of, mask_of_runs, runs_of_mask
-from parnassus.data.detection import Boxes
-from parnassus.data.object_masks import things_of_map
+from parnassus.data.detection.boxes import Boxes
+from parnassus.data.detection.coco import read_coco, write_coco
+from parnassus.data.detection.coco_masks import mask_of, mask_of_runs, runs_of_mask
+from parnassus.data.detection.object_masks import things_of_map
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from parnassus.data.columns import kind_of, read_frame
+from parnassus.data.tables.columns import kind_of, read_frame
 from parnassus.errors import DataError
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from parnassus.data.corpus import Corpus
+from parnassus.data.text.corpus import Corpus
 from parnassus.errors import DataError, SettingError
 
 TEXTS = ["The cat, the dog!", "", "A cat (a dog) ran...", "the the"]

@@ -6,7 +6,7 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 import parnassus as pn
-from parnassus.data.table import Table
+from parnassus.data.tables.table import Table
 
 COMMON = ["film", "actor", "plot", "music", "scene", "story", "camera", "light"]
 GOOD, BAD = ["great", "wonderful", "superb"], ["awful", "boring", "dull"]

@@ -9,11 +9,11 @@ import torch
 from PIL import Image as Pictures
 
 import parnassus as pn
-from parnassus.data.annotations import annotated
-from parnassus.data.coco import write_coco
-from parnassus.data.detection import Boxes, BoxTargets, Placement, all_checked, boxes_of
-from parnassus.data.moved_boxes import changed_with_boxes, moved_boxes
-from parnassus.data.scenes import digit_scenes
+from parnassus.data.detection.annotations import annotated
+from parnassus.data.detection.boxes import Boxes, BoxTargets, Placement, all_checked, boxes_of
+from parnassus.data.detection.coco import write_coco
+from parnassus.data.detection.moved_boxes import changed_with_boxes, moved_boxes
+from parnassus.data.detection.scenes import digit_scenes
 from parnassus.errors import DataError, FileError
 from parnassus.functional.augmentation import geometry
 from parnassus.functional.augmentation.cropping import jaccard_crops
@@ -319,7 +319,7 @@ def test_a_bright_square_stays_in_its_box_whatever_is_done_to_the_picture():
     x = torch.zeros(16, 1, 48, 48)
     x[:, :, 12:30, 20:34] = 1.0
     batch = batch_of([[[20.0, 12, 34, 30]]] * 16)
-    made = pn.data.augmentation.Augmentation(flip=True, shift=0.1, zoom=0.2, jaccard_crop=0.5)
+    made = pn.data.images.augmentation.Augmentation(flip=True, shift=0.1, zoom=0.2, jaccard_crop=0.5)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         after = changed_with_boxes(made, x, batch, axes=torch.empty(0, 0))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from parnassus.data.encodings import date_parts, level_of, one_hot, ordinal, thermometer
+from parnassus.data.tables.encodings import date_parts, level_of, one_hot, ordinal, thermometer
 from parnassus.errors import DataError
 
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image as Pillow
 
 from parnassus import store
-from parnassus.data.image import Image
+from parnassus.data.images.image import Image
 from parnassus.data.rows import Stream
 from parnassus.errors import DataError, DataWarning, FileError, SettingError
 

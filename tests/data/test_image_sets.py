@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import parnassus as pn
-from parnassus.data.image_sets import IMAGE_SETS, TASKS, image_set
+from parnassus.data.images.image_sets import IMAGE_SETS, TASKS, image_set
 
 
 @pytest.mark.parametrize(

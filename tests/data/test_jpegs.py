@@ -9,9 +9,9 @@ import torch
 from PIL import Image as Pillow
 
 import parnassus as pn
-from parnassus.data import jpegs
-from parnassus.data.jpegs import frame_of, jpeg_pixels
-from parnassus.data.pictures import converted, open_picture
+from parnassus.data.images import jpegs
+from parnassus.data.images.jpegs import frame_of, jpeg_pixels
+from parnassus.data.images.pictures import converted, open_picture
 from parnassus.data.shards import samples_in
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from parnassus.data.lexicon import Lexicon, letters, read_lexicon, whole
+from parnassus.data.audio.lexicon import Lexicon, letters, read_lexicon, whole
 from parnassus.errors import DataError
 
 

@@ -6,9 +6,9 @@ import scipy.ndimage
 import torch
 
 import parnassus as pn
-from parnassus.data import augmentation as module
-from parnassus.data.augmentation import Augmentation
-from parnassus.data.moved_boxes import changed_with_boxes, changed_with_masks, changed_with_points
+from parnassus.data.detection.moved_boxes import changed_with_boxes, changed_with_masks, changed_with_points
+from parnassus.data.images import augmentation as module
+from parnassus.data.images.augmentation import Augmentation
 from parnassus.functional.augmentation import distortion, geometry
 from parnassus.train.randomness import kept_random
 

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 import torch
 
-from parnassus.data.parallel import SourceTexts, TargetTexts, pairs_of
 from parnassus.data.rows import Dense, Joined
+from parnassus.data.text.parallel import SourceTexts, TargetTexts, pairs_of
 from parnassus.errors import DataError, DataWarning, FileError, SettingError
 
 TEXTS = ["ein haus", "das haus ist rot", "rot"]

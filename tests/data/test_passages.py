@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from parnassus import store
-from parnassus.data.passages import Passages, SpanTargets
-from parnassus.data.questions import Span, open_questions, questions_of, spans_of, write_questions
+from parnassus.data.text.passages import Passages, SpanTargets
+from parnassus.data.text.questions import Span, open_questions, questions_of, spans_of, write_questions
 from parnassus.errors import DataError, FileError, SettingError
 
 CONTEXT = "Ann Lee went to Rome in 1901. Bo saw  Paris, which is far; Cy slept."

@@ -11,8 +11,8 @@ from PIL import Image as Pictures
 import parnassus as pn
 from parnassus.cli.inputs import opened, write_rows
 from parnassus.data.codec import form_of
-from parnassus.data.path_columns import path_columns, paths_alone
 from parnassus.data.sources import open_source
+from parnassus.data.tables.path_columns import path_columns, paths_alone
 from parnassus.errors import DataError
 
 NAMES = [f"pics/{i:02}.png" for i in range(12)]

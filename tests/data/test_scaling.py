@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn import preprocessing
 
-from parnassus.data import scaling
-from parnassus.data.scaling import Moments, Scaler, down
+from parnassus.data.tables import scaling
+from parnassus.data.tables.scaling import Moments, Scaler, down
 from parnassus.errors import DataError, SettingError
 
 

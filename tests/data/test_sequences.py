@@ -7,7 +7,7 @@ import torch
 import parnassus as pn
 from parnassus.data.codec import codec_for
 from parnassus.data.rows import Ragged
-from parnassus.data.sequences import SequenceList, Sequences, Steps, split_by_lengths
+from parnassus.data.timeseries.sequences import SequenceList, Sequences, Steps, split_by_lengths
 
 RNG = np.random.default_rng(0)
 RAGGED = [RNG.normal(3, 2, (n, 2)) for n in (4, 1, 3)]

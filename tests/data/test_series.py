@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 import torch
 
-from parnassus.data.calendar import calendar_features, calendar_periods
-from parnassus.data.covariates import known_ahead
-from parnassus.data.grids import Grid
-from parnassus.data.series import Reading, read_panel
-from parnassus.data.series_windows import SeriesWindows, training_spans
+from parnassus.data.timeseries.calendar import calendar_features, calendar_periods
+from parnassus.data.timeseries.covariates import known_ahead
+from parnassus.data.timeseries.grids import Grid
+from parnassus.data.timeseries.series import Reading, read_panel
+from parnassus.data.timeseries.series_windows import SeriesWindows, training_spans
 from parnassus.errors import DataError, DataWarning, SettingError
 
 

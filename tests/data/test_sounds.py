@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 import parnassus as pn
-from parnassus.data import sounds
+from parnassus.data.audio import sounds
 from parnassus.data.codec import form_of
 from parnassus.data.sources import open_source
 

@@ -12,10 +12,10 @@ import torch
 from PIL import Image as Pillow
 
 from parnassus.data import sources
-from parnassus.data.chunks import Chunks
 from parnassus.data.codec import form_of
 from parnassus.data.sources import fingerprint, open_source
-from parnassus.data.table import Table
+from parnassus.data.tables.chunks import Chunks
+from parnassus.data.tables.table import Table
 from parnassus.data.targets import Labels
 from parnassus.errors import DataError, DataWarning, FileError, MissingExtra, SettingError
 

@@ -7,8 +7,8 @@ import soundfile
 import torch
 
 import parnassus as pn
+from parnassus.data.audio.sounds import Sounds
 from parnassus.data.rows import Stream
-from parnassus.data.sounds import Sounds
 from parnassus.functional import signal
 from parnassus.train.randomness import kept_random
 

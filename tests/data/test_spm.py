@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import parnassus as pn
-from parnassus.data.sentinels import SentinelPieces
-from parnassus.data.spm import SentencePieces, ids_in, places_in, tokenizer_of
+from parnassus.data.text.sentinels import SentinelPieces
+from parnassus.data.text.spm import SentencePieces, ids_in, places_in, tokenizer_of
 
 MARKS = [("<unk>", 0.0, 2), ("<s>", 0.0, 3), ("</s>", 0.0, 3)]
 SOURCE = [("▁", -2.0), ("▁the", -1.0), ("▁cat", -3.0), ("c", -4.0), ("a", -4.0), ("t", -4.0), ("at", -5.0), ("s", -6.0)]

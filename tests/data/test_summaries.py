@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import parnassus as pn
-from parnassus.data.summaries import summarize
+from parnassus.data.text.summaries import summarize
 from parnassus.functional.ranking_sentences import centrality
 
 STORY = (

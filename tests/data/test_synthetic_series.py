@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from parnassus.data import synthetic_series as made
+from parnassus.data.timeseries import synthetic_series as made
 from parnassus.errors import SettingError
 
 

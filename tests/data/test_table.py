@@ -13,9 +13,9 @@ from scipy import sparse
 from sklearn.preprocessing import KBinsDiscretizer
 
 from parnassus import store
-from parnassus.data.chunks import Chunks
-from parnassus.data.holed import HoledTable
-from parnassus.data.table import BLOCK, Table
+from parnassus.data.tables.chunks import Chunks
+from parnassus.data.tables.holed import HoledTable
+from parnassus.data.tables.table import BLOCK, Table
 from parnassus.errors import DataError, DataWarning, SettingError
 
 

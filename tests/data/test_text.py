@@ -8,7 +8,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from parnassus import store
 from parnassus.data.codec import codec_for
-from parnassus.data.text import Text
+from parnassus.data.text.text import Text
 from parnassus.errors import DataError, DataWarning, SettingError
 
 TEXTS = ["the red dog", "dog cat eats", "dog eats food", "red cat eats"]

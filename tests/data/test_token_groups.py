@@ -12,7 +12,7 @@ import torch
 
 import parnassus as pn
 from parnassus.data.rows import Bucketed, Joined
-from parnassus.data.token_groups import TokenGroups
+from parnassus.data.text.token_groups import TokenGroups
 from parnassus.errors import Diverged, SettingError
 from parnassus.train.distributed import HOST, Ranks
 from parnassus.train.phase import Objective

@@ -5,8 +5,8 @@ import torch
 
 import parnassus as pn
 from parnassus import store
-from parnassus.data.prose import read_texts
-from parnassus.data.token_stream import NextToken, TokenStream
+from parnassus.data.text.prose import read_texts
+from parnassus.data.text.token_stream import NextToken, TokenStream
 
 TEXTS = ["abca", "", "bb", "cab"]
 

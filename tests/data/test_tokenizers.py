@@ -5,7 +5,7 @@ import pytest
 from sklearn.feature_extraction.text import HashingVectorizer
 
 import parnassus as pn
-from parnassus.data.tokenizers import UNITS, Tokenizer, sentences_of, words_of
+from parnassus.data.text.tokenizers import UNITS, Tokenizer, sentences_of, words_of
 from parnassus.functional.subwords import learn_wordpiece
 
 TEXTS = [

@@ -8,9 +8,9 @@ import pytest
 import soundfile
 import torch
 
-from parnassus.data.recordings import recordings
-from parnassus.data.speech import Speech
-from parnassus.data.transcripts import Transcripts
+from parnassus.data.audio.recordings import recordings
+from parnassus.data.audio.speech import Speech
+from parnassus.data.audio.transcripts import Transcripts
 from parnassus.errors import DataError, FileError, SettingError
 
 

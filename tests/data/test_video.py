@@ -6,8 +6,8 @@ import torch
 
 import parnassus as pn
 from parnassus.data.codec import form_of
-from parnassus.data.video import Video
-from parnassus.data.video_files import read_video
+from parnassus.data.images.video import Video
+from parnassus.data.images.video_files import read_video
 
 
 def numbered(n_frames, size=(4, 6)):

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from parnassus.data.audit import audit_table, audit_target
-from parnassus.data.table import Table
+from parnassus.data.tables.table import Table
 from parnassus.data.targets import target_for
 from parnassus.errors import DataError
 

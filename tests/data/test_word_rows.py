@@ -7,7 +7,7 @@ from sklearn.base import clone
 
 import parnassus as pn
 from parnassus.data.rows import batches
-from parnassus.data.word_rows import WordRows
+from parnassus.data.text.word_rows import WordRows
 from parnassus.errors import SettingError
 
 TEXTS = ["good film and good play", "bad film and poor play", "a good story", "a bad story of poor taste"] * 12

@@ -169,7 +169,7 @@ def test_penalties_shrink_what_they_charge():
 
 
 def test_tied_decoders_use_the_encoders_matrices(draws):
-    from parnassus.models.autoencoder import DenseAutoencoder
+    from parnassus.models.generative.autoencoder import DenseAutoencoder
 
     net = DenseAutoencoder([5, 3, 2], activation="tanh", decoder="tied")
     h = torch.randn(4, 2)

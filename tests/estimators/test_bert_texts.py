@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import parnassus as pn
-from parnassus.data.pieces import Pieces, shortened
-from parnassus.objectives.masked_language import MaskedLanguage
+from parnassus.data.text.pieces import Pieces, shortened
+from parnassus.objectives.text.masked_language import MaskedLanguage
 
 pytestmark = pytest.mark.slow
 

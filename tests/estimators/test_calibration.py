@@ -6,7 +6,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 
 import parnassus as pn
-from parnassus.estimators.calibration import fitted_map, mapped
+from parnassus.estimators.judging.calibration import fitted_map, mapped
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(600, 4))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import parnassus as pn
-from parnassus.data.choices import pairs_of_choices
+from parnassus.data.text.choices import pairs_of_choices
 
 FOOD = {"cat": "fish", "cow": "grass", "dog": "meat"}
 

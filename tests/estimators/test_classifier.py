@@ -19,7 +19,7 @@ from torch import nn
 import parnassus as pn
 from parnassus.data.split import stratified_split
 from parnassus.errors import DataError
-from parnassus.models.mlp import MLP
+from parnassus.models.tables.mlp import MLP
 
 IRIS, KINDS = load_iris(return_X_y=True)
 SPECIES = np.array(["setosa", "versicolor", "virginica"])[KINDS]

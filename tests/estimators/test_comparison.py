@@ -14,7 +14,7 @@ from sklearn.svm import SVC
 import parnassus as pn
 from parnassus.data.draws import seeded_globally
 from parnassus.estimators.baselines import NAMES, Vectors, baseline
-from parnassus.estimators.contenders import size_of
+from parnassus.estimators.judging.contenders import size_of
 from parnassus.evaluation import compare as paired_bootstrap
 
 IRIS, SPECIES = load_iris(return_X_y=True)
@@ -200,7 +200,7 @@ def test_a_codec_is_that_of_every_model_given_by_name():
     ],
 )
 def test_the_task_is_read_off_the_answers(y, task):
-    from parnassus.estimators.comparison import guessed_task
+    from parnassus.estimators.judging.comparison import guessed_task
 
     assert guessed_task(y) == task
 

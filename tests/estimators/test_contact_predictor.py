@@ -5,13 +5,13 @@ import pytest
 import torch
 
 import parnassus as pn
-from parnassus.data.hairpins import PARTNERS, hairpin_proteins
-from parnassus.data.residues import ContactRows, ContactTargets, Residues, contact_rows
+from parnassus.data.proteins.hairpins import PARTNERS, hairpin_proteins
+from parnassus.data.proteins.residues import ContactRows, ContactTargets, Residues, contact_rows
 from parnassus.functional.contacts import contact_map, superpose
 from parnassus.functional.losses import IGNORED
 from parnassus.layers.attention import kept_weights
 from parnassus.layers.transformer import EncoderLayer
-from parnassus.models.contacts import contact_transformer, looking
+from parnassus.models.sequence.contacts import contact_transformer, looking
 
 TRAINING = {"epochs": 8, "batch_size": 16, "lr": 0.005, "progress": False}
 SMALL = {"model": pn.model("contact_transformer", width=16, n_heads=2), "epochs": 1, "progress": False}

@@ -8,8 +8,8 @@ import parnassus as pn
 from parnassus.errors import DataError, SettingError
 from parnassus.functional.energy import hidden_probability
 from parnassus.functional.energy.boltzmann import all_states
-from parnassus.objectives.deep_boltzmann import DeepBoltzmann
-from parnassus.objectives.energy import Restricted
+from parnassus.objectives.generative.deep_boltzmann import DeepBoltzmann
+from parnassus.objectives.generative.energy import Restricted
 
 
 def stripes(n=400, seed=0):

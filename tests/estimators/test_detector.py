@@ -8,7 +8,7 @@ import torch
 from PIL import Image as Pictures
 
 import parnassus as pn
-from parnassus.data.detection import Boxes
+from parnassus.data.detection.boxes import Boxes
 from parnassus.estimators.detector import Detector
 
 pytestmark = pytest.mark.slow

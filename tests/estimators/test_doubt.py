@@ -7,7 +7,7 @@ from scipy.special import ndtr
 
 import parnassus as pn
 from parnassus.errors import SettingError
-from parnassus.estimators.uncertainty import draws_of
+from parnassus.estimators.judging.uncertainty import draws_of
 from parnassus.export import write_card
 from parnassus.sampling import split_rhat
 

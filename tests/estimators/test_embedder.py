@@ -118,7 +118,7 @@ def test_other_outputs_learn_too(output):
 
 
 def test_the_closed_form_of_the_full_softmax_is_autograds():
-    from parnassus.objectives.word_vectors import FullSoftmax
+    from parnassus.objectives.text.word_vectors import FullSoftmax
 
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -22,8 +22,8 @@ from parnassus.functional.energy import (
     free_energy,
     hidden_probability,
 )
-from parnassus.objectives.belief_net import BeliefNet
-from parnassus.objectives.energy import ContrastiveDivergence, Restricted
+from parnassus.objectives.generative.belief_net import BeliefNet
+from parnassus.objectives.generative.energy import ContrastiveDivergence, Restricted
 
 
 def digits():

@@ -9,7 +9,7 @@ import pytest
 import parnassus as pn
 from parnassus.cli import main
 from parnassus.errors import DataWarning
-from parnassus.estimators.backtesting import intervals_of
+from parnassus.estimators.judging.backtesting import intervals_of
 
 pytestmark = pytest.mark.slow
 

@@ -106,7 +106,7 @@ def test_gaussian_and_student_losses_are_those_of_scipy():
     import torch
     from scipy import stats
 
-    from parnassus.objectives.forecasting import GaussianHead, StudentHead
+    from parnassus.objectives.sequence.forecasting import GaussianHead, StudentHead
 
     outputs, y = torch.tensor([[0.5, -0.2, 1.0], [0.1, 0.3, -1.0]], dtype=torch.float64), None
     y = torch.tensor([[0.7], [-2.0]], dtype=torch.float64)
@@ -362,7 +362,7 @@ def one_step_errors(model, y, first):
 @pytest.mark.parametrize("name", ["rnn", "transformer"])
 def test_a_net_on_windows_learns_the_harmonic_signal_down_to_about_its_noise(name):
     """2b:B18: of noise 0.1 the floor is 0.01 and 20 lags by least squares reach 0.0159; lag 12 alone 0.02."""
-    from parnassus.data.synthetic_series import harmonic
+    from parnassus.data.timeseries.synthetic_series import harmonic
 
     y = harmonic(450)
     options = {"hidden": 32} if name == "rnn" else {"hidden": 16, "n_layers": 1, "n_heads": 2, "pooling": "last"}

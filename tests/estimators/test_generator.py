@@ -10,7 +10,7 @@ from torch import nn
 import parnassus as pn
 from parnassus.errors import DataError, DataWarning
 from parnassus.functional.metrics.generation import mode_coverage
-from parnassus.objectives.gan import Adversarial
+from parnassus.objectives.generative.gan import Adversarial
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ from torch import nn
 
 import parnassus as pn
 from parnassus.estimators.generator_ensemble import sample_together
-from parnassus.models.gan import critic_features, dcgan_critic
+from parnassus.models.generative.gan import critic_features, dcgan_critic
 
 DIGITS, LABELS = np.rint(load_digits().images * (255 / 16)).astype(np.uint8), load_digits().target
 

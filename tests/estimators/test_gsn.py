@@ -7,7 +7,7 @@ import torch
 
 import parnassus as pn
 from parnassus.errors import SettingError
-from parnassus.models.gsn import gsn
+from parnassus.models.generative.gsn import gsn
 
 pytestmark = pytest.mark.slow
 

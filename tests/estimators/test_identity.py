@@ -9,9 +9,9 @@ import torch
 import parnassus as pn
 from parnassus import store
 from parnassus.data.rows import Dense, Joined, Ragged
-from parnassus.estimators import identity
-from parnassus.estimators.identity import FOLDED, LANES, fingerprint
-from parnassus.estimators.training import checkpoint_path
+from parnassus.estimators.fitting import identity
+from parnassus.estimators.fitting.identity import FOLDED, LANES, fingerprint
+from parnassus.estimators.fitting.training import checkpoint_path
 
 N = FOLDED // 16 + 100  # rows of 16 bytes: folded, and some bytes are left over
 

@@ -11,8 +11,8 @@ from torch import nn
 import parnassus as pn
 from parnassus.errors import SettingError
 from parnassus.functional.bayes import linear_posterior
-from parnassus.objectives.inference import side_by_side
-from parnassus.objectives.posterior import pooled
+from parnassus.objectives.bayes.inference import side_by_side
+from parnassus.objectives.bayes.posterior import pooled
 
 ENGINES = ["map", "vi", "mc_dropout", "laplace", "hmc", "nuts", "mh", "ensemble", "swag", "sgld", "sghmc"]
 SHORT = {"hmc": {"n_warmup": 30, "n_draws": 20}, "nuts": {"n_warmup": 20, "n_draws": 16}, "mh": {"n_warmup": 50},
@@ -231,7 +231,7 @@ def test_draws_of_means_and_noises_make_the_moments_of_their_mixture():
 
 
 def test_a_few_samples_are_of_all_draws_and_their_number_is_checked(monkeypatch):
-    from parnassus.estimators import uncertainty
+    from parnassus.estimators.judging import uncertainty
 
     values = np.arange(8.0)[:, None]  # draws 0 to 7, of four chains one after the other
     monkeypatch.setattr(uncertainty, "numbers_of", lambda *_: (values, np.zeros(1)))
@@ -255,7 +255,7 @@ def test_batches_in_which_no_row_weighs_anything_change_nothing(inference):
 
 @pytest.mark.slow
 def test_a_kronecker_factor_is_near_the_whole_curvature(monkeypatch):
-    from parnassus.objectives import inference
+    from parnassus.objectives.bayes import inference
 
     X, y = linear_data()
     labels = np.digitize(y, [-0.5, 0.5])

@@ -9,12 +9,12 @@ from PIL import Image as Pillow
 
 import parnassus as pn
 from parnassus.cli import main
-from parnassus.data.keypoints import Points, PointTargets
-from parnassus.data.scenes import kite_scenes
+from parnassus.data.detection.keypoints import Points, PointTargets
+from parnassus.data.detection.scenes import kite_scenes
 from parnassus.errors import DataError, SettingError
 from parnassus.evaluation.keypoints import evaluate_keypoints
 from parnassus.functional.heatmaps import heatmaps
-from parnassus.objectives.keypoints import HeatKeypoints
+from parnassus.objectives.detection.keypoints import HeatKeypoints
 
 pytestmark = pytest.mark.slow
 

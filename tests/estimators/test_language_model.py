@@ -10,7 +10,7 @@ import torch
 
 import parnassus as pn
 from parnassus import LanguageModel
-from parnassus.estimators.generation import windows
+from parnassus.estimators.answers.generation import windows
 from parnassus.functional.ngrams import NGrams
 
 TEXTS = ["the cat sat on the mat", "the dog sat on the log", "a cat and a dog sat", "the mat and the log"] * 3

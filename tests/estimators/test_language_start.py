@@ -9,9 +9,9 @@ from tokenizers import Tokenizer as Rust
 from tokenizers import decoders, models, pre_tokenizers
 
 import parnassus as pn
-from parnassus.data.stream_pieces import StreamPieces
-from parnassus.data.token_stream import NextToken, TokenStream
-from parnassus.data.tokenizers import Tokenizer
+from parnassus.data.text.stream_pieces import StreamPieces
+from parnassus.data.text.token_stream import NextToken, TokenStream
+from parnassus.data.text.tokenizers import Tokenizer
 
 TEXTS = ["the cat sat on the mat", "the dog sat on the log", "a cat and a dog sat on the mat"] * 4
 ODD = [

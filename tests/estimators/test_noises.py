@@ -7,7 +7,7 @@ from scipy.spatial import geometric_slerp
 from sklearn.datasets import load_digits
 
 import parnassus as pn
-from parnassus.estimators.drawing import way
+from parnassus.estimators.answers.drawing import way
 
 pytestmark = pytest.mark.filterwarnings("ignore:the generator has collapsed")
 DIGITS, LABELS = load_digits(return_X_y=True)

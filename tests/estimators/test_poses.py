@@ -8,7 +8,7 @@ import torch
 from PIL import Image as Pillow
 
 import parnassus as pn
-from parnassus.data.coco import read_coco, write_coco
+from parnassus.data.detection.coco import read_coco, write_coco
 from parnassus.functional.metrics.keypoints import COCO_SIGMAS, keypoint_metrics
 
 pytestmark = pytest.mark.slow

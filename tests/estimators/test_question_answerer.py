@@ -11,9 +11,9 @@ import torch
 
 import parnassus as pn
 from parnassus.cli import main
-from parnassus.data.passages import Passages
-from parnassus.data.questions import write_questions
-from parnassus.data.told_facts import told_facts
+from parnassus.data.text.passages import Passages
+from parnassus.data.text.questions import write_questions
+from parnassus.data.text.told_facts import told_facts
 from parnassus.errors import DataError, DataWarning, SettingError
 
 pytestmark = pytest.mark.slow

@@ -13,7 +13,7 @@ import parnassus as pn
 from parnassus import store
 from parnassus.cli.settings import tasks
 from parnassus.cli.values import value_of, words_of
-from parnassus.estimators.regularization import regularizer_specs
+from parnassus.estimators.fitting.regularization import regularizer_specs
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 4))

@@ -7,7 +7,7 @@ from PIL import Image as Pillow
 from sklearn.exceptions import NotFittedError
 
 import parnassus as pn
-from parnassus.data.masks import MaskTargets, into_frame, out_of_frame
+from parnassus.data.detection.masks import MaskTargets, into_frame, out_of_frame
 from parnassus.errors import DataError, FileError, SettingError
 
 pytestmark = pytest.mark.slow

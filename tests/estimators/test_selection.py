@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 import parnassus as pn
-from parnassus.estimators.selection import bias_variance, row_counts
+from parnassus.estimators.judging.selection import bias_variance, row_counts
 
 IRIS, SPECIES = load_iris(return_X_y=True)
 DIABETES, PROGRESS = load_diabetes(return_X_y=True)

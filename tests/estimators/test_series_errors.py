@@ -7,11 +7,11 @@ import pytest
 import torch
 
 import parnassus as pn
-from parnassus.data.series import Reading, read_panel
-from parnassus.data.series_windows import training_spans
+from parnassus.data.timeseries.series import Reading, read_panel
+from parnassus.data.timeseries.series_windows import training_spans
 from parnassus.errors import DataError, DataWarning, SettingError
-from parnassus.estimators.series_errors import folds
-from parnassus.objectives.forecasting import GaussianHead, QuantileHead, StudentHead
+from parnassus.estimators.judging.series_errors import folds
+from parnassus.objectives.sequence.forecasting import GaussianHead, QuantileHead, StudentHead
 
 NARROW = "intervals of .* are too narrow"
 

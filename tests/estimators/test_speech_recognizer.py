@@ -10,9 +10,9 @@ import soundfile
 import torch
 
 import parnassus as pn
-from parnassus.data.sounds import Sounds
+from parnassus.data.audio.sounds import Sounds
 from parnassus.errors import DataError, SettingError
-from parnassus.estimators.alignments import tiers_of
+from parnassus.estimators.answers.alignments import tiers_of
 from parnassus.estimators.speech_recognizer import Segment, words_of
 from parnassus.functional.edit_distance import error_rate
 from parnassus.functional.ngrams import NGrams
@@ -197,7 +197,7 @@ def test_the_same_seed_gives_the_same_weights_and_leaves_random_state_alone():
 
 
 def test_weights_count_rows():
-    plain = {"epochs": 1, "batch_size": 200, "codec": pn.data.sequences.Sequences(standardize=False)}
+    plain = {"epochs": 1, "batch_size": 200, "codec": pn.data.timeseries.sequences.Sequences(standardize=False)}
     doubled = recogniser(**plain).fit(X + X[:48], Y + Y[:48])
     weighted = recogniser(**plain).fit(X, Y, sample_weight=np.where(np.arange(96) < 48, 2.0, 1.0))
     assert doubled.history_[0]["loss"] == pytest.approx(weighted.history_[0]["loss"], rel=1e-5)

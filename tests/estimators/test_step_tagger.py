@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import parnassus as pn
-from parnassus.data.sequences import is_steps
+from parnassus.data.timeseries.sequences import is_steps
 from parnassus.serve.answers import of_tagger
 
 FEW = {"epochs": 40, "lr": 0.02, "batch_size": 8, "progress": False}

@@ -7,7 +7,7 @@ from torch import nn
 
 import parnassus as pn
 from parnassus.errors import SettingError
-from parnassus.models.cnn import lenet
+from parnassus.models.vision.cnn import lenet
 
 
 def test_lenet_has_its_layers_weights_and_products(draws):

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import parnassus as pn
-from parnassus.data.broken_spans import BrokenSpans
-from parnassus.models.t5 import T5
+from parnassus.data.text.broken_spans import BrokenSpans
+from parnassus.models.text.t5 import T5
 
 pytestmark = pytest.mark.slow
 
@@ -77,7 +77,7 @@ def test_it_is_saved_and_each_epoch_hides_other_spans(lm, tmp_path):
 
 
 def test_the_worst_texts_are_shown(lm):
-    odd = lm.worst(pn.estimators.intake.Examples(["boris sees a cat today", "zzz"]), 1)
+    odd = lm.worst(pn.estimators.fitting.intake.Examples(["boris sees a cat today", "zzz"]), 1)
     assert odd[0][1] == "zzz"
 
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import parnassus as pn
-from parnassus.data.tags import Tags
+from parnassus.data.text.tags import Tags
 from parnassus.functional.metrics.tagging import entity_scores
-from parnassus.objectives.tagging import ChainTagging
+from parnassus.objectives.text.tagging import ChainTagging
 
 PEOPLE, PLACES = ["Anna", "Ben", "Carla", "Deniz", "Emil"], ["Paris", "Lima", "Oslo", "Cairo"]
 TRAINING = {"epochs": 12, "lr": 0.01, "batch_size": 16, "progress": False}

@@ -8,8 +8,8 @@ import pytest
 import parnassus as pn
 from parnassus.cli import main
 from parnassus.data.audit import audit
-from parnassus.data.lookalikes import holds_prose
-from parnassus.data.text import Text
+from parnassus.data.tables.lookalikes import holds_prose
+from parnassus.data.text.text import Text
 from parnassus.errors import DataError
 
 GOOD, BAD, REST = (

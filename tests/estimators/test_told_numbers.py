@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 import parnassus as pn
 from parnassus.layers.conditioning import NumbersTold
-from parnassus.models.unet_diffusion import StepEmbedding
+from parnassus.models.generative.unet_diffusion import StepEmbedding
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:the generator has collapsed")]
 RNG = np.random.default_rng(0)

@@ -6,7 +6,7 @@ import torch
 from sklearn.datasets import load_digits
 
 import parnassus as pn
-from parnassus.estimators.views import predict_views
+from parnassus.estimators.judging.views import predict_views
 from parnassus.functional.augmentation.views import ten_crops, views_of
 
 DIGITS = load_digits()

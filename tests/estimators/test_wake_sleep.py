@@ -8,7 +8,7 @@ import parnassus as pn
 from parnassus.errors import DataError, SettingError
 from parnassus.functional.energy.boltzmann import all_states
 from parnassus.functional.sigmoid_beliefs import delta_rule
-from parnassus.objectives.wake_sleep import Helmholtz
+from parnassus.objectives.generative.wake_sleep import Helmholtz
 
 pytestmark = pytest.mark.slow
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from parnassus.data.scenes import digit_scenes
+from parnassus.data.detection.scenes import digit_scenes
 from parnassus.errors import DataError, ParnassusError
 from parnassus.functional.cascade import best_stump, boosted_stage, passes, scan, train_cascade
 from parnassus.functional.haar import SHAPES, haar_features, integral_image, rectangle_sum

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from parnassus.functional.flows import couple, flow_log_density, uncouple, written_out_log_det
-from parnassus.models.flows import RealNVP
+from parnassus.models.generative.flows import RealNVP
 
 pytestmark = pytest.mark.usefixtures("draws")
 

@@ -4,7 +4,7 @@ from pydoc_data.topics import topics
 
 import pytest
 
-from parnassus.data.cleaning import clean
+from parnassus.data.text.cleaning import clean
 from parnassus.functional.lancaster import lancaster, rules
 
 stem = pytest.importorskip("nltk.stem", reason="nltk is not installed")

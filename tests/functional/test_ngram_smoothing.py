@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import parnassus as pn
-from parnassus.data.arpa import read_arpa, write_arpa
+from parnassus.data.text.arpa import read_arpa, write_arpa
 from parnassus.functional.ngram_counts import count_ngrams, spelled
 from parnassus.functional.ngram_smoothing import (
     SMOOTHINGS,

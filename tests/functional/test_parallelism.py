@@ -12,7 +12,7 @@ from parnassus.functional.parallelism import (
     ring_all_reduce,
     usual_decoder,
 )
-from parnassus.models.gpt import GPT
+from parnassus.models.text.gpt import GPT
 from parnassus.train.states import states_of
 
 

@@ -6,7 +6,7 @@ import torch
 
 import parnassus as pn
 from parnassus.insight.attention import attention_maps, heat_maps
-from parnassus.models.vit import ViT
+from parnassus.models.vision.vit import ViT
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import parnassus as pn
-from parnassus.data.detection import BoxTargets, all_checked
-from parnassus.data.keypoints import PointTargets, keypoints_of
-from parnassus.data.masks import MaskTargets
+from parnassus.data.detection.boxes import BoxTargets, all_checked
+from parnassus.data.detection.keypoints import PointTargets, keypoints_of
+from parnassus.data.detection.masks import MaskTargets
 from parnassus.insight.pictures import augmented, augmented_answers, augmented_pictures
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (30, 8, 8), dtype=np.uint8)

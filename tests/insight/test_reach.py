@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import parnassus as pn
-from parnassus.data.sequences import SequenceList
+from parnassus.data.timeseries.sequences import SequenceList
 from parnassus.functional import statespace as ss
 from parnassus.insight.reach import Reach, input_slopes, reach
 

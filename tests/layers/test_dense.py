@@ -6,7 +6,7 @@ from torch import nn
 
 import parnassus as pn
 from parnassus.layers.dense import dense_backprop
-from parnassus.models.mlp import MLP
+from parnassus.models.tables.mlp import MLP
 from parnassus.objectives.supervised import Supervised
 
 pytestmark = pytest.mark.usefixtures("draws")

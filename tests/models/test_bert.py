@@ -7,7 +7,7 @@ import torch
 
 import parnassus as pn
 from parnassus.functional import masking
-from parnassus.models.bert import BERT, BERTWithHead, bert_of, best_spans, masked_loss, span_loss
+from parnassus.models.text.bert import BERT, BERTWithHead, bert_of, best_spans, masked_loss, span_loss
 
 pytestmark = pytest.mark.usefixtures("draws")
 SMALL = {

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from parnassus.errors import DataError, SettingError
-from parnassus.models.captioning import vit_gpt
+from parnassus.models.text.captioning import vit_gpt
 
 pytestmark = pytest.mark.usefixtures("draws")
 WORDS = 11

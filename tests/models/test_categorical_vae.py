@@ -8,7 +8,7 @@ import torch
 import parnassus as pn
 from parnassus.errors import SettingError
 from parnassus.functional.autoencoding import drawn_units, log_shares
-from parnassus.models.vae import hierarchical_vae, vae
+from parnassus.models.generative.vae import hierarchical_vae, vae
 
 SIZES = (3, 2)
 NUMBERS = torch.tensor([[0.5, -1.0], [2.0, 0.3], [0.0, 0.0]], dtype=torch.float64)

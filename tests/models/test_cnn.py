@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import parnassus as pn
-from parnassus.models.cnn import LeNet5, framed
+from parnassus.models.vision.cnn import LeNet5, framed
 
 pytestmark = pytest.mark.usefixtures("draws")
 

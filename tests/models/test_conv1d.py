@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import parnassus as pn
-from parnassus.models.conv1d import Conv1dStack
+from parnassus.models.sequence.conv1d import Conv1dStack
 
 pytestmark = pytest.mark.usefixtures("draws")
 

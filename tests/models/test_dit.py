@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 import parnassus as pn
 from parnassus.functional.positions import sinusoidal_grid
-from parnassus.models.dit import SIZES, DiT
+from parnassus.models.generative.dit import SIZES, DiT
 
 pytestmark = pytest.mark.usefixtures("draws")
 

@@ -7,8 +7,8 @@ from sklearn.linear_model import Ridge
 
 import parnassus as pn
 from parnassus.errors import SettingError
-from parnassus.objectives.reservoir import Reservoir, drawn
 from parnassus.objectives.rules import as_given
+from parnassus.objectives.sequence.reservoir import Reservoir, drawn
 
 
 def made(**settings):

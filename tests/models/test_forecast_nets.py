@@ -10,7 +10,7 @@ from parnassus.errors import SettingError
 from parnassus.functional.unrolling import teacher_forced
 from parnassus.layers.cells import GRU
 from parnassus.layers.writing_forecasts import StepByStep
-from parnassus.models.patches import PatchTransformer, n_patches
+from parnassus.models.forecasting.patches import PatchTransformer, n_patches
 
 
 def n_weights(net):

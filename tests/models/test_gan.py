@@ -9,8 +9,8 @@ from torch import nn
 import parnassus as pn
 from parnassus.data.rows import Dense
 from parnassus.functional.metrics.generation import mode_coverage
-from parnassus.models.gan import DCGANGenerator, dcgan_critic
-from parnassus.objectives.gan import collapse
+from parnassus.models.generative.gan import DCGANGenerator, dcgan_critic
+from parnassus.objectives.generative.gan import collapse
 from parnassus.train.plan import Plan
 from parnassus.train.trainer import Trainer
 

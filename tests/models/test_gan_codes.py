@@ -7,7 +7,7 @@ import torch
 import parnassus as pn
 from parnassus.functional.adversarial import information_bound
 from parnassus.functional.information import mutual_information
-from parnassus.models.gan_codes import ac_gan, info_gan, picture_players
+from parnassus.models.generative.gan_codes import ac_gan, info_gan, picture_players
 
 ANGLES = np.arange(8) * np.pi / 4
 MODES = 2 * np.c_[np.cos(ANGLES), np.sin(ANGLES)]

@@ -7,8 +7,8 @@ import torch
 from torch.nn import functional as F
 
 import parnassus as pn
-from parnassus.models import gpt as module
-from parnassus.models.gpt import GPT, gpt2, residual_scale
+from parnassus.models.text import gpt as module
+from parnassus.models.text.gpt import GPT, gpt2, residual_scale
 
 pytestmark = pytest.mark.usefixtures("draws")
 SMALL = {"context": 12, "width": 16, "n_layers": 2, "n_heads": 4}

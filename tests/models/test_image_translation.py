@@ -6,8 +6,14 @@ from torch import nn
 
 from parnassus.errors import DataError, SettingError
 from parnassus.functional.image_translation import cycle_consistency, identity_loss, patches
-from parnassus.models.image_translation import ResNetTranslator, SkipTranslator, cyclegan, patch_critic, pix2pix
-from parnassus.objectives.image_translation import Past
+from parnassus.models.generative.image_translation import (
+    ResNetTranslator,
+    SkipTranslator,
+    cyclegan,
+    patch_critic,
+    pix2pix,
+)
+from parnassus.objectives.generative.image_translation import Past
 
 
 def count(net):

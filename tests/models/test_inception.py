@@ -7,7 +7,7 @@ from torch import nn
 
 import parnassus as pn
 from parnassus.layers.vision import AuxiliaryHead, said_beside
-from parnassus.models import inception
+from parnassus.models.vision import inception
 from parnassus.objectives.supervised import Supervised
 from parnassus.registry import registry_of
 

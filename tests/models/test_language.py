@@ -4,9 +4,9 @@ import pytest
 import torch
 
 import parnassus as pn
-from parnassus.models.followers import following
-from parnassus.models.gpt import GPT
-from parnassus.models.language import FeedForwardLM, MaskedAttentionLM
+from parnassus.models.text.followers import following
+from parnassus.models.text.gpt import GPT
+from parnassus.models.text.language import FeedForwardLM, MaskedAttentionLM
 
 NETS = ["rnn", "lstm", "gru", "gpt", "mamba", "ffn_lm", "masked_attention"]
 SMALL = {

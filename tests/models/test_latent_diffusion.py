@@ -5,11 +5,11 @@ import pytest
 import torch
 
 import parnassus as pn
-from parnassus.data.transcripts import Units
-from parnassus.models.latent_coder import LatentCoder
-from parnassus.models.latent_diffusion import latent_diffusion
-from parnassus.models.text_tower import TextTower
-from parnassus.models.unet_text import TextUNet
+from parnassus.data.audio.transcripts import Units
+from parnassus.models.generative.latent_coder import LatentCoder
+from parnassus.models.generative.latent_diffusion import latent_diffusion
+from parnassus.models.generative.unet_text import TextUNet
+from parnassus.models.text.text_tower import TextTower
 
 pytestmark = pytest.mark.usefixtures("draws")
 TINY = {"coder": (8, 16), "channels": (16,), "width": 16, "n_layers": 1, "n_tokens": 3, "n_steps": 50, "n_sampled": 5}

@@ -7,9 +7,9 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 import parnassus as pn
-from parnassus.models.bit import GroupNormBlock
-from parnassus.models.convnext import ConvNextBlock
-from parnassus.models.highway import Highway
+from parnassus.models.vision.bit import GroupNormBlock
+from parnassus.models.vision.convnext import ConvNextBlock
+from parnassus.models.vision.highway import Highway
 
 pytestmark = pytest.mark.usefixtures("draws")
 

@@ -13,9 +13,9 @@ from torch.nn import functional as F
 import parnassus as pn
 from parnassus import hub
 from parnassus.layers.attention import kept_weights
-from parnassus.models.bert import BERT, BERTWithHead, span_loss
-from parnassus.models.gpt import GPT
-from parnassus.models.vit import ViT
+from parnassus.models.text.bert import BERT, BERTWithHead, span_loss
+from parnassus.models.text.gpt import GPT
+from parnassus.models.vision.vit import ViT
 
 transformers = pytest.importorskip("transformers", reason="transformers is not installed: pip install transformers")
 transformers.logging.set_verbosity_error()
@@ -279,7 +279,7 @@ def test_what_cannot_be_computed_here_is_refused(tmp_path, change, words):
 def test_a_net_made_without_the_registry_is_written_too(tmp_path):
     code = f"""
 from parnassus import hub
-from parnassus.models.gpt import GPT
+from parnassus.models.text.gpt import GPT
 hub.save_pretrained(GPT(9, width=8, n_layers=1, n_heads=2), {str(tmp_path / "a")!r})
 """
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -7,7 +7,7 @@ from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
 from parnassus.errors import SettingError
-from parnassus.models.mlp import MLP
+from parnassus.models.tables.mlp import MLP
 from parnassus.objectives.rules import LeastSquares
 from parnassus.registry import loss, model
 

@@ -8,7 +8,7 @@ import torch
 import parnassus as pn
 from parnassus.errors import SettingError
 from parnassus.functional.forecasting import polynomial_basis, seasonal_basis
-from parnassus.models.nbeats import nbeats
+from parnassus.models.forecasting.nbeats import nbeats
 
 pytestmark = pytest.mark.usefixtures("draws")
 INTERPRETABLE = ("trend", "seasonality")

@@ -7,8 +7,8 @@ from torch import nn
 
 import parnassus as pn
 from parnassus.layers.dense import ACTIVATIONS
-from parnassus.models.cnn import ConvStack
-from parnassus.models.mlp import MLP
+from parnassus.models.tables.mlp import MLP
+from parnassus.models.vision.cnn import ConvStack
 
 pytestmark = pytest.mark.usefixtures("draws")
 RNG = np.random.default_rng(0)

@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 import parnassus as pn
 from parnassus.functional.styles import pixel_norm, with_variety
-from parnassus.models.progan import GrowingCritic, GrowingGenerator, growing_game
-from parnassus.objectives.growing import stage_of
+from parnassus.models.generative.progan import GrowingCritic, GrowingGenerator, growing_game
+from parnassus.objectives.generative.growing import stage_of
 from parnassus.train.record import Record, listening
 
 pytestmark = [

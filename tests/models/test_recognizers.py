@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import parnassus as pn
-from parnassus.data.transcripts import Units
+from parnassus.data.audio.transcripts import Units
 from parnassus.errors import SettingError
 from parnassus.train.phase import Objective
 from parnassus.train.randomness import kept_random

@@ -6,7 +6,7 @@ import torch
 from sklearn.datasets import load_digits
 
 import parnassus as pn
-from parnassus.models.recurrent import pooled
+from parnassus.models.sequence.recurrent import pooled
 from parnassus.train.randomness import kept_random
 
 

@@ -7,7 +7,7 @@ from sklearn.datasets import make_moons
 
 import parnassus as pn
 from parnassus.functional.bayes.relevance import relevance_regression
-from parnassus.objectives.relevance import RelevanceRegression
+from parnassus.objectives.bayes.relevance import RelevanceRegression
 
 RNG = np.random.default_rng(0)
 X = np.linspace(-10, 10, 100)[:, None]

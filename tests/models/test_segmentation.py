@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from parnassus.errors import SettingError
-from parnassus.models.segmentation import FCN, DeepLab, SegNet, UNet
+from parnassus.models.detection.segmentation import FCN, DeepLab, SegNet, UNet
 
 NETS = {"u_net": UNet, "fcn": FCN, "segnet": SegNet, "deeplab": DeepLab}
 

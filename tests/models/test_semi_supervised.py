@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 
 import parnassus as pn
 from parnassus.errors import DataError, SettingError
-from parnassus.models.semi_supervised import vae_m2
+from parnassus.models.generative.semi_supervised import vae_m2
 
 pytestmark = pytest.mark.usefixtures("draws")
 

@@ -11,10 +11,10 @@ import parnassus as pn
 from parnassus.errors import SettingError
 from parnassus.functional.dtw import dtw
 from parnassus.layers.steps import SameConv1d, StepNorm, inside_of
-from parnassus.models.series_classifiers import InceptionTime, SeriesResNet
-from parnassus.objectives.nearest import NearestSeries
-from parnassus.objectives.random_convolutions import RandomConvolutions
+from parnassus.models.sequence.series_classifiers import InceptionTime, SeriesResNet
 from parnassus.objectives.rules import as_given
+from parnassus.objectives.sequence.nearest import NearestSeries
+from parnassus.objectives.sequence.random_convolutions import RandomConvolutions
 
 pytestmark = pytest.mark.usefixtures("draws")
 

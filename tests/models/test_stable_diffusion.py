@@ -9,7 +9,7 @@ import torch
 
 import parnassus as pn
 from parnassus.errors import DataError, FileError, SettingError
-from parnassus.models.stable_diffusion import END_OF_TEXT, START, clip_words
+from parnassus.models.generative.stable_diffusion import END_OF_TEXT, START, clip_words
 
 pytestmark = pytest.mark.usefixtures("draws")
 

@@ -6,9 +6,9 @@ import torch
 from torch.nn import functional as F
 
 import parnassus as pn
-from parnassus.data.transcripts import Units
+from parnassus.data.audio.transcripts import Units
 from parnassus.layers.conditioning import ConditioningAugmentation
-from parnassus.objectives.stacked_gan import Stacked, matching_loss, wrong_of
+from parnassus.objectives.generative.stacked_gan import Stacked, matching_loss, wrong_of
 
 
 def bars(n=240):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import parnassus as pn
-from parnassus.data.sequences import SequenceList
+from parnassus.data.timeseries.sequences import SequenceList
 from parnassus.layers.jamba import jamba_layers
 from parnassus.layers.mamba import Mamba2
 

@@ -7,7 +7,11 @@ import torch
 
 import parnassus as pn
 from parnassus import hub
-from parnassus.models.statespace_language import jamba_language_model, mamba2_language_model, mamba_language_model
+from parnassus.models.text.statespace_language import (
+    jamba_language_model,
+    mamba2_language_model,
+    mamba_language_model,
+)
 
 pytestmark = pytest.mark.usefixtures("draws")
 

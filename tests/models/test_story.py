@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import parnassus as pn
-from parnassus.models.story import PrefixLM
+from parnassus.models.text.story import PrefixLM
 
 pytestmark = pytest.mark.usefixtures("draws")
 TALE = [

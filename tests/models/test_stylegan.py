@@ -7,7 +7,7 @@ from sklearn.datasets import load_digits
 
 import parnassus as pn
 from parnassus.functional.styles import adaptive_instance_norm, crossed, truncated
-from parnassus.models.stylegan import EvenLinear, StyleCritic, StyleGenerator
+from parnassus.models.generative.stylegan import EvenLinear, StyleCritic, StyleGenerator
 
 DIGITS = np.rint(load_digits().images[:128] * (255 / 16)).astype(np.uint8)
 

@@ -8,10 +8,10 @@ import torch
 from torch.nn import functional as F
 
 import parnassus as pn
-from parnassus.data.parallel import SourceTexts, TargetTexts
-from parnassus.data.sentinels import SentinelPieces
+from parnassus.data.text.parallel import SourceTexts, TargetTexts
+from parnassus.data.text.sentinels import SentinelPieces
 from parnassus.errors import DataError, FileError, SettingError
-from parnassus.models.t5 import T5, t5_of
+from parnassus.models.text.t5 import T5, t5_of
 
 PAIRS = [("one two three", "three two one"), ("a b c", "c b a"), ("two a", "a two"), ("b three one", "one three b")] * 8
 SMALL = {"width": 8, "n_heads": 3, "size": 4, "n_layers": 2, "hidden": 12, "dropout": 0.0}
@@ -189,7 +189,7 @@ def test_files_that_are_no_tokenizer_of_this_kind_are_refused(tmp_path):
     (tmp_path / "a.json").write_text("{}")
     with pytest.raises(FileError, match="is no tokenizer"):
         SentinelPieces.read(tmp_path / "a.json")
-    from parnassus.data.wordpieces import WordPieces
+    from parnassus.data.text.wordpieces import WordPieces
 
     other = WordPieces.learned([a for a, _ in PAIRS], size=60, lower=True, min_count=1)
     (tmp_path / "b.json").write_text(other.written())

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import parnassus as pn
-from parnassus.models.tabular import EntityEmbedding, FTTransformer, ResNetMLP, WideDeep
+from parnassus.models.tables.tabular import EntityEmbedding, FTTransformer, ResNetMLP, WideDeep
 
 NAMES = ["resnet_mlp", "entity_embedding", "wide_deep", "ft_transformer"]
 OF_COLUMNS = NAMES[1:]

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import parnassus as pn
-from parnassus.models.tdnn import TDNN
+from parnassus.models.sequence.tdnn import TDNN
 from parnassus.registry import REGISTRIES
 
 pytestmark = pytest.mark.usefixtures("draws")

@@ -8,7 +8,7 @@ import torch
 
 import parnassus as pn
 from parnassus.errors import SettingError
-from parnassus.models.text_autoencoder import text_ae
+from parnassus.models.generative.text_autoencoder import text_ae
 
 pytestmark = pytest.mark.usefixtures("draws")
 

@@ -6,7 +6,7 @@ import torch
 
 import parnassus as pn
 from parnassus.functional.convolution.phrases import strongest_phrases
-from parnassus.models.text_cnn import PhraseNet
+from parnassus.models.text.text_cnn import PhraseNet
 
 pytestmark = pytest.mark.usefixtures("draws")
 

@@ -9,8 +9,8 @@ from torch import nn
 
 import parnassus as pn
 from parnassus.layers.positions import positions
-from parnassus.models.marian import Marian
-from parnassus.models.transformer import Transformer
+from parnassus.models.text.marian import Marian
+from parnassus.models.text.transformer import Transformer
 
 pytestmark = pytest.mark.usefixtures("draws")
 

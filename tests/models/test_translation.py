@@ -10,8 +10,8 @@ from torch import nn
 import parnassus as pn
 from parnassus.errors import SettingError
 from parnassus.functional.attention import additive_scores
-from parnassus.models.conv_translation import ConvSeq2Seq
-from parnassus.models.translation import RNNSearch, Seq2Seq, backwards
+from parnassus.models.text.conv_translation import ConvSeq2Seq
+from parnassus.models.text.translation import RNNSearch, Seq2Seq, backwards
 from parnassus.train.randomness import kept_random
 
 SMALL = {

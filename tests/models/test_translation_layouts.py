@@ -8,9 +8,9 @@ from safetensors.torch import load_file, save_file
 
 import parnassus as pn
 from parnassus import hub
-from parnassus.models.marian import Marian
-from parnassus.models.t5 import T5
-from parnassus.objectives.translation import Translation
+from parnassus.models.text.marian import Marian
+from parnassus.models.text.t5 import T5
+from parnassus.objectives.text.translation import Translation
 
 transformers = pytest.importorskip("transformers", reason="transformers is not installed: pip install transformers")
 transformers.logging.set_verbosity_error()
@@ -137,7 +137,7 @@ def test_the_published_configurations_make_nets_of_their_size(size):
     with torch.device("meta"):
         theirs = transformers.T5ForConditionalGeneration(config)
         free = config.vocab_size * config.d_model if "v1" in size else 0  # they tie what was published apart
-        n = sum(p.numel() for p in pn.models.t5.t5_of(size).parameters())
+        n = sum(p.numel() for p in pn.models.text.t5.t5_of(size).parameters())
     assert n == sum(p.numel() for p in theirs.parameters()) + free
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from parnassus.models.unet_diffusion import DiffusionMLP, DiffusionUNet, picture_net
+from parnassus.models.generative.unet_diffusion import DiffusionMLP, DiffusionUNet, picture_net
 
 pytestmark = pytest.mark.usefixtures("draws")
 

@@ -6,7 +6,7 @@ import torch
 
 import parnassus as pn
 from parnassus.layers.attention import kept_weights
-from parnassus.models.vit import ViT, n_patches, patch_for
+from parnassus.models.vision.vit import ViT, n_patches, patch_for
 
 pytestmark = pytest.mark.usefixtures("draws")
 TINY = {"width": 16, "n_layers": 2, "n_heads": 2, "hidden": 24}

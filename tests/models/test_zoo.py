@@ -11,10 +11,10 @@ from parnassus.functional.convolution import costs
 from parnassus.functional.normalization import local_response_norm
 from parnassus.insight.summary import summarize
 from parnassus.layers.vision import SameConv2d, SpatialPyramid, SqueezeExcitation, StochasticDepth, convolution, scaled
-from parnassus.models.efficientnet import compound
-from parnassus.models.googlenet import Inception
-from parnassus.models.mobilenet import InvertedResidual
-from parnassus.models.resnet import Block, Bottleneck, PaddedShortcut
+from parnassus.models.vision.efficientnet import compound
+from parnassus.models.vision.googlenet import Inception
+from parnassus.models.vision.mobilenet import InvertedResidual
+from parnassus.models.vision.resnet import Block, Bottleneck, PaddedShortcut
 from parnassus.registry import registry_of
 
 pytestmark = pytest.mark.usefixtures("draws")

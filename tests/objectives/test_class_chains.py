@@ -6,11 +6,11 @@ import torch
 from sklearn.datasets import load_digits
 
 import parnassus as pn
-from parnassus.estimators.assembly import prepare
+from parnassus.estimators.fitting.assembly import prepare
 from parnassus.functional import chains
 from parnassus.functional.discriminative import expected_accuracy, extended_baum_welch, map_decision, mce, mmi
-from parnassus.models.sequence_hmm import hmm, hmm_of_symbols
-from parnassus.objectives.class_chains import NOWHERE, ClassChains, part_of, with_lengths
+from parnassus.models.probabilistic.sequence_hmm import hmm, hmm_of_symbols
+from parnassus.objectives.probabilistic.class_chains import NOWHERE, ClassChains, part_of, with_lengths
 
 CRITERIA = ("mmi", "mpe", "mce")
 

@@ -8,9 +8,9 @@ from torch.nn import functional as F
 
 import parnassus as pn
 from parnassus.functional import boxes as fb
-from parnassus.objectives.anchor_free import FCOS, centrality
-from parnassus.objectives.detection import chosen, picked
-from parnassus.objectives.proposals import drawn
+from parnassus.objectives.detection.anchor_free import FCOS, centrality
+from parnassus.objectives.detection.detector import chosen, picked
+from parnassus.objectives.detection.proposals import drawn
 
 F64 = torch.float64
 

@@ -5,7 +5,7 @@ import torch
 
 from parnassus import Diverged
 from parnassus.functional.mixtures import responsibilities
-from parnassus.objectives.em import EM, shares_of
+from parnassus.objectives.probabilistic.em import EM, shares_of
 
 
 class Falling(EM):

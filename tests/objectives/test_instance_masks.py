@@ -5,8 +5,8 @@ import torch
 
 import parnassus as pn
 from parnassus.functional import boxes as fb
-from parnassus.models.mask_rcnn import MaskHead
-from parnassus.objectives.proposals import Drawn
+from parnassus.models.detection.mask_rcnn import MaskHead
+from parnassus.objectives.detection.proposals import Drawn
 
 F64 = torch.float64
 

@@ -8,8 +8,8 @@ import torch
 
 import parnassus as pn
 from parnassus.functional import boxes as fb
-from parnassus.models.keypoint_rcnn import PointHead
-from parnassus.objectives.proposals import Drawn
+from parnassus.models.detection.keypoint_rcnn import PointHead
+from parnassus.objectives.detection.proposals import Drawn
 
 F64 = torch.float64
 
@@ -141,7 +141,7 @@ def test_what_cannot_be_built_is_refused(options, words, draws):
 
 
 def test_keypoints_follow_the_moves_of_their_boxes():
-    from parnassus.data.moved_boxes import moved_boxes
+    from parnassus.data.detection.moved_boxes import moved_boxes
 
     y = torch.tensor([[[1.0, 1, 5, 5], [8.0, 8, 14, 14]]])
     points = torch.tensor([[[[2.0, 3, 1], [0.0, 0, 0]], [[9.0, 9, 1], [13.0, 12, 1]]]])

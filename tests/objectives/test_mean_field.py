@@ -47,7 +47,7 @@ def test_rows_of_their_own_noise_lower_the_slopes_variance_and_leave_their_mean(
 
 
 def test_convolutions_have_signs_for_each_row_and_channel(draws):
-    from parnassus.objectives.mean_field import _flipped, _local
+    from parnassus.objectives.bayes.mean_field import _flipped, _local
 
     layer = nn.Conv2d(2, 4, 3, padding=1, groups=2).double()
     x = torch.randn(3, 2, 5, 5, dtype=torch.float64)
@@ -179,7 +179,7 @@ def test_a_step_that_fails_leaves_the_means_as_they_were(draws, monkeypatch):
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr("parnassus.objectives.mean_field.MeanField.nll_slope", fail)
+    monkeypatch.setattr("parnassus.objectives.bayes.mean_field.MeanField.nll_slope", fail)
     with pytest.raises(MemoryError):
         phase.gradient(batch)
     assert all(torch.equal(p, kept) for p, kept in zip(made.model.parameters(), before, strict=True))

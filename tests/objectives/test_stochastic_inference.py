@@ -9,7 +9,7 @@ import torch
 import parnassus as pn
 from parnassus.errors import SettingError
 from parnassus.functional.bayes import linear_posterior
-from parnassus.objectives.stochastic_inference import kept_at, swag_draw
+from parnassus.objectives.bayes.stochastic_inference import kept_at, swag_draw
 
 
 def line(n=60, seed=0):

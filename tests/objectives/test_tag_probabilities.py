@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from parnassus.evaluation.tagging import evaluate_tagging
-from parnassus.objectives.tagging import ChainTagging, TagRules, TokenTagging
+from parnassus.objectives.text.tagging import ChainTagging, TagRules, TokenTagging
 
 N_TAGS, LENGTHS = 3, (4, 1, 2)
 # B may begin; I follows B or I; O comes last: tags O, B, I

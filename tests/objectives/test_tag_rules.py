@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import parnassus as pn
-from parnassus.data.tags import Tags
+from parnassus.data.text.tags import Tags
 from parnassus.functional.metrics.tagging import Entity, entities
-from parnassus.objectives.tagging import ChainTagging, TagRules, TokenTagging
+from parnassus.objectives.text.tagging import ChainTagging, TagRules, TokenTagging
 
 NAMES = {
     "bio": ["O", "B-X", "I-X", "B-Y", "I-Y"],

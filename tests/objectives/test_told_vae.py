@@ -7,7 +7,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 import parnassus as pn
-from parnassus.models.told_vae import vae_of_rows
+from parnassus.models.generative.told_vae import vae_of_rows
 
 RNG = np.random.default_rng(0)
 

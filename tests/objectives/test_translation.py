@@ -9,7 +9,7 @@ import torch
 import parnassus as pn
 from parnassus.errors import SettingError
 from parnassus.functional import unrolling
-from parnassus.objectives.translation import Translation
+from parnassus.objectives.text.translation import Translation
 from parnassus.train.randomness import kept_random
 
 

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from parnassus.functional import attention, positions, residual
 from parnassus.layers.attention import MultiHeadAttention
-from parnassus.models.gpt import residual_scale
-from parnassus.models.vit import n_patches
+from parnassus.models.text.gpt import residual_scale
+from parnassus.models.vision.vit import n_patches
 
 
 def numbers(*values: float) -> Tensor:

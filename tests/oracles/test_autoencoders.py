@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from parnassus.functional.autoencoding import reconstruction_errors
-from parnassus.models.autoencoder import ConvAutoencoder, DenseAutoencoder, LSTMAutoencoder
+from parnassus.models.generative.autoencoder import ConvAutoencoder, DenseAutoencoder, LSTMAutoencoder
 
 pytestmark = pytest.mark.usefixtures("draws")
 

@@ -17,7 +17,7 @@ from parnassus.byhand.capacity import CORNERS, xor_by_relus
 from parnassus.data.rows import Dense
 from parnassus.functional.surfaces import beale, critical_point, gradient, hessian
 from parnassus.layers.dropout import Dropout
-from parnassus.models.mlp import MLP
+from parnassus.models.tables.mlp import MLP
 from parnassus.train.phase import Objective, Phase
 from parnassus.train.plan import Plan
 from parnassus.train.timetable import cuts_of

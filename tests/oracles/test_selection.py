@@ -8,7 +8,7 @@ from sklearn.svm import SVC
 
 import parnassus as pn
 from parnassus.data.split import mean_variance
-from parnassus.estimators.selection import bias_variance
+from parnassus.estimators.judging.selection import bias_variance
 from parnassus.recipes.selection import capacity
 
 GRID = np.linspace(0, 1, 200)

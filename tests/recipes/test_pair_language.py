@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from parnassus.data.cleaning import clean
+from parnassus.data.text.cleaning import clean
 from parnassus.recipes.cleaned_reviews import IDLE, STEPS
 from parnassus.recipes.intents import ASKED, asked, few
 from parnassus.recipes.letters_written_on import again, plain_letters, real_words, stretches

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 import parnassus as pn
-from parnassus.data.sounds import Sounds
+from parnassus.data.audio.sounds import Sounds
 from parnassus.errors import SettingError
 
 from .conftest import ROW, asking, error_of, png, wav

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 import parnassus as pn
 from parnassus.errors import SettingError
-from parnassus.models.mlp import MLP
+from parnassus.models.tables.mlp import MLP
 from parnassus.objectives.supervised import Supervised
 
 pytestmark = pytest.mark.usefixtures("draws")

@@ -8,7 +8,7 @@ from torch import nn
 import parnassus as pn
 from parnassus.errors import SettingError
 from parnassus.functional.regularization import open_probability
-from parnassus.models.mlp import MLP
+from parnassus.models.tables.mlp import MLP
 from parnassus.objectives.supervised import Supervised
 
 pytestmark = pytest.mark.usefixtures("draws")

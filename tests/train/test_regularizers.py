@@ -9,7 +9,7 @@ from torch import nn
 import parnassus as pn
 from parnassus.data.rows import Dense
 from parnassus.errors import SettingError
-from parnassus.models.mlp import MLP
+from parnassus.models.tables.mlp import MLP
 from parnassus.objectives.supervised import Supervised
 from parnassus.train.blocks import Block
 from parnassus.train.perturbations import in_order

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 import parnassus as pn
-from parnassus.estimators.together import fit_together
+from parnassus.estimators.fitting.together import fit_together
 from parnassus.train.together import Together
 
 RNG = np.random.default_rng(0)

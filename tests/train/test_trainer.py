@@ -13,7 +13,7 @@ import parnassus as pn
 from parnassus import checks, store
 from parnassus.data.rows import Dense
 from parnassus.errors import DataError, Diverged, SettingError
-from parnassus.models.mlp import MLP
+from parnassus.models.tables.mlp import MLP
 from parnassus.objectives.supervised import Supervised
 from parnassus.train.checkpoint import Checkpoint
 from parnassus.train.diagnosis import warn_of_growth

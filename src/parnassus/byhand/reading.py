@@ -215,13 +215,13 @@ def _rms_norm(module: Any, name: str) -> list[Layer]:
     return [RMSNorm(name, array(module.weight), np.finfo(np.float64).eps if module.eps is None else module.eps)]
 
 
-@reads("parnassus.models.cnn.ConvStack")
+@reads("parnassus.models.vision.cnn.ConvStack")
 def _conv_stack(module: Any, name: str) -> list[Layer]:
     parts = ("features", "head")
     return [layer for part in parts for layer in layers_of(getattr(module, part), _joined(name, part))]
 
 
-@reads("parnassus.models.cnn.LeNet5")
+@reads("parnassus.models.vision.cnn.LeNet5")
 def _lenet5(module: Any, name: str) -> list[Layer]:
     phi, pool = layers_of(module.activation), layers_of(module.pool)
     conv1, conv2, fc1, fc2, fc3 = (
@@ -231,13 +231,13 @@ def _lenet5(module: Any, name: str) -> list[Layer]:
     return [Framing(FRAME), *convolutions, Flatten(), *fc1, *phi, *fc2, *phi, *fc3]
 
 
-@reads("parnassus.models.sequences.Embedded")
+@reads("parnassus.models.sequence.sequences.Embedded")
 def _embedded(module: Any, name: str) -> list[Layer]:
     table = Lookup(_joined(name, "embedding"), array(module.embedding.weight))
     return [table, *layers_of(module.net, _joined(name, "net"))]
 
 
-@reads("parnassus.models.recurrent.RecurrentNet")
+@reads("parnassus.models.sequence.recurrent.RecurrentNet")
 def _recurrent_net(module: Any, name: str) -> list[Layer]:
     body, inside = module.body, _joined(name, "body")
     if body.backwards and body.merge != "concat" and module.pooling == "last":

@@ -5,9 +5,7 @@ with the same weights, a closed form, a published count, a number in a book.
 """
 
 import functools
-import importlib
 import importlib.metadata
-import pkgutil
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ import numpy as np
 import torch
 
 from ..errors import SettingError, did_you_mean
+from ..imports import load_all
 from ..systems import systems
 
 Verdict = Literal["agrees", "differs", "not installed"]
@@ -112,8 +111,7 @@ def _kept(run: Callable[[], float]) -> Callable[[], float]:
 
 def all_checks() -> list[Check]:
     """Every check; the modules of this package are walked, so there is no list to edit."""
-    for found in pkgutil.iter_modules(__path__, __name__ + "."):
-        importlib.import_module(found.name)
+    load_all(__name__)
     return sorted(_CHECKS, key=lambda c: (c.systems, c.name))
 
 

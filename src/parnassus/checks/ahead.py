@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..data.series import Reading, read_panel
+from ..data.timeseries.series import Reading, read_panel
 from ..estimators.anomaly_detector import AnomalyDetector
 from ..estimators.forecaster import Forecaster
 from ..evaluation.choosing import choose_sequence_model
 from ..functional.linear import as_signs
-from ..objectives.random_convolutions import RandomConvolutions
+from ..objectives.sequence.random_convolutions import RandomConvolutions
 from ..registry import model, optimizer
 from ..train.randomness import kept_random
 from . import check, gap, relative_gap

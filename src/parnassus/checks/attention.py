@@ -12,10 +12,10 @@ from ..functional.positions import sinusoidal
 from ..layers.attention import MultiHeadAttention
 from ..layers.positions import positions
 from ..layers.transformer import Encoder, EncoderLayer
-from ..models.bert import bert_of
-from ..models.gpt import gpt2
-from ..models.transformer import Transformer, TransformerNet
-from ..models.vit import ViT
+from ..models.text.bert import bert_of
+from ..models.text.gpt import gpt2
+from ..models.text.transformer import Transformer, TransformerNet
+from ..models.vision.vit import ViT
 from ..train.randomness import kept_random
 from . import check, gap
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from .. import hub
 from ..imports import imported
-from ..models.captioning import Captioner
-from ..objectives.translation import Translation
+from ..models.text.captioning import Captioner
+from ..objectives.text.translation import Translation
 from ..train.randomness import kept_random
 from . import check, gap
 

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..estimators.autoencoder import Autoencoder
-from ..models.text_autoencoder import TextAutoencoder
-from ..objectives.text_autoencoder import TextReconstruction
-from ..objectives.vae import Variational
+from ..models.generative.text_autoencoder import TextAutoencoder
+from ..objectives.generative.text_autoencoder import TextReconstruction
+from ..objectives.generative.vae import Variational
 from ..registry import model
 from ..train.randomness import kept_random
 from . import check, gap

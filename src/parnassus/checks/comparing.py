@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
-from ..data.table import Table
+from ..data.tables.table import Table
 from ..data.vectors import vectors
 from ..estimators.baselines import baseline
-from ..estimators.folding import folds_of
+from ..estimators.judging.folding import folds_of
+from ..estimators.judging.selection import learning_curve, validation_curve
 from ..estimators.regressor import Regressor
-from ..estimators.selection import learning_curve, validation_curve
 from ..evaluation.equity import evaluate_groups
 from ..evaluation.human import fooled, mean_ranks
 from ..imports import imported

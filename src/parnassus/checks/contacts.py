@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
-from ..data.hairpins import hairpin_proteins
+from ..data.proteins.hairpins import hairpin_proteins
 from ..functional import contacts
 from ..imports import imported
-from ..models.contacts import contact_transformer
+from ..models.sequence.contacts import contact_transformer
 from ..train.randomness import kept_random
 from . import check, gap
 

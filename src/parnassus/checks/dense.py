@@ -8,11 +8,11 @@ from sklearn.neural_network import MLPClassifier
 from torch import nn
 
 from .. import registry
-from ..data.table import Table
+from ..data.tables.table import Table
 from ..estimators.classifier import Classifier
 from ..estimators.regressor import Regressor
-from ..models.cnn import LeNet5
-from ..models.mlp import MLP
+from ..models.tables.mlp import MLP
+from ..models.vision.cnn import LeNet5
 from ..objectives.supervised import Supervised
 from ..train.randomness import kept_random
 from . import check, gap

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..data.table import Table
-from ..estimators.descent import optimize
+from ..data.tables.table import Table
+from ..estimators.fitting.descent import optimize
 from ..estimators.regressor import Regressor
 from ..functional import search, surfaces
 from ..functional.surfaces import quadratic, rosenbrock

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..data.table import Table
+from ..data.tables.table import Table
 from ..estimators.classifier import Classifier
 from ..estimators.energy import DBN
 from ..estimators.regressor import Regressor

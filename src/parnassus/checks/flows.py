@@ -4,7 +4,7 @@ import torch
 
 from ..functional.diffusion.flow import carried, gaussian_velocity
 from ..functional.flows import couple, flow_log_density, written_out_log_det
-from ..models.flows import RealNVP
+from ..models.generative.flows import RealNVP
 from ..train.randomness import kept_random
 from . import check, gap
 

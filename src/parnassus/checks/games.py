@@ -12,9 +12,9 @@ from ..functional.diffusion import process, samplers, schedules
 from ..functional.image_translation import cycle_consistency, patches
 from ..functional.metrics import generation, latent_space
 from ..layers.conditioning import ConditioningAugmentation
-from ..models.autoencoder import ConvAutoencoder, DenseAutoencoder, LSTMAutoencoder
-from ..models.image_translation import SkipTranslator
-from ..objectives.autoencoder import Reconstruction
+from ..models.generative.autoencoder import ConvAutoencoder, DenseAutoencoder, LSTMAutoencoder
+from ..models.generative.image_translation import SkipTranslator
+from ..objectives.generative.autoencoder import Reconstruction
 from ..train.randomness import kept_random
 from . import check, gap
 

@@ -11,9 +11,9 @@ from ..functional.diffusion.samplers import ddim_step
 from ..functional.diffusion.schedules import noise_schedule
 from ..functional.metrics.generation import frechet_distance
 from ..functional.metrics.sample_quality import parzen_log_density
-from ..models.gan import DCGANGenerator
-from ..models.image_translation import cyclegan
-from ..models.unet_diffusion import DiffusionUNet
+from ..models.generative.gan import DCGANGenerator
+from ..models.generative.image_translation import cyclegan
+from ..models.generative.unet_diffusion import DiffusionUNet
 from ..train.randomness import kept_random
 from . import check, gap
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..data.image import Image
-from ..data.image_sets import IMAGE_SETS
+from ..data.images.image import Image
+from ..data.images.image_sets import IMAGE_SETS
 from ..estimators.classifier import Classifier
 from ..estimators.regressor import Regressor
 from ..functional.regions import pixel_features

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .. import registry
-from ..data.arpa import write_arpa
+from ..data.text.arpa import write_arpa
 from ..functional import decoding
 from ..functional.ngram_smoothing import good_turing_counts, ngram_model
 from ..functional.subwords import learn_wordpiece, wordpiece

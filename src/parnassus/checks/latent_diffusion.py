@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..models.latent_coder import LatentCoder
-from ..models.text_tower import TextTower
-from ..models.unet_text import TextUNet
+from ..models.generative.latent_coder import LatentCoder
+from ..models.generative.unet_text import TextUNet
+from ..models.text.text_tower import TextTower
 from ..train.randomness import kept_random
 from . import check, gap
 

@@ -9,7 +9,7 @@ import torch
 from .. import registry
 from ..byhand import neuron, perceptron
 from ..data.samples import truth_table
-from ..data.table import Table
+from ..data.tables.table import Table
 from ..estimators.classifier import Classifier
 from ..estimators.regressor import Regressor
 from ..functional import linear

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from ..data.rows import Dense
 from ..estimators.generator_ensemble import sample_together
-from ..models.gan import critic_features, dcgan_critic, dense_game
-from ..objectives.gan import Adversarial
+from ..models.generative.gan import critic_features, dcgan_critic, dense_game
+from ..objectives.generative.gan import Adversarial
 from ..registry import model, optimizer, schedule
 from ..train.plan import Plan
 from ..train.randomness import kept_random

@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..data.table import Table
-from ..estimators.comparison import compare
+from ..data.tables.table import Table
+from ..estimators.judging.comparison import compare
 from ..estimators.regressor import Regressor
 from ..imports import imported
 from ..insight.plots import learning_curves
 from ..labelling.students import noisy_student
-from ..models.ssd import VGG_RATIOS
-from ..objectives.detection import SSD
+from ..models.detection.ssd import VGG_RATIOS
+from ..objectives.detection.detector import SSD
 from ..registry import model, optimizer
 from . import check, gap
 

@@ -7,8 +7,8 @@ from torch import nn
 
 from ..functional.convolution import costs
 from ..layers.vision import SqueezeExcitation
-from ..models.highway import Highway
-from ..models.resnet import Bottleneck
+from ..models.vision.highway import Highway
+from ..models.vision.resnet import Bottleneck
 from ..registry import model
 from ..train.randomness import kept_random
 from . import check, gap

@@ -8,14 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..data.parallel import SourceTexts, TargetTexts
-from ..data.text import Text
+from ..data.text.parallel import SourceTexts, TargetTexts
+from ..data.text.text import Text
 from ..estimators.baselines import baseline
 from ..functional.word_vectors import Learner, noise_table
 from ..insight.attention import attention_maps
 from ..layers.attention import MultiHeadAttention
-from ..models.translation import Seq2Seq
-from ..objectives.translation import ProfessorForcing
+from ..models.text.translation import Seq2Seq
+from ..objectives.text.translation import ProfessorForcing
 from ..registry import model
 from ..train.randomness import kept_random
 from . import check, gap

@@ -5,14 +5,14 @@ import warnings
 import numpy as np
 import torch
 
-from ..data.calendar import calendar_features
 from ..data.split import time_folds
-from ..data.synthetic_series import harmonic
+from ..data.timeseries.calendar import calendar_features
+from ..data.timeseries.synthetic_series import harmonic
 from ..estimators.forecaster import Forecaster
 from ..functional import forecasting as F
 from ..functional.forecasting.smoothing import forecast_smoothing
 from ..imports import imported
-from ..objectives.forecasting import head_of
+from ..objectives.sequence.forecasting import head_of
 from ..registry import loss, model
 from . import check, gap, relative_gap
 

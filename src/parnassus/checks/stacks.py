@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from ..functional.contraction import contract, multidimensional_dense
 from ..layers import cells
-from ..models.cnn import ConvStack
-from ..models.conv1d import Conv1dStack
-from ..models.language import FeedForwardLM, MaskedAttentionLM, RecurrentLM
-from ..models.segmentation import FCN, UNet
-from ..models.tcn import TCN
-from ..models.text_cnn import PhraseNet
-from ..models.wavenet import WaveNet
+from ..models.detection.segmentation import FCN, UNet
+from ..models.sequence.conv1d import Conv1dStack
+from ..models.sequence.tcn import TCN
+from ..models.sequence.wavenet import WaveNet
+from ..models.text.language import FeedForwardLM, MaskedAttentionLM, RecurrentLM
+from ..models.text.text_cnn import PhraseNet
+from ..models.vision.cnn import ConvStack
 from ..train.randomness import kept_random
 from . import check, gap
 

@@ -12,7 +12,7 @@ from ..functional.experts import expert_gates
 from ..layers.jamba import jamba_layers
 from ..layers.mamba import Bidirectional, CausalConvolution, Mamba, Mamba2
 from ..layers.statespace import S4, S4D, as_complex
-from ..models.statespace_language import KEYS, mamba_language_model
+from ..models.text.statespace_language import KEYS, mamba_language_model
 from ..train.randomness import kept_random
 from . import check, gap
 

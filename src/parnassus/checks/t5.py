@@ -12,8 +12,8 @@ from torch import nn
 from .. import hub
 from ..functional.masking import broken, noise_spans
 from ..imports import imported
-from ..models.t5 import t5_of
-from ..objectives.translation import Translation
+from ..models.text.t5 import t5_of
+from ..objectives.text.translation import Translation
 from ..train.randomness import kept_random
 from . import check, gap
 

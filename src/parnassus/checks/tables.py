@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..data import encodings, scaling, split
+from ..data import split
 from ..data.samples import circle, digits, xor_clusters
-from ..data.table import Table
+from ..data.tables import encodings, scaling
+from ..data.tables.table import Table
 from ..data.targets import Multilabel
 from ..estimators.features import SelectColumns
 from ..imports import imported

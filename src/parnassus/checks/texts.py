@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from .. import hub
-from ..data.pieces import Pieces
-from ..data.wordpieces import WordPieces
+from ..data.text.pieces import Pieces
+from ..data.text.wordpieces import WordPieces
 from ..functional.metrics.tagging import entity_scores
 from ..functional.sentiment import polarity
 from ..functional.sentiment_words import VALENCES

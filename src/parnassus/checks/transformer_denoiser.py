@@ -2,7 +2,7 @@
 
 import torch
 
-from ..models.dit import SIZES, DiT
+from ..models.generative.dit import SIZES, DiT
 from . import check, gap
 
 AUTHORS = {"s": 32_963_360, "b": 130_512_416, "l": 458_102_816, "xl": 675_129_632}

@@ -12,8 +12,8 @@ from ..functional.metrics.translation import bleu, chrf
 from ..functional.recurrence import elman_step
 from ..functional.rtrl import rtrl
 from ..imports import imported
-from ..models.translation import RNNSearch, Seq2Seq
-from ..objectives.translation import Translation
+from ..models.text.translation import RNNSearch, Seq2Seq
+from ..objectives.text.translation import Translation
 from ..train.randomness import kept_random
 from . import check, gap
 

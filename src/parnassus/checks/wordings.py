@@ -6,9 +6,10 @@ from collections import Counter
 import numpy as np
 import torch
 
-from ..data import cleaning, padding, tokenizers
-from ..data.text import Text
-from ..data.tokenizers import Tokenizer
+from ..data import padding
+from ..data.text import cleaning, tokenizers
+from ..data.text.text import Text
+from ..data.text.tokenizers import Tokenizer
 from ..data.vectors import vectors
 from ..estimators.embedder import Embedder
 from ..functional.ngram_counts import count_ngrams, spelled

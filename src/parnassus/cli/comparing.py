@@ -36,7 +36,7 @@ def compare(
 
     asked: the keywords of `pn.compare` as they were typed.
     """
-    from ..estimators.comparison import compare as work
+    from ..estimators.judging.comparison import compare as work
     from .inputs import opened
 
     console = Console(json=json)

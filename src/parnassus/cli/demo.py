@@ -20,7 +20,7 @@ def demo(out: Path, *, seed: int, json: bool) -> int:
     """
     from ..data.samples import digits
     from ..data.split import stratified_split
-    from ..estimators.intake import Examples
+    from ..estimators.fitting.intake import Examples
     from ..memory import keep_memory
     from .work import work
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import SettingError
 
 if TYPE_CHECKING:
-    from ..data.detection import Boxes
+    from ..data.detection.boxes import Boxes
     from ..estimators.base import Estimator
     from .training import Request
 
@@ -16,7 +16,7 @@ CORNERS = ("x1", "y1", "x2", "y2")
 
 def parts_of(estimator: "Estimator") -> list[str]:
     """What a detector learns beside boxes, "masks" or "points"; nothing for any other estimator."""
-    from ..estimators.detecting import parts_learned
+    from ..estimators.answers.detecting import parts_learned
 
     return parts_learned(estimator.spec("model", estimator.model)) if estimator.task == "detector" else []
 
@@ -57,7 +57,7 @@ def hand_out_boxes(
         if "masks" in parts:
             note("masks are written to a COCO file: --out found.json")
         return
-    from ..data.coco import write_coco
+    from ..data.detection.coco import write_coco
 
     if out.exists():
         raise SettingError(f"{out} is there already, and may be somebody's own boxes; name another file, or remove it")

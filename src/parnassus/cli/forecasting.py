@@ -125,8 +125,8 @@ def in_order(frame: Any, time: str | None) -> Any:
 
 def times_of(frame: Any, time: str) -> Any:
     """The times of a frame's rows, numbers or datetime64."""
-    from ..data.grids import stamps_of
-    from ..data.series import as_pandas
+    from ..data.timeseries.grids import stamps_of
+    from ..data.timeseries.series import as_pandas
 
     return stamps_of(as_pandas(frame, _reading(time))[time], f"the column {time!r}")[0]
 
@@ -135,7 +135,7 @@ def after(frame: Any, n: int, *, time: str | None, series: str | None) -> Any:
     """Which rows hold the last n times of their series, as an array of booleans."""
     import numpy as np
 
-    from ..data.series import where_of
+    from ..data.timeseries.series import where_of
 
     times = times_of(frame, time) if time is not None else np.arange(len(frame))
     groups = {"": np.arange(len(frame))} if series is None else frame.groupby(series).indices
@@ -152,7 +152,7 @@ def after(frame: Any, n: int, *, time: str | None, series: str | None) -> Any:
 
 
 def _reading(time: str | None) -> Any:
-    from ..data.series import Reading
+    from ..data.timeseries.series import Reading
 
     return Reading(time=time)
 
@@ -179,7 +179,7 @@ def _tested(estimator: "Forecaster", run: "Run", test: Any, *, data: str, comman
 
 def _covers(estimator: "Forecaster", test: Any) -> bool:
     """Whether the test's rows say enough of the covariates ahead to draw the whole forecast."""
-    from ..data.covariates import known_ahead
+    from ..data.timeseries.covariates import known_ahead
 
     try:
         known_ahead(estimator.panel_, test, int(estimator.horizon))
@@ -253,7 +253,7 @@ def forecasts(
     known = frame_at(asked["known"]) if "known" in asked else None
     said = estimator.predict(asked.get("horizon"), X=X, known=known, quantiles=asked.get("quantiles"))
     if not hasattr(said, "to_dict"):  # series that were learned from arrays have no columns
-        from ..estimators.series_tables import frame_of
+        from ..estimators.answers.series_tables import frame_of
 
         many = said if estimator.panel_.form == "arrays" else said[None]
         columns = [f"{q:g}" for q in asked.get("quantiles", ())] or ["prediction"]

@@ -12,7 +12,7 @@ from .language import TASK, texts_alone
 
 if TYPE_CHECKING:
     from ..data.sources import Columns
-    from ..estimators.intake import Examples
+    from ..estimators.fitting.intake import Examples
 
 
 # tasks whose answers are places, in pictures or texts
@@ -41,7 +41,7 @@ def opened(
         return speaking.recorded(path, target, drop, column)
     if task in DRAWN:
         return _drawn(path, task, target or drop, parts)
-    from ..estimators.intake import examples_of
+    from ..estimators.fitting.intake import examples_of
 
     examples = examples_of(
         path if not texts or Path(path).suffix != ".txt" else Path(path), None, target=target, memory=memory
@@ -54,21 +54,21 @@ def opened(
 
 
 def _drawn(path: str, task: str, columns: Any, parts: Sequence[str]) -> "Examples":
-    from ..estimators.intake import Examples
+    from ..estimators.fitting.intake import Examples
 
     if columns:
         raise SettingError(f"the answers of a {task.replace('_', ' ')} are no column; leave --target and --drop out")
     if task == "detector":
-        from ..data.annotations import open_boxes
+        from ..data.detection.annotations import open_boxes
 
         source = open_boxes(path, parts)
         return Examples(source.X, source.y, source=source)
     if task == "segmenter":
-        from ..data.mask_files import open_masked as open_drawn
+        from ..data.detection.mask_files import open_masked as open_drawn
     elif task == "question_answerer":
-        from ..data.questions import open_questions as open_drawn
+        from ..data.text.questions import open_questions as open_drawn
     else:
-        from ..data.keypoint_files import open_keypoints as open_drawn
+        from ..data.detection.keypoint_files import open_keypoints as open_drawn
     source = open_drawn(path)
     return Examples(source.X, source.y, source=source)
 
@@ -86,7 +86,7 @@ def unanswered(data: str, examples: "Examples", task: str) -> DataError:
 
 def without(X: Any, drop: Sequence[str], path: str) -> Any:
     """X without the columns to leave out; where one of paths of pictures or videos is left, these as a list."""
-    from ..data.path_columns import paths_alone
+    from ..data.tables.path_columns import paths_alone
 
     if not drop:
         return paths_alone(X)
@@ -139,7 +139,7 @@ def write_rows(examples: "Examples", folder: Path) -> Path | None:
     if isinstance(y, list) and y and hasattr(y[0], "points") and not hasattr(y[0], "boxes"):
         return _write_points(X, y, folder)
     if getattr(X, "form", None) == "questions":
-        from ..data.questions import write_questions
+        from ..data.text.questions import write_questions
 
         return write_questions(folder / "test.json", X, y)
     if examples.target is not None and (hasattr(X, "to_csv") or _are_paths(X)):
@@ -151,7 +151,7 @@ def write_rows(examples: "Examples", folder: Path) -> Path | None:
         if isinstance(y, list) and any(isinstance(text, str) and [text] != text.splitlines() for text in y):
             return None  # a transcript that is empty, or has lines of its own
         if isinstance(y, list) and y and hasattr(y[0], "boxes"):
-            from ..data.coco import write_coco
+            from ..data.detection.coco import write_coco
 
             return write_coco(folder / "test.json", X, y)
         path = folder / "test.txt"
@@ -175,7 +175,7 @@ def write_rows(examples: "Examples", folder: Path) -> Path | None:
 
 
 def _are_paths(X: Any) -> bool:
-    from ..data.path_columns import is_path
+    from ..data.tables.path_columns import is_path
 
     return isinstance(X, list) and all(isinstance(x, Path) and is_path(x) for x in X)
 
@@ -198,6 +198,6 @@ def _write_points(X: Any, y: list[Any], folder: Path) -> Path:
     if isinstance(X, np.ndarray):
         np.savez(folder / "test.npz", X=X, y=np.stack([one.points for one in y]))
         return folder / "test.npz"
-    from ..data.keypoint_files import write_keypoints
+    from ..data.detection.keypoint_files import write_keypoints
 
     return write_keypoints(folder / "test.csv", X, y)

@@ -8,15 +8,15 @@ from ..errors import DataError, ParnassusError, SettingError
 
 if TYPE_CHECKING:
     from ..data.sources import Columns
-    from ..estimators.intake import Examples
+    from ..estimators.fitting.intake import Examples
 
 TASK = "language_model"
 
 
 def texts_alone(path: str, target: "Columns | None", drop: Sequence[str]) -> "Examples":
     """The texts of a file, of a folder or of a table's column, which have no answers."""
-    from ..estimators.intake import Examples
-    from ..estimators.texts import texts_at
+    from ..estimators.fitting.intake import Examples
+    from ..estimators.fitting.texts import texts_at
 
     texts, column = texts_at(path, target, drop=drop)
     return Examples(texts, target=column)

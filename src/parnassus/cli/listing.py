@@ -82,7 +82,7 @@ def _by_score(run: Listed) -> tuple[int, str, float]:
     """Runs with a score first, those of one measure together, the best first."""
     if run.score is None:
         return (1, "", 0.0)
-    from ..estimators.validation import metric_of
+    from ..estimators.judging.validation import metric_of
 
     name, value = run.score
     lower = name.endswith(("loss", "error")) or not metric_of(name).higher_is_better

@@ -10,7 +10,7 @@ from ..errors import DataError, FileError, ParnassusError, SettingError
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..estimators.intake import Examples
+    from ..estimators.fitting.intake import Examples
     from ..estimators.segmenter import Segmenter
 
 TOGETHER = 32  # pictures whose maps are held at a time
@@ -23,7 +23,7 @@ def divided_pictures(
     examples: "Examples", other: "Examples | None", part: float | str, *, seed: int
 ) -> tuple["Examples", "Examples | None"]:
     """Examples to learn from and to test on: no class is in the test part alone; every mask is looked at first."""
-    from ..data.mask_files import classes_in, held_out
+    from ..data.detection.mask_files import classes_in, held_out
 
     held = classes_in(examples.X, examples.y)
     if other is not None:
@@ -47,7 +47,7 @@ def divided_pictures(
 
 def pictures_alone(data: list[str]) -> list[str]:
     """Paths to predict for: of a folder that holds pictures and masks, that of the pictures."""
-    from ..data.mask_files import holds_masks, picture_folder
+    from ..data.detection.mask_files import holds_masks, picture_folder
 
     return [str(picture_folder(Path(path))) if holds_masks(path) else path for path in data]
 

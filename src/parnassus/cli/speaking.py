@@ -13,7 +13,7 @@ from .runs import loaded
 
 if TYPE_CHECKING:
     from ..data.sources import Columns
-    from ..estimators.intake import Examples
+    from ..estimators.fitting.intake import Examples
     from ..evaluation.alignment import Alignment
 
 TASK = "speech_recognizer"
@@ -21,9 +21,9 @@ TASK = "speech_recognizer"
 
 def recorded(path: str, target: "Columns | None", drop: Sequence[str], column: str | None) -> "Examples":
     """The recordings of a folder, table or list, as paths, with their transcripts; `column` is that of the paths."""
-    from ..data.recordings import recordings
-    from ..data.speech import Speech
-    from ..estimators.intake import Examples
+    from ..data.audio.recordings import recordings
+    from ..data.audio.speech import Speech
+    from ..estimators.fitting.intake import Examples
 
     codec = Speech(column=column) if column is not None else None
     X, y, name = recordings(path, None, target=target, codec=codec, drop=drop)
@@ -40,8 +40,8 @@ def unsaid(data: str, examples: "Examples") -> DataError:
 
 def recordings_alone(estimator: Any, data: Sequence[str], on_error: str) -> tuple[str, list[Any], Any]:
     """(what a row is called, the rows' names, paths) of sounds, folders of them, and tables with a column of paths."""
-    from ..data.recordings import recordings
-    from ..data.sounds import is_sound_path
+    from ..data.audio.recordings import recordings
+    from ..data.audio.sounds import is_sound_path
 
     found: list[Any] = []
     for given in data:

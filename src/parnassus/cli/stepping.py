@@ -10,7 +10,7 @@ from .console import Console, finite
 from .training import Request, check_part, claimed, complete, divided, estimator_for, examples_at
 
 if TYPE_CHECKING:
-    from ..estimators.intake import Examples
+    from ..estimators.fitting.intake import Examples
 
 TASKS = ("hmm", "tagger")
 
@@ -66,7 +66,7 @@ def _read(request: Request, estimator: Any, path: str) -> "Examples":
 def _table(estimator: Any, frame: Any) -> Any:
     import warnings
 
-    from ..data.step_tables import read_steps
+    from ..data.timeseries.step_tables import read_steps
     from ..errors import DataWarning
 
     coded = getattr(estimator.codec, "options", {}).get("n_symbols") is not None

@@ -18,7 +18,7 @@ from .values import NO, NONE, YES, number, value_of, words_of
 
 if TYPE_CHECKING:
     from ..estimators.base import Estimator
-    from ..estimators.intake import Examples
+    from ..estimators.fitting.intake import Examples
     from .console import Console
     from .runs import Run
 
@@ -188,7 +188,7 @@ def chosen(request: Request, role: str, kind: str) -> Any:
     name = _single(request.words, role) or declared.settings[role].default
     name = None if name == NONE else name
     if name is None and role == "model" and "start" in request.words and not request.has_options(role):
-        from ..estimators.transfer import model_in
+        from ..estimators.fitting.transfer import model_in
 
         begun = model_in(request.words["start"][0], request.task)
         if begun is not None:
@@ -367,7 +367,7 @@ def _given_path(request: Request) -> str | None:
 def divided(request: Request, examples: "Examples", *, texts: bool) -> tuple["Examples", "Examples | None"]:
     """The rows to learn from, and those to test on; nothing was learned from any yet."""
     from ..data.targets import Labels, target_for
-    from ..estimators.intake import hold_out
+    from ..estimators.fitting.intake import hold_out
 
     part = check_part(request.own("test"), "--test")
     other = None

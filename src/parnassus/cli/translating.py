@@ -22,7 +22,7 @@ Sides = tuple[list[str], list[str]]
 
 def trained(request: Request, console: Console, command: str) -> int:
     """Read both kinds, hold some out, fit, test, draw; the run folder holds all of it. Returns the exit code."""
-    from ..estimators.intake import Examples
+    from ..estimators.fitting.intake import Examples
     from .runs import write_evaluation
     from .work import INTERRUPTED, say_evaluation, say_start, say_use, write_configuration
 
@@ -68,7 +68,7 @@ def trained(request: Request, console: Console, command: str) -> int:
 
 def sides_at(path: str, *, paired: bool, names: tuple[tuple[str, str], ...] = KINDS) -> Sides:
     """The pictures of both kinds that a folder holds; those that are pairs have the same names."""
-    from ..data.picture_pairs import pictures_of
+    from ..data.images.picture_pairs import pictures_of
 
     folder = Path(path)
     found = next((pair for pair in names if all((folder / name).is_dir() for name in pair)), None)
@@ -138,7 +138,7 @@ def translate(
     """Pictures made into the other kind, one PNG for each in a folder, which is `translated` beside the model."""
     from PIL import Image
 
-    from ..data.picture_pairs import pictures_of
+    from ..data.images.picture_pairs import pictures_of
 
     given = [one for path in data for one in (pictures_of(path, path) if Path(path).is_dir() else [path])]
     if not given:

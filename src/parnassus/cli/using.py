@@ -77,7 +77,7 @@ def evaluate(model: str, data: str, *, target: "Columns | None", report: Path | 
 
 def examples_in(estimator: "Estimator", configuration: dict[str, Any], data: str, target: "Columns | None") -> Any:
     """Rows with answers: the column trained on, unless another is named; columns left out then are left out here."""
-    from ..estimators.intake import as_learned
+    from ..estimators.fitting.intake import as_learned
     from .detecting import parts_of
     from .inputs import DRAWN, opened
 
@@ -332,7 +332,7 @@ def _inputs(
     if len(data) > 1:
         raise SettingError(f"one file of rows at a time; got {len(data)}: {' '.join(data[:5])}")
     if kind == "passages":
-        from ..data.questions import open_questions
+        from ..data.text.questions import open_questions
 
         X = open_questions(data[0]).X
         return "question", [question for question, _ in X], X
@@ -368,7 +368,7 @@ def _rows(estimator: "Estimator", configuration: dict[str, Any], data: str) -> t
 
 def _files(data: list[str], on_error: str, what: str) -> tuple[str, list[Any], Any]:
     """Pictures or sounds one by one, or those of folders; with `skip`, unreadable ones are left for the model."""
-    from ..data.sounds import SOUNDS, sounds_in
+    from ..data.audio.sounds import SOUNDS, sounds_in
     from ..data.sources import PICTURES, open_source, pictures_in
 
     suffixes, inside = (PICTURES, pictures_in) if what == "picture" else (SOUNDS, sounds_in)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..estimators.base import Estimator
-    from ..estimators.intake import Examples
+    from ..estimators.fitting.intake import Examples
     from ..evaluation.result import Evaluation
 
 INTERRUPTED = 130
@@ -131,7 +131,7 @@ def write_configuration(run: Run, configuration: dict[str, Any], command: str, *
         return
     if not is_first():
         return
-    from ..estimators.identity import versions
+    from ..estimators.fitting.identity import versions
     from ..registry import REGISTRIES
     from .configuration import toml
 
@@ -182,7 +182,7 @@ def report(
     command: str,
 ) -> None:
     """The page of the run."""
-    from ..estimators.reporting import write_report
+    from ..estimators.judging.reporting import write_report
 
     write_report(
         estimator,

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from ..errors import DataError
 from .answers import answer_array, is_label_lists, shown
-from .chunks import Chunks
 from .codec import form_of
-from .columns import Frame, is_missing, kind_of, read_frame
 from .duplicates import row_keys
-from .lookalikes import holds_prose, numbers_in, quantities_in, spellings_in
+from .tables.chunks import Chunks
+from .tables.columns import Frame, is_missing, kind_of, read_frame
+from .tables.lookalikes import holds_prose, numbers_in, quantities_in, spellings_in
 
 FEW_ROWS = 20  # below this, coincidences are no findings
 LEAK_ROWS = 1_000

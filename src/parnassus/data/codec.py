@@ -1,7 +1,5 @@
 """What a codec is, and which codec raw data call for."""
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
@@ -12,13 +10,14 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError
-from .columns import only_column
-from .lookalikes import holds_prose
-from .path_columns import path_columns
-from .pictures import is_picture_path
+from ..imports import load_all
+from .audio.sounds import is_sound_path, is_wave
+from .images.pictures import is_picture_path
+from .images.video_files import is_video_path
 from .rows import Batch, Rows
-from .sounds import is_sound_path, is_wave
-from .video_files import is_video_path
+from .tables.columns import only_column
+from .tables.lookalikes import holds_prose
+from .tables.path_columns import path_columns
 
 State = dict[str, Any]
 
@@ -83,9 +82,7 @@ class Codec:
 
 def codec_kinds() -> dict[str, type[Codec]]:
     """Every kind of codec by name; the modules of this package are walked, so there is no list to edit."""
-    package = importlib.import_module(__package__)
-    for found in pkgutil.iter_modules(package.__path__, __package__ + "."):
-        importlib.import_module(found.name)
+    load_all(__package__)
     return Codec.kinds
 
 

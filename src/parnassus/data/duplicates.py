@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from .codec import form_of
-from .columns import Frame, is_missing, read_frame
+from .tables.columns import Frame, is_missing, read_frame
 
 MIXER = np.uint64(0x9E3779B97F4A7C15)
 

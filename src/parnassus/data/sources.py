@@ -15,13 +15,13 @@ import numpy as np
 
 from ..errors import DataError, DataWarning, FileError, SettingError, did_you_mean, missing_extra
 from .answers import shown
-from .chunks import Chunks
-from .delimited import delimiter_of, read_as_written, read_csv
-from .path_columns import beside
-from .pictures import PICTURES
+from .audio.sounds import SOUNDS, check_sounds, has_sounds, sounds_by_class
+from .images.pictures import PICTURES
+from .images.video_files import VIDEOS, has_videos, videos_by_class
 from .shards import names_shards, rows_of_samples, shards_of, stream_of
-from .sounds import SOUNDS, check_sounds, has_sounds, sounds_by_class
-from .video_files import VIDEOS, has_videos, videos_by_class
+from .tables.chunks import Chunks
+from .tables.delimited import delimiter_of, read_as_written, read_csv
+from .tables.path_columns import beside
 
 Columns = str | Sequence[str]
 """A column's name, or those of several."""
@@ -91,7 +91,7 @@ def open_source(path: Any, target: Columns | None = None, *, memory: int | None 
 def open_single(path: Path, suffix: str) -> Source | None:
     """One picture or sound, or the pictures and boxes of one COCO file; None for other files."""
     if suffix == ".json":
-        from .coco import read_coco  # which knows files by this module
+        from .detection.coco import read_coco  # which knows files by this module
 
         files, boxes = read_coco(path)
         return Source(files, boxes, str(path), "boxes", fingerprint=fingerprint(path))

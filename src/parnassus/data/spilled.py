@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from ..errors import FileError
-from .chunks import Chunks
 from .rows import Batch, Rows
+from .tables.chunks import Chunks
 
 STRETCH = 1 << 20  # bytes of rows that lie side by side and are read together
 LEAST_POOL = 1 << 26  # bytes below which rows count as held, whatever the budget: the disk's cache holds them

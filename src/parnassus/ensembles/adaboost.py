@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..data.targets import Labels, Target
 from ..errors import SettingError, check_count
-from ..estimators.intake import Examples, take_rows
+from ..estimators.fitting.intake import Examples, take_rows
 from ..functional.boosting import member_weight, relative_errors, reweighted, weighted_median
 from ..imports import imported
 from ..train.randomness import seed_of

@@ -10,7 +10,7 @@ from ..data.split import bootstrap_draw
 from ..data.targets import Labels, Numbers, Target
 from ..errors import DataError, DataWarning, check_count
 from ..estimators.base import Estimator
-from ..estimators.intake import Examples, take_rows
+from ..estimators.fitting.intake import Examples, take_rows
 from ..functional.metrics import r2
 from ..train.randomness import seed_of
 from .base import Ensemble

@@ -9,7 +9,7 @@ import numpy as np
 from ..data.sources import Columns
 from ..data.targets import Labels, Multilabel, Numbers, Target, number_array, target_for
 from ..errors import DataError, SettingError, check_count
-from ..estimators.intake import Examples, as_learned, examples_of, inputs_of
+from ..estimators.fitting.intake import Examples, as_learned, examples_of, inputs_of
 from ..estimators.protocol import Settings, fitted
 from ..evaluation.classification import evaluate_classification
 from ..evaluation.multilabel import evaluate_multilabel

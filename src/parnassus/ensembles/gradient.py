@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..data.targets import Numbers, Target
 from ..errors import SettingError, check_count
-from ..estimators.intake import Examples
+from ..estimators.fitting.intake import Examples
 from ..functional.boosting import class_residual, step_along
 from ..imports import imported
 from ..train.randomness import seed_of

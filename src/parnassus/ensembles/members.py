@@ -8,9 +8,9 @@ import numpy as np
 from ..data.targets import Labels, Multilabel, Target, places
 from ..errors import DataError, SettingError
 from ..estimators.base import Estimator
-from ..estimators.intake import Examples, take_rows
+from ..estimators.fitting.intake import Examples, take_rows
+from ..estimators.fitting.together import fit_together
 from ..estimators.protocol import Settings
-from ..estimators.together import fit_together
 from ..train.randomness import seed_of
 
 SEEDS = ("seed", "random_state")

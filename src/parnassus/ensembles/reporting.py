@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from ..data.audit import audit
-from ..estimators.identity import versions
-from ..estimators.intake import Examples
+from ..estimators.fitting.identity import versions
+from ..estimators.fitting.intake import Examples
 from ..evaluation.result import Evaluation
 from ..files import write_text
 from .base import Ensemble

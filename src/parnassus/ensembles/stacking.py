@@ -8,7 +8,7 @@ from ..data.split import Split, k_folds, stratified_folds
 from ..data.targets import Labels, Multilabel, Numbers, Target
 from ..errors import DataError, SettingError, check_count
 from ..estimators.classifier import Classifier
-from ..estimators.intake import Examples, take_rows
+from ..estimators.fitting.intake import Examples, take_rows
 from ..estimators.regressor import Regressor
 from ..train.randomness import seed_of
 from .committee import Committee, Given

@@ -13,14 +13,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ..data.rows import batches as batches_of
 from ..data.targets import Target
 from ..errors import SettingError, check_count
-from ..estimators.assembly import device_under, placed
+from ..estimators.answers.using import EVALUATED
 from ..estimators.base import Estimator
 from ..estimators.classifier import Classifier
-from ..estimators.intake import Examples
+from ..estimators.fitting.assembly import device_under, placed
+from ..estimators.fitting.intake import Examples
+from ..estimators.fitting.regularization import regularized
+from ..estimators.fitting.training import record_of, threads_for
 from ..estimators.protocol import unfitted_on_error
-from ..estimators.regularization import regularized
-from ..estimators.training import record_of, threads_for
-from ..estimators.using import EVALUATED
 from ..registry import schedule
 from ..train.randomness import kept_random
 from ..train.trainer import Trainer

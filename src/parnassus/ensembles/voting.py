@@ -7,7 +7,7 @@ import torch
 
 from ..data.targets import Labels, Numbers, Target
 from ..errors import SettingError
-from ..estimators.intake import Examples
+from ..estimators.fitting.intake import Examples
 from ..functional.boosting import vote_shares
 from .committee import Committee, Given
 from .members import (

@@ -10,18 +10,18 @@ import torch
 from numpy.typing import ArrayLike
 
 from .. import store
-from ..data.strand import Strand, strand_of
+from ..data.timeseries.strand import Strand, strand_of
 from ..errors import DataError, SettingError, check_count, did_you_mean
 from ..evaluation.classification import evaluate_classification
 from ..evaluation.result import Evaluation
 from ..functional.subsequences import matrix_profile
-from ..objectives.mixtures import GaussianMixtureEM
+from ..objectives.probabilistic.mixtures import GaussianMixtureEM
 from .autoencoder import Autoencoder
 from .base import Estimator
 from .density import Density
 from .forecaster import Forecaster
+from .judging.residuals import one_step_errors
 from .protocol import Settings, fitted
-from .residuals import one_step_errors
 from .saving import plain, rebuilt, rich, tree_of
 
 if TYPE_CHECKING:

@@ -8,23 +8,23 @@ import torch
 from torch import Tensor
 
 from ..data.codec import Codec, form_of
-from ..data.filled import filled
-from ..data.holed import HoledTable
-from ..data.image import Image
+from ..data.images.image import Image
 from ..data.sources import Columns
+from ..data.tables.filled import filled
+from ..data.tables.holed import HoledTable
 from ..errors import DataError, SettingError
 from ..evaluation.result import Evaluation
 from ..evaluation.unsupervised import mean_of
-from ..objectives.autoencoder import Autoencoding, observed_of, row_means
-from ..objectives.text_autoencoder import TextReconstruction
-from ..objectives.vae import Variational
+from ..objectives.generative.autoencoder import Autoencoding, observed_of, row_means
+from ..objectives.generative.text_autoencoder import TextReconstruction
+from ..objectives.generative.vae import Variational
 from ..train.phase import Batch
 from ..train.randomness import kept_random, seed_device, seed_of, seeded
-from .assembly import device_under
-from .intake import Examples
+from .answers.using import spread, usable
+from .fitting.assembly import device_under
+from .fitting.intake import Examples
 from .protocol import fitted
 from .unsupervised import Unsupervised
-from .using import spread, usable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

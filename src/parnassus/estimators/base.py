@@ -24,7 +24,8 @@ from ..train.phase import Objective
 from ..train.randomness import kept_random
 from ..train.regularizers import Regularizer
 from ..train.trainer import Trainer
-from .assembly import (
+from .answers.using import asked
+from .fitting.assembly import (
     built,
     check_module,
     choose,
@@ -37,13 +38,21 @@ from .assembly import (
     prepare,
     rows_of,
 )
-from .identity import fingerprint, identity_of, row_keys_of, versions
-from .intake import Examples, as_coded, hold_out, warn_of_leaks
+from .fitting.identity import fingerprint, identity_of, row_keys_of, versions
+from .fitting.intake import Examples, as_coded, hold_out, warn_of_leaks
+from .fitting.regularization import regularized
+from .fitting.training import (
+    Ready,
+    check_settings,
+    device_of,
+    one_pass,
+    record_of,
+    resume_from,
+    threads_for,
+    trainer_of,
+)
+from .fitting.transfer import begun, learned_codec, taught_rows
 from .protocol import Settings, fitted, not_fitted_error, unfitted_on_error
-from .regularization import regularized
-from .training import Ready, check_settings, device_of, one_pass, record_of, resume_from, threads_for, trainer_of
-from .transfer import begun, learned_codec, taught_rows
-from .using import asked
 
 if TYPE_CHECKING:
     from ..insight.diagnosis import Diagnosis
@@ -303,7 +312,7 @@ class Estimator(Settings):
         The page holds the data's audit, learning curves, metrics with intervals beside a trivial baseline, plots, and
         the rows answered worst. It needs no network. `data` names the data and `command` says how to run it again.
         """
-        from .reporting import report_on
+        from .judging.reporting import report_on
 
         given = asked(fitted(self), X, y, target, None) if X is not None else None
         return report_on(fitted(self), path, given, title=title, data=data, command=command)
@@ -316,7 +325,7 @@ class Estimator(Settings):
         Dead and saturated units, gradients that vanish or explode, steps too large or small, under- and overfitting;
         `by_heart` also trains a fresh net on 16 rows. Print the result, or see its `table()`, `plot()` and `advice`.
         """
-        from .diagnosis import diagnose
+        from .judging.diagnosis import diagnose
 
         return diagnose(fitted(self), X, y, target=target, by_heart=by_heart)
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..data.codec import Codec, codec_for
-from ..data.table import Table
+from ..data.tables.table import Table
 from .classifier import Classifier
 
 

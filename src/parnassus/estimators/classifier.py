@@ -14,17 +14,17 @@ from ..evaluation.ordinal import with_rank_error
 from ..evaluation.result import Evaluation
 from ..evaluation.thresholds import tune_threshold
 from ..train.trainer import Trainer
+from .answers.choosing import likeliest, share_chosen
+from .answers.using import asked, hidden_of, outputs_of, spread, usable
 from .base import Estimator
-from .choosing import likeliest, share_chosen
-from .doubt import class_samples_of, with_doubt_of_classes
-from .heads import goal_of
-from .intake import Examples, examples_of
+from .fitting.heads import goal_of
+from .fitting.intake import Examples, examples_of
+from .fitting.training import Ready
+from .fitting.transfer import refuse_parts
+from .fitting.unlabelled import teach_without_labels
+from .judging.doubt import class_samples_of, with_doubt_of_classes
+from .judging.uncertainty import Uncertainty, of_classes
 from .protocol import fitted
-from .training import Ready
-from .transfer import refuse_parts
-from .uncertainty import Uncertainty, of_classes
-from .unlabelled import teach_without_labels
-from .using import asked, hidden_of, outputs_of, spread, usable
 
 
 class Classifier(Estimator):
@@ -191,7 +191,7 @@ class Classifier(Estimator):
         examples = fitted(self).held_ if X is None else asked(self, X, y, target, sample_weight)
         if examples is None:
             raise SettingError("calibrate() takes the rows that fit held out, and there are none; give X and y")
-        from .calibration import calibrate
+        from .judging.calibration import calibrate
 
         self.calibration_ = calibrate(self, examples, how)
         if isinstance(self.threshold, str) and self.held_ is not None:
@@ -224,7 +224,7 @@ class Classifier(Estimator):
         outputs = outputs_of(self, X)
         if not hasattr(self, "calibration_"):
             return self.target_.probabilities(outputs)
-        from .calibration import logits_of, mapped
+        from .judging.calibration import logits_of, mapped
 
         return mapped(self.calibration_["map"], logits_of(outputs.double().numpy()))
 

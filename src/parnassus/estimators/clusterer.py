@@ -11,15 +11,15 @@ from ..data.sources import Columns
 from ..errors import DataWarning, SettingError
 from ..evaluation.result import Evaluation
 from ..evaluation.unsupervised import evaluate_clusters
-from ..objectives.clusters import Lloyd, MiniBatchKMeans
+from ..objectives.probabilistic.clusters import Lloyd, MiniBatchKMeans
 from ..registry import Spec
 from ..train.trainer import Trainer
-from .assembly import model_of
+from .answers.using import spread, usable
 from .base import Estimator
+from .fitting.assembly import model_of
+from .fitting.training import Ready
 from .protocol import fitted
-from .training import Ready
 from .unsupervised import Unsupervised
-from .using import spread, usable
 
 COMPARED = 16_384  # rows whose nearest centers are looked for at once
 

@@ -21,9 +21,9 @@ from ..functional.conformal import (
     residual_scores,
 )
 from .base import Estimator
-from .calibration import refuse_known_rows, refuse_training_rows
-from .contenders import copies, fit_all
-from .intake import Examples, as_learned, examples_of, inputs_of, take_rows
+from .fitting.intake import Examples, as_learned, examples_of, inputs_of, take_rows
+from .judging.calibration import refuse_known_rows, refuse_training_rows
+from .judging.contenders import copies, fit_all
 from .protocol import Settings, not_fitted_error
 from .saving import plain, rebuilt, rich, tree_of
 

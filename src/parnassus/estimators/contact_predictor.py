@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import torch
 
-from ..data.residues import (
+from ..data.proteins.residues import (
     ContactTargets,
     Residues,
     check_cutoff,
@@ -22,18 +22,18 @@ from ..errors import DataError, SettingError, check_count
 from ..evaluation.contacts import evaluate_contacts
 from ..evaluation.result import Evaluation
 from ..functional.contacts import coordinates_from_distances, distances_from_contacts, separation_scores
-from ..objectives.contacts import ContactLearning
+from ..objectives.sequence.contacts import ContactLearning
 from ..train.randomness import kept_random
-from .assembly import device_under, prepare
 from .base import Estimator
-from .intake import Examples
+from .fitting.assembly import device_under, prepare
+from .fitting.intake import Examples
+from .fitting.training import threads_for
 from .protocol import fitted
-from .training import threads_for
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from .diagnosis import Diagnosis
+    from .judging.diagnosis import Diagnosis
 
 PAIRS = 2_000_000  # of residues, padding included, that are looked at together
 

@@ -10,15 +10,15 @@ from ..data.sources import Columns
 from ..errors import SettingError
 from ..evaluation.result import Evaluation
 from ..evaluation.unsupervised import evaluate_chances, evaluate_density
-from ..objectives.em import EM
-from ..objectives.mixtures import GaussianMixtureEM
+from ..objectives.probabilistic.em import EM
+from ..objectives.probabilistic.mixtures import GaussianMixtureEM
 from ..train.randomness import seeded
 from ..train.trainer import Trainer
+from .answers.using import spread, usable
 from .base import Estimator
+from .fitting.training import Ready
 from .protocol import fitted
-from .training import Ready
 from .unsupervised import Unsupervised
-from .using import spread, usable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

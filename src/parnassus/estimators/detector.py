@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..data.annotations import annotated
 from ..data.codec import Codec, codec_for
-from ..data.detection import BAD_BOXES, Boxes, BoxTargets, all_checked, sizes_of
-from ..data.image import Image
+from ..data.detection.annotations import annotated
+from ..data.detection.boxes import BAD_BOXES, Boxes, BoxTargets, all_checked, sizes_of
+from ..data.images.image import Image
 from ..data.rows import batches as batches_of
 from ..data.sources import Columns
 from ..errors import DataError, SettingError, did_you_mean
@@ -23,14 +23,21 @@ from ..evaluation.detection import evaluate_detection
 from ..evaluation.result import Evaluation
 from ..train.randomness import kept_random
 from ..train.timetable import cuts_of
-from .assembly import device_under, prepare
+from .answers.detecting import (
+    TOGETHER,
+    check_parts_are_met,
+    framed,
+    judged,
+    parts_learned,
+    worst_pictures,
+)
+from .answers.using import spread, unusable
 from .base import Estimator
-from .detecting import TOGETHER, check_parts_are_met, framed, judged, parts_learned, worst_pictures
-from .intake import Examples, examples_of, take_rows
-from .pictures import pictures_given
+from .fitting.assembly import device_under, prepare
+from .fitting.intake import Examples, examples_of, take_rows
+from .fitting.pictures import pictures_given
+from .fitting.training import threads_for
 from .protocol import fitted
-from .training import threads_for
-from .using import spread, unusable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,7 +54,7 @@ class Detector(Estimator):
     bad_boxes : "refuse" boxes outside their picture, inside out or without an area, or "repair" them: cut at the edge,
         turn, leave out, with a warning that says how many. Boxes that hold NaN are refused always.
     augment : random changes of training pictures, which the boxes follow, such as "shift-flip" or
-        {"jaccard_crop": 0.5, "brightness": 0.3}; see `pn.data.augmentation.Augmentation`.
+        {"jaccard_crop": 0.5, "brightness": 0.3}; see `pn.data.images.augmentation.Augmentation`.
     **training : the settings that all estimators share; see `Estimator`. `codec` is a `pn.Image`, with resize="pad" or
         "stretch"; None, or a `pn.Image` that leaves `resize` open, pads pictures to their common or median size, at
         most 512 pixels a side.
@@ -251,7 +258,7 @@ class Detector(Estimator):
         The validation pictures are taken where X is not given. The page needs no network. `words` are the title, data
         and command of `Estimator.report`.
         """
-        from .reporting import report_on
+        from .judging.reporting import report_on
 
         given = fitted(self)._examples(X, y) if X is not None else None
         return report_on(fitted(self), path, given, answers=False, **words)

@@ -9,21 +9,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.corpus import Corpus
 from ..data.sources import Columns
-from ..data.word_rows import WordRows
-from ..data.word_vectors import write_vectors
+from ..data.text.corpus import Corpus
+from ..data.text.word_rows import WordRows
+from ..data.text.word_vectors import write_vectors
 from ..errors import DataError, DataWarning, SettingError, did_you_mean
 from ..evaluation.result import Evaluation
 from ..functional.word_vectors import nearest
-from ..objectives.topics import Topics
-from ..objectives.word_vectors import WordVectors
-from .assembly import passes
+from ..objectives.text.topics import Topics
+from ..objectives.text.word_vectors import WordVectors
+from .answers.word_answers import answers, filled, found_texts, placed, share_right, words_of
 from .base import Estimator
-from .intake import Examples
+from .fitting.assembly import passes
+from .fitting.intake import Examples
+from .fitting.texts import texts_of
 from .protocol import fitted
-from .texts import texts_of
-from .word_answers import answers, filled, found_texts, placed, share_right, words_of
 
 if TYPE_CHECKING:
     from ..insight.word_maps import WordMap

@@ -7,14 +7,14 @@ import numpy as np
 import torch
 
 from ..data.codec import Codec, codec_for
-from ..data.image import Image
-from ..data.table import Table
+from ..data.images.image import Image
+from ..data.tables.table import Table
 from ..errors import SettingError
-from ..objectives.belief_net import BeliefNet
+from ..objectives.generative.belief_net import BeliefNet
 from ..train.randomness import seeded
 from .classifier import Classifier
 from .density import Density
-from .intake import Examples
+from .fitting.intake import Examples
 from .protocol import fitted
 
 

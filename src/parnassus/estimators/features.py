@@ -7,11 +7,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from ..data.answers import answer_array
-from ..data.table import Table
+from ..data.tables.table import Table
 from ..data.vectors import vectors
 from ..errors import DataError, SettingError, did_you_mean
-from .comparison import guessed_task
-from .intake import count_rows, split_target
+from .fitting.intake import count_rows, split_target
+from .judging.comparison import guessed_task
 
 METHODS = ("mutual_information", "variance_ratio", "elimination")
 

@@ -6,27 +6,27 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from ..data.covariates import known_ahead
-from ..data.series import Panel, read_panel
-from ..data.series_windows import SeriesWindows
 from ..data.sources import Columns
+from ..data.timeseries.covariates import known_ahead
+from ..data.timeseries.series import Panel, read_panel
+from ..data.timeseries.series_windows import SeriesWindows
 from ..errors import DataError, SettingError
 from ..evaluation.result import Evaluation
 from ..functional.quantiles import check_quantiles
-from ..objectives.forecasting import Head
+from ..objectives.sequence.forecasting import Head
 from ..train.phase import Objective
-from .backtesting import Backtest, Judged, backtest, judge, summarised
+from .answers.outlooks import Said, Wanted, outlooks
+from .answers.reconciling import reconciled
+from .answers.series_parts import parts_of, picture_of_parts
+from .answers.series_tables import as_given, packed, reading_of, unpacked
 from .base import Estimator
-from .outlooks import Said, Wanted, outlooks
+from .fitting.series_learning import check, learn, objective_around
+from .fitting.training import check_settings
+from .judging.backtesting import Backtest, Judged, backtest, judge, summarised
+from .judging.series_doubt import check_doubt
+from .judging.series_errors import warn_of_narrow
 from .protocol import fitted
-from .reconciling import reconciled
 from .saving import rebuilt, tree_of
-from .series_doubt import check_doubt
-from .series_errors import warn_of_narrow
-from .series_learning import check, learn, objective_around
-from .series_parts import parts_of, picture_of_parts
-from .series_tables import as_given, packed, reading_of, unpacked
-from .training import check_settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -230,7 +230,7 @@ class Forecaster(Estimator):
 
         An array for an array (its last steps), else a frame with series, time and residual.
         """
-        from .residuals import residuals_of
+        from .judging.residuals import residuals_of
 
         return residuals_of(fitted(self))
 
@@ -275,7 +275,7 @@ class Forecaster(Estimator):
 
     def plot(self, *, n_past: int | None = None, known: Any = None, which: str | None = None) -> "Figure":
         """The end of a series and the fan of its forecast; `which` names the series."""
-        from .residuals import fan_of
+        from .judging.residuals import fan_of
 
         warn_of_narrow(fitted(self))
         return fan_of(self, n_past=n_past, known=known, which=which)
@@ -286,7 +286,7 @@ class Forecaster(Estimator):
 
     def report(self, path: str | os.PathLike, X: Any = None, y: Any = None, **words: Any) -> Evaluation:
         """Write one HTML page: errors on X, the steps that follow, or of a backtest; the fan, and the residuals."""
-        from .residuals import write_forecast_report
+        from .judging.residuals import write_forecast_report
 
         return write_forecast_report(fitted(self), path, X, **words)
 
@@ -344,7 +344,7 @@ def _ahead(self: Forecaster, X: Any, known: Any, wanted: Wanted) -> tuple[Panel,
 
 def _judged(self: Forecaster, X: Any) -> Judged:
     """Forecasts after the series of fit beside X, which goes on from them."""
-    from .residuals import followed
+    from .judging.residuals import followed
 
     past, ahead, future = followed(fitted(self), X)
     return judge(self, past, ahead, future)

@@ -6,19 +6,18 @@ import numpy as np
 import torch
 
 from ..data.codec import Codec
-from ..data.image import Image
+from ..data.images.image import Image
 from ..data.sources import Columns
 from ..data.targets import Labels
 from ..errors import DataError, SettingError, did_you_mean
 from ..evaluation.result import Evaluation, Metric
 from ..functional.metrics.generation import squared_mmd
 from ..functional.metrics.latent_space import Path
-from ..models.gan import critic_features
-from ..objectives.generating import Generating
+from ..models.generative.gan import critic_features
+from ..objectives.generative.generating import Generating
 from ..train.randomness import seeded
 from ..train.trainer import Trainer
-from .conditions import asked_of, check_taken, conditions_shown, goal_of
-from .drawing import (
+from .answers.drawing import (
     STAGED,
     check_stages,
     drawn,
@@ -29,11 +28,12 @@ from .drawing import (
     stage,
     way,
 )
-from .intake import Examples, examples_of
+from .answers.using import EVALUATED
+from .fitting.conditions import asked_of, check_taken, conditions_shown, goal_of
+from .fitting.intake import Examples, examples_of
+from .fitting.training import threads_for
 from .protocol import fitted, unfitted_on_error
-from .training import threads_for
 from .unsupervised import Unsupervised
-from .using import EVALUATED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,23 +10,22 @@ from torch import Tensor
 
 from ..data.rows import Joined, Rows
 from ..data.rows import batches as batches_of
-from ..data.sequences import SequenceList, Sequences, Steps
+from ..data.timeseries.sequences import SequenceList, Sequences, Steps
 from ..errors import DataError
 from ..evaluation.result import Evaluation
 from ..evaluation.unsupervised import evaluate_sequences
 from ..functional.chains import Chain, best_paths, drawn_path, expectations, recursions
 from ..insight.states import state_figures
-from ..objectives.baum_welch import BaumWelch
-from ..objectives.impossible_paths import refuse_impossible
+from ..objectives.probabilistic.baum_welch import BaumWelch
+from ..objectives.probabilistic.impossible_paths import refuse_impossible
 from ..train.phase import Batch
 from ..train.randomness import seeded
 from ..train.timetable import cuts_of
-from .assembly import device_under, prepare
-from .identity import fingerprint
-from .intake import Examples, examples_of, weights_of
-from .protocol import fitted
-from .reporting import report_on
-from .sequence_intake import (
+from .answers.using import EVALUATED
+from .fitting.assembly import device_under, prepare
+from .fitting.identity import fingerprint
+from .fitting.intake import Examples, examples_of, weights_of
+from .fitting.sequence_intake import (
     given_to,
     known_states,
     refuse_lost,
@@ -35,9 +34,10 @@ from .sequence_intake import (
     refuse_unless_whole,
     sequences_of,
 )
-from .training import Ready, threads_for
+from .fitting.training import Ready, threads_for
+from .judging.reporting import report_on
+from .protocol import fitted
 from .unsupervised import Unsupervised
-from .using import EVALUATED
 
 
 class Decoded(NamedTuple):

@@ -9,17 +9,17 @@ import torch
 from torch import Tensor
 
 from .. import store
-from ..data.sequences import SequenceList
+from ..data.timeseries.sequences import SequenceList
 from ..errors import DataError, SettingError
 from ..functional.chains import Chain, best_paths, expectations
 from ..functional.discriminative import scaled_likelihood
-from ..objectives.baum_welch import path_counts
-from ..objectives.impossible_paths import why_impossible
+from ..objectives.probabilistic.baum_welch import path_counts
+from ..objectives.probabilistic.impossible_paths import why_impossible
 from .base import Estimator
+from .fitting.sequence_intake import given_to, known_states
 from .hmm import HMM, Decoded
 from .protocol import fitted, not_fitted_error
 from .saving import plain, rebuilt, rich, tree_of
-from .sequence_intake import given_to, known_states
 
 
 class Hybrid:

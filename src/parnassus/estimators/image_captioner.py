@@ -10,21 +10,21 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..data.image import Image
-from ..data.parallel import TargetTexts, texts_of
+from ..data.images.image import Image
 from ..data.sources import Columns
+from ..data.text.parallel import TargetTexts, texts_of
 from ..errors import DataError, SettingError
 from ..evaluation.result import Evaluation
 from ..evaluation.translation import check_metric, evaluate_translation, score_of_texts
 from ..functional.metrics.translation import sentence_bleu
 from ..layers.attention import kept_weights
-from ..objectives.translation import Translation
-from .assembly import rows_of
+from ..objectives.text.translation import Translation
+from .answers.using import spread, usable
 from .base import Estimator
-from .intake import Examples, as_learned, examples_of, inputs_of
+from .fitting.assembly import rows_of
+from .fitting.intake import Examples, as_learned, examples_of, inputs_of
 from .protocol import fitted
 from .translator import asked_in, check_search
-from .using import spread, usable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

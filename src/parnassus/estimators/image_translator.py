@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from ..data.codec import Codec
-from ..data.image import Image, is_stack
-from ..data.picture_pairs import PictureTarget, centred, pictures_of
+from ..data.images.image import Image, is_stack
+from ..data.images.picture_pairs import PictureTarget, centred, pictures_of
 from ..data.rows import batches as batches_of
 from ..data.sources import Columns
 from ..data.split import random_split
@@ -15,14 +15,14 @@ from ..errors import DataError, SettingError, did_you_mean
 from ..evaluation.result import Evaluation, Metric
 from ..evaluation.unsupervised import mean_of
 from ..functional.metrics.generation import squared_mmd
-from ..objectives.image_translation import Translating
+from ..objectives.generative.image_translation import Translating
 from ..train.randomness import kept_random
 from ..train.timetable import cuts_of
-from .assembly import device_under
 from .base import Estimator
-from .intake import Examples, count_rows, take_rows, weights_of
+from .fitting.assembly import device_under
+from .fitting.intake import Examples, count_rows, take_rows, weights_of
+from .fitting.training import threads_for
 from .protocol import fitted
-from .training import threads_for
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from ..data.codec import Codec
-from ..data.detection import named, sizes_of
-from ..data.image import is_stack
-from ..data.keypoint_files import names_keypoints, open_keypoints
-from ..data.keypoints import PointTargets, keypoints_of
+from ..data.detection.boxes import named, sizes_of
+from ..data.detection.keypoint_files import names_keypoints, open_keypoints
+from ..data.detection.keypoints import PointTargets, keypoints_of
+from ..data.images.image import is_stack
 from ..data.rows import batches as batches_of
 from ..data.sources import Columns
 from ..errors import DataError, SettingError
@@ -20,14 +20,14 @@ from ..evaluation.result import Evaluation
 from ..functional.metrics.keypoints import keypoint_distances
 from ..train.randomness import kept_random
 from ..train.timetable import cuts_of
-from .assembly import device_under, prepare
+from .answers.detecting import TOGETHER, framed
+from .answers.using import spread, usable
 from .base import Estimator
-from .detecting import TOGETHER, framed
-from .intake import Examples, examples_of
-from .pictures import pictures_given
+from .fitting.assembly import device_under, prepare
+from .fitting.intake import Examples, examples_of
+from .fitting.pictures import pictures_given
+from .fitting.training import threads_for
 from .protocol import fitted
-from .training import threads_for
-from .using import spread, usable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -217,7 +217,7 @@ class KeypointFinder(Estimator):
         The validation pictures are taken where X is not given. The page needs no network. `words` are the title, data
         and command of `Estimator.report`.
         """
-        from .reporting import report_on
+        from .judging.reporting import report_on
 
         given = self._judged(X, y) if X is not None else None
         return report_on(fitted(self), path, given, answers=False, **words)

@@ -11,27 +11,34 @@ import torch
 
 from ..data.codec import Codec
 from ..data.sources import Columns
-from ..data.text import strings
-from ..data.token_stream import NextToken, TokenStream
-from ..data.tokenizers import words_of
+from ..data.text.text import strings
+from ..data.text.token_stream import NextToken, TokenStream
+from ..data.text.tokenizers import words_of
 from ..errors import DataError, DataWarning, SettingError
 from ..evaluation.language import bits, evaluate_language, perplexity
 from ..evaluation.result import Evaluation
-from ..objectives.language import START, NGramCounting
+from ..objectives.text.language import START, NGramCounting
 from ..registry import Spec
 from ..train.randomness import kept_random
-from .assembly import device_under
+from .answers.choosing import share_chosen
+from .answers.contextual import text_vectors, token_vectors
+from .answers.generation import Manner, least_expected, net_scores, prompted, telling, write
+from .answers.masked import (
+    BOTH_WAYS,
+    codec_of_gaps,
+    fill,
+    gap_log_probs,
+    kind_of_gaps,
+    refuse_writing,
+)
+from .answers.using import EVALUATED
 from .base import Estimator
-from .choosing import share_chosen
-from .contextual import text_vectors, token_vectors
-from .generation import Manner, least_expected, net_scores, prompted, telling, write
-from .intake import Examples
-from .masked import BOTH_WAYS, codec_of_gaps, fill, gap_log_probs, kind_of_gaps, refuse_writing
+from .fitting.assembly import device_under
+from .fitting.intake import Examples
+from .fitting.texts import texts_of
+from .fitting.training import threads_for
+from .fitting.written_start import language_of_arpa, language_of_folder, units_from
 from .protocol import fitted
-from .texts import texts_of
-from .training import threads_for
-from .using import EVALUATED
-from .written_start import language_of_arpa, language_of_folder, units_from
 
 UNITS_OF = ("token", "word", "character")
 CONTEXT = 128

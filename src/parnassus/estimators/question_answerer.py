@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..data.passages import Passages, SpanTargets
-from ..data.questions import Span, names_questions, open_questions, questions_of, spans_of
 from ..data.rows import batches as batches_of
 from ..data.sources import Columns
+from ..data.text.passages import Passages, SpanTargets
+from ..data.text.questions import Span, names_questions, open_questions, questions_of, spans_of
 from ..errors import DataError, DataWarning, SettingError
 from ..evaluation.questions import SCORES, evaluate_questions, scores_of
 from ..evaluation.result import Evaluation
@@ -25,13 +25,13 @@ from ..functional.spans import Spans, scored_spans
 from ..train.randomness import kept_random
 from ..train.timetable import cuts_of
 from ..train.trainer import Trainer
-from .assembly import device_under, prepare
+from .answers.using import spread, usable
 from .base import Estimator
-from .intake import Examples, weights_of
+from .fitting.assembly import device_under, prepare
+from .fitting.intake import Examples, weights_of
+from .fitting.question_start import passages_of
+from .fitting.training import Ready, threads_for
 from .protocol import fitted
-from .question_start import passages_of
-from .training import Ready, threads_for
-from .using import spread, usable
 
 TOGETHER = 32  # questions that are answered at a time
 
@@ -291,7 +291,7 @@ class QuestionAnswerer(Estimator):
         The validation questions are taken where X is not given. The page needs no network. `words` are the title, data
         and command of `Estimator.report`.
         """
-        from .reporting import report_on
+        from .judging.reporting import report_on
 
         return report_on(fitted(self), path, self._answered(X, y) if X is not None else None, answers=False, **words)
 

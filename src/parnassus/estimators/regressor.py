@@ -12,17 +12,17 @@ from ..errors import SettingError
 from ..evaluation.regression import evaluate_regression
 from ..evaluation.result import Evaluation
 from ..functional.metrics import r2
-from ..objectives.posterior import Posterior
-from ..objectives.predictive import SolvedNumbers
+from ..objectives.bayes.posterior import Posterior
+from ..objectives.bayes.predictive import SolvedNumbers
+from .answers.using import asked, hidden_of, outputs_of, spread, usable
 from .base import Estimator
-from .doubt import with_doubt_of_numbers
-from .heads import goal_of
-from .intake import examples_of
+from .fitting.heads import goal_of
+from .fitting.intake import examples_of
+from .fitting.training import Ready
+from .fitting.transfer import refuse_parts
+from .judging.doubt import with_doubt_of_numbers
+from .judging.uncertainty import Uncertainty, interval_of, of_numbers, samples_of
 from .protocol import fitted
-from .training import Ready
-from .transfer import refuse_parts
-from .uncertainty import Uncertainty, interval_of, of_numbers, samples_of
-from .using import asked, hidden_of, outputs_of, spread, usable
 
 
 class Regressor(Estimator):

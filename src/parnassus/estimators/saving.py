@@ -1,8 +1,6 @@
 """An estimator as one file, and back."""
 
-import importlib
 import os
-import pkgutil
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +11,12 @@ from torch import nn
 from .. import store
 from ..data.codec import Codec, codec_kinds
 from ..errors import DataError, FileError, ParnassusError
+from ..imports import load_all
 from ..registry import REGISTRIES, Spec
 from ..train.distributed import first_writes
 from ..train.randomness import kept_random
-from .assembly import choose, model_of, objective_of
-from .training import device_of
+from .fitting.assembly import choose, model_of, objective_of
+from .fitting.training import device_of
 
 if TYPE_CHECKING:
     from .base import Estimator
@@ -82,8 +81,7 @@ def estimator_kinds() -> dict[str, type["Estimator"]]:
     """Every estimator by name; the modules of this package are walked, so there is no list to edit."""
     from .base import Estimator
 
-    for found in pkgutil.iter_modules(importlib.import_module(__package__).__path__, f"{__package__}."):
-        importlib.import_module(found.name)
+    load_all(__package__)
     return Estimator.kinds
 
 

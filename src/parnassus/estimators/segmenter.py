@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from ..data.codec import Codec
-from ..data.detection import named, sizes_of
-from ..data.image import is_stack
-from ..data.mask_files import held_out, holds_masks, open_masked
-from ..data.masks import MaskTargets, masks_of
+from ..data.detection.boxes import named, sizes_of
+from ..data.detection.mask_files import held_out, holds_masks, open_masked
+from ..data.detection.masks import MaskTargets, masks_of
+from ..data.images.image import is_stack
 from ..data.sources import Columns
 from ..errors import DataError, SettingError
 from ..evaluation.result import Evaluation
 from ..evaluation.segmentation import evaluate_segmentation
+from .answers.detecting import framed
+from .answers.using import outputs_of
 from .base import Estimator
-from .detecting import framed
-from .intake import Examples, examples_of
-from .pictures import pictures_given
+from .fitting.intake import Examples, examples_of
+from .fitting.pictures import pictures_given
 from .protocol import fitted
-from .using import outputs_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -190,7 +190,7 @@ class Segmenter(Estimator):
         The validation pictures are taken where X is not given. The page needs no network. `words` are the title, data
         and command of `Estimator.report`.
         """
-        from .reporting import report_on
+        from .judging.reporting import report_on
 
         given = fitted(self)._examples(X, y) if X is not None else None
         if given is not None and given.y is None:

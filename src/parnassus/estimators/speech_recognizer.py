@@ -25,14 +25,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..data.audio.recordings import recordings
+from ..data.audio.speech import Speech
+from ..data.audio.transcripts import Transcripts
 from ..data.codec import Codec, codec_for
-from ..data.recordings import recordings
 from ..data.rows import Rows
 from ..data.rows import batches as batches_of
 from ..data.sources import Columns
-from ..data.speech import Speech
 from ..data.targets import check_lengths
-from ..data.transcripts import Transcripts
 from ..errors import DataError, SettingError, did_you_mean
 from ..evaluation.alignment import Alignment
 from ..evaluation.recognition import evaluate_recognition
@@ -43,12 +43,12 @@ from ..registry import Spec
 from ..train.phase import Objective
 from ..train.randomness import kept_random
 from ..train.timetable import cuts_of
-from .assembly import device_under, prepare, rows_of
+from .answers.using import spread, usable
 from .base import Estimator
-from .intake import Examples, count_rows, examples_of, listed
+from .fitting.assembly import device_under, prepare, rows_of
+from .fitting.intake import Examples, count_rows, examples_of, listed
+from .fitting.training import threads_for
 from .protocol import fitted
-from .training import threads_for
-from .using import spread, usable
 
 TOGETHER = 32  # recordings that are transcribed at a time
 
@@ -257,7 +257,7 @@ class SpeechRecognizer(Estimator):
         heard : align what `transcribe` hears, and not transcripts.
         frame_seconds : how long a frame is, of arrays of features.
         """
-        from .alignments import alignments_of
+        from .answers.alignments import alignments_of
 
         return alignments_of(self, X, transcripts, heard=heard, frame_seconds=frame_seconds)
 
@@ -274,7 +274,7 @@ class SpeechRecognizer(Estimator):
             mixtures, -2 of hybrids, -0.5 of nets; noise lowers all scores. Higher ones miss more and are wrong less.
         on_error : "raise", or "skip" recordings that cannot be read, for which None comes back.
         """
-        from .keywords import spots_of
+        from .answers.keywords import spots_of
 
         return spots_of(self, X, words, threshold=threshold, on_error=on_error)
 

@@ -16,24 +16,24 @@ import torch
 
 from ..data.codec import Codec
 from ..data.masked_arrays import in_a_list
-from ..data.sequences import SequenceList, Sequences, is_steps, step_rows
 from ..data.sources import TABLES, Columns
-from ..data.step_tables import StepTable, is_frame, read_steps
-from ..data.tags import Tags, TokenList, Tokens, are_whole, tag_rows, token_rows
+from ..data.text.tags import Tags, TokenList, Tokens, are_whole, tag_rows, token_rows
+from ..data.timeseries.sequences import SequenceList, Sequences, is_steps, step_rows
+from ..data.timeseries.step_tables import StepTable, is_frame, read_steps
 from ..errors import DataError, SettingError, did_you_mean
 from ..evaluation.result import Evaluation
 from ..evaluation.tagging import evaluate_tagging
 from ..functional.metrics.tagging import Entity, entities
-from ..objectives.tagging import ChainTagging, TagRules, TokenTagging
+from ..objectives.text.tagging import ChainTagging, TagRules, TokenTagging
 from ..train.phase import Batch
 from ..train.randomness import kept_random
-from .assembly import device_under, prepare
 from .base import Estimator
-from .intake import Examples, is_path, weights_of
+from .fitting.assembly import device_under, prepare
+from .fitting.intake import Examples, is_path, weights_of
+from .fitting.sequence_intake import opened
+from .fitting.training import threads_for
+from .judging.reporting import report_on
 from .protocol import fitted
-from .reporting import report_on
-from .sequence_intake import opened
-from .training import threads_for
 
 CONSTRAINTS = ("decoding", "training", "none")
 TOKEN_SETTINGS = {"lower": True, "min_count": 1, "n_endings": 3}

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from ..data.codec import Codec
-from ..data.parallel import SourceTexts, TargetTexts, one_column, pairs_of, texts_of
 from ..data.sources import Columns
+from ..data.text.parallel import SourceTexts, TargetTexts, one_column, pairs_of, texts_of
 from ..errors import DataError, SettingError, check_count, did_you_mean
 from ..evaluation.result import Evaluation
 from ..evaluation.translation import check_metric, evaluate_translation, score_of_texts
@@ -24,18 +24,18 @@ from ..functional.metrics.translation import sentence_bleu
 from ..functional.reranking import minimum_risk
 from ..insight.word_alignment import WordAlignment
 from ..layers.attention import kept_weights
-from ..models.t5 import T5
-from ..models.transformer import Transformer
-from ..objectives.translation import Translation
+from ..models.text.t5 import T5
+from ..models.text.transformer import Transformer
+from ..objectives.text.translation import Translation
 from ..train.randomness import kept_random
-from .assembly import device_under, prepare, rows_of
+from .answers.using import spread, usable
 from .base import Estimator
-from .intake import Examples, examples_of, inputs_of, weights_of
+from .fitting.assembly import device_under, prepare, rows_of
+from .fitting.intake import Examples, examples_of, inputs_of, weights_of
+from .fitting.token_batches import in_groups
+from .fitting.training import Ready, threads_for
+from .fitting.written_start import of_folder, texts_from
 from .protocol import fitted
-from .token_batches import in_groups
-from .training import Ready, threads_for
-from .using import spread, usable
-from .written_start import of_folder, texts_from
 
 TOGETHER = 64  # texts that are translated at a time
 CHOICES = ("likeliest", "risk")

@@ -11,18 +11,18 @@ from ..data.codec import Codec, codec_for
 from ..data.rows import Rows
 from ..data.rows import batches as batches_of
 from ..data.sources import Columns
-from ..data.table import Table
-from ..data.text import Text
+from ..data.tables.table import Table
+from ..data.text.text import Text
 from ..registry import Spec
 from ..train.phase import Batch
 from ..train.randomness import kept_random
 from ..train.timetable import cuts_of
-from .assembly import device_under, prepare
+from .answers.using import EVALUATED
 from .base import Estimator
-from .intake import Examples, examples_of, inputs_of
+from .fitting.assembly import device_under, prepare
+from .fitting.intake import Examples, examples_of, inputs_of
+from .fitting.training import Ready, threads_for
 from .protocol import fitted
-from .training import Ready, threads_for
-from .using import EVALUATED
 
 SAMPLED = 10_000  # rows spread over all that an objective starts from
 

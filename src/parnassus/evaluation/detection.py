@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..data.detection import Boxes
+from ..data.detection.boxes import Boxes
 from ..errors import DataError
 from ..functional.metrics.detection import (
     COCO_THRESHOLDS,

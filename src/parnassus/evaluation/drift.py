@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..data.codec import form_of
-from ..data.columns import Frame, is_missing, kind_of, read_frame
 from ..data.sources import open_source
+from ..data.tables.columns import Frame, is_missing, kind_of, read_frame
 from ..errors import DataError
 from ..functional.metrics.ranking import roc_auc
 from ..imports import imported

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..data.pieces import Pieces
-from ..data.text import Text
-from ..data.tokenizers import CLOSED, UNKNOWN
+from ..data.text.pieces import Pieces
+from ..data.text.text import Text
+from ..data.text.tokenizers import CLOSED, UNKNOWN
 from ..errors import DataError
 from .bootstrap import wilson
 

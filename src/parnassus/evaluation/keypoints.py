@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..data.keypoints import Points
+from ..data.detection.keypoints import Points
 from ..functional.metrics.inputs import Floats, row_weights
 from ..functional.metrics.keypoints import keypoint_distances
 from .bootstrap import Bootstrap, Numbers, Statistic, interval

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..data.sources import Columns
-from ..estimators.identity import versions
+from ..estimators.fitting.identity import versions
+from ..estimators.judging.reporting import changed_params
 from ..estimators.protocol import fitted
-from ..estimators.reporting import changed_params
 from ..evaluation.result import Evaluation
 from ..files import write_text
 

@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..data.arpa import END, START, UNKNOWN, write_arpa
-from ..data.tokenizers import CLOSED
+from ..data.text.arpa import END, START, UNKNOWN, write_arpa
+from ..data.text.tokenizers import CLOSED
 from ..errors import DataError, SettingError
-from ..objectives.language import NGramCounting
+from ..objectives.text.language import NGramCounting
 from .graph import checked
 
 

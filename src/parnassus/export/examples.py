@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..data.pieces import Pieces
-from ..data.tags import TokenList
+from ..data.text.pieces import Pieces
+from ..data.text.tags import TokenList
 from ..errors import DataError
 from ..estimators.protocol import fitted
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from ..errors import DataError, DataWarning, FileError, SettingError, did_you_mean, missing_extra
-from ..estimators.intake import count_rows, inputs_of, take_rows
+from ..estimators.fitting.intake import count_rows, inputs_of, take_rows
 from ..files import replacing
 from ..train.randomness import kept_random
 from ..version import __version__

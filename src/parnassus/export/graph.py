@@ -14,15 +14,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..data.columns import read_frame
 from ..data.rows import Batch
-from ..data.sequences import Sequences
-from ..data.table import Table
+from ..data.tables.columns import read_frame
+from ..data.tables.table import Table
 from ..data.targets import Labels, Multilabel, Numbers
+from ..data.timeseries.sequences import Sequences
 from ..errors import SettingError
-from ..estimators.assembly import device_under
+from ..estimators.answers.using import outputs_of
+from ..estimators.fitting.assembly import device_under
 from ..estimators.protocol import fitted
-from ..estimators.using import outputs_of
 
 if TYPE_CHECKING:
     from ..estimators.base import Estimator

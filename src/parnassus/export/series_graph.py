@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..data.covariates import known_ahead
 from ..data.rows import Batch
-from ..data.series_windows import FLAT, SeriesWindows, Spans, last_spans, training_spans
+from ..data.timeseries.covariates import known_ahead
+from ..data.timeseries.series_windows import FLAT, SeriesWindows, Spans, last_spans, training_spans
 from ..errors import DataError, SettingError
-from ..estimators.outlooks import answers
-from ..objectives.forecasting import Forecasts
+from ..estimators.answers.outlooks import answers
+from ..objectives.sequence.forecasting import Forecasts
 from .graph import Feeds, Inlet
 
 if TYPE_CHECKING:

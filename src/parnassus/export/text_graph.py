@@ -8,17 +8,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from ..data.pieces import Pieces
-from ..data.tags import SHAPES, TokenList, Tokens
-from ..data.text import Text
-from ..data.token_stream import TokenStream
-from ..data.tokenizers import PAD
+from ..data.text.pieces import Pieces
+from ..data.text.tags import SHAPES, TokenList, Tokens
+from ..data.text.text import Text
+from ..data.text.token_stream import TokenStream
+from ..data.text.tokenizers import PAD
 from ..errors import SettingError
-from ..estimators.masked import BOTH_WAYS
+from ..estimators.answers.masked import BOTH_WAYS
+from ..estimators.fitting.texts import texts_of
 from ..estimators.tagger import said_of
-from ..estimators.texts import texts_of
-from ..objectives.language import NGramCounting
-from ..objectives.tagging import ChainTagging, TokenTagging, chain_of_none, ruled
+from ..objectives.text.language import NGramCounting
+from ..objectives.text.tagging import ChainTagging, TokenTagging, chain_of_none, ruled
 from .examples import made_up
 from .graph import Feeds, Graph, Inlet, inlet_of
 
@@ -157,7 +157,7 @@ def beside(codec: Any) -> dict[str, str]:
     if isinstance(codec, TokenStream):
         return {TOKENIZER: codec.pieces.written()}
     if isinstance(codec, Text) and codec.options["unit"] != "hashed":
-        from ..data.stream_pieces import as_rust
+        from ..data.text.stream_pieces import as_rust
 
         return {TOKENIZER: as_rust(codec.tokenizer).to_str()}
     return {}

@@ -13,8 +13,8 @@ import numpy as np
 
 from ..data.sources import Columns
 from ..errors import FileError, SettingError
-from ..estimators.intake import Examples, take_rows
-from ..estimators.using import asked
+from ..estimators.answers.using import asked
+from ..estimators.fitting.intake import Examples, take_rows
 from ..functional.metrics import r2
 from .files import Net, run_by, session_of, taken_by, tried
 from .graph import Feeds, Graph, checked, graph_of

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data.detection import Boxes
-from ..data.image import is_stack, stacked
-from ..data.pictures import converted, open_picture, plain_mode
+from ..data.detection.boxes import Boxes
+from ..data.images.image import is_stack, stacked
+from ..data.images.pictures import converted, open_picture, plain_mode
 from ..errors import DataError
 from .style import GREEN, MUTED, VERMILION, canvas, styled
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..data.detection import Boxes
-from ..data.image import Image
+from ..data.detection.boxes import Boxes
+from ..data.images.image import Image
 from ..data.rows import Batch, Joined
 from ..errors import SettingError
 from ..train.randomness import kept_random

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..data.text import strings
-from ..data.tokenizers import Tokenizer
+from ..data.text.text import strings
+from ..data.text.tokenizers import Tokenizer
 from ..errors import DataError, SettingError
 from ..functional.ngram_counts import count_ngrams
 from .style import SERIES, canvas, styled

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DataError, SettingError
-from ..estimators.contenders import copies, fit_all
-from ..estimators.intake import Examples, count_rows, take_rows
+from ..estimators.fitting.intake import Examples, count_rows, take_rows
+from ..estimators.judging.contenders import copies, fit_all
 from .queries import to_label_next
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import DataError, SettingError
-from ..estimators.selection import cross_validate
+from ..estimators.judging.selection import cross_validate
 from ..functional.metrics.inputs import class_scores
 
 
@@ -67,7 +67,7 @@ def find_mistakes(
 
 
 def _answers(X: Any, y: Any, target: str | None) -> np.ndarray:
-    from ..estimators.intake import examples_of
+    from ..estimators.fitting.intake import examples_of
 
     return np.asarray(examples_of(X, y, target=target).y)
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import DataError, SettingError, did_you_mean
+from ..estimators.answers.using import hidden_of
 from ..estimators.base import Estimator
-from ..estimators.using import hidden_of
 from ..functional.metrics.inputs import Floats
 
 BY_PROBABILITY = ("least_confidence", "margin", "entropy")

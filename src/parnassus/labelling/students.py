@@ -8,8 +8,8 @@ import numpy as np
 
 from ..data.answers import is_gap
 from ..errors import DataError, SettingError, check_count
-from ..estimators.contenders import copies
-from ..estimators.intake import count_rows, take_rows
+from ..estimators.fitting.intake import count_rows, take_rows
+from ..estimators.judging.contenders import copies
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data.strand import strand_of
+from ..data.timeseries.strand import strand_of
 from ..errors import DataWarning, SettingError, check_count
 from ..functional.changes import Cost, best_cuts, cuts_into, noise_of
 

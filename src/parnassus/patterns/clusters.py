@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.series import Reading, read_panel, where_of
+from ..data.timeseries.series import Reading, read_panel, where_of
 from ..errors import DataError, SettingError, check_count, did_you_mean
 from ..functional.dtw import dtw_distances
 from ..functional.series_shapes import barycentre, shape_centre, shape_distances, z_normalized

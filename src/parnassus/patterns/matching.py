@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.strand import Strand, strand_of
+from ..data.timeseries.strand import Strand, strand_of
 from ..errors import DataError, SettingError, check_count, did_you_mean
 from ..functional.dtw import dtw_distances
 from ..functional.series_shapes import z_normalized

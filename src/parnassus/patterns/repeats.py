@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data.strand import strand_of
+from ..data.timeseries.strand import strand_of
 from ..errors import SettingError, check_count
 from ..functional.subsequences import matrix_profile
 from ..functional.subsequences.repeats import Motif, discords, motifs

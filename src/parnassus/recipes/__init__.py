@@ -5,8 +5,6 @@ about a second and shows only that it runs. Everything is seeded, and needs no d
 recipe that stands for a book's run on a well-known set takes that set as well, where the user has it on disk.
 """
 
-import importlib
-import pkgutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +13,7 @@ from typing import Any, Literal, get_args
 
 from ..data.book_sets import read_set
 from ..errors import SettingError, did_you_mean
-from ..imports import imported
+from ..imports import imported, load_all
 
 imported("sklearn.datasets")  # which recipes take their data from, and which draws random numbers when first loaded
 Size = Literal["tiny", "full"]
@@ -101,9 +99,7 @@ def recipe(
 
 def all_recipes() -> dict[str, Recipe]:
     """Every recipe by name; the modules of this package are walked, so there is no list to edit."""
-    for found in pkgutil.iter_modules(__path__, __name__ + "."):
-        if not found.name.endswith("__main__"):
-            importlib.import_module(found.name)
+    load_all(__name__)
     return dict(sorted(_RECIPES.items()))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import registry
 from ..data.book_sets import BookSet
-from ..data.text import Text
+from ..data.text.text import Text
 from ..estimators.classifier import Classifier
 from . import Size, Table, recipe
 from .template_texts import reviews

@@ -14,7 +14,7 @@ from .. import registry
 from ..data.book_sets import BookSet
 from ..estimators.classifier import Classifier
 from ..estimators.generator import Generator
-from ..models.gan import dcgan_critic
+from ..models.generative.gan import dcgan_critic
 from ..train.randomness import kept_random
 from . import Size, Table, recipe
 from .digit_sets import digits_of

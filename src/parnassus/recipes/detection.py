@@ -3,7 +3,7 @@
 from typing import Any
 
 from .. import registry
-from ..data.scenes import digit_scenes
+from ..data.detection.scenes import digit_scenes
 from ..estimators.detector import Detector
 from . import Size, Table, recipe
 

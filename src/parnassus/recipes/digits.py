@@ -3,7 +3,7 @@
 from typing import Any
 
 from .. import registry
-from ..data.speech import Speech
+from ..data.audio.speech import Speech
 from ..estimators.speech_recognizer import SpeechRecognizer
 from ..functional.edit_distance import error_rate
 from . import Size, Table, recipe

@@ -10,9 +10,9 @@ from .. import registry
 from ..data.book_sets import BookSet
 from ..estimators.generator import Generator
 from ..insight.plots import image_grid
-from ..models.gan import halvings
-from ..models.progan import ADAM, GrowingCritic, GrowingGenerator
-from ..objectives.gan import Adversarial
+from ..models.generative.gan import halvings
+from ..models.generative.progan import ADAM, GrowingCritic, GrowingGenerator
+from ..objectives.generative.gan import Adversarial
 from ..train.randomness import kept_random
 from . import Size, Table, recipe
 from .made_pictures import Judge, digits_in_parts, unwarned

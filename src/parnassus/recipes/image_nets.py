@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from .. import registry
 from ..estimators.classifier import Classifier
 from ..insight.zoo import cost_of, net_costs
-from ..models.resnet import LAYOUTS, Block, ResNet
+from ..models.vision.resnet import LAYOUTS, Block, ResNet
 from . import Size, Table, recipe
 from .digit_sets import Digits, digits_of
 from .drawn import curves

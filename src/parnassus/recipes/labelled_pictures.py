@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
 from .. import registry
-from ..data.scenes import digit_scenes
+from ..data.detection.scenes import digit_scenes
 from ..estimators.classifier import Classifier
 from ..estimators.detector import Detector
 from ..estimators.segmenter import Segmenter

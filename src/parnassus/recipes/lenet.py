@@ -9,7 +9,7 @@ from ..estimators.classifier import Classifier
 from ..functional.convolution import output_size
 from ..insight.summary import summarize
 from ..insight.units import feature_maps, tiles
-from ..models.cnn import LeNet5
+from ..models.vision.cnn import LeNet5
 from . import Size, Table, recipe
 from .digit_sets import digits_of
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ..data.book_sets import BookSet
-from ..data.scenes import enlarged
+from ..data.detection.scenes import enlarged
 from ..errors import DataWarning
 from ..estimators.classifier import Classifier
 from ..functional.metrics.generation import frechet_between, inception_score

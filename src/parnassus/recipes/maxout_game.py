@@ -15,7 +15,7 @@ from ..estimators.generator import Generator
 from ..functional.metrics.sample_quality import parzen_log_likelihood
 from ..insight.plots import image_grid
 from ..layers.activations import Maxout
-from ..objectives.gan import Adversarial
+from ..objectives.generative.gan import Adversarial
 from ..train.randomness import kept_random
 from . import Size, Table, recipe
 from .made_pictures import Judge, digits_in_parts, unwarned

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from .. import registry
-from ..data.sequences import SequenceList
+from ..data.timeseries.sequences import SequenceList
 from ..estimators.classifier import Classifier
 from ..estimators.regressor import Regressor
 from . import Size, Table, recipe

@@ -5,7 +5,7 @@ import torch
 
 from .. import registry
 from ..estimators.classifier import Classifier
-from ..estimators.descent import Path, optimize
+from ..estimators.fitting.descent import Path, optimize
 from ..functional.optimization import adam
 from ..functional.surfaces import SURFACES, beale
 from ..registry import Spec

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FileError
-from ..estimators.identity import versions
+from ..estimators.fitting.identity import versions
 from . import Recipe, Size, Table
 from .experiments import experiments
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from .. import registry
-from ..data.speech import Speech
+from ..data.audio.speech import Speech
 from ..estimators.speech_recognizer import SpeechRecognizer
 from ..functional.discriminative import expected_accuracy, mmi
 from ..functional.edit_distance import error_rate

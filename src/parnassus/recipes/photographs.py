@@ -8,7 +8,7 @@ import torch
 from sklearn.datasets import load_sample_image
 
 from ..data.book_sets import BookSet
-from ..data.image import Image
+from ..data.images.image import Image
 from ..functional.augmentation.distortion import blur
 from ..functional.convolution import filters, output_size
 from ..functional.convolution.products import correlate

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.metrics import adjusted_rand_score
 
 from .. import registry
-from ..data.synthetic_series import load_profile
+from ..data.timeseries.synthetic_series import load_profile
 from ..estimators.classifier import Classifier
 from ..estimators.forecaster import Forecaster
 from ..estimators.regressor import Regressor

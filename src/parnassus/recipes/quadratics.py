@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from .. import registry
-from ..estimators.descent import optimize
+from ..estimators.fitting.descent import optimize
 from ..functional.optimization import gradient_descent
 from ..functional.surfaces import gradient, parabola, quadratic
 from . import Size, Table, recipe

@@ -11,7 +11,7 @@ from .. import registry
 from ..data.book_sets import BookSet
 from ..estimators.classifier import Classifier
 from ..insight.plots import confusion
-from ..models.cnn import LeNet5
+from ..models.vision.cnn import LeNet5
 from . import Size, Table, recipe
 from .digit_sets import Digits, digits_of
 from .drawn import curves

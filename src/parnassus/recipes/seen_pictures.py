@@ -9,7 +9,7 @@ from sklearn.datasets import load_sample_image
 from .. import registry
 from ..byhand.convolution import convolve, correlate, max_pool, rot180
 from ..data.book_sets import BookSet
-from ..data.image import Image
+from ..data.images.image import Image
 from ..estimators.classifier import Classifier
 from ..functional.convolution import prewitt
 from ..insight.pictures import augmented, augmented_pictures

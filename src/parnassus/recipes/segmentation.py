@@ -1,7 +1,7 @@
 """Scattered digits, pixel by pixel: U-Net on scenes of scikit-learn's digits, tested on digits that it has not seen."""
 
 from .. import registry
-from ..data.scenes import digit_scenes
+from ..data.detection.scenes import digit_scenes
 from ..estimators.segmenter import Segmenter
 from . import Size, Table, recipe
 

@@ -9,8 +9,8 @@ from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
 from ..errors import DataWarning
 from ..estimators.classifier import Classifier
-from ..estimators.comparison import compare
-from ..estimators.selection import learning_curve
+from ..estimators.judging.comparison import compare
+from ..estimators.judging.selection import learning_curve
 from . import Size, Table, recipe
 
 DEGREES = (1, 4, 20)

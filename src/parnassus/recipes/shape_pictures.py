@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import registry
 from ..data.book_sets import BookSet
-from ..data.image import Image
+from ..data.images.image import Image
 from ..estimators.classifier import Classifier
 from ..insight.plots import confusion, image_grid
 from . import Size, Table, recipe

@@ -11,9 +11,9 @@ from torch import nn
 from ..data.book_sets import BookSet
 from ..estimators.generator import Generator
 from ..insight.plots import image_grid
-from ..models.gan import DCGANGenerator
-from ..models.stylegan import ADAM, StyleCritic, StyleLayer, style_game
-from ..objectives.gan import Adversarial
+from ..models.generative.gan import DCGANGenerator
+from ..models.generative.stylegan import ADAM, StyleCritic, StyleLayer, style_game
+from ..objectives.generative.gan import Adversarial
 from ..train.randomness import kept_random
 from . import Size, Table, recipe
 from .made_pictures import Judge, digits_in_parts, unwarned

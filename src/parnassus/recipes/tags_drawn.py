@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from .. import registry
-from ..data.table import Table as Columns
+from ..data.tables.table import Table as Columns
 from ..estimators.classifier import Classifier
 from ..estimators.generator import Generator
 from ..insight.plots import image_grid
-from ..models.gan import Told
-from ..models.mlp import MLP
-from ..objectives.gan import Adversarial
+from ..models.generative.gan import Told
+from ..models.tables.mlp import MLP
+from ..objectives.generative.gan import Adversarial
 from ..train.phase import Batch
 from ..train.randomness import kept_random
 from . import Size, Table, recipe

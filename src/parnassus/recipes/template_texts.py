@@ -9,8 +9,8 @@ from sklearn.metrics import silhouette_score
 
 from .. import registry
 from ..data.book_sets import BookSet
-from ..data.pieces import Pieces
-from ..data.text import Text
+from ..data.text.pieces import Pieces
+from ..data.text.text import Text
 from ..estimators.classifier import Classifier
 from ..estimators.embedder import Embedder
 from ..insight.maps import Projection, map_plot

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .. import registry
 from ..errors import Diverged
-from ..estimators.descent import optimize
+from ..estimators.fitting.descent import optimize
 from ..functional.mcmc import ProposalShape, log_acceptance, log_proposal
 from ..functional.surfaces import beale, critical_point, hessian
 from ..insight.trajectories import trajectories

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from .. import registry
 from ..data.samples import digits
 from ..estimators.classifier import Classifier
+from ..estimators.fitting.together import fit_together
 from ..estimators.saving import load
-from ..estimators.together import fit_together
-from ..models.mlp import MLP
+from ..models.tables.mlp import MLP
 from ..train.randomness import kept_random
 from . import Size, Table, recipe
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ..data.pictures import converted
-from ..data.sounds import Sounds, at_rate
+from ..data.audio.sounds import Sounds, at_rate
+from ..data.images.pictures import converted
 from .inputs import Input, Json
 from .refusal import Refused, invalid
 

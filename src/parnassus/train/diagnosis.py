@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..data.rows import Rows
-from ..data.token_groups import TokenGroups
+from ..data.text.token_groups import TokenGroups
 
 if TYPE_CHECKING:
     from .trainer import Trainer

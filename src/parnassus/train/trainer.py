@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..data.rows import Rows
 from ..data.rows import batches as batches_of
-from ..data.token_groups import TokenGroups
+from ..data.text.token_groups import TokenGroups
 from ..errors import Diverged, SettingError
 from ..registry import Spec
 from .blocks import averages_in_place

@@ -12,15 +12,15 @@ import numpy as np
 from ..data.codec import codec_for
 from ..data.split import Split
 from ..errors import SettingError, did_you_mean
-from ..estimators.assembly import placed, rows_of
-from ..estimators.backtesting import backtest
 from ..estimators.base import Estimator
-from ..estimators.contenders import copies, fit_all, size_of, task_of
-from ..estimators.folding import folds_of
+from ..estimators.fitting.assembly import placed, rows_of
+from ..estimators.fitting.intake import Examples
 from ..estimators.forecaster import Forecaster
-from ..estimators.intake import Examples
-from ..estimators.judging import Judge, Outcome, judge_for
-from ..estimators.selection import taken
+from ..estimators.judging.backtesting import backtest
+from ..estimators.judging.contenders import copies, fit_all, size_of, task_of
+from ..estimators.judging.folding import folds_of
+from ..estimators.judging.judging import Judge, Outcome, judge_for
+from ..estimators.judging.selection import taken
 from ..train.record import Record, listening
 
 if TYPE_CHECKING:

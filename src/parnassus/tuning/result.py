@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import SettingError
-from ..estimators.validation import between, lined, metric_of, within
+from ..estimators.judging.validation import between, lined, metric_of, within
 from ..evaluation.folds import FoldMean, fold_mean
 from ..evaluation.result import json_values
 from ..files import write_text

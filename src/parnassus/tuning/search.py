@@ -17,11 +17,11 @@ import torch
 from ..data.sources import Columns
 from ..errors import DataError, FileError, ParnassusError, SettingError, check_count
 from ..estimators.base import Estimator
-from ..estimators.contenders import task_of
-from ..estimators.folding import Stratify, folds_of
 from ..estimators.forecaster import Forecaster
-from ..estimators.judging import judge_for
-from ..estimators.selection import taken
+from ..estimators.judging.contenders import task_of
+from ..estimators.judging.folding import Stratify, folds_of
+from ..estimators.judging.judging import judge_for
+from ..estimators.judging.selection import taken
 from .courses import Course, SeriesCourse, bare, course_of, metrics_of
 from .result import Nested, Tuning, found_in
 from .space import Space, read_space, space_of, start_of

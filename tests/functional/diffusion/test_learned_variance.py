@@ -9,7 +9,7 @@ import parnassus as pn
 from parnassus.functional.diffusion.process import learned_log_variance, noised, posterior_mean, step_term
 from parnassus.functional.diffusion.samplers import learned_step, sampled
 from parnassus.functional.diffusion.schedules import noise_schedule
-from parnassus.objectives.diffusion import Diffusion
+from parnassus.objectives.generative.diffusion import Diffusion
 
 LINEAR = noise_schedule()
 

@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 
 from parnassus.functional import energy as e
 from parnassus.functional.energy.restricted import Machine
-from parnassus.objectives.energy import gibbs
+from parnassus.objectives.generative.energy import gibbs
 
 KINDS = {
     "binary": {},

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import parnassus as pn
-from parnassus.data.lexicon import Lexicon, letters
+from parnassus.data.audio.lexicon import Lexicon, letters
 from parnassus.errors import DataError, SettingError
 from parnassus.estimators.speech_recognizer import SpeechRecognizer
 from parnassus.functional.edit_distance import error_rate

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...data.lexicon import Lexicon
+from ...data.audio.lexicon import Lexicon
 from ...functional.search_graph import SearchGraph, expected_counts
 from ...layers.emissions import Gaussian, Mixture
 from .topology import Topology, table_of

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ...data.lexicon import Lexicon, letters, read_lexicon, whole
-from ...data.transcripts import Units
+from ...data.audio.lexicon import Lexicon, letters, read_lexicon, whole
+from ...data.audio.transcripts import Units
 from ...errors import DataError, SettingError, did_you_mean
 from ...functional.search_graph import Found, Spot, best_path, n_best_words, spotted
 from ...train.phase import Batch, Objective

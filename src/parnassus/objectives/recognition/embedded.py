@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ...data.lexicon import Lexicon
+from ...data.audio.lexicon import Lexicon
 from ...errors import DataError, DataWarning, Diverged
-from ..baum_welch import SLACK
+from ..probabilistic.baum_welch import SLACK
 from .acoustic import Acoustic
 from .topology import SILENCE, Network
 from .tying import Sums, add_contexts, tie

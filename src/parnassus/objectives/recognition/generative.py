@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ...data.transcripts import Units
+from ...data.audio.transcripts import Units
 from ...train.phase import Batch, Phase
 from .acoustic import Acoustic
 from .chained import ChainRecognizer, Language, padded

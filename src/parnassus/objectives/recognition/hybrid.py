@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...data.transcripts import Units
+from ...data.audio.transcripts import Units
 from ...functional.discriminative import scaled_likelihood
 from ...train.phase import Batch, Phase
 from .acoustic import Acoustic

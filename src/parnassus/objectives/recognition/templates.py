@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...data.transcripts import Units
+from ...data.audio.transcripts import Units
 from ...errors import DataError, SettingError
 from ...functional.dtw import dtw_distances
 from ...train.phase import Batch, Objective, Phase

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ...data.lexicon import Lexicon
+from ...data.audio.lexicon import Lexicon
 from ...functional.search_graph import Found, GraphBuilder, SearchGraph
 from ...functional.state_tying import Tree, leaf_of
 

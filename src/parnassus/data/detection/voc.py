@@ -1,0 +1,67 @@
+"""Boxes of PASCAL VOC: an .xml a picture."""
+
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from ...errors import DataError, FileError
+from ..sources import pictures_in
+from .boxes import Boxes
+
+
+def read_voc(path: Path, pictures: Path | None = None) -> tuple[Any, list[Boxes]]:
+    """The pictures and boxes of a folder of .xml files (or one with `Annotations` and `JPEGImages` in it).
+
+    VOC counts pixels from 1 and both corners are inside, so that a box from 1 to 8 spans 0 to 8 here. Boxes marked as
+    difficult are not counted. Every file needs its picture, and every picture of the folder its file.
+    """
+    files = sorted((path / "Annotations").glob("*.xml")) or sorted(path.glob("*.xml"))
+    if not files:
+        raise FileError(f"{path}: its .xml files lie deeper than Annotations; give the folder that holds them")
+    folders = [pictures] if pictures is not None else [path / "JPEGImages", path / "images", path, path.parent]
+    by_stem = {p.stem: p for folder in reversed([f for f in folders if f.is_dir()]) for p in pictures_in(folder)}
+    found, boxes = [], []
+    for file in files:
+        name, one = read_voc_file(file)
+        stem = Path(name).stem if name else file.stem
+        picture = by_stem.get(stem) or by_stem.get(file.stem)
+        if picture is None:
+            raise FileError(
+                f"{file} has boxes for {name or file.stem!r}, and there is no such picture in "
+                f"{' or '.join(str(f) for f in folders if f.is_dir())}; give its folder as X and the boxes as y"
+            )
+        found.append(picture)
+        boxes.append(one)
+    left = sorted(set(by_stem.values()) - set(found)) if pictures is None else []
+    if left:
+        raise DataError(
+            f"{len(left)} pictures have no .xml, such as {left[0]}; leave them out, or write one without an object for "
+            "a picture in which there is nothing"
+        )
+    return found, boxes
+
+
+def read_voc_file(file: Path) -> tuple[str, Boxes]:
+    """The picture that an .xml names, and its boxes."""
+    try:
+        root = ElementTree.parse(file).getroot()
+    except ElementTree.ParseError as error:
+        raise FileError(f"{file} is no XML ({error}); look whether it was written to the end") from error
+    corners, labels, difficult = [], [], []
+    for k, thing in enumerate(root.iter("object")):
+        name, box = thing.findtext("name"), thing.find("bndbox")
+        if not name or box is None:
+            raise DataError(f"{file}: object {k} has no name or no bndbox; VOC needs both")
+        try:
+            x1, y1, x2, y2 = (float(box.findtext(key) or "none") for key in ("xmin", "ymin", "xmax", "ymax"))
+        except ValueError as error:
+            raise DataError(f"{file}: object {k} has no numbers xmin, ymin, xmax and ymax ({error})") from error
+        corners.append([x1 - 1, y1 - 1, x2, y2])
+        labels.append(name.strip())
+        difficult.append((thing.findtext("difficult") or "0").strip() == "1")
+    array = np.array(corners, dtype=np.float64).reshape(-1, 4)
+    return (root.findtext("filename") or "").strip(), Boxes(
+        array, np.array(labels, dtype=object if not labels else None), ignored=np.array(difficult, dtype=bool)
+    )

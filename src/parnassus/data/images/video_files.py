@@ -1,0 +1,78 @@
+"""Files of videos: which they are, and their frames."""
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import DataWarning, FileError, missing_extra
+from ..answers import shown
+
+VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v"}
+
+
+def is_video_path(one: object) -> bool:
+    """Whether something is a path, or a string, with the ending of a video file."""
+    return isinstance(one, str | os.PathLike) and Path(one).suffix.lower() in VIDEOS
+
+
+def videos_in(folder: Path) -> list[Path]:
+    """The video files of a folder by name; hidden ones are passed over."""
+    return sorted(p for p in folder.iterdir() if is_video_path(p) and not p.name.startswith(".") and p.is_file())
+
+
+def class_folders(path: Path) -> list[Path]:
+    """The folders in a folder, by name; hidden ones are passed over."""
+    return sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+
+
+def has_videos(path: Path) -> bool:
+    """Whether a folder, or a folder in it, holds videos."""
+    return any(videos_in(folder) for folder in [path, *class_folders(path)])
+
+
+def videos_by_class(path: Path) -> tuple[list[Path], np.ndarray | None]:
+    """The videos of a folder and their classes: its folders in the order of their names; None where there are none."""
+    classes = class_folders(path)
+    if not classes:
+        return videos_in(path), None
+    files = [videos_in(folder) for folder in classes]
+    empty = [folder.name for folder, found in zip(classes, files, strict=True) if not found]
+    if empty:
+        raise FileError(f"{path}: the classes {shown(empty)} have no videos; add some, or remove the folders")
+    if videos_in(path):
+        warnings.warn(
+            f"{path}: {len(videos_in(path))} videos lie beside the class folders and are left out",
+            DataWarning,
+            stacklevel=5,
+        )
+    y = np.repeat([folder.name for folder in classes], [len(found) for found in files])
+    return [file for found in files for file in found], y
+
+
+def read_video(path: str | os.PathLike) -> np.ndarray:
+    """The frames of a video in their order, uint8 (time, height, width, 3).
+
+    Raises
+    ------
+    MissingExtra : PyAV is not installed.
+    FileError : the file is absent, no video, cut short at its beginning, or without a frame.
+    """
+    try:
+        import av
+    except ImportError:
+        raise missing_extra("av", "video", f"reading {os.fspath(path)}") from None
+    frames = []
+    try:
+        with av.open(os.fspath(path)) as held:
+            if not held.streams.video:
+                raise FileError(f"{path}: holds no pictures; give a video, or leave it out")
+            for frame in held.decode(video=0):
+                frames.append(frame.to_ndarray(format="rgb24"))
+    except (av.FFmpegError, OSError) as error:
+        why = str(error).splitlines()[0]
+        raise FileError(f"{path}: cannot be read as a video after {len(frames)} frames ({why}); mend it") from error
+    if not frames:
+        raise FileError(f"{path}: a video without a frame; leave it out")
+    return np.stack(frames)

@@ -1,0 +1,5 @@
+"""Models that are distributions: mixtures, hidden Markov models, Gaussian processes, naive Bayes."""
+
+from ...imports import submodules
+
+__getattr__ = submodules(__name__)

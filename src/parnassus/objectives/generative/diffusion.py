@@ -1,0 +1,193 @@
+"""Diffusion: a net learns what is noise in rows that noise was added to."""
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from ...errors import SettingError, did_you_mean
+from ...functional.diffusion.process import (
+    Target,
+    at_step,
+    clean_and_noise,
+    last_term,
+    learned_log_variance,
+    noise_weight,
+    noised,
+    step_term,
+    target_of,
+)
+from ...functional.diffusion.samplers import Sampler, guided, sampled
+from ...functional.diffusion.schedules import Kind, Schedule, noise_schedule
+from ...train.phase import Batch, Phase
+from .autoencoder import mean_over
+from .generating import Generating
+
+Weighting = Literal["simple", "bound"]
+Variance = Literal["posterior", "learned"]
+BOUND_SHARE = 0.001  # of the bound, in the loss of a net that learns variances
+
+
+class Diffusion(Generating):
+    """The net's squared error on what it is to say of x_t, t drawn evenly from 1 ... T.
+
+        E_(t, x_0, e) w_t |target - net(sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) e, t)|^2
+
+    Parameters
+    ----------
+    net : (x_t, t, classes, numbers or None) -> the shape of x_t.
+    target : "noise", "clean" or "velocity".
+    weighting : "simple" is w = 1; "bound" weighs the noise's error as eq. 8.35 does.
+    variance : of a step back: "posterior" is beta~, and "learned" has a net that says twice as much: behind its answer
+        where between beta~ and beta the variance lies. Then `BOUND_SHARE` of the bound joins the loss, which moves the
+        variances alone.
+    drop : the share of rows that are not told their class or numbers.
+    sampler, n_sampled, guidance : how rows are drawn; see `functional.diffusion.samplers`.
+
+    While rows are drawn, what is thought to be the clean row is held within the range of the training rows.
+
+    Systems: ddpm-loss, reverse-diffusion
+    Source: Martinez-Ramon 8.10; Ho et al. 2020, algorithms 1 and 2; Nichol and Dhariwal 2021, section 3.1 (variances).
+    """
+
+    low: Tensor
+    high: Tensor
+
+    def __init__(
+        self,
+        net: nn.Module,
+        shape: tuple[int, ...],
+        n_classes: int = 0,
+        *,
+        n_told: int = 0,
+        schedule: Kind = "linear",
+        n_steps: int = 1000,
+        target: Target = "noise",
+        weighting: Weighting = "simple",
+        variance: Variance = "posterior",
+        drop: float = 0.1,
+        sampler: Sampler = "ddim",
+        n_sampled: int = 50,
+        guidance: float = 1.0,
+    ) -> None:
+        super().__init__(shape, n_classes, n_told)
+        for name, value, known in (("target", target, Target), ("weighting", weighting, Weighting),
+                                   ("sampler", sampler, Sampler), ("variance", variance, Variance)):  # fmt: skip
+            if value not in get_args(known):
+                raise SettingError(f"a diffusion's {name}={value!r}; {did_you_mean(value, get_args(known))}")
+        if weighting == "bound" and (target != "noise" or variance == "learned"):
+            raise SettingError(
+                f"weighting='bound' is of the noise's error, target='noise' with variance='posterior'; got {target!r} "
+                f"and {variance!r}"
+            )
+        if not (0 <= drop < 1 and 1 <= n_sampled <= n_steps):
+            raise SettingError(
+                f"a diffusion has drop in [0, 1) and n_sampled from 1 to n_steps; got {drop}, {n_sampled} of {n_steps}"
+            )
+        self.net, self.target, self.weighting, self.variance, self.drop = net, target, weighting, variance, drop
+        self.sampler, self.n_sampled, self.guidance = sampler, n_sampled, guidance
+        self.schedule = self.noise_of(schedule, n_steps)
+        self.register_buffer("low", torch.full(shape, -1.0))
+        self.register_buffer("high", torch.ones(shape))
+
+    def noise_of(self, kind: Kind, n_steps: int) -> Schedule:
+        """How much noise each step adds."""
+        return noise_schedule(kind, n_steps, scale=True)
+
+    def phases(self) -> Sequence[Phase]:
+        return [Phase("denoise", self.loss, self.net.parameters())]
+
+    def begin(self, batch: Batch) -> None:
+        """Learn the range of the rows; that of pictures is one for all pixels."""
+        x = batch["x"]
+        if x.ndim > 2:
+            self.low.fill_(float(x.min()))
+            self.high.fill_(float(x.max()))
+        else:
+            self.low.copy_(x.amin(0))
+            self.high.copy_(x.amax(0))
+
+    def loss(self, batch: Batch) -> Tensor:
+        """The mean over rows of one step's mean error an entry."""
+        x, condition = self.clean(batch), self.condition_of(batch)
+        t = torch.randint(1, self.schedule.n_steps + 1, (len(x),), device=x.device)
+        noise = torch.randn_like(x)
+        x_t = noised(x, t, noise, self.schedule)
+        if condition is not None:
+            condition = self.untold(condition, torch.rand(len(x), device=x.device) < self.drop)
+        wanted = target_of(self.target, x, noise, t, self.schedule)
+        said, *spread = self.split(self.net(x_t, t, condition))
+        error = (said - wanted).square()
+        if self.weighting == "bound":
+            error = error * at_step(noise_weight(self.schedule) * self.schedule.n_steps, t, x)
+        if spread:
+            error = error + BOUND_SHARE * self.schedule.n_steps * self.term(x, x_t, said.detach(), t, *spread)
+        return mean_over(error.flatten(1).mean(1), batch)
+
+    def split(self, said: Tensor) -> tuple[Tensor, ...]:
+        """A net's answer, and where its variance lies if it says so."""
+        return said.chunk(2, 1) if self.variance == "learned" else (said,)
+
+    def term(self, x: Tensor, x_t: Tensor, said: Tensor, t: Tensor, *spread: Tensor) -> Tensor:
+        """What each entry of a step adds to the bound of -ln p(x), nats."""
+        _, noise = clean_and_noise(self.target, said, x_t, t, self.schedule)
+        learned = [learned_log_variance(one, t, self.schedule) for one in spread]
+        return step_term(x, x_t, noise, t, self.schedule, *learned)
+
+    def clean(self, batch: Batch) -> Tensor:
+        """The rows that noise is added to."""
+        return batch["x"]
+
+    def said(self, x_t: Tensor, t: Tensor, condition: Tensor | None, guidance: float) -> Tensor:
+        """The net's answer, leaning on the condition as far as guidance says; variances are those of the condition."""
+        if condition is None or guidance == 1:
+            return self.net(x_t, t, condition)
+        without, *_ = self.split(self.net(x_t, t, self.untold(condition)))
+        given, *spread = self.split(self.net(x_t, t, condition))
+        return torch.cat([guided(without, given, guidance), *spread], 1)
+
+    def drawn(self, n: int, condition: Tensor | None, generator: torch.Generator) -> Tensor:
+        return self.rows_of(torch.randn((n, *self.start_shape), generator=generator), condition, generator)
+
+    @property
+    def start_shape(self) -> tuple[int, ...]:
+        """The shape of the noise that a row begins as."""
+        return self.shape
+
+    @property
+    def noise_shape(self) -> tuple[int, ...] | None:
+        return None if self.sampler == "ddpm" else self.start_shape
+
+    def rows_of(self, noise: Tensor, condition: Tensor | None, generator: torch.Generator | None = None) -> Tensor:
+        return self.denoised(noise.to(self.low), condition, generator)
+
+    def within(self, clean: Tensor) -> Tensor:
+        """What is thought to be the clean row, in the range that rows have."""
+        return clean.clamp(self.low, self.high)
+
+    def denoised(self, start: Tensor, condition: Tensor | None, generator: torch.Generator | None) -> Tensor:
+        """Noise, taken away step by step."""
+
+        def denoise(x: Tensor, t: Tensor) -> tuple[Tensor, ...]:
+            said, *spread = self.split(self.said(x, t, condition, self.guidance))
+            clean, _ = clean_and_noise(self.target, said, x, t, self.schedule)
+            clean = self.within(clean)
+            return clean, clean_and_noise("clean", clean, x, t, self.schedule)[1], *spread
+
+        options = {"method": self.sampler, "n_steps": self.n_sampled, "generator": generator}
+        return sampled(denoise, start, self.schedule, **options)  # type: ignore[arg-type]
+
+    def bound(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """An upper bound of -ln p(x) of each row (n,), nats, from one noised copy a step.
+
+        Systems: diffusion-elbo
+        """
+        x, condition = batch["x"], self.condition_of(batch)
+        total = last_term(x, self.schedule).flatten(1).sum(1)
+        for step in range(1, self.schedule.n_steps + 1):
+            t = torch.full((len(x),), step, device=x.device)
+            x_t = noised(x, t, torch.randn(x.shape, generator=generator).to(x), self.schedule)
+            said, *spread = self.split(self.net(x_t, t, condition))
+            total = total + self.term(x, x_t, said, t, *spread).flatten(1).sum(1)
+        return total
