@@ -46,7 +46,7 @@ def word_hmm(
     """A hidden Markov model for each word, in any order: for small vocabularies.
 
     grammar : "loop" (any word after any; also None), "bigram" (by the words before, counted in training), "transcripts"
-        (the sentences of training alone), or a tuple of sentences.
+        (the sentences of training alone), a tuple of sentences, or commands: "turn [the] (light | radio) on".
     """
     _check(n_states=n_states, n_mixtures=n_mixtures, first_steps=first_steps, steps_between=steps_between)
     plan = Plan(first_steps, steps_between, n_mixtures, n_tied=0, min_count=0.0)
@@ -75,7 +75,7 @@ def gmm_hmm(
     """Characters or phones as three states each, tied between neighbours, with mixtures of Gaussians and a grammar.
 
     lexicon : a file ("word unit unit ..." a line) or a dict of pronunciations; None spells words by their characters.
-    grammar : "loop" (any word after any; also None), "bigram", "transcripts", or a tuple of sentences.
+    grammar : "loop" (any word after any; also None), "bigram", "transcripts", a tuple of sentences, or commands.
     context : "triphone": a unit between other neighbours may sound otherwise, `n_tied` states in all, each taught by
         `min_count` frames; "none": a unit sounds alike everywhere.
     first_steps, steps_between : steps of Baum-Welch before states are tied and mixtures grow, and after each time.

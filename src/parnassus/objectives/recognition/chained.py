@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ...data.audio.commands import Commands, is_commands
 from ...data.audio.lexicon import Lexicon, letters, read_lexicon, whole
 from ...data.audio.transcripts import Units
 from ...errors import DataError, SettingError, did_you_mean
@@ -26,7 +27,7 @@ class Language(NamedTuple):
     """What may be said: units of words, a grammar, and how both are weighed.
 
     lexicon : a mapping or file of pronunciations; None spells words (`spelled`), or takes each as one unit.
-    grammar : "loop", "bigram", "transcripts", or a tuple of sentences.
+    grammar : "loop", "bigram", "transcripts", a tuple of sentences, or the text of a grammar of commands.
     word_penalty : added to the log probability of each word; below 0 for fewer and longer words.
     """
 
@@ -42,11 +43,17 @@ class Language(NamedTuple):
                 f"lexicon is a {type(self.lexicon).__name__}, which a saved model cannot hold; give the file's name as "
                 "text, or a dict (Lexicon.plain() is one)"
             )
-        known = isinstance(self.grammar, tuple) and self.grammar
+        known = (isinstance(self.grammar, tuple) and self.grammar) or self.commands
         if not known and self.grammar not in GRAMMARS:
             raise SettingError(
-                f"grammar={self.grammar!r}; {did_you_mean(str(self.grammar), GRAMMARS)}, or a tuple of sentences"
+                f"grammar={self.grammar!r}; {did_you_mean(str(self.grammar), GRAMMARS)}, a tuple of sentences, or "
+                "commands such as 'turn the (light | radio) on'"
             )
+
+    @property
+    def commands(self) -> Commands | None:
+        """The grammar of commands, where one was given."""
+        return Commands(self.grammar) if isinstance(self.grammar, str) and is_commands(self.grammar) else None
 
     @property
     def given(self) -> Lexicon | None:
@@ -61,6 +68,8 @@ class Language(NamedTuple):
         words = {word for words in sentences for word in words}
         if isinstance(self.grammar, tuple):
             words |= {word for sentence in self.grammar for word in sentence.split()}
+        elif self.commands:
+            words |= self.commands.words
         found = letters(words) if self.spelled else whole(words)
         return spoken_lexicon(found, sentences)
 
@@ -71,6 +80,9 @@ class Language(NamedTuple):
             for row, words in enumerate(allowed):
                 lexicon.check(words, where=f"sentence {row} of the grammar")
             return {"kind": "sentences", "sentences": allowed}
+        if self.commands:
+            lexicon.check(sorted(self.commands.words), where="the grammar")
+            return {"kind": "commands", "tree": self.commands.tree}
         if self.grammar == "transcripts":
             return {"kind": "sentences", "sentences": [list(w) for w in sorted({tuple(s) for s in sentences})]}
         mean = sum(map(len, sentences)) / len(sentences)
@@ -163,6 +175,8 @@ class ChainRecognizer(Objective):
         grammar, penalty = self.acoustic.description["grammar"], self.language.word_penalty
         if grammar["kind"] == "sentences":
             return topology.sentences(grammar["sentences"])
+        if grammar["kind"] == "commands":
+            return topology.commands(grammar["tree"], penalty=penalty)
         if grammar["kind"] == "bigram":
             return topology.bigram(*bigram_of(grammar["sentences"], topology.words), penalty=penalty)
         share = 1 / len(topology.words)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ...data.audio.commands import Phrase
 from ...data.audio.lexicon import Lexicon
 from ...functional.search_graph import Found, GraphBuilder, SearchGraph
 from ...functional.state_tying import Tree, leaf_of
@@ -163,6 +164,13 @@ class Topology:
             builder.arc(end, builder.exit)
         return draft.network()
 
+    def commands(self, tree: Phrase, *, penalty: float = 0.0) -> Network:
+        """What a grammar of commands allows: alternatives alike probable, 1/2 to leave out or say again."""
+        draft = Draft(self)
+        end = draft.tree(tree, draft.pause(draft.builder.entry), penalty)
+        draft.builder.arc(end, draft.builder.exit)
+        return draft.network()
+
 
 class Draft:
     """A graph in the making."""
@@ -190,6 +198,35 @@ class Draft:
         ways = self.topology.lexicon[word]
         for way in ways:
             self.units(way, start, end, word=self.topology.number[word], weight=weight - math.log(len(ways)))
+        return end
+
+    def tree(self, tree: Phrase, start: int, penalty: float) -> int:
+        """The joint behind all that a tree of a grammar of commands stands for."""
+        kind, *below = tree
+        if kind == "word":
+            return self.pause(self.word(start, below[0], weight=penalty))
+        if kind == "slot":
+            return self.tree(below[1], start, penalty)
+        if kind == "row":
+            for inner in below:
+                start = self.tree(inner, start, penalty)
+            return start
+        builder = self.builder
+        end = builder.joint()
+        if kind == "again":
+            first = builder.joint()
+            builder.arc(start, first)
+            last = self.tree(below[0], first, penalty)
+            builder.arc(last, first, HALF)
+            builder.arc(last, end, HALF)
+            return end
+        if kind == "maybe":
+            builder.arc(start, end, HALF)
+        weight = HALF if kind == "maybe" else -math.log(len(below))
+        for inner in below:
+            first = builder.joint()
+            builder.arc(start, first, weight)
+            builder.arc(self.tree(inner, first, penalty), end)
         return end
 
     def units(self, units: Sequence[str], start: int, end: int, *, word: int, weight: float) -> None:
