@@ -255,13 +255,15 @@ def threads_for(objective: nn.Module, batch_size: int) -> Iterator[None]:
 
 
 def largest_product(module: nn.Module) -> float:
-    """The weights of the largest dense layer; infinite where there are layers that reuse weights over places."""
-    largest = 0.0
+    """The weights of the largest matrix that rows are multiplied by; infinite where it is a kernel for many places."""
+    largest = 0
     for part in module.modules():
-        if isinstance(part, nn.Linear):
-            largest = max(largest, part.in_features * part.out_features)
-        elif not isinstance(part, nn.Sequential) and any(p.ndim > 2 for p in part.parameters(recurse=False)):
-            return math.inf
+        if isinstance(part, nn.Embedding):  # looked up, and not multiplied by
+            continue
+        for weights in part.parameters(recurse=False):
+            if weights.ndim > 2:
+                return math.inf
+            largest = max(largest, weights.numel() if weights.ndim == 2 else 0)
     return largest
 
 
