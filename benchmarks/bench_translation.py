@@ -98,6 +98,7 @@ def main() -> None:
         training(args, 4, 6, 50)
     else:
         searching((16_000, 512, 6, 8), args, n=32, n_new=40, beam=5)
+        searching((8000, 256, 3, 8), args, n=32, n_new=30, beam=5)
         training(args, 64, 24, 8000)
 
 
