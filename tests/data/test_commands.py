@@ -60,7 +60,10 @@ def test_a_tree_is_what_json_holds():
         ("turn <devise>; <device> = light", "no rule for the slot <devise>.*<device>"),
         ("<a> = x <b>; <b> = y <a>", "<a> holds itself"),
         ("[x]+ y", "repeats what may be left out"),
-        ("+ y", "stands behind nothing"),
+        ("+ y", "stands behind no word"),
+        ("y++", "stands behind no word"),
+        ("a < b", "'<' in 'a < b'"),
+        ('go to "new york"', "quotes"),
         ("<a> = x; <a> = y", "two rules <a>"),
         ("turn /0.8/ light", "'/'.*weights"),
         ("x; y", "'y' is no rule"),
@@ -74,3 +77,25 @@ def test_what_is_no_grammar_is_refused(text, said):
 def test_names_are_no_grammars():
     assert not is_commands("loop")
     assert is_commands("light | radio")
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "slots"),
+    [
+        ("(<n>)+; <n> = one | two", "one two " * 3000, {"n": " ".join(["one two"] * 3000)}),
+        ("(a+)+ b", "a " * 200, None),  # 2^199 ways to divide them
+        ("[a] " * 40 + "<b>; <b> = a | b", "a " * 40 + "b", {"b": "b"}),
+        ("mach die <Gerät> an; <Gerät> = Lampe | Tür", "mach die Tür an", {"Gerät": "Tür"}),
+    ],
+)
+def test_long_sentences_and_grammars_of_many_ways_are_read_at_once(text, said, slots):
+    assert Commands(text).slots(said) == slots
+
+
+def test_grammars_that_grow_beyond_reason_are_refused():
+    doubled = "; ".join(f"<r{i}> = <r{i + 1}> <r{i + 1}>" for i in range(20)) + "; <r20> = x"
+    with pytest.raises(DataError, match="more than 100,000 words"):
+        Commands(doubled)
+    with pytest.raises(DataError, match="more than 100 brackets"):
+        Commands("(" * 2000 + "a" + ")" * 2000)
+    assert Commands("(" * 90 + "a" + ")" * 90).slots("a") == {}

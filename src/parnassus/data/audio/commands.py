@@ -7,9 +7,12 @@ from typing import Any, NamedTuple
 from ...errors import DataError, did_you_mean
 
 Phrase = list[Any]  # [kind, ...] as JSON has it: a word, or what trees below it stand for
-Way = tuple[int, tuple[tuple[str, int, int], ...]]  # how far a tree reaches, and the slots on the way there
+Step = tuple[Any, ...]  # ("word", said, next), ("ways", nexts), ("slot", name or None at its end, next), ("end",)
+Marks = tuple[Any, str | None, int] | None  # slots begun (by name) and ended (None) at words, the last one first
 
 SIGNS = "()[]|+*"
+DEEPEST = 100  # brackets and slots within one another
+MOST = 100_000  # words of a tree
 _TOKEN = re.compile(r"<[^<>]*>|[()\[\]|+*]|[^\s()\[\]|+*<>]+")
 _RULE = re.compile(r"(?:public\s+)?<\s*([^<>=]+?)\s*>\s*=(.*)", re.S)
 _HEADER = re.compile(r"#JSGF\b[^;]*;|^\s*grammar\s+[^;]*;|//[^\n]*", re.M)
@@ -29,7 +32,8 @@ class Commands:
 
     Raises
     ------
-    DataError : a bracket without its other half, an unknown slot, one that holds itself, a repetition of nothing.
+    DataError : a bracket without its other half, an unknown slot, one that holds itself, a repetition of nothing, more
+        than 100 brackets and slots within one another, more than 100,000 words with every slot put in.
     """
 
     def __init__(self, text: str) -> None:
@@ -46,13 +50,19 @@ class Commands:
         A slot that was filled more than once holds everything in its order.
         """
         words = sentence.split()
-        for end, filled in _ways(self.tree, words, 0):
-            if end == len(words):
-                found: dict[str, list[str]] = {}
-                for name, first, last in filled:
-                    found.setdefault(name, []).extend(words[first:last])
-                return {name: " ".join(said) for name, said in found.items()}
-        return None
+        found: dict[str, list[str]] = {}
+        begun: list[tuple[str, int]] = []
+        marks = _marked(*_steps(self.tree), words)
+        if marks is None:
+            return None
+        for name, at in marks:
+            if name is not None:
+                begun.append((name, at))
+                found.setdefault(name, [])
+            else:
+                name, first = begun.pop()
+                found[name] += words[first:at]
+        return {name: " ".join(said) for name, said in found.items()}
 
 
 def is_commands(text: str) -> bool:
@@ -76,7 +86,10 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.rules: dict[str, str] = {}
         self.read: dict[str, Phrase] = {}
+        self.sizes: dict[str, int] = {}
+        self.n_words = 0  # of what was read, slots put in
         self.within: list[str] = []
+        self.depth = 0
         for part in _HEADER.sub(" ", text).split(";"):
             if part.strip():
                 self._enter(part.strip())
@@ -90,10 +103,10 @@ class _Reader:
         name, body = rule.groups() if rule else ("", part)
         if name in self.rules:
             raise DataError(f"the grammar has two rules <{name}>; give each slot once")
-        odd = next((sign for sign in "/{}=" if sign in body), None)
+        odd = next((sign for sign in '/{}="' if sign in body), None) or _TOKEN.sub("", body).strip()
         if odd:
             raise DataError(
-                f"the grammar has {odd!r} in {body.strip()!r}; weights, tags and other settings are not read"
+                f"the grammar has {odd!r} in {body.strip()!r}; weights, tags, quotes and other settings are not read"
             )
         self.rules[name] = body
 
@@ -109,12 +122,21 @@ class _Reader:
             raise DataError(f"the slot <{name}> holds itself; say repetition by + or *")
         if name not in self.read:
             self.within.append(name)
+            before = self.n_words
             place = _Place(self.rules[name].strip(), _TOKEN.findall(self.rules[name])[::-1])
             self.read[name] = self._either(place)
             if place.left:
                 raise DataError(f"{place.next()!r} closes nothing in the rule {place.rule!r} of the grammar")
             self.within.pop()
+            self.sizes[name] = self.n_words - before
+        else:
+            self._count(self.sizes[name])
         return self.read[name]
+
+    def _count(self, n_words: int) -> None:
+        self.n_words += n_words
+        if self.n_words > MOST:
+            raise DataError(f"the grammar has more than {MOST:,} words with every slot put in; divide it")
 
     def _either(self, place: _Place) -> Phrase:
         found = [self._row(place)]
@@ -133,7 +155,7 @@ class _Reader:
 
     def _repeated(self, place: _Place) -> Phrase:
         tree = self._one(place)
-        while place.next() in ("+", "*"):
+        if place.next() in ("+", "*"):
             sign = place.left.pop()
             if _may_be_empty(tree):
                 raise DataError(f"{sign!r} repeats what may be left out in {place.rule!r} of the grammar; repeat words")
@@ -142,18 +164,27 @@ class _Reader:
 
     def _one(self, place: _Place) -> Phrase:
         token = place.left.pop()
-        if token in ("(", "["):
-            inner, close = self._either(place), ")" if token == "(" else "]"
-            if place.next() != close:
-                raise DataError(f"{token!r} is not closed by {close!r} in {place.rule!r} of the grammar")
-            place.left.pop()
-            return inner if token == "(" else ["maybe", inner]
         if token in ("+", "*"):
-            raise DataError(f"{token!r} stands behind nothing in {place.rule!r} of the grammar")
+            raise DataError(f"{token!r} stands behind no word in {place.rule!r} of the grammar")
+        if token[0] not in "([<":
+            self._count(1)
+            return ["word", token]
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise DataError(f"the grammar has more than {DEEPEST} brackets and slots in one another; write it flatter")
+        tree = self._within(token, place)
+        self.depth -= 1
+        return tree
+
+    def _within(self, token: str, place: _Place) -> Phrase:
         if token.startswith("<"):
             name = token[1:-1].strip()
             return ["slot", name, self._rule(name)]
-        return ["word", token]
+        inner, close = self._either(place), ")" if token == "(" else "]"
+        if place.next() != close:
+            raise DataError(f"{token!r} is not closed by {close!r} in {place.rule!r} of the grammar")
+        place.left.pop()
+        return inner if token == "(" else ["maybe", inner]
 
 
 def _may_be_empty(tree: Phrase) -> bool:
@@ -174,31 +205,69 @@ def _words(tree: Phrase) -> Iterator[str]:
         yield from _words(inner)
 
 
-def _ways(tree: Phrase, words: list[str], at: int) -> Iterator[Way]:
-    """Every place that a tree can reach from this one, longest repetitions first."""
-    kind, *below = tree
-    if kind == "word":
-        if words[at : at + 1] == below:
-            yield at + 1, ()
-    elif kind == "slot":
-        yield from ((end, ((below[0], at, end), *filled)) for end, filled in _ways(below[1], words, at))
-    elif kind in ("either", "maybe"):
-        for inner in below:
-            yield from _ways(inner, words, at)
-        if kind == "maybe":
-            yield at, ()
-    elif kind == "row":
-        yield from _row_ways(below, words, at)
-    else:  # "again": what is repeated is never empty, so that this ends
-        yield from _row_ways([below[0], tree], words, at)
-        yield from _ways(below[0], words, at)
+def _steps(tree: Phrase) -> tuple[list[Step], int]:
+    """A tree as steps, and the first of them; of several ways the longest repetition stands first."""
+    steps: list[Step] = [("end",)]
+
+    def before(tree: Phrase, then: int) -> int:
+        """Enter a tree in front of a step; where it begins."""
+        kind, *below = tree
+        if kind == "row":
+            for inner in reversed(below):
+                then = before(inner, then)
+            return then
+        if kind == "again":
+            steps.append(("ways", ()))
+            back = len(steps) - 1
+            first = before(below[0], back)
+            steps[back] = ("ways", (first, then))
+            return first
+        if kind == "slot":
+            steps.append(("slot", None, then))
+            step: Step = ("slot", below[0], before(below[1], len(steps) - 1))
+        elif kind == "word":
+            step = ("word", below[0], then)
+        else:
+            step = ("ways", (*(before(inner, then) for inner in below), *((then,) if kind == "maybe" else ())))
+        steps.append(step)
+        return len(steps) - 1
+
+    first = before(tree, 0)
+    return steps, first
 
 
-def _row_ways(trees: list[Phrase], words: list[str], at: int) -> Iterator[Way]:
-    """Every place behind these trees in a row."""
-    if not trees:
-        yield at, ()
-        return
-    for end, filled in _ways(trees[0], words, at):
-        for last, more in _row_ways(trees[1:], words, end):
-            yield last, (*filled, *more)
+def _marked(steps: list[Step], first: int, words: list[str]) -> list[tuple[str | None, int]] | None:
+    """The slots that the first way through the steps begins and ends, or None where no way takes every word.
+
+    All ways go on together, word by word, the preferred first; of two that meet at a step the later is given up, so
+    that the time grows with words times steps.
+
+    Source: R. Pike's machine, as in Cox, "Regular Expression Matching: the Virtual Machine Approach" (2009).
+    """
+    ways: list[tuple[int, Marks]] = [(first, None)]
+    for at, said in enumerate([*words, None]):
+        onward, met, open_ = [], set[int](), ways[::-1]
+        while open_:
+            number, marks = open_.pop()
+            if number in met:
+                continue
+            met.add(number)
+            kind, *rest = steps[number]
+            if kind == "word" and rest[0] == said:
+                onward.append((rest[1], marks))
+            elif kind == "ways":
+                open_ += [(then, marks) for then in reversed(rest[0])]
+            elif kind == "slot":
+                open_.append((rest[1], (marks, rest[0], at)))
+            elif kind == "end" and said is None:
+                return _in_order(marks)
+        ways = onward
+    return None
+
+
+def _in_order(marks: Marks) -> list[tuple[str | None, int]]:
+    found = []
+    while marks is not None:
+        marks, name, at = marks
+        found.append((name, at))
+    return found[::-1]
