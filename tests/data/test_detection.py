@@ -10,9 +10,10 @@ from PIL import Image as Pictures
 
 import parnassus as pn
 from parnassus.data.detection.annotations import annotated
-from parnassus.data.detection.boxes import Boxes, BoxTargets, Placement, all_checked, boxes_of
+from parnassus.data.detection.boxes import Boxes, BoxTargets, all_checked, boxes_of
 from parnassus.data.detection.coco import write_coco
 from parnassus.data.detection.moved_boxes import changed_with_boxes, moved_boxes
+from parnassus.data.detection.placement import Placement
 from parnassus.data.detection.scenes import digit_scenes
 from parnassus.errors import DataError, FileError
 from parnassus.functional.augmentation import geometry

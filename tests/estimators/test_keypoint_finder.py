@@ -11,6 +11,7 @@ import parnassus as pn
 from parnassus.cli import main
 from parnassus.data.detection.keypoints import Points, PointTargets
 from parnassus.data.detection.scenes import kite_scenes
+from parnassus.data.detection.sides import pairs_by_name, settle_pairs, swapped
 from parnassus.errors import DataError, SettingError
 from parnassus.evaluation.keypoints import evaluate_keypoints
 from parnassus.functional.heatmaps import heatmaps
@@ -119,6 +120,76 @@ def test_points_move_with_their_pictures_and_go_where_they_leave_them():
     assert np.mean(np.array(seen) > 100) > 0.9
 
 
+def flipped_exactly(y, *, wide):
+    """Places of kites (nose, left, tail, right) in mirrored pictures: the left corner is then where the right was."""
+    mirrored = y.copy()
+    mirrored[..., 0] = wide - y[..., 0]
+    return mirrored[:, [0, 3, 2, 1]]
+
+
+@pytest.mark.parametrize("pairs", [[(1, 3)], [["left", "right"]], None])
+def test_points_of_mirrored_pictures_change_sides(pairs):
+    X, y = kite_scenes(30, size=24, noise=0.0)
+    given = [Points(one, (24, 24), ("nose", "left", "tail", "right")) for one in y]
+    codec = pn.Image(augment={"flip": True, "flip_pairs": pairs}).fit(X)
+    target = PointTargets().fit(given, codec)
+    settle_pairs(codec, target.names, target.n_points)
+    rows = torch.arange(30)
+    batch = codec.encode(X).take(rows) | target.encode(given).take(rows)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        moved = codec.prepare(batch, "image", training=True)
+    pixels = codec.decode(moved["x"])
+    turned = np.array([not np.array_equal(one, x) for one, x in zip(pixels, X, strict=True)])
+    assert 8 < turned.sum() < 22
+    np.testing.assert_array_equal(pixels[turned], X[turned][:, :, ::-1])
+    due = np.where(turned[:, None, None], flipped_exactly(y, wide=24), y)
+    np.testing.assert_allclose(moved["y"][..., :2], due, atol=1e-4)
+    again = pn.Image.from_state(codec.state())
+    assert again.augmentation == codec.augmentation
+    assert again.augmentation.flip_pairs == ((1, 3),)
+
+
+def test_pictures_flipped_both_ways_are_turned_and_keep_their_sides():
+    points = torch.tensor([[[1.0, 2, 1], [3, 4, 1]]]).expand(4, 2, 3)
+    both = torch.tensor([[1.0, 1, 1], [-1, 1, 1], [1, -1, 1], [-1, -1, 1]])
+    found = swapped(points, torch.diag_embed(both), ((0, 1),))
+    assert found[:, 0, 0].tolist() == [1, 3, 3, 1]
+    torch.testing.assert_close(swapped(points, torch.diag_embed(both), ()), points)
+
+
+@pytest.mark.parametrize(("names", "pairs"), [
+    (["nose", "left_eye", "right_eye", "right_hip", "left_hip"], ((1, 2), (3, 4))),  # COCO's way
+    (["LeftEye", "RightEye"], ((0, 1),)),
+    (["l_eye", "r_eye", "lip.R", "lip.L"], ((0, 1), (2, 3))),
+    (["nose", "tail", "collar"], None),
+])  # fmt: skip
+def test_names_tell_which_points_are_partners(names, pairs):
+    assert pairs_by_name(names) == pairs
+
+
+def test_a_side_without_its_partner_is_refused():
+    with pytest.raises(SettingError, match="'left_eye' has no partner 'right_eye'"):
+        pairs_by_name(["left_eye", "nose"])
+
+
+@pytest.mark.parametrize("given", [5, "1-3", [1, 3], [(1, 1)], [(1, -3)], [(1, 2, 3)], {1: 3}])
+def test_what_are_no_pairs_is_refused(given):
+    with pytest.raises(SettingError, match="flip_pairs are pairs of keypoints"):
+        pn.Image(augment={"flip": True, "flip_pairs": given})
+
+
+def test_a_finder_that_learns_with_flips_is_saved_with_its_pairs(tmp_path):
+    X, y = kite_scenes(8, size=24)
+    codec = pn.Image(augment={"flip": True, "flip_pairs": [(3, 1)]})
+    net = pn.KeypointFinder(SMALL, codec=codec, epochs=1, progress=False).fit(X, y)
+    assert codec.options["augment"] == {"flip": True, "flip_pairs": [(3, 1)]}  # the user's own is left alone
+    net.save(tmp_path / "k.parnassus")
+    again = pn.load(tmp_path / "k.parnassus")
+    assert again.codec_.augmentation.flip_pairs == ((3, 1),)
+    np.testing.assert_array_equal(again.predict(X), net.predict(X))
+
+
 def test_numbers_of_a_known_answer():
     true = [
         Points(np.array([[0.0, 0.0], [10.0, 0.0]]), (20, 20)),
@@ -154,7 +225,10 @@ def test_what_are_no_keypoints_is_refused(make, words):
 
 
 @pytest.mark.parametrize(("settings", "words"), [
-    ({"codec": pn.Image(augment={"flip": True})}, "left points right ones"),
+    ({"codec": pn.Image(augment={"flip": True})}, "left points right ones, and these have no names .* flip_pairs"),
+    ({"codec": pn.Image(augment={"flip": True, "flip_pairs": [(1, 4)]})}, "keypoint 4; there are 4, counted from 0"),
+    ({"codec": pn.Image(augment={"flip": True, "flip_pairs": [(1, 3), (3, 2)]})}, "keypoint 3 twice"),
+    ({"codec": pn.Image(augment={"flip": True, "flip_pairs": [("a", "b")]})}, "these keypoints have no names"),
     ({"codec": pn.Image(augment={"jaccard_crop": 1})}, "jaccard_crop"),
     ({"codec": pn.Image(size=16, resize="crop")}, "crop"),
     ({"codec": pn.Table()}, "codec=pn.Image"),

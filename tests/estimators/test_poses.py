@@ -1,6 +1,7 @@
 """Detector with keypoints: poses that are found, judged by pycocotools' numbers, moved with pictures, and refused."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,10 @@ import torch
 from PIL import Image as Pillow
 
 import parnassus as pn
+from parnassus.data.detection.boxes import all_checked
 from parnassus.data.detection.coco import read_coco, write_coco
 from parnassus.functional.metrics.keypoints import COCO_SIGMAS, keypoint_metrics
+from parnassus.insight.pictures import augmented_answers
 
 pytestmark = pytest.mark.slow
 
@@ -174,12 +177,36 @@ def test_keypoints_that_cannot_be_are_refused(given, words):
     assert all(word in str(caught.value) for word in words), caught.value
 
 
-def test_a_model_of_keypoints_wants_them_unflipped_and_others_say_that_they_leave_them():
+def test_points_of_boxes_change_sides_with_their_mirrored_pictures(tmp_path):
+    pictures = [Pillow.fromarray(x) for x in X[:2]]
+    for i, one in enumerate(pictures):
+        one.save(tmp_path / f"{i}.png")
+    known = [replace(one, points=one.points, point_names=("left", "right", "dot")) for one in all_checked(Y[:2], X[:2])]
+    write_coco(tmp_path / "all.json", [tmp_path / f"{i}.png" for i in range(2)], known)
+    files, found = read_coco(tmp_path / "all.json", points=True)
+    assert found[0].point_names == ("left", "right", "dot")
+    model = pn.Detector(RCNN, epochs=1, progress=False, augment={"flip": True}).fit(tmp_path / "all.json")
+    assert model.codec_.augmentation.flip_pairs == ((0, 1),)
+    changed, moved = augmented_answers(model.codec_, model.target_, files, all_checked(found, files), times=12)
+    wide, seen = X.shape[2], 0
+    for i, one in enumerate(moved):
+        true = found[i // 12]
+        turned = not np.array_equal(changed[i], X[i // 12])
+        seen += turned
+        x = true.points[..., 0]
+        due = np.stack([wide - x[:, 1], wide - x[:, 0], wide - x[:, 2]], 1) if turned else x
+        np.testing.assert_allclose(one.points[..., 0], due, atol=1e-4)
+    assert 4 < seen < 20
+
+
+def test_a_model_of_keypoints_wants_their_sides_told_and_others_say_that_they_leave_them():
     bare = [(one["boxes"], one["labels"]) for one in Y[:8]]
     with pytest.raises(pn.DataError, match="these boxes have none"):
         pn.Detector(RCNN, epochs=1, progress=False).fit(X[:8], bare)
     with pytest.raises(pn.SettingError, match="left points right ones"):
         pn.Detector(RCNN, epochs=1, progress=False, augment={"flip": True}).fit(X[:8], Y[:8])
+    told = {"flip": True, "flip_pairs": [(0, 1)]}
+    assert pn.Detector(RCNN, epochs=1, progress=False, augment=told).fit(X[:8], Y[:8]).target_.n_points == 3
     ssd = pn.Detector(pn.model("ssd", widths=(8, 8)), epochs=1, progress=False)
     with pytest.warns(pn.DataWarning, match="'keypoint_rcnn' learns both"):
         ssd.fit(X[:8], Y[:8])

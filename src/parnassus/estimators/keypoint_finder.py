@@ -11,6 +11,7 @@ from ..data.codec import Codec
 from ..data.detection.boxes import named, sizes_of
 from ..data.detection.keypoint_files import names_keypoints, open_keypoints
 from ..data.detection.keypoints import PointTargets, keypoints_of
+from ..data.detection.sides import settle_pairs
 from ..data.images.image import is_stack
 from ..data.rows import batches as batches_of
 from ..data.sources import Columns
@@ -42,8 +43,8 @@ class KeypointFinder(Estimator):
     ----------
     **training : the settings that all estimators share; see `Estimator`. `codec` is a `pn.Image`, with resize="pad" or
         "stretch"; None, or a `pn.Image` that leaves `resize` open, pads pictures to their common or median size, at
-        most 256 pixels a side. Keypoints follow what `pn.Image(augment=...)` does; flips, which make left points right
-        ones, are refused.
+        most 256 pixels a side. Keypoints follow what `pn.Image(augment=...)` does. Where it flips, points whose names
+        differ by left and right change places, or those of its `flip_pairs`; where neither says which, it is refused.
 
     Attributes: `n_points_`, `history_`.
 
@@ -86,7 +87,9 @@ class KeypointFinder(Estimator):
         if isinstance(validation, tuple):
             held = self._examples(*validation)
             validation = (held.X, held.y, held.weight)
-        return self._train(self._ready(examples, PointTargets(), validation, None))
+        ready = self._ready(examples, PointTargets(), validation, None)
+        settle_pairs(self.codec_, self.target_.names, self.n_points_)
+        return self._train(ready)
 
     def _examples(self, X: Any, y: Any = None, sample_weight: Any = None) -> Examples:
         """Pictures, and their keypoints as `Points` where y is given or comes with them."""
@@ -103,11 +106,8 @@ class KeypointFinder(Estimator):
         codec = framed("KeypointFinder", self.codec, X, resize="pad", largest=LARGEST)
         if codec.options["resize"] == "crop" and not (codec.options["size"] is None and is_stack(X)):
             raise SettingError("resize='crop' cuts keypoints away; take 'pad' or 'stretch'")
-        if codec.augmentation is not None:
-            for name in ("flip", "flip_vertical", "jaccard_crop"):
-                if getattr(codec.augmentation, name):
-                    why = "cuts around boxes" if name == "jaccard_crop" else "makes left points right ones"
-                    raise SettingError(f"augment: {name} {why}; leave it out for keypoints")
+        if codec.augmentation is not None and codec.augmentation.jaccard_crop:
+            raise SettingError("augment: jaccard_crop cuts around boxes; leave it out for keypoints")
         return codec
 
     # --- use --------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ from .object_points import (
     read_points,
     refuse_shares,
 )
+from .placement import Placement
 
 SLACK = 1.0  # pixels by which a box may stand over the edge: annotations are rounded; it is cut there
 LEFT_OUT = -1  # the class of boxes that are neither learned nor counted
@@ -61,6 +62,7 @@ class Boxes:
     masks : (n, height, width) booleans, the pixels of the thing in each box; None where only boxes are known.
     points : (n, k, 2) the keypoints of each thing, x before y, NaN where one is not there; None where there are none.
     heat : (n, k) how sure a detector is of each keypoint.
+    point_names : what the keypoints are called, where they have names.
     """
 
     boxes: np.ndarray
@@ -72,6 +74,7 @@ class Boxes:
     masks: np.ndarray | None = None
     points: np.ndarray | None = None
     heat: np.ndarray | None = None
+    point_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("crowd", "ignored"):
@@ -242,34 +245,6 @@ def sizes_of(pictures: Any) -> list[tuple[int, int]]:
         return [size for _, size in seen]
 
 
-@dataclass(frozen=True)
-class Placement:
-    """How a picture of any size lies in a frame: x -> x * scale_x - left, and the same for y."""
-
-    scale: tuple[float, float]
-    corner: tuple[float, float]
-
-    @classmethod
-    def of(cls, size: tuple[int, int], frame: tuple[int, int], how: str) -> Self:
-        """Where `pictures.resized` puts a picture of (height, width)."""
-        (height, width), (high, wide) = size, frame
-        if size == frame:
-            return cls((1.0, 1.0), (0.0, 0.0))
-        if how == "stretch":
-            return cls((wide / width, high / height), (0.0, 0.0))
-        ratio = min(wide / width, high / height)
-        inner = (max(round(width * ratio), 1), max(round(height * ratio), 1))
-        return cls((inner[0] / width, inner[1] / height), ((inner[0] - wide) // 2, (inner[1] - high) // 2))
-
-    def into(self, boxes: np.ndarray) -> np.ndarray:
-        """Boxes of the picture as boxes of the frame."""
-        return boxes * np.tile(self.scale, 2) - np.tile(self.corner, 2)
-
-    def back(self, boxes: np.ndarray) -> np.ndarray:
-        """Boxes of the frame as boxes of the picture."""
-        return (boxes + np.tile(self.corner, 2)) / np.tile(self.scale, 2)
-
-
 class BoxTargets(Target):
     """What is in each picture, and where: `Boxes`, one a picture, checked by `all_checked` and knowing its size.
 
@@ -278,7 +253,7 @@ class BoxTargets(Target):
 
     Attributes: `classes` (K,); `counts` (K,), how often `fit` saw each; `mean_box` (4,) of the commonest class, in
     shares of a picture; `frame` (height, width) and `resize`; `masked`, whether boxes come with masks; `n_points`, how
-    many keypoints each comes with.
+    many keypoints each comes with, and `point_names`, what these are called.
     """
 
     kind = "boxes"
@@ -291,6 +266,7 @@ class BoxTargets(Target):
     resize: str
     masked: bool = False
     n_points: int = 0
+    point_names: tuple[str, ...] = ()
 
     @property
     def loss_kind(self) -> str:
@@ -308,6 +284,7 @@ class BoxTargets(Target):
         )
         self.mean_box = self._mean_box(raw)
         self.masked, self.n_points = all_have_masks(raw), number_of_points(raw)
+        self.point_names = next((one.point_names for one in raw if len(one.point_names) == self.n_points), ())
         shape = getattr(inputs, "shape", None)
         self.frame = None if shape is None else (int(shape[1]), int(shape[2]))
         self.resize = "pad" if inputs is None else str(inputs.options.get("resize") or "pad")
@@ -375,6 +352,7 @@ class BoxTargets(Target):
                 beside["masks"] = laid_over(more[0], boxes, size)
             elif len(more) == 2:  # places and how sure
                 beside = {"points": points_in_picture(more[0], placed, size), "heat": np.asarray(more[1], np.float64)}
+                beside["point_names"] = self.point_names
             one = Boxes(boxes, self.classes[np.asarray(classes, dtype=np.int64)], said, size=size, **beside)
             answers.append(one.take(np.all(one.boxes[:, 2:] > one.boxes[:, :2], axis=1)))
         return answers
@@ -388,6 +366,7 @@ class BoxTargets(Target):
             "resize": self.resize,
             "masked": self.masked,
             "n_points": self.n_points,
+            "point_names": list(self.point_names),
         }
 
     @classmethod
@@ -397,4 +376,5 @@ class BoxTargets(Target):
         target.mean_box = np.array(unpacked(state["mean_box"]))
         target.frame, target.resize = state["frame"] and tuple(state["frame"]), state["resize"]
         target.masked, target.n_points = bool(state.get("masked", False)), int(state.get("n_points", 0))
+        target.point_names = tuple(state.get("point_names", ()))
         return target

@@ -36,7 +36,7 @@ def read_coco(
     found = [boxes_of_rows([one[:2] for one in r], crowd=[one[2] for one in r]) for r in rows.values()]
     notes = [[one[3] for one in r] for r in rows.values()]
     if points:
-        found = _with_points(path, found, notes, len(names_of(tree["categories"], path)))
+        found = _with_points(path, found, notes, names_of(tree["categories"], path))
     return files, _with_masks(files, found, notes) if masks else found
 
 
@@ -71,10 +71,14 @@ def _with_masks(files: Sequence[Path], found: Sequence[Boxes], notes: Sequence[l
     return complete
 
 
-def _with_points(path: Path, found: Sequence[Boxes], notes: Sequence[list[Any]], k: int) -> list[Boxes]:
+def _with_points(path: Path, found: Sequence[Boxes], notes: Sequence[list[Any]], names: tuple[str, ...]) -> list[Boxes]:
     """The boxes with the keypoints of their annotations."""
+    k = len(names)
     stacks = [np.array([points_of(note, k, path) for note in mine]).reshape(-1, k, 3) for mine in notes]
-    return [replace(one, points=read_points(stack, str(path))) for one, stack in zip(found, stacks, strict=True)]
+    return [
+        replace(one, points=read_points(stack, str(path)), point_names=names)
+        for one, stack in zip(found, stacks, strict=True)
+    ]
 
 
 def names_of(categories: list[dict[str, Any]], path: Path) -> tuple[str, ...]:
@@ -168,7 +172,8 @@ def write_coco(path: Path, pictures: Sequence[Path], boxes: Sequence[Boxes]) -> 
                 | _beside(one, k, size)
             )
     n_points = max((one.points.shape[1] for one in boxes if one.points is not None), default=0)
-    named = {"keypoints": [str(i) for i in range(n_points)]} if n_points else {}
+    called = next((one.point_names for one in boxes if len(one.point_names) == n_points), map(str, range(n_points)))
+    named = {"keypoints": list(called)} if n_points else {}
     categories = [{"id": i, "name": name, **named} for i, name in enumerate(names)]
     tree = {"images": images, "annotations": notes, "categories": categories}
     write_text(path, json.dumps(tree))

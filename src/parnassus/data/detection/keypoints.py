@@ -12,7 +12,7 @@ from ..codec import Codec, State
 from ..packing import packed, unpacked
 from ..rows import Dense
 from ..targets import Target
-from .boxes import Placement, named, sizes_of
+from .boxes import named, sizes_of
 from .object_points import (
     inside,
     points_in_frame,
@@ -20,6 +20,7 @@ from .object_points import (
     read_points,
     refuse_shares,
 )
+from .placement import Placement
 
 
 @dataclass(frozen=True, eq=False)

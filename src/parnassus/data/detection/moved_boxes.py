@@ -9,6 +9,7 @@ from ...functional.augmentation import geometry
 from ...functional.augmentation.cropping import LEAST_OVERLAPS, jaccard_crops
 from ...functional.losses import IGNORED
 from ..rows import Batch
+from .sides import swapped
 
 if TYPE_CHECKING:
     from ..images.augmentation import Augmentation
@@ -26,6 +27,8 @@ def changed_with_boxes(augmentation: "Augmentation", x: Tensor, batch: Batch, *,
             matrix = matrix @ geometry.crop(_regions(augmentation, batch["y"], batch["y_lengths"], size), size=size)
         x = geometry.warp(x, matrix, displacement=field, fill=augmentation.fill)
         batch = batch | moved_boxes(batch, matrix, size, field)
+        if "y_points" in batch:
+            batch = batch | {"y_points": swapped(batch["y_points"], matrix, augmentation.flip_pairs)}
     x, moves = augmentation.recoloured(x, axes=axes)
     for matrix in moves:
         batch = batch | moved_boxes(batch, matrix, size)
@@ -64,7 +67,7 @@ def changed_with_points(augmentation: "Augmentation", x: Tensor, batch: Batch, *
     if augmentation.moves:
         matrix, field = augmentation.matrices(len(x), size, x.device), augmentation.field(x)
         x = geometry.warp(x, matrix, displacement=field, fill=augmentation.fill)
-        y = moved_points(y, matrix, size, field)
+        y = swapped(moved_points(y, matrix, size, field), matrix, augmentation.flip_pairs)
     x, moves = augmentation.recoloured(x, axes=axes)
     for matrix in moves:
         y = moved_points(y, matrix, size)

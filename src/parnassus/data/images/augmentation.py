@@ -27,6 +27,8 @@ class Augmentation:
     Parameters
     ----------
     flip, flip_vertical : True mirrors half of the pictures.
+    flip_pairs : which keypoints change places when their picture is mirrored, pairs of numbers or names such as
+        [("left_eye", "right_eye"), (3, 4)]; [] where none do, None where their names (left_eye, right_eye) say it.
     rotate : degrees; turns by up to as many to either side.
     shift : share of the height and width by which pictures move, at most; 0.125 of 32 pixels is the usual 4. By whole
         pixels, where nothing else moves them but flips.
@@ -55,6 +57,7 @@ class Augmentation:
 
     flip: bool = False
     flip_vertical: bool = False
+    flip_pairs: Any = None
     rotate: float = 0.0
     shift: float = 0.0
     zoom: float = 0.0
@@ -84,6 +87,8 @@ class Augmentation:
         for name in ("flip", "flip_vertical"):
             if not isinstance(getattr(self, name), bool):
                 raise SettingError(f"augment: {name} is True or False; got {getattr(self, name)!r}")
+        if self.flip_pairs is not None:
+            object.__setattr__(self, "flip_pairs", all_pairs(self.flip_pairs))
         if int(self.randaugment) != self.randaugment:
             raise SettingError(f"augment: randaugment counts operations, a whole number; got {self.randaugment!r}")
         if self.crop is not None and not 0 < self.crop <= 1:
@@ -92,6 +97,12 @@ class Augmentation:
             raise SettingError(f"augment: fill={self.fill!r}; {did_you_mean(self.fill, geometry.FILLS)}")
         if self.elastic and self.elastic_sigma <= 0:
             raise SettingError(f"augment: elastic_sigma is above 0; got {self.elastic_sigma!r}")
+
+    def settings(self) -> dict[str, Any]:
+        """What `augmentation` makes this of: the settings that are not as they come, JSON values."""
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        told["flip_pairs"] = None if self.flip_pairs is None else [list(pair) for pair in self.flip_pairs]
+        return {name: value for name, value in told.items() if value != getattr(STILL, name)}
 
     @property
     def moves(self) -> bool:
@@ -108,7 +119,9 @@ class Augmentation:
 
     def copies(self, size: tuple[int, int]) -> bool:
         """Whether pictures of (height, width) are but flipped and shifted by whole pixels, and may stay bytes."""
-        rest = replace(self, flip=False, flip_vertical=False, shift=0.0, elastic_sigma=5.0, magnitude=9.0)
+        rest = replace(
+            self, flip=False, flip_vertical=False, flip_pairs=None, shift=0.0, elastic_sigma=5.0, magnitude=9.0
+        )
         return rest == STILL and (not self.shift or self.shift * min(size) >= 1)
 
     def matrices(self, n: int, size: tuple[int, int], device: torch.device) -> Tensor:
@@ -227,6 +240,18 @@ def augmentation(given: str | Mapping[str, Any] | None) -> Augmentation | None:
         if name not in known:
             raise SettingError(f"augment has no setting {name!r}; {did_you_mean(str(name), known)}")
     return Augmentation(**given)
+
+
+def all_pairs(given: Any) -> tuple[tuple[Any, Any], ...]:
+    """Pairs of two things each, numbers from 0 or names; whatever else is given is refused."""
+    listed = isinstance(given, list | tuple)
+    for pair in given if listed else [given]:
+        two = listed and isinstance(pair, list | tuple) and len(pair) == 2 and pair[0] != pair[1]
+        if not two or any(not isinstance(i, str) and (type(i) is not int or i < 0) for i in pair):
+            raise SettingError(
+                f"augment: flip_pairs are pairs of keypoints by number or name, such as [(1, 2), (3, 4)]; got {given!r}"
+            )
+    return tuple((one, other) for one, other in given)
 
 
 def either(n: int, most: float, device: torch.device) -> Tensor:

@@ -12,6 +12,7 @@ from torch import nn
 
 from ...data.codec import Codec
 from ...data.detection.boxes import Boxes, BoxTargets, named, sizes_of
+from ...data.detection.sides import settle_pairs
 from ...data.images.image import Image, is_stack
 from ...errors import DataError, DataWarning, SettingError
 from ...evaluation.detection import found_of, poses_of, shapes_of, true_of
@@ -29,12 +30,9 @@ def parts_learned(spec: Spec) -> list[str]:
 
 
 def check_parts_are_met(objective: nn.Module, target: BoxTargets, codec: Codec) -> None:
-    """Refuses a model of masks where boxes have none, and flips of keypoints; says so where either is left aside."""
+    """Refuses a model of masks where boxes have none, and flips of points without sides; says what is left aside."""
     if getattr(objective, "finds_points", False):
-        augmentation = getattr(codec, "augmentation", None)
-        for name in ("flip", "flip_vertical"):
-            if getattr(augmentation, name, None):
-                raise SettingError(f"augment: {name} makes left points right ones; leave it out for keypoints")
+        settle_pairs(codec, target.point_names, target.n_points)
     elif target.n_points:
         words = "the boxes have keypoints, and this model learns none; model 'keypoint_rcnn' learns both"
         warnings.warn(words, DataWarning, stacklevel=4)
