@@ -47,6 +47,7 @@ def work(
     findings = audited(whole, estimator.task)
     if estimator.task not in ELSEWHERE:  # whose rows are steps, which may be alike
         straddling_rows(train, test)
+    refuse_test(estimator, train, test, whole)
     run.make(resume=estimator.resume)
     write_configuration(run, configuration, command, resume=estimator.resume)
     say_start(estimator, train, test, console, data)
@@ -100,6 +101,26 @@ def audited(whole: "Examples", task: str) -> list[dict[str, str]]:
         else:
             note(spoken(str(finding)))
     return [vars(finding) for finding in found]
+
+
+def refuse_test(estimator: "Estimator", train: "Examples", test: "Examples | None", whole: "Examples") -> None:
+    """Refuse a frame's test rows that could not be answered, before anything is learned from the others."""
+    from ..data.codec import codec_for, form_of
+
+    if test is None or estimator.task in STEPPED or form_of(train.X) != "table" or not hasattr(train.X, "columns"):
+        return
+    codec = codec_for(train.X) if estimator.codec is None else copy.deepcopy(estimator.codec)
+    if codec.kind != "table":
+        return
+    try:
+        codec.fit(train.X)
+    except DataError:
+        return  # which `fit` tells
+    try:
+        codec.encode(test.X)
+    except DataError:
+        refuse_whole(estimator, whole)
+        raise
 
 
 def refuse_whole(estimator: "Estimator", whole: "Examples") -> None:

@@ -179,10 +179,11 @@ def columns_of(raw: Any) -> list[list[str]]:
     DataError : rows of other numbers of texts, or something else than texts; the row is named.
     """
     if hasattr(raw, "columns") and hasattr(raw, "shape") and len(raw.shape) == 2:
-        names = list(raw.columns)
+        names = list(getattr(raw, "column_names", None) or raw.columns)  # pyarrow's `columns` are its data
         if len(names) not in (1, 2):
             raise DataError(f"X has {len(names)} columns; texts stand in one column, pairs of texts in two")
-        return [strings(raw[name]) for name in names]
+        values = [raw[name] for name in names]
+        return [strings(column.to_pylist() if hasattr(column, "to_pylist") else column) for column in values]
     if isinstance(raw, np.ndarray) and raw.dtype.kind in "biufc":
         raise DataError(
             f"X holds numbers, of shape {raw.shape}, and this model reads texts; give a list of texts or pairs"

@@ -12,6 +12,7 @@ import torch
 from ...data.audit import WRITTEN, audit
 from ...data.images.image import Image
 from ...data.targets import Labels, Multilabel, Numbers
+from ...data.text.pieces import columns_of
 from ...errors import SettingError
 from ...evaluation.result import Evaluation
 from ...files import write_text
@@ -184,7 +185,7 @@ def _look(estimator: "Estimator", raw: Any, i: int) -> dict[str, Any]:
         first = ", ".join(f"{v:.3g}" for v in steps.ravel()[:6])
         return {"columns": {"steps": len(steps), "begins": first + (" ..." if steps.size > 6 else "")}}
     if estimator.codec_.kind == "text":
-        text = str(one[0])
+        text = " / ".join(column[0] for column in columns_of(one))
         return {"columns": {"text": text if len(text) <= LONGEST else text[:LONGEST] + " ..."}}
     if estimator.codec_.kind == "speech" and not hasattr(one, "columns"):
         return {
