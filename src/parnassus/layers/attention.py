@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from ..errors import DataError, SettingError
 from ..functional.attention import causal_mask, scaled_dot_product
+from ..functional.attention.lookback import looked_back
 from ..functional.positions import alibi_slopes, distances, relative_index, rotary
 
 INSIDE = ("rotary", "alibi", "relative")
@@ -23,7 +24,7 @@ class KeyValueCache:
 
     def __init__(self, k: Tensor, v: Tensor, starts: Tensor | None = None) -> None:
         self.k, self.v, self.starts, self.length = k, v, starts, 0
-        self._before: tuple[Tensor | None, Tensor | None] = (None, None)  # memory of rows that were selected from
+        self.memory: Tensor | None = None  # (rows, capacity): in whose memory each step of a row lies; None: in its own
 
     @classmethod
     def empty(
@@ -33,15 +34,38 @@ class KeyValueCache:
         shape = batch, n_heads, capacity, width
         return cls(like.new_zeros(shape), like.new_zeros(shape), starts)
 
-    def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """All keys and values, the new ones (batch, heads, time, width) among them."""
+    def extend(self, k: Tensor, v: Tensor) -> None:
+        """Take new keys and values (batch, heads, time, width)."""
         end = self.length + k.shape[2]
         if end > self.k.shape[2]:
             raise DataError(f"a row of {end} steps does not fit in a cache of {self.k.shape[2]}; take a larger one")
-        self.k[:, :, self.length : end] = k
-        self.v[:, :, self.length : end] = v
+        self.k[: len(k), :, self.length : end] = k
+        self.v[: len(k), :, self.length : end] = v
+        if self.memory is not None:
+            self.memory[:, self.length : end] = torch.arange(len(k), device=k.device)[:, None]
         self.length = end
-        return self.k[:, :, :end], self.v[:, :, :end]
+
+    def _own(self) -> tuple[Tensor, Tensor]:
+        """Keys and values of every step there is room for, row by row."""
+        if self.memory is None:
+            return self.k, self.v
+        at = torch.arange(self.k.shape[2], device=self.k.device)
+        k, v = (part[self.memory, :, at].transpose(1, 2) for part in (self.k, self.v))
+        return k, v
+
+    def held(self) -> tuple[Tensor, Tensor]:
+        """All keys and values read so far, row by row (batch, heads, length, width)."""
+        k, v = (part[:, :, : self.length] for part in self._own())
+        return k, v
+
+    def found(self, q: Tensor, *, bias: Tensor | None = None, scale: float | None = None) -> Tensor:
+        """What one query a row (batch, heads, width) finds in all that was read; `bias` (heads, length) is added."""
+        memory = self.memory
+        if memory is None:
+            memory = torch.arange(len(q), device=q.device)[:, None].expand(-1, self.length)
+        seen = self.mask(1)
+        seen = None if seen is None else seen[:, 0, 0]
+        return looked_back(q, self.k, self.v, memory[:, : self.length], seen=seen, bias=bias, scale=scale)
 
     def mask(self, n_queries: int) -> Tensor | None:
         """Who may look where among the steps held, the newest `n_queries` asking; None where everybody may."""
@@ -51,17 +75,15 @@ class KeyValueCache:
         real = (torch.arange(self.length, device=self.k.device) >= self.starts[:, None])[:, None, None]
         return real if seen is None else real & seen
 
-    def _chosen(self, held: Tensor, room: Tensor | None, rows: Tensor) -> Tensor:
-        """Some rows of keys or values, in memory that was taken before where it fits: the steps read so far alone."""
-        if room is None or len(room) != len(rows) or torch.is_grad_enabled():
-            return held.index_select(0, rows)
-        torch.index_select(held[:, :, : self.length], 0, rows, out=room[:, :, : self.length])
-        return room
-
     def select(self, rows: Tensor) -> None:
-        """Keep these rows (a beam's survivors), in this order."""
-        chosen = [self._chosen(held, room, rows) for held, room in zip((self.k, self.v), self._before, strict=True)]
-        self._before, (self.k, self.v) = (self.k, self.v), chosen
+        """Keep these rows (a beam's survivors), in this order; what they have read stays where it lies."""
+        if len(rows) > len(self.k):
+            self.k, self.v = (part.index_select(0, rows) for part in self._own())
+            self.memory = None
+        elif self.memory is None:
+            self.memory = rows[:, None].repeat(1, self.k.shape[2])
+        else:
+            self.memory = self.memory.index_select(0, rows)
         self.starts = None if self.starts is None else self.starts.index_select(0, rows)
 
 
@@ -160,7 +182,12 @@ class MultiHeadAttention(Attending):
             q, k = rotary(q, start=start), rotary(k, start=start)
         if cache is not None:
             first = not cache.length and cache.starts is None
-            k, v = cache.extend(k, v)
+            cache.extend(k, v)
+            if q.shape[2] == 1 and self._reads:
+                added = self._biases(q, cache.length, bias)
+                z = cache.found(q[:, :, 0], bias=None if added is None else added[:, 0], scale=self.scale)
+                return self.out(z.flatten(1)[:, None])
+            k, v = cache.held()
             mask, causal = (None, q.shape[2] > 1) if first else (cache.mask(q.shape[2]), False)
         return self.attended(q, k, v, mask=mask, causal=causal, bias=bias)
 
@@ -172,6 +199,15 @@ class MultiHeadAttention(Attending):
         if isinstance(memory, Tensor):
             return self(x, memory, mask=mask)
         k, v = memory
+        if mask is not None and mask.ndim == 3 and mask.shape[1] == 1:
+            mask = mask[:, 0]
+        flat = mask is None or mask.ndim == 2
+        if x.shape[1] == 1 and flat and self._reads and self.positions not in ("relative", "alibi"):
+            n = len(x) // len(k)  # a sentence's beams look at one memory
+            whose = torch.arange(len(k), device=x.device).repeat_interleave(n)[:, None].expand(-1, k.shape[2])
+            seen = None if mask is None else mask.repeat_interleave(n, 0)
+            z = looked_back(self.asked(x[:, 0]).unflatten(1, (-1, self.size)), k, v, whose, seen=seen, scale=self.scale)
+            return self.out(z.flatten(1)[:, None])
         beams = x.reshape(len(k), -1, x.shape[2])  # a sentence's beams are so many queries of one row
         q = self._heads(self.asked(beams))
         return self.attended(q, k, v, mask=mask, causal=False).view(x.shape)
@@ -180,8 +216,7 @@ class MultiHeadAttention(Attending):
         self, q: Tensor, k: Tensor, v: Tensor, *, mask: Tensor | None, causal: bool, bias: Tensor | None = None
     ) -> Tensor:
         """Heads (batch, heads, time, size) to (batch, n, width), `out` included."""
-        own = self._bias(q, k)
-        bias = own if bias is None else bias if own is None else bias + own
+        bias = self._biases(q, k.shape[2], bias)
         if mask is not None and mask.ndim < 4:
             mask = mask[:, None, None] if mask.ndim == 2 else mask[:, None]
         if self.kept is not None:
@@ -229,9 +264,19 @@ class MultiHeadAttention(Attending):
     def _heads(self, h: Tensor) -> Tensor:
         return h.unflatten(2, (-1, self.size)).transpose(1, 2)
 
-    def _bias(self, q: Tensor, k: Tensor) -> Tensor | None:
+    @property
+    def _reads(self) -> bool:
+        """Whether nothing but the answer is asked for: no slopes, no weights to keep, nothing to drop."""
+        return not (torch.is_grad_enabled() or self.kept is not None or (self.training and self.dropout))
+
+    def _biases(self, q: Tensor, m: int, bias: Tensor | None) -> Tensor | None:
+        """What is added to the scores of q and m keys: `bias`, and what positions add."""
+        own = self._bias(q, m)
+        return own if bias is None else bias if own is None else bias + own
+
+    def _bias(self, q: Tensor, m: int) -> Tensor | None:
         """What positions add to the scores: (heads, n, m)."""
-        n, m = q.shape[2], k.shape[2]
+        n = q.shape[2]
         if self.positions == "relative":
             return self.by_distance[:, relative_index(n, m, reach=self.reach, device=q.device)]
         if self.positions == "alibi":
