@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from sklearn.datasets import load_breast_cancer
 
 import parnassus as pn
 from parnassus.cli import main
-from parnassus.cli.listing import listed, run_folders
+from parnassus.cli.listing import Listed, listed, run_folders, table_of
 
 pytestmark = pytest.mark.slow
 
@@ -109,6 +110,33 @@ def test_a_run_of_python_that_did_not_end_is_listed_too(tmp_path):
     assert (found.state, found.epochs, found.score[0]) == ("not ended", 2, "loss")
 
 
+def test_runs_of_unlike_tasks_add_no_columns_and_many_settings_share_one():
+    def made(name, task, model="mlp", **settings):
+        return Listed(Path(name), "finished", model, task, settings=settings)
+
+    unlike = [
+        made("a", "classifier", threshold=0.5, lr=0.1, **{"model.hidden": [8, 4]}),
+        made("b", "classifier", "cnn", threshold=0.5, lr=0.2),
+        made("c", "clusterer", n_clusters=3, lr=0.3),
+    ]
+    heading, *rows = table_of(unlike)
+    assert heading[8:] == ("lr",)
+    assert [row[8] for row in rows] == ["0.1", "0.2", ""]
+    many = [made(str(i), "classifier", **{f"s{j}": i * j for j in range(9)}) for i in range(2)]
+    heading, *rows = table_of(many)
+    assert heading[8:] == ("settings",)
+    assert rows[1][8] == "s1=1 s2=2 s3=3 s4=4 s5=5 s6=6 s7=7 s8=8"
+
+
+def test_a_task_s_own_model_is_named(tmp_path):
+    days = pd.DataFrame({"t": range(60), "sold": np.sin(np.arange(60.0))})
+    run = tmp_path / "one"
+    made = pn.Forecaster(horizon=2, epochs=1, out=str(run), time="t").fit(days, target="sold")
+    made.save(run / "model.parnassus")
+    (run / "config.toml").write_text('task = "forecaster"\nmodel = "none"\n')
+    assert listed(run).model == pn.Forecaster.default_models["series"]
+
+
 def test_folders_without_runs_are_refused(tmp_path, capsys):
     assert run("runs", tmp_path) == 2
     assert "no run lies in it" in capsys.readouterr().err
@@ -143,3 +171,27 @@ def test_a_forecaster_is_tuned_by_backtests_and_tested_on_steps_that_no_trial_sa
     assert len(pd.read_csv(tmp_path / "tuned" / "test.csv")) == 7
     assert run("tune", "forecaster", tmp_path / "sales.csv", *words, "--folds", "0.25", "--out", tmp_path / "no") == 2
     assert "number of origins" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        ("hmm", ["--drop", "tag", "--space", "n_states=1/2", "--epochs", "5"]),
+        ("tagger", ["--target", "tag", "--space", "model.hidden=4/8", "--epochs", "2", "--model", "bilstm"]),
+    ],
+)
+def test_sequences_stay_whole_in_trials_and_in_the_test(task, words, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    tags = rng.random((10, 8)) < 0.5
+    table = pd.DataFrame(
+        {"run": np.repeat(np.arange(10), 8), "seen": rng.normal(5.0 * tags).ravel(), "tag": tags.ravel()}
+    )
+    table.to_csv(tmp_path / "steps.csv", index=False)
+    shared = [tmp_path / "steps.csv", "--sequence", "run", "--trials", 2, "--out", tmp_path / "run"]
+    assert run("tune", task, *shared, *words) == 0
+    said = capsys.readouterr().out
+    assert "64 rows, 16 kept for the test" in said
+    assert "2 trials (2 complete) on a grouped 25% of the rows held out" in said
+    assert "on 2 test sequences that training has not seen" in said
+    assert run("predict", tmp_path / "run", tmp_path / "steps.csv") == 0
+    assert len(capsys.readouterr().out.splitlines()) == 81

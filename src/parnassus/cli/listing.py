@@ -9,9 +9,11 @@ from typing import Any
 
 from ..errors import FileError, ParnassusError, SettingError
 from ..files import write_text
+from . import settings
 from .configuration import read_configuration
 from .console import Console, finite
 from .runs import Run, read_evaluation
+from .values import NONE
 
 SIGNS = ("log.csv", "model.parnassus", "config.toml", "checkpoint")  # a folder with one of these is a run
 SAME = (
@@ -24,6 +26,7 @@ SAME = (
     "model",
     "epochs",
 )  # with columns of their own, or of no weight
+MOST_COLUMNS = 6  # for settings; more of them stand together
 DEEP = 4  # folders below the one that was named
 
 
@@ -135,6 +138,7 @@ def _configuration(run: Listed) -> None:
     run.task, run.data = held.get("task"), held.get("data")
     named = held.get("model")
     run.model = named.get("name") if isinstance(named, dict) else named
+    run.model = None if run.model == NONE else run.model  # the task's own, which the saved model names
     for key, value in held.items():
         if isinstance(value, dict):
             options = {key if k == "name" else f"{key}.{k}": v for k, v in value.items()}
@@ -170,25 +174,51 @@ def _model(run: Listed) -> None:
     spec = tree["params"].get("model")
     learned = tree["learned"]
     run.seconds = learned.get("seconds_")
-    run.model = run.model or (spec.get("name") if isinstance(spec, dict) else spec) or tree["estimator"]
+    run.model = run.model or (spec.get("name") if isinstance(spec, dict) else spec) or _usual(run, tree)
     run.task = run.task or tree["estimator"].lower()
     weights = {id(v): v.numel() for v in tree.get("weights", {}).values() if hasattr(v, "numel")}
     run.n_parameters = sum(weights.values()) or None
 
 
+def _usual(run: Listed, tree: dict[str, Any]) -> str:
+    """The model that a task takes where none is named; the estimator where it says none."""
+    task = settings.tasks().get(run.task or "")
+    models = task.extra["default_models"] if task is not None else {}
+    return models.get((tree.get("codec") or {}).get("kind")) or tree["estimator"]
+
+
 def table_of(found: Sequence[Listed]) -> list[tuple[str, ...]]:
-    """Headings and a row a run; settings are shown where the runs differ in them."""
-    names = list(dict.fromkeys(k for r in found for k in r.settings))
-    changed = [k for k in names if len({repr(r.settings.get(k)) for r in found if r.settings}) > 1]
-    rows: list[tuple[str, ...]] = [("run", "model", "data", "epochs", "best", "s", "weights", "state", *changed)]
-    for run in found:
+    """Headings and a row a run; settings are shown where runs of the same task differ in them, many in one column."""
+    tried = [{k: _word(run.settings[k]) for k in _changed(run, found)} for run in found]
+    names = list(dict.fromkeys(k for own in tried for k in own))
+    apart = len(names) <= MOST_COLUMNS
+    shown = names if apart else ["settings"]
+    rows: list[tuple[str, ...]] = [("run", "model", "data", "epochs", "best", "s", "weights", "state", *shown)]
+    for run, own in zip(found, tried, strict=True):
         best = "" if run.score is None else f"{run.score[0].replace('_', ' ')} {run.score[1]:.4g}"
         cost = "" if run.seconds is None else f"{run.seconds:.3g}"
         size = "" if run.n_parameters is None else f"{run.n_parameters:,}"
         data = Path(str(run.data)).name if run.data else ""
-        own = [_word(run.settings.get(k)) for k in changed]
-        rows.append((str(run.folder), str(run.model or ""), data, str(run.epochs), best, cost, size, run.state, *own))
+        last = [own.get(k, "") for k in names] if apart else [" ".join(f"{k}={v}" for k, v in own.items())]
+        rows.append((str(run.folder), str(run.model or ""), data, str(run.epochs), best, cost, size, run.state, *last))
     return rows
+
+
+def _changed(run: Listed, found: Sequence[Listed]) -> list[str]:
+    """The settings of a run that others of its task have otherwise; options that others of the same choice left out."""
+    others = [other for other in found if other.task == run.task and other.settings]
+
+    def differs(key: str, other: Listed) -> bool:
+        if key in other.settings:
+            return repr(other.settings[key]) != repr(run.settings[key])
+        role, dot, _ = key.partition(".")
+        return bool(dot) and _choice(other, role) == _choice(run, role)
+
+    return [key for key in run.settings if any(differs(key, other) for other in others)]
+
+
+def _choice(run: Listed, role: str) -> Any:
+    return run.model if role == "model" else run.settings.get(role)
 
 
 def _word(value: Any) -> str:
