@@ -8,6 +8,7 @@ import parnassus as pn
 from parnassus.cli import main
 
 
+@pytest.mark.slow
 def test_a_gap_among_the_test_rows_is_refused_before_training_by_its_row_of_the_file(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
@@ -25,6 +26,7 @@ def test_a_gap_among_the_test_rows_is_refused_before_training_by_its_row_of_the_
     assert said == {True, False}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [lambda texts: pd.DataFrame({"said": texts}), list])
 def test_the_worst_texts_stand_in_the_report(form, tmp_path):
     texts = [f"a {word} film, {n} of ten" for n in range(5) for word in ("good", "bad", "fine", "poor")]

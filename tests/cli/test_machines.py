@@ -50,6 +50,7 @@ def trained(table, *words):
     (["rbm", "--model", "gaussian_rbm", "--n-components", "4"], "RBM"),
     (["dbn", "--model.hidden", "4"], "DBN"),
 ])  # fmt: skip
+@pytest.mark.slow
 def test_a_run_holds_the_machine_of_that_name_and_draws_rows(table, capsys, words, name):
     run = trained(table, *words)
     capsys.readouterr()
@@ -63,6 +64,7 @@ def test_a_run_holds_the_machine_of_that_name_and_draws_rows(table, capsys, word
     assert len(json.loads(capsys.readouterr().out)) == 12
 
 
+@pytest.mark.slow
 def test_the_short_name_and_the_task_write_one_configuration(table, capsys):
     trained(table, "rbm", "--n-components", "4").rename(table.parent / "short")
     trained(table, "density", "--model", "rbm", "--n-components", "4")

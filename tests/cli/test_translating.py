@@ -31,6 +31,7 @@ def trained(kinds, *words):
     return run
 
 
+@pytest.mark.slow
 def test_a_run_translates_as_python_does_and_is_evaluated(kinds, capsys):
     run = trained(kinds, "--model", "pix2pix", "--json")
     told = json.loads(capsys.readouterr().out)
@@ -53,6 +54,7 @@ def test_a_run_translates_as_python_does_and_is_evaluated(kinds, capsys):
     assert "is not overwritten" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_pictures_set_apart_are_the_test_and_cyclegan_goes_both_ways(kinds, capsys):
     for kind in "AB":
         (kinds / kind).rename(kinds / f"train{kind}")

@@ -83,6 +83,7 @@ def of_categories(n=400, seed=0):
     return table, float(sum(np.log(share).mean() for share in shares))
 
 
+@pytest.mark.slow
 def test_categories_are_learned_as_such_and_drawn_whole():
     table, alone = of_categories()
     machine = pn.RBM("softmax_rbm", n_components=4, epochs=60, batch_size=20).fit(table)
@@ -100,6 +101,7 @@ def test_categories_are_learned_as_such_and_drawn_whole():
         assert machine.score_samples(table[:1].assign(colour="mauve"))[0] == -np.inf
 
 
+@pytest.mark.slow
 def test_texts_are_told_apart_by_topics_and_drawn_as_counts(tmp_path):
     rng = np.random.default_rng(0)
     words = [["cat", "dog", "mouse"], ["sun", "moon", "star"]]

@@ -42,6 +42,7 @@ def test_names_from_right_to_left_keep_their_line():
     assert len({len(line) - 2 * ("\u2068" in line) for line in text.split("\n")[1:]}) == 1
 
 
+@pytest.mark.slow
 def test_a_model_of_two_scripts_knows_little_of_a_third():
     """Texts from right to left are read in the order in which they are spoken; what was never seen is not known."""
     good, bad = {"en": "good", "he": "\u05d8\u05d5\u05d1"}, {"en": "bad", "he": "\u05e8\u05e2"}
