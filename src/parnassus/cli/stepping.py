@@ -11,27 +11,50 @@ from .training import Request, check_part, claimed, complete, divided, estimator
 
 if TYPE_CHECKING:
     from ..estimators.fitting.intake import Examples
+    from .runs import Run
+
+    Parts = tuple[Examples, Examples | None]
 
 TASKS = ("hmm", "tagger")
 
 
 def trained(request: Request, console: Console, command: str) -> int:
     """Read, hold out sequences, fit, test, report; the run folder holds all of it. Returns the exit code."""
-    from .work import work
-
-    data = request.words["data"][0]
-    estimator: Any = estimator_for(request, "sequences")
-    examples = _read(request, estimator, data)
-    if estimator.model is None:  # an HMM's, which the run is to be called by
-        estimator.set_params(model="categorical" if _holds_symbols(estimator, examples.X) else "gaussian")
-    parts = _parts(request, estimator, examples)
-    named = getattr(estimator.model, "name", estimator.model)
+    estimator, examples, parts = prepared(request)
+    named, data = getattr(estimator.model, "name", estimator.model), request.words["data"][0]
     run = claimed(request, Path(request.own("out") or Path("runs") / f"{Path(data).stem or 'data'}-{named}"))
     estimator.set_params(
         out=os.fspath(run.folder),
         resume=bool(request.own("resume")),
         progress=request.own("progress") if request.own("progress") is not None or sys.stderr.isatty() else True,
     )
+    watched = _watched(request, estimator)
+    return learned(request, estimator, examples, parts, run, console, command, validation=watched)
+
+
+def prepared(request: Request) -> "tuple[Any, Examples, Parts]":
+    """The estimator, its model named, the steps of the file, and those of them to learn from and to test on."""
+    estimator: Any = estimator_for(request, "sequences")
+    examples = _read(request, estimator, request.words["data"][0])
+    if estimator.model is None:  # an HMM's, which the run is to be called by
+        estimator.set_params(model="categorical" if _holds_symbols(estimator, examples.X) else "gaussian")
+    return estimator, examples, _parts(request, estimator, examples)
+
+
+def learned(
+    request: Request,
+    estimator: Any,
+    examples: "Examples",
+    parts: "Parts",
+    run: "Run",
+    console: Console,
+    command: str,
+    *,
+    validation: Any = None,
+) -> int:
+    """Fit on one part, test on the other, report; the exit code."""
+    from .work import work
+
     given = check_part(request.own("test"), "--test")
     return work(
         estimator,
@@ -39,9 +62,9 @@ def trained(request: Request, console: Console, command: str) -> int:
         run,
         console,
         whole=examples,
-        validation=_watched(request, estimator),
+        validation=validation,
         configuration=complete(request, estimator),
-        data=Path(data).name,
+        data=Path(request.words["data"][0]).name,
         given_test=given if isinstance(given, str) else None,
         command=command,
     )
@@ -82,7 +105,7 @@ def _holds_symbols(estimator: Any, X: Any) -> bool:
     return bool(X.ndim == 2 and X.dtype.kind in "iu")
 
 
-def _parts(request: Request, estimator: Any, examples: "Examples") -> "tuple[Examples, Examples | None]":
+def _parts(request: Request, estimator: Any, examples: "Examples") -> "Parts":
     """The steps to learn from, and those to test on: whole sequences, or the end of a single one."""
     import numpy as np
 

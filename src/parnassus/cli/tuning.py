@@ -99,13 +99,14 @@ def tune(task: str, given: dict[str, Any], argv: Sequence[str]) -> int:
 
     own = {k: given.pop(k, default) for k, (_, default, _) in OWN_FLAGS.items()}
     request = Request.of(task, given)
-    if task in FROM_PYTHON or ELSEWHERE.get(task) in ("stepping", "translating"):
+    if task in FROM_PYTHON or ELSEWHERE.get(task) == "translating":
         raise SettingError(f"a {task.replace('_', ' ')} is tuned from Python so far: give it to pn.tune")
     if "data" not in request.words:
         raise SettingError(f"tune {task} needs data: parnassus tune {task} DATA, or `data` in a --config file")
     console = Console(json=bool(request.own("json")))
     keep_memory()
-    job = series_of(request) if task == "forecaster" else rows_of(request)
+    made = {"forecasting": series_of, "stepping": steps_of}.get(ELSEWHERE.get(task, ""), rows_of)
+    job = made(request)
     named = getattr(job.estimator.model, "name", job.estimator.model)
     space = space_in(own["space"], request, named) if own["space"] else None
     data = request.words["data"][0]
@@ -188,6 +189,21 @@ def series_of(request: Request) -> Job:
 
     sizes = len(parts[0]), 0 if parts[1] is None else len(parts[1])
     return Job(estimator, {"X": parts[0], "target": request.own("target")}, sizes, learn, lambda: None)
+
+
+def steps_of(request: Request) -> Job:
+    """Sequences whose steps are the rows of a table, whole ones kept for the test."""
+    from . import stepping
+    from .work import refuse_whole
+
+    estimator, examples, parts = stepping.prepared(request)
+    train, test = parts
+
+    def learn(run: "Run", console: "Console", command: str) -> int:
+        return stepping.learned(request, estimator, examples, parts, run, console, command)
+
+    sizes = len(train), len(test) if test else 0
+    return Job(estimator, {"X": train.X, "y": train.y}, sizes, learn, lambda: refuse_whole(estimator, examples))
 
 
 def folds_of(text: str | None) -> int | float | None:

@@ -20,7 +20,7 @@ from ..estimators.judging.backtesting import backtest
 from ..estimators.judging.contenders import copies, fit_all, size_of, task_of
 from ..estimators.judging.folding import folds_of
 from ..estimators.judging.judging import Judge, Outcome, judge_for
-from ..estimators.judging.selection import taken
+from ..estimators.judging.selection import rows_are_steps, taken
 from ..train.record import Record, listening
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def bare(estimator: Any, X: Any) -> Any:
     if not isinstance(made, Estimator):
         return made
     made.set_params(**QUIET)
-    if made.model is None and getattr(made, "start", None) is None:
+    if made.model is None and getattr(made, "start", None) is None and made.task != "hmm":  # whose settings are its own
         kind = "series" if isinstance(made, Forecaster) else codec_for(X).kind
         made.set_params(model=made.default_models.get(kind, "mlp"))
     return made
@@ -90,7 +90,7 @@ class Course:
             (fit,) = copies(made, 1)
             held = self.examples.take(test)
             records = []
-            if watched and i == 0 and isinstance(fit, Estimator):
+            if watched and i == 0 and isinstance(fit, Estimator) and not rows_are_steps(fit, held.X):
                 records = [Watch(fit, held, *watched, higher=self.higher.get(watched[0], True))]
             with listening(*records):
                 self._fit(fit, self.examples.take(train))

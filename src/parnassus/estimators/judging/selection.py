@@ -8,6 +8,7 @@ import numpy as np
 from ...data.answers import answer_array, is_gap
 from ...data.sources import Columns
 from ...data.split import Split, balanced_order, bootstrap_draw
+from ...data.timeseries.step_tables import is_frame
 from ...errors import DataError, SettingError, did_you_mean
 from ...evaluation.bias_variance import BiasVariance, squared_decomposition, zero_one_decomposition
 from ..fitting.intake import Examples, examples_of, split_target
@@ -74,11 +75,32 @@ def taken(
     memory = getattr(estimator, "memory", None)
     memory = memory if isinstance(memory, int) else None
     examples = examples_of(X, y, target=target, sample_weight=sample_weight, memory=memory)
+    groups, time = _steps_apart(estimator, examples.X, groups, time)
     if isinstance(groups, str):
         examples.X, groups = split_target(examples.X, groups, role="groups")
     if isinstance(time, str):
         time = split_target(examples.X, time, role="time")[1]
     return examples, _one_a_row("groups", groups), _one_a_row("time", time)
+
+
+def rows_are_steps(estimator: Any, X: Any) -> bool:
+    """Whether rows are the steps of sequences: those of a table for an HMM or a Tagger, or of one array for an HMM."""
+    if not (hasattr(estimator, "sequence") and hasattr(estimator, "time")):
+        return False
+    return is_frame(X) or (isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind == "f")
+
+
+def _steps_apart(estimator: Any, X: Any, groups: Any, time: Any) -> tuple[Any, Any]:
+    """Groups and times of rows that are steps: a sequence is on one side, and one alone is divided by its time."""
+    if time is not None or not rows_are_steps(estimator, X):
+        return groups, time
+    if estimator.sequence is not None and (
+        groups is None or (isinstance(groups, str) and groups == estimator.sequence)
+    ):
+        return split_target(X, estimator.sequence, role="sequence")[1], None
+    if groups is not None or estimator.sequence is not None:
+        return groups, None
+    return None, np.arange(len(X)) if estimator.time is None else split_target(X, estimator.time, role="time")[1]
 
 
 def _one_a_row(name: str, given: Any) -> np.ndarray | None:

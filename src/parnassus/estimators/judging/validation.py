@@ -1,5 +1,6 @@
 """What cross-validation returns: scores by fold with intervals that know folds overlap, and curves of them."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,7 +11,7 @@ import numpy as np
 from ...data.split import Split
 from ...errors import SettingError, did_you_mean
 from ...evaluation.folds import FoldMean, fold_mean
-from ...evaluation.result import LOWER_IS_BETTER, UNBOUNDED, Evaluation, Metric, json_values, shown
+from ...evaluation.result import LOWER_IS_BETTER, Evaluation, Metric, json_values, shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,13 +22,24 @@ def metric_of(name: str, value: float = 0.0) -> Metric:
     return Metric(name, value, None, None, None, name not in LOWER_IS_BETTER)
 
 
+# first words of the names of what lies in [0, 1]; "mean_accuracy" and the like have theirs last
+SHARES = {
+    "accuracy", "average", "balanced", "brier", "coverage", "exact", "expected", "f1", "hamming", "map", "mar", "mask",
+    "pck", "pose", "precision", "recall", "roc", "top",
+}  # fmt: skip
+MEAN_SHARES = {"mean_accuracy", "mean_dice", "mean_iou", "pixel_accuracy"}
+LEAST = {"silhouette": -1.0} | dict.fromkeys(
+    ("score", "r2", "log_density", "log_likelihood_a_frame", "squared_mmd"), -math.inf
+)
+
+
 def within(name: str, found: FoldMean) -> FoldMean:
     """The interval cut to what the metric can be: shares in [0, 1], errors from 0 on, R squared up to 1."""
-    if found.low is None or found.high is None or name == "score":
+    if found.low is None or found.high is None:
         return found
-    low = found.low if name == "r2" else max(found.low, 0.0)
-    high = found.high if name in UNBOUNDED or name == "mape" else min(found.high, 1.0)
-    return replace(found, low=low, high=high)
+    least = LEAST.get(name, 0.0)
+    share = name.split("_")[0] in SHARES or name in MEAN_SHARES or name in ("r2", "silhouette")
+    return replace(found, low=max(found.low, least), high=min(found.high, 1.0) if share else found.high)
 
 
 def lined(rows: Sequence[Sequence[str]]) -> str:
