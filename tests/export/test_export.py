@@ -79,6 +79,20 @@ def test_pictures_go_in_as_bytes(tmp_path):
     np.testing.assert_allclose(answers(path, x=P.transpose(0, 3, 1, 2)), clf.predict_proba(P), atol=1e-5)
 
 
+@pytest.mark.parametrize("model", ["cnn_lstm", pn.model("r3d18", width=0.03)])
+def test_clips_of_videos_go_in_as_bytes(model, tmp_path):
+    videos = [draw(i).integers(256, size=(3 + i % 5, 9, 10, 3), dtype=np.uint8) for i in range(8)]
+    clf = pn.Classifier(model, codec=pn.Video(n_frames=4), epochs=1).fit(videos, np.arange(8) % 2)
+    path = pn.export.to_onnx(clf, tmp_path / "m.onnx").path
+    assert told(path)["inputs"]["x"]["shape"] == [4, 3, 9, 10]
+    clips = []
+    for one in videos[:3]:  # of 3, 4 and 5 frames: the last again; whole; from the middle
+        first = (len(one) - 4) // 2 if len(one) > 4 else 0
+        clips.append(one[np.minimum(np.arange(first, first + 4), len(one) - 1)].transpose(0, 3, 1, 2))
+    np.testing.assert_allclose(answers(path, x=np.stack(clips)), clf.predict_proba(videos[:3]), atol=1e-5)
+    assert pn.export.to_program(clf, tmp_path / "m.pt2").difference < 1e-5
+
+
 @pytest.mark.parametrize(("model", "free"), [("transformer", True), ("gru", False)])
 def test_what_lies_behind_the_end_of_a_sequence_changes_nothing(model, free, tmp_path):
     rows = [draw(i).normal(2, 3, (4 + i % 5, 2)) for i in range(COUNT)]

@@ -99,6 +99,21 @@ def test_nets_of_this_library_ask(how):
     assert not hasattr(net, "objective_")
 
 
+def test_one_classifier_that_draws_its_weights_answers_bald():
+    X, y = pool(n=120)
+    net = pn.Classifier(pn.model("mlp", hidden=(8,), dropout=0.3), inference="mc_dropout", epochs=3)
+    fitted = pn.Classifier(**net.get_params(deep=False)).fit(X[:40], y[:40])
+    due = fitted.uncertainty(X).epistemic
+    found = to_label_next(fitted, X, 7, how="bald", known=range(40))
+    assert found.tolist() == (40 + np.argsort(-due[40:], kind="stable")[:7]).tolist()
+    told = active_learning(net, X, y, how="bald", n_first=20, n_each=5, n_rounds=2)
+    assert isinstance(told.estimator, pn.Classifier)
+    assert len(told.rows) == 30
+    plain = pn.Classifier("softmax", epochs=1).fit(X[:40], y[:40])
+    with pytest.raises(SettingError, match="mc_dropout"):
+        to_label_next(plain, X, 3, how="bald")
+
+
 def test_more_rows_are_drawn_while_there_is_one_label_only():
     X = np.arange(100.0)[:, None]
     y = (X[:, 0] > 90).astype(int)

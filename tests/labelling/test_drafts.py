@@ -92,6 +92,25 @@ def test_corrections_of_boxes_are_counted_by_overlap_and_label():
     assert box_corrections(drafted, []).deleted == 4
 
 
+@pytest.mark.parametrize(("boxes", "words"), [
+    ([[0, 0, np.nan, 3]], r"drafted box 0 is \[0.0, 0.0, nan"),
+    ([[0, 0, 2, 3], [5, 5, 1, 1]], "drafted box 1 .* none inside out"),
+    ([[0, 0, 2, 3, 1, 1, 4, 4]], r"have shape \(1, 8\)"),
+])  # fmt: skip
+def test_boxes_that_are_none_are_no_corrections(boxes, words):
+    with pytest.raises(DataError, match=words):
+        box_corrections(boxes, [[0, 0, 2, 3]])
+    with pytest.raises(DataError, match="1 drafted boxes have 2 labels"):
+        box_corrections([[0, 0, 2, 3]], [[0, 0, 2, 3]], labels=(["a", "b"], ["a"]))
+    assert box_corrections([], [[0, 0, 2, 3]]).added == 1
+
+
+@pytest.mark.parametrize("picture", [np.zeros((0, 3)), np.zeros(4), np.full((2, 2), np.nan), np.zeros((2, 2, 3, 1))])
+def test_what_is_no_picture_is_no_draft(picture):
+    with pytest.raises(DataError, match="expected finite"):
+        MaskDraft(picture)
+
+
 def test_regions_of_like_colour_are_connected_and_of_one_colour():
     picture, disk = scene()
     regions = cluster_regions(picture, 3)

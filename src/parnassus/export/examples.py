@@ -18,7 +18,7 @@ N_STEPS = 32  # of rows of tokens
 
 
 def made_up(estimator: "Estimator") -> Any:
-    """Raw rows of the kind that `fit` saw: tables, pictures, sequences, tokens and texts; others must be given."""
+    """Raw rows of the kind that `fit` saw: tables, pictures, videos, sequences, tokens, texts; others must be given."""
     codec: Any = fitted(estimator).codec_
     draw = np.random.default_rng(0)
     if codec.kind == "table":
@@ -27,9 +27,10 @@ def made_up(estimator: "Estimator") -> Any:
         for j, start in zip(codec.grouped, codec.offsets.tolist(), strict=True):
             x[np.arange(N_ROWS), start + draw.integers(len(codec.schema.specs[j]["levels"]), size=N_ROWS)] = 1
         return codec.decode(x)
-    if codec.kind == "image":
+    if codec.kind in ("image", "video"):
         channels, height, width = codec.shape
-        pixels = draw.integers(256, size=(N_ROWS, height, width, channels), dtype=np.uint8)
+        frames = (codec.options["n_frames"],) if codec.kind == "video" else ()
+        pixels = draw.integers(256, size=(N_ROWS, *frames, height, width, channels), dtype=np.uint8)
         return pixels[..., 0] if channels == 1 else pixels
     if codec.kind == "sequences":
         steps = codec.n_steps or min(codec.max_length, 32)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..data.images.video import Video
 from ..data.rows import Batch
 from ..data.tables.columns import read_frame
 from ..data.tables.table import Table
@@ -50,6 +51,8 @@ def inlet_of(estimator: "Estimator", X: Any) -> Inlet:
         return table_inlet(codec)
     if type(codec) is Sequences and codec.n_features and codec.options["standardize"]:
         return sequence_inlet(codec, whole=estimator.view_ == "vector")
+    if type(codec) is Video:
+        return video_inlet(codec, estimator.view_)
     rows = codec.encode(X)
     names = tuple(rows.take(torch.arange(1)))
 
@@ -138,6 +141,20 @@ def sequence_inlet(codec: Sequences, *, whole: bool) -> Inlet:
     steps = {"holds": "steps in their own units, anything behind the end", "features": codec.n_features}
     told = {"x": steps} | ({} if whole else {"lengths": {"holds": "how many steps of each row count"}})
     return Inlet(tuple(told), feeds, batch, told, prepared=whole)
+
+
+def video_inlet(codec: Video, view: str) -> Inlet:
+    """Clips of bytes, the frames that the codec picks of a video; their scaling lies inside."""
+    channels, height, width = codec.shape
+
+    def feeds(raw: Any) -> Feeds:
+        encoded = codec.encode(raw)
+        return {"x": codec.clips(encoded.take(torch.arange(len(encoded)))).numpy(force=True)}
+
+    n, stride = codec.options["n_frames"], codec.options["stride"]
+    said = f"{n} frames from the middle of a video, each {stride} after the last, the last again where they end"
+    told = {"x": {"holds": f"{said}; pixels from 0 to 255", "shape": [n, channels, height, width]}}
+    return Inlet(("x",), feeds, lambda given: {"x": codec.scaled(given["x"], view)}, told, prepared=True)
 
 
 class Graph(nn.Module):

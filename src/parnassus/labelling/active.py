@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import DataError, SettingError
 from ..estimators.fitting.intake import Examples, count_rows, take_rows
 from ..estimators.judging.contenders import copies, fit_all
-from .queries import to_label_next
+from .queries import draws_weights, to_label_next
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -100,7 +100,7 @@ def active_learning(
     estimator : a classifier of this library or in scikit-learn's manner; copies are fitted anew each round.
     X : the pool.
     ask : a function from row numbers to their labels (a person, a form); or all labels, to try a way out.
-    how : as in `to_label_next`. "bald" fits `n_members` copies with other seeds.
+    how : as in `to_label_next`. "bald" fits `n_members` copies with other seeds, or one estimator that has `inference`.
     n_first : rows drawn at random to begin with; more are drawn while all of them have one label.
     n_each, n_rounds : rows asked for in each round, and rounds.
     test : rows and labels to score each fit on.
@@ -145,9 +145,10 @@ def _run(
     while len(np.unique(labels)) < 2 and len(rows) < len(drawn):
         more = drawn[len(rows) : len(rows) + n_each]
         rows, labels = np.concatenate((rows, more)), np.concatenate((labels, _labels(answers, more)))
+    many = n_members if how == "bald" and not draws_weights(estimator) else 1
     sizes, scores = [], []
     for turn in range(n_rounds + 1):
-        members = _fitted(estimator, X, rows, labels, n_members if how == "bald" else 1, seed)
+        members = _fitted(estimator, X, rows, labels, many, seed)
         sizes.append(len(rows))
         scores.append(float(members[0].score(*test)) if test is not None else np.nan)
         left = len(drawn) - len(rows)

@@ -32,6 +32,10 @@ class MaskDraft:
 
     def __init__(self, picture: ArrayLike, *, segment: Segment | None = None, tolerance: float | None = None) -> None:
         self.picture = np.asarray(picture, dtype=np.float64)
+        if self.picture.ndim not in (2, 3) or not self.picture.size or not np.isfinite(self.picture).all():
+            raise DataError(
+                f"the picture has shape {self.picture.shape}; expected finite (height, width) or with channels"
+            )
         self.tolerance = 0.1 * float(np.ptp(self.picture)) if tolerance is None else tolerance
         self.segment = segment
         self.mask: Mask = np.zeros(self.picture.shape[:2], dtype=bool)
@@ -115,6 +119,17 @@ class Corrections:
         return self.moved + self.deleted + self.added
 
 
+def _corners(given: Any, which: str) -> torch.Tensor:
+    """Boxes (n, 4), whose corners are finite and in order."""
+    boxes = np.asarray(given, dtype=np.float64)
+    boxes = boxes.reshape(0, 4) if not boxes.size else boxes
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise DataError(f"the {which} boxes have shape {boxes.shape}; give (n, 4) corners x1, y1, x2, y2")
+    for i in np.flatnonzero(~np.isfinite(boxes).all(1) | (boxes[:, 2:] < boxes[:, :2]).any(1))[:1]:
+        raise DataError(f"{which} box {i} is {boxes[i].tolist()}; corners are finite x1, y1, x2, y2, none inside out")
+    return torch.from_numpy(boxes)
+
+
 def box_corrections(
     drafted: Any, true: Any, *, labels: tuple[Any, Any] | None = None, good: float = 0.7, near: float = 0.3
 ) -> Corrections:
@@ -128,7 +143,10 @@ def box_corrections(
     >>> box_corrections([[0, 0, 10, 10], [50, 50, 60, 60]], [[0, 0, 10, 9], [20, 20, 30, 30]])
     Corrections(kept=1, moved=0, deleted=1, added=1)
     """
-    a, b = (torch.as_tensor(np.asarray(v, dtype=np.float64).reshape(-1, 4)) for v in (drafted, true))
+    a, b = _corners(drafted, "drafted"), _corners(true, "true")
+    for words, boxes, given in zip(("drafted", "true"), (a, b), labels or (a, b), strict=True):
+        if len(given) != len(boxes):
+            raise DataError(f"{len(boxes)} {words} boxes have {len(given)} labels; give one a box")
     overlap = iou(a, b).nan_to_num(0.0).numpy()
     kept = moved = 0
     while overlap.size and overlap.max() >= near:

@@ -42,7 +42,10 @@ def uncertainty(probability: ArrayLike, how: str = "margin") -> Floats:
     mean = p.mean(0) if p.ndim == 3 else p
     if how == "bald":
         if p.ndim == 2 or len(p) < 2:
-            raise SettingError("bald compares several models: give (members, rows, classes), or use how='entropy'")
+            raise SettingError(
+                "bald compares several models: give (members, rows, classes), several estimators, or one with "
+                "inference='mc_dropout' or another; or use how='entropy'"
+            )
         return np.maximum(_entropy(mean) - _entropy(p).mean(0), 0.0)
     if how == "entropy":
         return _entropy(mean)
@@ -97,7 +100,8 @@ def to_label_next(
 
     Parameters
     ----------
-    estimator : a fitted classifier, or several (their mean is asked; "bald" needs them).
+    estimator : a fitted classifier, or several (their mean is asked). "bald" needs several, or one with `inference`,
+        which is asked what its draws of the weights disagree on.
     X : the pool, rows with and without labels.
     how : "least_confidence", "margin" or "entropy" (see `uncertainty`), "bald", "core_set" (rows unlike the known ones,
         by what the last layer is given, or by X itself for an estimator of another library), or "random".
@@ -117,9 +121,19 @@ def to_label_next(
         return np.random.default_rng(seed).permutation(free)[:n]
     if how == "core_set":
         return core_set(_features(members[0], X), np.flatnonzero(taken), n)
+    if how == "bald" and len(members) == 1 and draws_weights(members[0]):
+        unsure = members[0].uncertainty(X).epistemic[free]
+        if unsure.ndim > 1:
+            raise SettingError("bald asks of one label a row, and this classifier gives several")
+        return free[np.argsort(-unsure, kind="stable")[:n]]
     said = np.stack([np.asarray(member.predict_proba(X)) for member in members])
     unsure = uncertainty(said if len(members) > 1 or how == "bald" else said[0], how)[free]
     return free[np.argsort(-unsure, kind="stable")[:n]]
+
+
+def draws_weights(estimator: Any) -> bool:
+    """Whether one estimator is several: a classifier of this library that learns a distribution of its weights."""
+    return isinstance(estimator, Estimator) and estimator.inference is not None and hasattr(estimator, "uncertainty")
 
 
 def _features(estimator: Any, X: Any) -> np.ndarray:

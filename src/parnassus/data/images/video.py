@@ -133,6 +133,11 @@ class Video(Codec):
         return wide.round().clamp(0, 255).to(torch.uint8)
 
     def prepare(self, batch: Batch, view: str, *, training: bool = False) -> Batch:
+        rest = {k: v for k, v in batch.items() if k != "lengths"}
+        return rest | {"x": self.scaled(self.clips(batch, training=training), view)}
+
+    def clips(self, batch: Batch, *, training: bool = False) -> Tensor:
+        """The frames of each video that a model sees, (batch, n_frames, channels, height, width) uint8."""
         n, lengths = self.options["n_frames"], batch["lengths"]
         spare = (lengths - n).clamp(min=0)
         if training and bool(spare.any()):
@@ -140,13 +145,16 @@ class Video(Codec):
         else:
             start = spare // 2
         at = torch.minimum(start[:, None] + torch.arange(n, device=lengths.device), lengths[:, None] - 1)
-        x = batch["x"][torch.arange(len(lengths), device=lengths.device)[:, None], at]  # (batch, n, c, h, w)
-        x = x.transpose(1, 2).float().sub_(self.mean).div_(self.std)
+        return batch["x"][torch.arange(len(lengths), device=lengths.device)[:, None], at]
+
+    def scaled(self, clips: Tensor, view: str) -> Tensor:
+        """Clips as a view has them, less the mean and over the standard deviation of each channel."""
+        x = clips.transpose(1, 2).float().sub_(self.mean).div_(self.std)
         if view == "frames":
             x = x.transpose(1, 2).flatten(2)
         elif view == "vector":
             x = x.permute(0, 2, 3, 4, 1).flatten(1)
-        return {k: v for k, v in batch.items() if k != "lengths"} | {"x": x.contiguous()}
+        return x.contiguous()
 
     def decode(self, x: Tensor) -> np.ndarray:
         """uint8 clips (n, time, height, width, channels) of the view "clips" or "vector"."""

@@ -109,7 +109,7 @@ class FramesThenSteps(nn.Module):
         self.head = nn.Linear(hidden, n_outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        said = self.frame(x.transpose(1, 2).flatten(0, 1)).unflatten(0, (len(x), x.shape[2]))
+        said = self.frame(x.transpose(1, 2).flatten(0, 1)).unflatten(0, (-1, x.shape[2]))
         return self.head(self.steps(torch.relu(said))[0][:, -1])
 
 
