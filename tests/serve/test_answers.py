@@ -142,8 +142,31 @@ def test_writing_takes_settings_and_a_seed_decides():
     a, b, c = answers(model, [asked, asked | {"n_tokens": 2}, asked])
     assert a == c == {"text": model.generate("the", n_tokens=5, seed=3)}
     assert b == {"text": model.generate("the", n_tokens=2, seed=3)}
+    seeds = [{"prompt": word, "n_tokens": 6, "seed": seed} for word in ("the", "a", "dog") for seed in (3, 4)]
+    together = answers(model, seeds)
+    assert together == [answers(model, [one])[0] for one in seeds]
+    assert len({one["text"].split(maxsplit=1)[1] for one in together}) > 2
     translator = pn.Translator("seq2seq", epochs=1, progress=False).fit([("a b", "c d"), ("b a", "d c")] * 3)
     assert answers(translator, ["a b"]) == [{"text": translator.translate(["a b"])[0]}]
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+def test_a_translation_that_does_not_end_is_as_long_beside_others_as_alone(beam):
+    pairs = [("a b", "c d c d c"), ("b a", "d c d c d")] * 3
+    translator = pn.Translator("seq2seq", epochs=1, progress=False).fit(pairs)
+    asked = ["a", "a b", "b " * 9, "a b " * 30]
+    together = translator.translate(asked, beam=beam)
+    assert together == [translator.translate([one], beam=beam)[0] for one in asked]
+    assert len({len(one.split()) for one in together}) > 1
+
+
+def test_steps_without_a_frame_are_scored_after_a_frame_was_learned(tmp_path):
+    s = np.sin(np.arange(80) / 5)
+    frame = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=80), "sold": s})
+    for method in ("matrix_profile", "forecast"):
+        odd = pn.AnomalyDetector(method, window=8).fit(frame, target="sold", time="day")
+        found = answers(odd, [{"history": s[:40].tolist()}])[0]["scores"]
+        assert found[-1] == pytest.approx(odd.anomaly_score(frame[:40])[-1])
 
 
 def test_forecasts_go_on_from_a_history_or_from_the_series_of_fit():

@@ -80,6 +80,9 @@ class Anomalies:
         return anomalies_on_series(self.series, self.times, self.steps, self.odd, self.threshold)
 
 
+COLUMNS = ("target", "time", "series", "past", "known", "frequency")  # settings that speak of a frame
+
+
 class AnomalyDetector(Settings):
     """Steps of a series that are unlike what it usually does.
 
@@ -226,14 +229,15 @@ class AnomalyDetector(Settings):
 
     def _asked(self, X: Any) -> tuple[Strand, np.ndarray]:
         fitted(self)
-        strand = strand_of(X, **self.reading_)
+        bare = isinstance(X, np.ndarray | torch.Tensor | list | tuple)  # steps alone, also after a frame
+        strand = strand_of(X, **{k: v for k, v in self.reading_.items() if not bare or k not in COLUMNS})
         y = strand.y.numpy()
         if len(y) < self.window_:
             raise DataError(f"X has {len(y)} steps, fewer than the window of {self.window_}")
         return strand, self._scores(strand, self_too=np.array_equal(y, self.series_))
 
     def anomaly_score(self, X: Any) -> np.ndarray:
-        """How odd each step is (time,); NaN where a forecast has no history yet."""
+        """How odd each step of X is (time,), a frame or its values; NaN where a forecast has no history yet."""
         return self._asked(X)[1]
 
     def predict(self, X: Any) -> np.ndarray:

@@ -253,7 +253,7 @@ class LanguageModel(Estimator):
         stop: str | Sequence[str] = (),
         stream: Callable[..., None] | None = None,
         long_prompt: str = "refuse",
-        seed: int | None = None,
+        seed: int | Sequence[int] | None = None,
     ) -> Any:
         """The prompt (or each of several) and what follows, until the model ends the text, `stop` or `n_tokens`.
 
@@ -267,7 +267,8 @@ class LanguageModel(Estimator):
         stream : called with each new piece of text as it comes, and with the prompt's number where there are several;
             of a beam with its whole text at the end.
         long_prompt : "refuse" prompts longer than the context, or "slide": look at their last part only.
-        seed : of what is drawn; None takes the estimator's own. A prompt's text does not depend on the others.
+        seed : of what is drawn; None takes the estimator's own. A prompt's text does not depend on the others, but on
+            its place among them; with a seed for each it is that of its prompt alone.
 
         What is written beyond the context slides: a full cache is read again from its newer half.
         """
@@ -276,7 +277,7 @@ class LanguageModel(Estimator):
         stops = tuple(stop) if isinstance(stop, Sequence) and not isinstance(stop, str) else (stop,)
         manner = Manner(
             n_tokens, temperature, top_k, top_p, min_p, typical_p, repetition_penalty, beam, length_penalty,
-            stops, self.seed if seed is None else seed,
+            stops, self.seed if seed is None else tuple(seed) if isinstance(seed, Sequence) else seed,
         )  # fmt: skip
         tell = telling(stream, isinstance(prompt, str))
         ids = prompted(fitted(self).codec_, prompts, long_prompt, cut=not isinstance(self.objective_, NGramCounting))

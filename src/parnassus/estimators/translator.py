@@ -6,6 +6,7 @@ targets are known y (batch, longest), without ends, and y_lengths (batch,).
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -181,14 +182,15 @@ class Translator(Estimator):
         normalization : "length", or "gnmt": ln p / ((5 + length) / 6)^length_penalty.
         coverage_penalty : for models with attention, what a beam's texts lose for sources not looked at: they gain
             coverage_penalty * sum_i ln min(sum_j p_ij, 1), p_ij the weight of source i for unit j (Wu et al. 2016).
-        max_length : units after which a text is broken off; None takes twice the longest source, and 10 more.
+        max_length : units after which a text is broken off; None takes for each text the longest of training or twice
+            its source, whichever is more, rounded up to 16, and 10 more.
         choose : "likeliest", or "risk": of a beam's texts the one of most expected chrF, which is then the score.
         beside : other fitted translators of the same vocabularies, whose probabilities are averaged with this one's.
         on_error : "raise", or "skip" texts that cannot be read, for which None comes back.
         """
         check_search(beam=beam, n_best=n_best, max_length=max_length, length_penalty=length_penalty)
         check_choice(choose, coverage_penalty, max(beam, n_best or 1))
-        objective = self._objective()
+        self._objective()
         others = [self._fellow(other) for other in ([beside] if isinstance(beside, Translator) else beside)]
         if isinstance(X, str) and not Path(X[:200]).suffix:
             raise DataError(f"X is one text, {X[:40]!r}, and no path; give a list of texts, such as [{X[:40]!r}]")
@@ -200,9 +202,8 @@ class Translator(Estimator):
             "n_best": width if choose == "risk" else n_best or 1,
             "never": self.target_.never, "beside": others,
             "normalization": normalization, "coverage_penalty": coverage_penalty,
-            "n_tokens": max_length or max(2 * int(rows.lengths.max()), self.target_.longest) + 10,
         }  # fmt: skip
-        found = self._asked(rows, lambda batch: objective.translate(batch, **decoding))
+        found = written(self, rows, max_length, decoding)
         named = [[(self.target_.text(ids), score) for ids, score in row] for row in found]
         if choose == "risk":
             sums = [[s * length_divisor(len(ids), length_penalty, normalization) for ids, s in row] for row in found]
@@ -345,12 +346,26 @@ def asked_in(estimator: Any, objective: Translation, rows: Any, order: torch.Ten
     """What `ask` says of batches of encoded rows taken in this order, in the order of the rows."""
     device = device_under(objective)
     objective.eval()
-    found: list[Any] = [None] * len(order)
+    found: list[Any] = [None] * len(rows)
     with torch.inference_mode(), threads_for(objective, TOGETHER), kept_random(device, estimator.seed, "use"):
         for index in order.split(TOGETHER):
             answers = ask(prepare(estimator, device, rows.take(index)))
             for i, answer in zip(index.tolist(), answers, strict=True):
                 found[i] = answer
+    return found
+
+
+def written(estimator: Translator, rows: Any, max_length: int | None, decoding: dict[str, Any]) -> list[Any]:
+    """What encoded sources are written as, each up to a length of its own: it must not depend on the others."""
+    longest, order, objective = estimator.target_.longest, rows.lengths.argsort(stable=True), estimator._objective()
+    limits = ((2 * rows.lengths).clamp(min=longest) + 15) // 16 * 16 + 10  # by sixteens, so that many go together
+    limits = limits if max_length is None else torch.full_like(limits, max_length)
+    found: list[Any] = [None] * len(rows)
+    for most in limits.unique().tolist():
+        part = order[limits[order] == most]
+        said = asked_in(estimator, objective, rows, part, partial(objective.translate, n_tokens=most, **decoding))
+        for i in part.tolist():
+            found[i] = said[i]
     return found
 
 

@@ -16,6 +16,7 @@ SHARES = {
     "items": {"type": "object", "properties": {"label": {}, "probability": {"type": "number"}}},
 }
 TEXT = {"type": "object", "properties": {"text": {"type": "string"}}}
+OWN = ("prompt", "seed")  # what prompts that are written together may have of their own
 
 
 def plain(value: Any) -> Any:
@@ -143,10 +144,11 @@ def of_language_model(estimator: Any) -> tuple[Answer, Json]:
         said: list[Json] = [{}] * len(asked)
         groups: dict[str, list[int]] = {}
         for i, one in enumerate(asked):
-            groups.setdefault(repr(sorted((k, v) for k, v in one.items() if k != "prompt")), []).append(i)
+            groups.setdefault(repr(sorted((k, v) for k, v in one.items() if k not in OWN)), []).append(i)
         for rows in groups.values():
-            settings = {k: v for k, v in asked[rows[0]].items() if k != "prompt"}
-            texts = estimator.generate([asked[i].get("prompt", "") for i in rows], **settings)
+            settings = {k: v for k, v in asked[rows[0]].items() if k not in OWN}
+            seeds = [asked[i].get("seed", estimator.seed) for i in rows]
+            texts = estimator.generate([asked[i].get("prompt", "") for i in rows], **settings, seed=seeds)
             for i, text in zip(rows, texts, strict=True):
                 said[i] = {"text": text}
         return said

@@ -35,7 +35,7 @@ class Manner:
     beam: int | None = None
     length_penalty: float = 1.0
     stop: tuple[str, ...] = ()
-    seed: int = 0
+    seed: int | tuple[int, ...] = 0  # of all prompts, or one of each
 
     def __post_init__(self) -> None:
         check_count("n_tokens", self.n_tokens, least=0)
@@ -46,8 +46,9 @@ class Manner:
             raise SettingError(f"temperature is at least 0, and 0 takes the likeliest; got {self.temperature}")
         if math.isnan(self.length_penalty):
             raise SettingError("length_penalty is a number: 0 sums ln p, 1 takes its mean; got nan")
-        if isinstance(self.seed, bool) or not isinstance(self.seed, Integral):
-            raise SettingError(f"seed is a whole number; got {self.seed!r}")
+        for seed in self.seed if isinstance(self.seed, tuple) else (self.seed,):
+            if isinstance(seed, bool) or not isinstance(seed, Integral):
+                raise SettingError(f"seed is a whole number, or one for each prompt; got {seed!r}")
         drawn = ("temperature", "top_k", "top_p", "min_p", "typical_p", "repetition_penalty", "stop")
         odd = [
             n for n in drawn if self.beam is not None and getattr(self, n) != type(self).__dataclass_fields__[n].default
@@ -58,6 +59,14 @@ class Manner:
             raise SettingError(f"stop is a string, or a list of them; got {self.stop}")
         if any(not one for one in self.stop):
             raise SettingError("stop holds an empty string, which every text holds; leave it out")
+
+    def numbers(self, n: int) -> Tensor:
+        """Numbers of U(0, 1) to draw by (n, n_tokens); of seeds of their own, each prompt's are those it has alone."""
+        seeds, rows = (self.seed, 1) if isinstance(self.seed, tuple) else ((self.seed,), n)
+        if isinstance(self.seed, tuple) and len(seeds) != n:
+            raise SettingError(f"there are {n} prompts and {len(seeds)} seeds; give one seed, or one for each prompt")
+        shape = (rows, max(self.n_tokens, 1))
+        return torch.cat([torch.rand(shape, generator=seeded(seed), dtype=torch.float64) for seed in seeds])
 
     def choose(self, logits: Tensor, said: Tensor, u: Tensor) -> Tensor:
         """One id a row: the likeliest at temperature 0, else drawn by the numbers u from what the filters leave."""
@@ -164,8 +173,7 @@ def write(
     groups = [list(range(len(prompts)))] if together else [
         [i for i, n in enumerate(lengths) if n == length] for length in sorted(set(lengths))
     ]  # fmt: skip
-    generator = seeded(manner.seed)
-    numbers = torch.rand(len(prompts), max(manner.n_tokens, 1), generator=generator, dtype=torch.float64)
+    numbers = manner.numbers(len(prompts))
     for rows in groups:
         if manner.beam is not None:
             _search(made, [(i, drafts[i]) for i in rows], manner, tell)
