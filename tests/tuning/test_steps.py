@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-
 import sklearn.cluster  # noqa: F401  what it imports draws from Python's random state, once
 
 import parnassus as pn

@@ -75,6 +75,15 @@ def test_all_modes_of_a_system_are_equal():
         torch.testing.assert_close(y, found["recurrent"], rtol=1e-10, atol=1e-11)
 
 
+@pytest.mark.parametrize("name", ["legs", "legt", "lagt"])
+@pytest.mark.parametrize("time", [1, 2, 33])
+def test_all_modes_are_equal_for_memories_whose_eigenvectors_are_few_or_nearly_parallel(name, time):
+    a, b = ss.hippo(name, 16)
+    found = ss.modes(*ss.bilinear(a, b[:, None] if b.ndim == 1 else b, 0.03), drawn(1, 16), drawn(2, time, seed=5))
+    for y in found.values():
+        torch.testing.assert_close(y, found["recurrent"], rtol=1e-9, atol=1e-10)
+
+
 def test_the_derivative_is_what_small_steps_follow():
     a, b, c, d = system()
     h, x = drawn(4, seed=6), drawn(2, seed=7)

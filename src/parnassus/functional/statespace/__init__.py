@@ -12,7 +12,7 @@ from .discretization import (
 )
 from .dplr import Dplr, diagonal_kernel, dplr_discrete, dplr_kernel, legs_dplr, linear_spectrum
 from .hippo import fourier, hippo, lagt, legs, legt, memory_of, recalled
-from .modes import causal_convolution, fft_convolution, kernel, modes, recurrent
+from .modes import causal_convolution, fft_convolution, kernel, modes, recurrent, states_of
 from .scan import composed, doubling_scan, frugal_scan, linear_scan, stepwise
 from .selective import discrete_scan, selective_loop, selective_scan, selective_step, summed_form
 from .ssd import ssd_chunked, ssd_loop, ssd_step
@@ -53,6 +53,7 @@ __all__ = [
     "ssd_chunked",
     "ssd_loop",
     "ssd_step",
+    "states_of",
     "stepwise",
     "summed_form",
     "zero_order_hold",

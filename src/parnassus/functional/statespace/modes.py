@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ...errors import DataError
-from .scan import linear_scan, refuse_no_steps
+from .scan import refuse_no_steps
 
 
 def recurrent(
@@ -80,6 +80,24 @@ def fast_size(n: int) -> int:
     return min(sizes)
 
 
+def states_of(a: Tensor, x: Tensor) -> Tensor:
+    """h_t = A h_(t-1) + x_t for all x (batch, time, n) at once, in ceil(log2 time) levels, each with the next power of A.
+
+    It asks no eigenvectors of A (n, n), which LagT has one of, and LegS nearly parallel ones.
+
+    >>> states_of(torch.tensor([[0.5]]), torch.tensor([[[1.0], [0.0], [2.0]]])).flatten().tolist()
+    [1.0, 0.5, 2.25]
+
+    Source: Hillis and Steele 1986.
+    """
+    refuse_no_steps(x.shape[1])
+    reach, power = 1, a
+    while reach < x.shape[1]:
+        x = torch.cat([x[:, :reach], x[:, reach:] + x[:, :-reach] @ power.T], 1)
+        reach, power = 2 * reach, power @ power
+    return x
+
+
 def modes(a: Tensor, b: Tensor, c: Tensor, x: Tensor, d: Tensor | None = None) -> dict[str, Tensor]:
     """The outputs (batch, time) of a system of one input and one output in every mode, by name; all are equal.
 
@@ -89,13 +107,11 @@ def modes(a: Tensor, b: Tensor, c: Tensor, x: Tensor, d: Tensor | None = None) -
     x : (batch, time).
     """
     k = kernel(a, b, c, x.shape[1])[:, 0, 0]
-    values, vectors = torch.linalg.eig(a)
-    inputs = torch.linalg.solve(vectors, b.to(values.dtype))[:, 0]
-    states = linear_scan(values.expand(*x.shape, -1), x[..., None] * inputs)
+    states = states_of(a, x[..., None] * b[:, 0])
     skip = 0 if d is None else d[0, 0] * x
     return {
         "recurrent": recurrent(a, b, c, x[..., None], d)[0][..., 0],
         "convolution": causal_convolution(x, k) + skip,
         "fft": fft_convolution(x, k) + skip,
-        "scan": (states @ (c.to(values.dtype) @ vectors)[0]).real + skip,
+        "scan": states @ c[0] + skip,
     }
