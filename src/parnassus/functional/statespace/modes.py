@@ -81,7 +81,7 @@ def fast_size(n: int) -> int:
 
 
 def states_of(a: Tensor, x: Tensor) -> Tensor:
-    """h_t = A h_(t-1) + x_t for all x (batch, time, n) at once, in ceil(log2 time) levels, each with the next power of A.
+    """h_t = A h_(t-1) + x_t for all x (batch, time, n) at once: ceil(log2 time) levels, each with the next power of A.
 
     It asks no eigenvectors of A (n, n), which LagT has one of, and LegS nearly parallel ones.
 
