@@ -219,6 +219,11 @@ def test_a_table_may_name_pictures_in_memory_by_their_place():
         annotated(X, table.assign(image=[0, 1, 3]))
     with pytest.raises(DataError, match="needs a column 'x1'"):
         annotated(X, table.drop(columns="xmin"))
+    for nothing in (None, np.nan):
+        with pytest.raises(DataError, match="row 2 of the table of boxes has a box of 0 and no label"):
+            annotated(X, table.assign(**{"class": ["cat", None, nothing]}))
+    with pytest.raises(DataError, match=r"picture 1: box 0, \(0, 0, 3, 3\), has no label"):
+        all_checked([([], []), ([[0, 0, 3, 3]], [None]), ([], [])], X)
     with pytest.raises(FileError, match=r"'a\.png', and there is no such picture"):
         annotated(TABLE, None)
 

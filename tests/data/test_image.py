@@ -170,6 +170,7 @@ def test_0_B11_a_grey_picture_of_five_by_five():
         ("I;16", 65535, 255),
         ("I;16", 257, 1),
         ("I", 300, 1),
+        ("F", 0.4, 102),
     ],
 )
 def test_grey_modes_become_eight_bits(mode, value, pixel, tmp_path):
@@ -177,6 +178,17 @@ def test_grey_modes_become_eight_bits(mode, value, pixel, tmp_path):
     codec = Image().fit([picture])
     assert codec.encode([picture]).take(torch.tensor([0]))["x"].unique().tolist() == [pixel]
     assert codec.shape == (1, 3, 4)
+
+
+@pytest.mark.parametrize(("mode", "value", "words"), [
+    ("I", 70_000, "picture 0 holds whole numbers from 70000 to 70000"),
+    ("I", -1, "from -1 to -1"),
+    ("F", 200.0, "picture 0 holds floats up to 200"),
+    ("F", float("nan"), "picture 0 holds NaN"),
+])  # fmt: skip
+def test_tones_that_no_picture_has_are_refused(mode, value, words):
+    with pytest.raises(DataError, match=words):
+        Image().fit([Pillow.new(mode, (4, 3), value)])
 
 
 @pytest.mark.parametrize(

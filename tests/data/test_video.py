@@ -1,5 +1,7 @@
 """Clips out of videos: places, sizes, files, folders, what is refused."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -102,13 +104,15 @@ def test_what_memory_does_not_hold_is_read_when_needed_and_learns_the_same():
     np.testing.assert_array_equal(one.predict_proba(X), two.predict_proba(X))
 
 
-def write(av, path, frames):
+def write(av, path, frames, ticks=1):
     with av.open(str(path), "w") as held:
         stream = held.add_stream("mpeg4", rate=24)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"
-        for frame in frames:
-            for packet in stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")):
+        for i, frame in enumerate(frames):
+            picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
+            picture.pts, picture.time_base = ticks * i, Fraction(1, 24)
+            for packet in stream.encode(picture):
                 held.mux(packet)
         for packet in stream.encode():
             held.mux(packet)
@@ -124,6 +128,21 @@ def test_files_are_read_frame_by_frame(tmp_path):
     (tmp_path / "broken.mp4").write_bytes(b"nothing of the kind")
     with pytest.raises(pn.FileError, match=r"broken\.mp4: cannot be read as a video"):
         read_video(tmp_path / "broken.mp4")
+
+
+def test_the_part_of_a_file_that_is_gone_is_missed_aloud(tmp_path):
+    av = pytest.importorskip("av", reason="av is not installed: pip install 'parnassus[video]'")
+    noise = np.random.default_rng(0).integers(256, size=(12, 32, 48, 3), dtype=np.uint8)
+    write(av, tmp_path / "whole.avi", noise)
+    whole = (tmp_path / "whole.avi").read_bytes()
+    (tmp_path / "half.avi").write_bytes(whole[: len(whole) // 2])
+    assert len(read_video(tmp_path / "whole.avi")) == 12
+    with pytest.warns(pn.DataWarning, match=r"half\.avi: ends after \d frames, before its header says"):
+        assert len(read_video(tmp_path / "half.avi")) < 9
+    write(av, tmp_path / "slow.avi", noise, ticks=4)  # its header counts what is held as frames
+    assert len(read_video(tmp_path / "slow.avi")) == 12
+    with pytest.raises(pn.FileError, match=r"gone\.mp4: does not exist"):
+        read_video(tmp_path / "gone.mp4")
 
 
 def test_a_folder_of_classes_is_learned(tmp_path):

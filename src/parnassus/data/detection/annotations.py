@@ -132,11 +132,15 @@ def of_table(table: Any, pictures: Any) -> Annotated:
         empty = np.isnan(box)
         if empty.all():
             continue
+        if name is None or name != name:
+            raise DataError(
+                f"row {i} of the table of boxes has a box of {key!r} and no label; say what is in it, or remove the row"
+            )
         rows[key].append((box, name))
     found = [boxes_of_rows(r) for r in rows.values()]
     if in_memory:
         return pictures, found
-    folders = [Path(pictures) if pictures is not None else Path(), Path()]
+    folders = list(dict.fromkeys([Path(pictures) if pictures is not None else Path(), Path()]))
     return [found_picture(str(key), folders, Path("the table of boxes")) for key in keys], found
 
 

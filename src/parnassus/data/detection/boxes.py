@@ -176,6 +176,8 @@ def checked(boxes: Boxes, size: tuple[int, int], where: str, *, bad: str = "refu
     corners = boxes.boxes.copy()
     for k in np.flatnonzero(np.any(~np.isfinite(corners), axis=1))[:1]:
         raise DataError(f"{where}: box {k} holds NaN or infinity, {corners[k].tolist()}; mend it or leave it out")
+    for k in [k for k, label in enumerate(boxes.labels.tolist()) if label is None or label != label][:1]:
+        raise DataError(f"{where}: box {k}, {_text(corners[k])}, has no label; say what is in it or leave it out")
     wrong: list[str] = []
     inverted = np.any(corners[:, 2:] < corners[:, :2], axis=1)
     for k in np.flatnonzero(inverted):

@@ -11,7 +11,7 @@ from ..shards import as_file, stream_of
 from .jpegs import jpeg_pixels
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".avif"}
-GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"}
+GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F"}
 RESIZES = ("crop", "pad", "stretch")
 
 
@@ -42,7 +42,7 @@ def open_picture(given: Any, where: str) -> Any:
             raise DataError(f"{where} has shape {given.shape}; a picture is (height, width) or (height, width, 3)")
         return Image.fromarray(np.ascontiguousarray(pixels))
     if hasattr(given, "getbands"):
-        return ImageOps.exif_transpose(given)
+        return in_range(ImageOps.exif_transpose(given), where)
     if not isinstance(given, str | os.PathLike):
         raise DataError(f"{where} is a {type(given).__name__}; give an array, a PIL image or the path of a file")
     path = as_file(given)
@@ -50,7 +50,7 @@ def open_picture(given: Any, where: str) -> Any:
     try:
         with Image.open(stream_of(path)) as image:
             image.load()
-            return ImageOps.exif_transpose(image)
+            upright = ImageOps.exif_transpose(image)
     except FileNotFoundError:
         raise FileError(f"{where} does not exist; look at the path") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
@@ -58,6 +58,23 @@ def open_picture(given: Any, where: str) -> Any:
         raise FileError(
             f"{where} cannot be read as a picture ({'0 bytes' if empty else error}); mend or remove it"
         ) from error
+    return in_range(upright, where)
+
+
+def in_range(image: Any, where: str) -> Any:
+    """The picture, if its numbers mean grey tones: 32-bit ones up to 65,535 as in 16 bits, floats from 0 to 1."""
+    from PIL import Image
+
+    if image.mode == "F":
+        return Image.fromarray(as_bytes(np.asarray(image), where))
+    if image.mode == "I":
+        low, high = image.getextrema()
+        if low < 0 or high > 65_535:
+            raise DataError(
+                f"{where} holds whole numbers from {low} to {high}, and pixels of more than 8 bits run from 0 to "
+                "65,535; scale them before"
+            )
+    return image
 
 
 def pixels_of(given: Any, where: str, mode: str, size: tuple[int, int], how: str) -> tuple[np.ndarray, bool]:

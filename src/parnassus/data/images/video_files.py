@@ -10,6 +10,8 @@ from ...errors import DataWarning, FileError, missing_extra
 from ..answers import shown
 
 VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v"}
+REORDERED = 3  # frames that a whole file may hold fewer than its header counts: edit lists leave the first ones out
+ENDS = 0.9  # of its duration, by which the last frame of a whole file begins
 
 
 def is_video_path(one: object) -> bool:
@@ -58,21 +60,33 @@ def read_video(path: str | os.PathLike) -> np.ndarray:
     ------
     MissingExtra : PyAV is not installed.
     FileError : the file is absent, no video, cut short at its beginning, or without a frame.
+
+    A warning says so where the last part is missing of what its header tells of, as in a file copied in part.
     """
     try:
         import av
     except ImportError:
         raise missing_extra("av", "video", f"reading {os.fspath(path)}") from None
-    frames = []
+    frames, short = [], False
     try:
         with av.open(os.fspath(path)) as held:
             if not held.streams.video:
                 raise FileError(f"{path}: holds no pictures; give a video, or leave it out")
+            stream, last = held.streams.video[0], None
             for frame in held.decode(video=0):
                 frames.append(frame.to_ndarray(format="rgb24"))
+                last = frame.pts
+            fewer = len(frames) < stream.frames - REORDERED  # also where frames are held longer than others (AVI)
+            ends = None if last is None else last - (stream.start_time or 0)
+            short = fewer and ends is not None and bool(stream.duration) and ends < ENDS * stream.duration
+    except FileNotFoundError:
+        raise FileError(f"{path}: does not exist; look at the path") from None
     except (av.FFmpegError, OSError) as error:
         why = str(error).splitlines()[0]
         raise FileError(f"{path}: cannot be read as a video after {len(frames)} frames ({why}); mend it") from error
     if not frames:
         raise FileError(f"{path}: a video without a frame; leave it out")
+    if short:
+        words = f"{path}: ends after {len(frames)} frames, before its header says; was it copied to its end?"
+        warnings.warn(words, DataWarning, stacklevel=2)
     return np.stack(frames)
