@@ -155,3 +155,11 @@ def test_what_makes_no_sense_is_refused(error, words, call):
 def test_steps_are_those_of_what_was_given_where_its_start_is_missing():
     y = np.concatenate([[np.nan] * 10, heartbeats(places=(50,))])
     assert match_pattern(y, BEAT, n=1, missing="linear").starts[0] == pytest.approx(60, abs=1)
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda x, **k: pn.segment_series(x, **k), lambda x, **k: pn.cluster_series([x, x], 1, **k)]
+)
+def test_settings_that_are_none_are_named(ask):
+    with pytest.raises(SettingError, match=r"no setting 'n_segments'.*missing"):
+        ask(np.arange(20.0), n_segments=3)

@@ -95,7 +95,7 @@ def cluster_series(
         raise SettingError(f"band is of method='dtw'; method={method!r} takes none")
     for name, value in (("n_clusters", n_clusters), ("n_init", n_init), ("max_iter", max_iter)):
         check_count(name, value)
-    panel = read_panel(X, Reading(**reading))
+    panel = read_panel(X, Reading.of(reading))
     rows = [z_normalized(torch.from_numpy(np.ascontiguousarray(t.y))[None])[0] for t in panel.tracks]
     if n_clusters > len(rows):
         raise SettingError(f"n_clusters is from 1 to the {len(rows)} series; got {n_clusters!r}")

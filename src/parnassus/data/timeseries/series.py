@@ -50,6 +50,17 @@ class Reading:
         if self.season is not None and (isinstance(self.season, bool) or self.season < 1):
             raise SettingError(f"season is a number of steps of at least 1; got {self.season!r}")
 
+    @classmethod
+    def of(cls, settings: dict[str, Any]) -> "Reading":
+        """That of the keywords that a function hands on; one that is none of them is refused by name."""
+        odd = next((name for name in settings if name not in cls.__dataclass_fields__), None)
+        if odd is not None:
+            raise SettingError(
+                f"there is no setting {odd!r} here; of how series are read there are "
+                f"{', '.join(cls.__dataclass_fields__)}, and the function's own are in its signature"
+            )
+        return cls(**settings)
+
 
 @dataclass
 class Track:

@@ -31,7 +31,7 @@ def strand_of(X: Any, **reading: Any) -> Strand:
         if target is not None:
             reading["target"] = (target,) if isinstance(target, str) else tuple(target)
             warnings.filterwarnings("ignore", message="the columns .* are not used", category=DataWarning)
-        panel = read_panel(X, Reading(**reading))
+        panel = read_panel(X, Reading.of(reading))
     if len(panel.tracks) != 1:
         names = ", ".join(repr(n) for n in panel.names[:5])
         raise DataError(
