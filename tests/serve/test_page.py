@@ -8,10 +8,14 @@ import time
 from contextlib import contextmanager
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import parnassus as pn
+from parnassus.data.text.questions import Span
 from parnassus.serve import app_of
+from parnassus.serve.files import Picture, Sound
+from parnassus.serve.inputs import Input
 from parnassus.serve.page import HEADERS, page
 
 from .conftest import asking
@@ -31,6 +35,18 @@ def test_a_page_is_one_file_that_asks_no_other_host(name):
     assert "innerHTML" not in text  # what comes from data is text, never markup
     for part in ('lang="en"', "<title>", "viewport", "prefers-color-scheme: dark", ":focus-visible", "aria-live"):
         assert part in text
+
+
+def test_every_kind_of_input_has_a_form():
+    known = {*kinds_below(Input), Picture, Sound}
+    kinds = {one.kind for one in known if getattr(one, "kind", "")} | {"prompt", "draw", "series"}
+    assert kinds >= {"row", "question", "picture", "sound", "tokens"}
+    missing = [kind for kind in sorted(kinds) if not re.search(rf"\bforms\.{kind} =", page("page"))]
+    assert missing == []
+
+
+def kinds_below(base):
+    return [one for made in base.__subclasses__() for one in [made, *kinds_below(made)]]
 
 
 def test_the_pages_forbid_what_they_do_not_need(table):
@@ -155,3 +171,39 @@ def test_boxes_are_drawn_over_the_picture_they_were_found_in(tmp_path):
     assert found, words(html)
     assert html.count(">cat<") == min(int(found[1]), 12)
     assert 'src="blob:' in html
+
+
+@pytest.mark.slow
+@browser
+def test_a_question_is_typed_and_its_answer_is_marked_in_the_text(tmp_path):
+    towns = ("Rome", "Oslo")
+    asked = [("Where?", f"Anna lives in {town} today") for town in towns] * 6
+    told = [[Span(town, text.index(town))] for town, (_, text) in zip(towns * 6, asked, strict=True)]
+    bert = pn.model("bert", width=16, n_layers=1, n_heads=2)
+    with served(pn.QuestionAnswerer(bert, epochs=1, progress=False).fit(asked, told)) as address:
+        html = looked(address + "/?example=1", tmp_path, "--dump-dom").partition("<main>")[2]
+    assert html.count("<textarea") == 2
+    assert re.search(r'<p class="prose">.*<mark>\w', html), words(html)
+
+
+@pytest.mark.slow
+@browser
+def test_a_forecast_of_a_frame_is_a_line_and_a_table_and_drawn_rows_are_one(tmp_path):
+    days = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=60), "sold": np.sin(np.arange(60.0))})
+    with served(pn.Forecaster("ridge", horizon=3, time="day", progress=False).fit(days, target="sold")) as address:
+        html = looked(address + "/?example=1", tmp_path, "--dump-dom").partition("<main>")[2]
+    assert html.count("<tr>") == 4
+    assert "<td>2024-03-01</td>" in html
+    assert 'class="ahead"' in html
+
+
+@pytest.mark.slow
+@browser
+def test_points_are_drawn_over_the_picture_they_were_found_in(tmp_path):
+    rng = np.random.default_rng(0)
+    pictures, places = rng.integers(0, 255, (8, 16, 16, 3), dtype=np.uint8), rng.uniform(2, 14, (8, 2, 2))
+    finder = pn.KeypointFinder(epochs=1, progress=False).fit(pictures, places)
+    with served(finder) as address:
+        html = looked(address + "/?example=1", tmp_path, "--dump-dom").partition("<main>")[2]
+    assert 'aria-label="2 points found"' in html
+    assert "<th>heat</th>" in html

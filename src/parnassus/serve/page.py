@@ -19,4 +19,5 @@ def page(name: str) -> str:
     text = (folder / f"{name}.html").read_text(encoding="utf-8")
     style = (folder / "style.css").read_text(encoding="utf-8")
     script = (folder / f"{name}.js").read_text(encoding="utf-8")
-    return text.replace("/*STYLE*/", style).replace("/*SCRIPT*/", script)
+    forms = (folder / "forms.js").read_text(encoding="utf-8")
+    return text.replace("/*STYLE*/", style).replace("/*SCRIPT*/", script.replace("/*FORMS*/", forms))
