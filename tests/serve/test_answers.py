@@ -136,6 +136,20 @@ def test_sequences_tags_vectors_and_groups():
     assert answers(groups, [[1, 2]]) == [{"group": int(groups.predict([[1, 2]])[0])}]
 
 
+@pytest.mark.parametrize("name", ["gaussian", "categorical"])
+def test_states_of_sequences_and_how_likely_they_are(name):
+    rng = np.random.default_rng(0)
+    if name == "gaussian":
+        rows = [rng.normal(size=(n, 2)) + 4 * (np.arange(n)[:, None] % 2) for n in (9, 12, 7)]
+    else:
+        rows = [rng.integers(0, 3, n) for n in (9, 12, 7)]
+    model = pn.HMM(name, n_states=2, epochs=5, progress=False).fit(rows)
+    found = answers(model, [row.tolist() for row in rows])
+    for one, row in zip(found, rows, strict=True):
+        assert one["states"] == model.decode(row).path.tolist()
+        assert one["log_prob"] == pytest.approx(model.log_prob(row), abs=1e-4)
+
+
 def test_writing_takes_settings_and_a_seed_decides():
     model = pn.LanguageModel("ngram").fit(["the cat sat on the mat", "a dog ran"] * 3)
     asked = {"prompt": "the", "n_tokens": 5, "seed": 3}

@@ -223,7 +223,7 @@ def checked(estimator: Any, served: tuple[str, ...] = SERVED) -> Any:
         names = ["".join(map(str.capitalize, task.split("_"))) for task in served]
         tasks = " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
         raise SettingError(
-            f"this takes a fitted {tasks}; got {given.__name__}. `parnassus serve` answers for other models, and "
+            f"this takes a fitted {tasks}; got {given.__name__}. `parnassus serve` answers for most other models, and "
             "`pn.hub.save_pretrained` writes nets in layouts of Hugging Face"
         )
     return fitted(estimator)

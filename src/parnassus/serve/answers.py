@@ -165,6 +165,17 @@ def of_clusterer(estimator: Any) -> tuple[Answer, Json]:
     return answer, {"type": "object", "properties": {"group": {"type": "integer"}}}
 
 
+def of_hmm(estimator: Any) -> tuple[Answer, Json]:
+    """The likeliest path of states of each sequence, and ln p of the sequence."""
+
+    def answer(X: Any) -> list[Json]:
+        both = zip(estimator.decode(X).path, estimator.log_prob(X), strict=True)
+        return [{"states": plain(path), "log_prob": float(log_p)} for path, log_p in both]
+
+    states = {"type": "array", "items": {"type": ["integer", "string"]}}
+    return answer, {"type": "object", "properties": {"states": states, "log_prob": {"type": "number"}}}
+
+
 def of_density(estimator: Any) -> tuple[Answer, Json]:
     """ln p of each row."""
     answer = lambda X: [{"log_density": p} for p in plain(estimator.score_samples(X))]  # noqa: E731

@@ -216,6 +216,9 @@ class Steps(Input):
         n = min(self.n_example, 1000)
         return np.zeros(n, dtype=np.int64) if self.vocab_size else np.zeros((n, self.n_features))
 
+    def told(self) -> Json:
+        return super().told() | {"example": json.dumps(self.example()[:8].tolist())}
+
 
 class Options(Input):
     """An object of settings: what a generator, a language model and a forecaster are asked for."""

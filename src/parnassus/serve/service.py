@@ -157,6 +157,7 @@ BY_TASK: dict[str, Callable[[Any], tuple[answers.Answer, Json]]] = {
     "regressor": answers.of_regressor,
     "clusterer": answers.of_clusterer,
     "density": answers.of_density,
+    "hmm": answers.of_hmm,
     "tagger": answers.of_tagger,
     "embedder": answers.of_embedder,
     "detector": answers.of_detector,

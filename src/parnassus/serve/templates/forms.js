@@ -51,9 +51,10 @@ forms.question = (input) => {
   };
 };
 
-forms.sequence = () => {
+forms.sequence = (input) => {
   const box = made("textarea", { id: "text", spellcheck: false, placeholder: "[[0.1, 0.2], [0.3, 0.4]]" });
   $("fields").replaceChildren(made("label", { for: "text", text: "Steps, as JSON" }), box);
+  forms.example = () => { box.value = input.example; };
   gather = async () => { try { return JSON.parse(box.value); } catch { throw new Error("This is no JSON: an array of steps is due."); } };
 };
 

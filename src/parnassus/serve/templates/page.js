@@ -83,6 +83,7 @@ function show(answer, content) {
   if ("probabilities" in answer) parts.push(bars(answer.probabilities.slice(0, 12).map((p, i) => bar(shown(p.label), p.probability, percent(p.probability), i === 0))));
   if ("text" in answer) parts.push(made("p", { class: "prose", text: answer.text || "(nothing)" }));
   if ("tags" in answer) parts.push(made("div", { class: "tags" }, ...answer.tags.map((t) => made("span", { text: shown(t.token ?? t.step) }, made("b", { text: shown(t.tag) })))));
+  if ("states" in answer) parts.push(made("div", { class: "tags" }, ...answer.states.map((k, i) => made("span", { text: i }, made("b", { text: shown(k) })))), made("p", { class: "quiet", text: "The state of each step; ln p = " + shown(answer.log_prob) }));
   if ("answers" in answer) parts.push(spans(answer.answers, content));
   if ("points" in answer) parts.push(pointed(answer.points, content));
   if ("vector" in answer) parts.push(made("p", { class: "quiet", text: answer.vector.length + " numbers" }), made("pre", { tabindex: 0, text: answer.vector.map(shown).join("  ") }));
