@@ -10,6 +10,7 @@ from PIL import Image
 
 import parnassus as pn
 from parnassus.cli import main
+from parnassus.cli.detecting import headings_of
 from parnassus.data.detection.coco import read_coco, write_coco
 from parnassus.data.detection.scenes import digit_scenes
 
@@ -65,6 +66,7 @@ def test_keypoints_of_a_coco_file_are_learned_judged_and_written(tmp_path, monke
     assert {"label", "score", "x1", "y2", "point 0 x", "point 1 y"} < rows[0].keys()
     assert sum(bool(row["label"]) for row in rows) == sum(map(len, found))
     assert main(["predict", "run", "00.png", "01.png", "--threshold", "0.01", "--n-most", "3"]) == 0
+    assert headings_of(2, ("nose", "tail")) == ["nose_x", "nose_y", "tail_x", "tail_y"]
     scores = [float(row["score"]) for row in csv.DictReader(io.StringIO(capsys.readouterr().out))]
     doubtful = pn.load("run").predict(files[:2], threshold=0.01, n_most=3)
     np.testing.assert_allclose(scores, np.concatenate([one.scores for one in doubtful]), atol=1e-6)

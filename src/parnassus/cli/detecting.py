@@ -47,7 +47,8 @@ def hand_out_boxes(
     reasons = estimator.skipped_ if on_error == "skip" else {}
     if out is None or out.suffix.lower() != ".json":
         parts = parts_of(estimator)
-        points = [f"point {k} {axis}" for k in range(estimator.target_.n_points) for axis in "xy" if "points" in parts]
+        n_points = estimator.target_.n_points if "points" in parts else 0
+        points = headings_of(n_points, estimator.target_.point_names)
         rows = []
         for i, one in enumerate(found):
             empty = {heading: names[i]} | dict.fromkeys(("label", "score", *CORNERS, *points))
@@ -70,6 +71,15 @@ def hand_out_boxes(
     Console(json=json).result({"boxes": str(out), "skipped": {str(names[i]): why for i, why in reasons.items()}})
 
 
+def headings_of(n_points: int, names: Sequence[str]) -> list[str]:
+    """Two columns for each keypoint, by its name where it has one: nose_x and nose_y, or point 0 x and point 0 y."""
+    numbers = [str(k) for k in range(n_points)]  # what a file of points without names calls them
+    unnamed = len(names) != n_points or list(names) == numbers
+    return [
+        name + axis for name in (f"point {k} " if unnamed else f"{names[int(k)]}_" for k in numbers) for axis in "xy"
+    ]
+
+
 def records_of(found: "Boxes") -> list[dict[str, Any]]:
     """A record for each box of a picture: label, score, corners and keypoints in pixels."""
     records: list[dict[str, Any]] = []
@@ -77,8 +87,7 @@ def records_of(found: "Boxes") -> list[dict[str, Any]]:
         score = None if found.scores is None else round(float(found.scores[i]), 6)
         corners = zip(CORNERS, found.boxes[i].round(3).tolist(), strict=True)
         points = [] if found.points is None else found.points[i].round(3).tolist()
-        places = {
-            f"point {k} {axis}": at for k, point in enumerate(points) for axis, at in zip("xy", point, strict=True)
-        }
+        headings = headings_of(len(points), found.point_names)
+        places = dict(zip(headings, [at for point in points for at in point], strict=True))
         records.append({"label": found.labels.tolist()[i], "score": score, **dict(corners), **places})
     return records
