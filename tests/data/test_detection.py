@@ -373,3 +373,9 @@ def test_scenes_have_tight_boxes_masks_and_digits_of_their_own_split():
     assert not (other.pictures == scenes.pictures).all()
     with pytest.raises(pn.SettingError, match="train"):
         digit_scenes(1, split="all")
+
+
+def test_a_state_of_before_points_had_names_is_read():
+    target = BoxTargets().fit([Boxes(np.array([[0.0, 0, 4, 4]]), np.array(["a"]), size=(8, 8))])
+    state = {k: v for k, v in target.state().items() if k != "point_names"}
+    assert BoxTargets.from_state(state).point_names == ()
