@@ -87,6 +87,10 @@ def test_mce_is_a_half_at_the_border_and_a_count_of_errors_far_from_it():
     torch.testing.assert_close(found, tensor([0.0, 1.0]), rtol=0, atol=1e-9)
 
 
+def test_mce_without_a_rival_is_no_error():
+    assert d.mce(tensor([[2.0], [-1.0]]), torch.tensor([0, 0])).tolist() == [0.0, 0.0]
+
+
 def test_minimum_risk_may_choose_what_is_not_most_probable():
     """By hand: posteriors .4, .3, .3; 1 is near both others and costs .4 + .3, while 0 costs .3 + 2 x .3."""
     risk = tensor([[0.0, 1.0, 2.0], [1.0, 0.0, 1.0], [2.0, 1.0, 0.0]])

@@ -47,14 +47,15 @@ def mce(log_joint: Tensor, correct: Tensor, *, slope: float = 1.0, sharpness: fl
 
         d = -g_right + log(mean over the wrong of exp(sharpness g)) / sharpness
 
-    A large `sharpness` compares with the best of the wrong ones alone, a large `slope` counts errors as 0 or 1.
+    A large `sharpness` compares with the best of the wrong ones alone, a large `slope` counts errors as 0 or 1. Where
+    nothing is wrong that could be said, there is no error: 0.
 
     Systems: mce-risk-decoding
     Source: Juang and Katagiri 1992; Hifny A13.27 (named there).
     """
     own = log_joint.gather(-1, correct[..., None])
     wrong = log_joint.scatter(-1, correct[..., None], -torch.inf)
-    n_wrong = (wrong > -torch.inf).sum(-1)
+    n_wrong = (wrong > -torch.inf).sum(-1).clamp(min=1)
     rival = (torch.logsumexp(sharpness * wrong, -1) - n_wrong.to(wrong).log()) / sharpness
     return torch.sigmoid(slope * (rival - own[..., 0]))
 
