@@ -196,9 +196,9 @@ def test_what_cannot_be_written_is_refused_in_words(tmp_path):
     stepped = clf.calibrate(more, clf.predict(more + 3), how="platt")
     with pytest.raises(SettingError, match="calibrated by 'platt'"):
         pn.export.to_onnx(stepped, path)
-    mamba = pn.Classifier("mamba", epochs=1).fit(draw(18).normal(size=(COUNT, 6, 2)), y)
+    convolved = pn.Classifier("s4", epochs=1).fit(draw(18).normal(size=(COUNT, 6, 2)), y)
     with pytest.raises(SettingError, match="cannot be written as a graph"):
-        pn.export.to_onnx(mamba, path)
+        pn.export.to_onnx(convolved, path)
     with pytest.raises(pn.NotFitted):
         pn.export.to_onnx(pn.Classifier("mlp"), path)
     for other in (None, pn.Classifier):

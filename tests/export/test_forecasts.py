@@ -94,13 +94,27 @@ def test_covariates_go_in_beside_the_steps(model, tmp_path):
     np.testing.assert_allclose(answers(path, **feeds)[0], due, rtol=1e-5)
 
 
+@pytest.mark.slow
+def test_a_selective_scan_is_written_step_by_step(tmp_path):
+    net = pn.model("mamba", n_layers=1, hidden=4)
+    y = waves()
+    fc = pn.Forecaster(net, horizon=2, history=3, epochs=1, progress=False).fit(y)
+    assert pn.export.to_onnx(fc, tmp_path / "m.onnx").difference < 1e-5
+    due = np.asarray(fc.predict()).ravel()
+    np.testing.assert_allclose(answers(tmp_path / "m.onnx", y=y[None, -3:])[0].ravel(), due, rtol=1e-4, atol=1e-5)
+    assert pn.export.to_program(fc, tmp_path / "m.pt2").difference < 1e-5
+    long = pn.Forecaster(net, horizon=2, history=130, epochs=1, progress=False).fit(np.tile(y, 5))
+    with pytest.raises(SettingError, match="up to 128 steps; these are 130"):
+        pn.export.to_onnx(long, tmp_path / "long.onnx")
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
         (lambda y: pn.Forecaster("naive", horizon=3).fit(y), "no net for all series"),
         (lambda y: pn.Forecaster("ridge", horizon=3).fit(y), "no net for all series"),
         (lambda y: pn.Forecaster("mlp", scope="local", **FEW).fit([y, y]), "one of `members_`"),
-        (lambda y: pn.Forecaster("mamba", **FEW).fit(y), "cannot be written as a graph"),
+        (lambda y: pn.Forecaster("s4", **FEW).fit(y), "cannot be written as a graph"),
         (lambda y: pn.Forecaster("mlp", inference="laplace", **FEW).fit(y), "many draws of weights"),
     ],
 )

@@ -160,7 +160,6 @@ def test_texts_and_pairs_of_a_classifier_bring_their_tokenizer(tmp_path):
     ("make", "words"),
     [
         (lambda: pn.LanguageModel("ngram", progress=False).fit(TEXTS), "counts, and has no net"),
-        (lambda: pn.LanguageModel("mamba", context=8, **FEW).fit(TEXTS), "cannot be written as a graph"),
         (lambda: pn.LanguageModel("bert", context=8, **FEW).fit(TEXTS), "save_pretrained"),
         (lambda: pn.Translator("seq2seq", **FEW).fit([("a b", "b a"), ("b", "b")] * 8), "Translator.*parnassus serve"),
     ],

@@ -32,7 +32,7 @@ class CausalConvolution(SequenceLayer):
         return shown[:, :, 0].mT, (seen[:, x.shape[1] :],)
 
     def begin(self, x: Tensor) -> State:
-        return (x.new_zeros(len(x), self.weight.shape[2] - 1, self.weight.shape[0]),)
+        return (x.new_zeros(x.shape[0], self.weight.shape[2] - 1, self.weight.shape[0]),)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         seen = torch.cat([state[0], x[:, None]], 1)
@@ -104,7 +104,7 @@ class S6(SequenceLayer):
         return torch.addcmul(y, x, self.skip), (h,)
 
     def begin(self, x: Tensor) -> State:
-        return (x.new_zeros(len(x), *self.log_a.shape),)
+        return (x.new_zeros(x.shape[0], *self.log_a.shape),)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         delta, b, c = self.selected(x)
@@ -228,7 +228,7 @@ class Mamba2(SequenceLayer):
         return self._left(y, x, z), (*seen, h)
 
     def begin(self, x: Tensor) -> State:
-        return *self.conv.begin(x), x.new_zeros(len(x), self.heads, self.head, self.n_state)
+        return *self.conv.begin(x), x.new_zeros(x.shape[0], self.heads, self.head, self.n_state)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         z, mixed, step = self.enter(x).split(self.sizes, -1)

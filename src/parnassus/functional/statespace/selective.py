@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from ... import kernels
-from ...errors import DataError
+from ...errors import DataError, SettingError
 from ..once import once
 from ..threads import n_threads
 from .scan import refuse_no_steps, stepwise
 
+WRITTEN = 128  # steps that a scan in an exported file may have, each with operators of its own
 HELD = 1 << 19  # numbers of a chunk's states in the twin: what a processor keeps near it
 
 
@@ -87,8 +88,13 @@ def selective_scan(
     """
     _check(u, delta, a, b, c)
     kind = functools.reduce(torch.promote_types, (x.dtype for x in (u, delta, a, b, c)), torch.float32)
-    h = u.new_zeros(len(u), *a.shape) if h is None else h
+    h = u.new_zeros(u.shape[0], *a.shape) if h is None else h
     given = [x.to(kind) for x in (u, delta, a, b, c, h)]
+    if torch.compiler.is_exporting():  # a file has neither kernels nor slopes: its steps, one after the other
+        if u.shape[1] > WRITTEN:
+            raise SettingError(f"a scan is written step by step, up to {WRITTEN} steps; these are {u.shape[1]}")
+        y, last = selective_loop(*given)
+        return y.to(u.dtype), last
     compiled = kernels.load("scan") if kind == torch.float32 and u.device.type == "cpu" else None
     if compiled is None or a.shape[1] > _sizes(compiled)[2]:
         y, last = ChunkedScan.apply(*given)
