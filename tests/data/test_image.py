@@ -169,6 +169,7 @@ def test_0_B11_a_grey_picture_of_five_by_five():
         ("LA", (100, 0), 255),
         ("I;16", 65535, 255),
         ("I;16", 257, 1),
+        ("I;16", 200, 1),  # dark, and by the rule of its set's brighter ones
         ("I", 300, 1),
         ("F", 0.4, 102),
     ],

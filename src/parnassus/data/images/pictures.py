@@ -113,8 +113,8 @@ def plain_mode(image: Any) -> str:
 def converted(image: Any, mode: str) -> Any:
     """The picture in mode "L" or "RGB", 8 bits.
 
-    Transparent pixels are laid on white; 16-bit grey is divided by 257; palettes, CMYK and the like become RGB; colours
-    become grey by ITU-R 601 luma (0.299 R + 0.587 G + 0.114 B).
+    Transparent pixels are laid on white; 16-bit grey is divided by 257, as are 32-bit tones of which one is above 255;
+    palettes, CMYK and the like become RGB; colours become grey by ITU-R 601 luma (0.299 R + 0.587 G + 0.114 B).
     """
     from PIL import Image
 
@@ -122,9 +122,8 @@ def converted(image: Any, mode: str) -> Any:
         return image
     if image.mode.startswith("I"):
         wide = np.asarray(image).astype(np.int64)
-        image = Image.fromarray(
-            ((wide + 128) // 257 if wide.max(initial=0) > 255 else wide).clip(0, 255).astype(np.uint8)
-        )
+        in_bytes = image.mode == "I" and wide.max(initial=0) <= 255
+        image = Image.fromarray((wide if in_bytes else (wide + 128) // 257).clip(0, 255).astype(np.uint8))
     if image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info:
         clear = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)
