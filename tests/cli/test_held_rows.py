@@ -35,3 +35,20 @@ def test_the_worst_texts_stand_in_the_report(form, tmp_path):
     wrong = [{"up": "down", "down": "up"}[label] for label in fitted.predict(form(texts))]
     fitted.report(tmp_path / "r.html", form(texts), wrong)
     assert "a good film, 0 of ten" in (tmp_path / "r.html").read_text()
+
+
+def test_a_table_larger_than_its_memory_trains_to_the_end(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame(rng.normal(size=(400, 3)), columns=list("abc"))
+    frame["y"] = np.where(frame.a > 0, "up", "down")
+    frame.iloc[380] = frame.iloc[3]
+    frame.to_csv("t.csv", index=False)
+    words = ["train", "classifier", "t.csv", "--target", "y", "--epochs", "1", "--seed", "2"]
+    assert main([*words, "--memory", "5000", "--out", "far"]) == 0
+    assert main([*words, "--out", "near"]) == 0
+    told = capsys.readouterr().out
+    assert (tmp_path / "far" / "report.html").exists()
+    far, near = (pn.load(tmp_path / name / "model.parnassus") for name in ("far", "near"))
+    assert far.history_[-1]["loss"] == pytest.approx(near.history_[-1]["loss"], rel=1e-5)
+    assert told.count("Accuracy") == 2

@@ -39,6 +39,9 @@ class Finding:
 
 def audit(X: Any, y: Any = None, *, quantities: bool = False, texts: bool = False) -> list[Finding]:
     """Findings for inputs of any form, and for their answers: classes, quantities or texts; warnings first."""
+    if isinstance(X, Chunks):  # larger than memory: its first rows
+        places, X = X.places, next(iter(X))
+        y = None if y is None else np.asarray(y)[: len(X)] if places is None else np.asarray(y)[places[: len(X)]]
     form = form_of(X)
     found = (
         audit_table(X, y)

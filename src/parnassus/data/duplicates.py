@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from .codec import form_of
+from .tables.chunks import Chunks
 from .tables.columns import Frame, is_missing, read_frame
 
 MIXER = np.uint64(0x9E3779B97F4A7C15)
@@ -21,6 +22,8 @@ def straddling(train: Any, test: Any) -> int:
 
 def row_keys(X: Any) -> np.ndarray:
     """A 64-bit hash of each row (rows,), uint64: equal rows have equal keys, others almost surely different ones."""
+    if isinstance(X, Chunks):
+        return np.concatenate([row_keys(frame) for frame in X])
     if isinstance(X, Tensor):
         X = X.numpy(force=True)
     if isinstance(X, np.ndarray) and X.dtype != object and X.ndim > 2:

@@ -11,6 +11,7 @@ import torch
 
 from ...data.audit import WRITTEN, audit
 from ...data.images.image import Image
+from ...data.tables.chunks import Chunks
 from ...data.targets import Labels, Multilabel, Numbers
 from ...data.text.pieces import columns_of
 from ...errors import SettingError
@@ -176,6 +177,7 @@ def _numbers(values: np.ndarray) -> str:
 def _look(estimator: "Estimator", raw: Any, i: int) -> dict[str, Any]:
     """How row i of `raw` is shown: as a picture, or by its columns."""
     one = take_rows(raw, np.array([i]))
+    one = next(iter(one)) if isinstance(one, Chunks) else one
     if isinstance(estimator.codec_, Image):
         return {"picture": picture_uri(estimator.codec_, one)}
     if estimator.codec_.kind == "video":
