@@ -120,3 +120,30 @@ def test_nothing_unpickles_downloads_or_pulls_torchvision():
     assert [f"{path}:{one}" for path in sources() for one in forbidden(path.read_text(encoding="utf-8"))] == []
     for line in ("import urllib.request", "from joblib import load", "def f():\n    import pickle", "torch.load(x)"):
         assert len(forbidden(line)) == 1, line
+
+
+DRAWS = ("cluster", "compose", "decomposition", "ensemble", "feature_selection", "linear_model", "manifold", "metrics")
+DRAWS += ("multioutput", "neighbors", "pipeline", "svm", "tree")  # of scikit-learn: Python's random numbers, when loaded
+
+
+def drawing_imports(path: Path) -> list[int]:
+    """Lines that load such a part without `imported` on the line before, which keeps the state."""
+    lines, found = path.read_text(encoding="utf-8").split("\n"), []
+    for node in ast.walk(ast.parse("\n".join(lines))):
+        if not isinstance(node, ast.ImportFrom) or (node.module or "").partition(".")[0] != "sklearn":
+            continue
+        parts = [*(node.module or "").split(".")[1:2], *(a.name for a in node.names if node.module == "sklearn")]
+        if set(parts) & set(DRAWS) and 'imported("sklearn.' not in lines[node.lineno - 2]:
+            found.append(node.lineno)
+    return found
+
+
+def test_parts_of_scikit_learn_that_draw_are_imported_with_the_state_kept():
+    own = [p for p in sources() if p.relative_to(ROOT).parts[0] not in ("checks", "recipes")]  # these keep it whole
+    assert {str(p): lines for p in own if (lines := drawing_imports(p))} == {}
+
+
+def test_an_import_that_draws_is_found(tmp_path):
+    file = tmp_path / "x.py"
+    file.write_text('def f():\n    imported("sklearn.svm")\n    from sklearn.svm import SVC\n    from sklearn import tree\n')
+    assert drawing_imports(file) == [4]

@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from ..data.codec import Codec, codec_for, form_of
 from ..data.vectors import vectors
 from ..errors import SettingError, did_you_mean
+from ..imports import imported
 
 MANY = 10_000  # rows from which boosting bins its columns first
 LADDER = {
@@ -73,6 +74,7 @@ def baseline(name: str, *, task: str, X: Any, y: Any = None, codec: Codec | None
     Systems: svm, mean-regressor
     Source: Baker 1.1 and 7.2, Martinez-Ramon 3.5.5 and 6.2.1: the comparators that a net is held against.
     """
+    imported("sklearn.pipeline")
     from sklearn.pipeline import Pipeline
 
     known = NAMES.get(task)
@@ -89,6 +91,7 @@ def baseline(name: str, *, task: str, X: Any, y: Any = None, codec: Codec | None
 
 
 def _classifier(name: str, *, text: bool, many: bool, seed: int) -> Any:
+    imported("sklearn.ensemble")
     from sklearn import dummy, ensemble, linear_model, naive_bayes, neighbors, svm, tree
 
     boosting = ensemble.HistGradientBoostingClassifier if many and not text else ensemble.GradientBoostingClassifier
@@ -106,6 +109,7 @@ def _classifier(name: str, *, text: bool, many: bool, seed: int) -> Any:
 
 
 def _regressor(name: str, *, many: bool, several: bool, seed: int) -> Any:
+    imported("sklearn.ensemble")
     from sklearn import compose, dummy, ensemble, linear_model, multioutput, neighbors, preprocessing, svm, tree
 
     boosting = ensemble.HistGradientBoostingRegressor if many else ensemble.GradientBoostingRegressor

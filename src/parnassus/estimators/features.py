@@ -10,6 +10,7 @@ from ..data.answers import answer_array
 from ..data.tables.table import Table
 from ..data.vectors import vectors
 from ..errors import DataError, SettingError, did_you_mean
+from ..imports import imported
 from .fitting.intake import count_rows, split_target
 from .judging.comparison import guessed_task
 
@@ -81,6 +82,7 @@ class SelectColumns(TransformerMixin, BaseEstimator):
 
     def _told(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """How much each feature tells about y."""
+        imported("sklearn.feature_selection")
         from sklearn import feature_selection as fs
 
         classes = guessed_task(y) == "classifier"
@@ -114,6 +116,7 @@ def owners_of(codec: Table) -> np.ndarray:
 
 
 def _boosted(y: np.ndarray, seed: int) -> Any:
+    imported("sklearn.ensemble")
     from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
 
     return (GradientBoostingClassifier if guessed_task(y) == "classifier" else GradientBoostingRegressor)(

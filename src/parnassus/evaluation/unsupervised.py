@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..imports import imported
 from .bootstrap import Bootstrap, Statistic, interval
 from .result import Evaluation, Metric
 
@@ -132,6 +133,7 @@ def evaluate_clusters(
 
     Source: Rousseeuw 1987; the reference cloud after Tibshirani, Walther & Hastie 2001.
     """
+    imported("sklearn.metrics")
     from sklearn.metrics import silhouette_samples
 
     task: Any = "clusters"
@@ -155,7 +157,10 @@ def cloud_cut(x: np.ndarray, n_groups: int, counts: np.ndarray, *, seed: int) ->
 
     `counts` is how much each row counts (n,).
     """
+    imported("sklearn.cluster")
     from sklearn.cluster import KMeans
+
+    imported("sklearn.metrics")
     from sklearn.metrics import silhouette_score
 
     generator, mean = np.random.default_rng(seed), np.average(x, axis=0, weights=counts)

@@ -12,6 +12,7 @@ from ..data.codec import Codec, codec_for
 from ..data.draws import seeded_globally
 from ..data.vectors import vectors
 from ..errors import DataError, SettingError, did_you_mean
+from ..imports import imported
 from .plots import shortened
 from .style import BLUE, SERIES, canvas, styled
 
@@ -86,6 +87,7 @@ def project(
         )
     if method == "pca":
         return _principal(x, n_dimensions, seed)
+    imported("sklearn.manifold")
     from sklearn.manifold import TSNE, Isomap
 
     if method == "isomap":
@@ -103,6 +105,7 @@ def _is_fitted(codec: Codec) -> bool:
 
 
 def _principal(x: np.ndarray, n_dimensions: int, seed: int) -> Projection:
+    imported("sklearn.decomposition")
     from sklearn.decomposition import PCA
 
     made = PCA(n_dimensions, random_state=seed)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DataError, SettingError, did_you_mean
+from ..imports import imported
 from .plots import shortened
 from .style import BLUE, INK, canvas, styled
 
@@ -47,10 +48,12 @@ def map_words(words: Sequence[str], vectors: np.ndarray, *, method: str = "pca",
     if len(x) < 3 or x.shape[1] < 2:
         raise DataError(f"a map needs 3 words of 2 numbers or more; got {len(x)} of {x.shape[-1]}")
     if method == "pca":
+        imported("sklearn.decomposition")
         from sklearn.decomposition import PCA
 
         made = PCA(2, random_state=seed)
         return WordMap(list(words), made.fit_transform(x), method, made.explained_variance_ratio_)
+    imported("sklearn.manifold")
     from sklearn.manifold import TSNE
 
     unit = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-300)  # so that cosines decide

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...errors import DataError, SettingError
+from ...imports import imported
 from .segmentation import MapScores, map_scores, pixel_confusion
 
 Path = Literal["spherical", "straight"]
@@ -102,6 +103,7 @@ def linear_separability(latents: Tensor, labels: Tensor, confidence: Tensor | No
     >>> round(linear_separability(z, (z > 0).long()), 6)
     1.0
     """
+    imported("sklearn.svm")
     from sklearn.svm import LinearSVC
 
     y = labels[:, None] if labels.ndim == 1 else labels

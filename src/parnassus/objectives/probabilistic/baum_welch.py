@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...errors import DataWarning, Diverged, SettingError
 from ...functional.chains import Chain, best_paths, expectations
+from ...imports import imported
 from ...layers.emissions import LEAST, Emissions, Gaussian
 from ...train.distributed import ALONE, Ranks
 from ...train.phase import Batch, Objective, Phase
@@ -380,6 +381,7 @@ def grouped(x: Tensor, n_states: int, known: Tensor | None) -> Tensor:
     if known is not None and len(known[known >= 0].unique()) == n_states:
         means = torch.stack([x[known == k].mean(0) for k in range(n_states)])
         return torch.cdist(x, means).argmin(1)
+    imported("sklearn.cluster")
     from sklearn.cluster import KMeans
 
     seed = int(torch.randint(2**31 - 1, ()))
