@@ -35,8 +35,14 @@ def submodules(package: str) -> Callable[[str], ModuleType]:
     return load
 
 
-def load_all(package: str) -> None:
-    """Import a package and every module below it, so that what registers itself there has done so."""
+def load_all(package: str, *, below: bool = True) -> None:
+    """Import a package and its modules, so that what registers itself there has done so.
+
+    below : also the modules of packages inside it; without it their own first file alone.
+    """
     path = getattr(importlib.import_module(package), "__path__", ())
     for found in pkgutil.iter_modules(path, f"{package}."):
-        load_all(found.name)
+        if below:
+            load_all(found.name)
+        else:
+            importlib.import_module(found.name)

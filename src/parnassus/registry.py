@@ -41,10 +41,13 @@ class Builder:
 
 
 class Registry:
-    """All builders of one kind; `packages` are walked on the first look-up, so there is no list to edit."""
+    """All builders of one kind; `packages` are walked on the first look-up, so there is no list to edit.
 
-    def __init__(self, kind: str, *packages: str) -> None:
-        self.kind = kind
+    families : whether builders also stand in packages inside them, one a family.
+    """
+
+    def __init__(self, kind: str, *packages: str, families: bool = False) -> None:
+        self.kind, self._families = kind, families
         self._packages: tuple[str, ...] = packages
         self._builders: list[Builder] = []
 
@@ -140,7 +143,7 @@ class Registry:
     def _walk(self) -> None:
         packages, self._packages = self._packages, ()
         for package in packages:
-            load_all(package)
+            load_all(package, below=self._families)
 
 
 def _fixed(make: Callable, values: Mapping[str, Any]) -> Callable:
@@ -243,13 +246,13 @@ def same_kind(value: Any, default: Any) -> bool:
     return True
 
 
-model = Registry("model", f"{__package__}.models")
+model = Registry("model", f"{__package__}.models", families=True)
 optimizer = Registry("optimizer", f"{__package__}.train")
 schedule = Registry("schedule", f"{__package__}.train")
 loss = Registry("loss", f"{__package__}.functional")
 initializer = Registry("initializer", f"{__package__}.layers")
 regularizer = Registry("regularizer", f"{__package__}.train")
-inference = Registry("inference", f"{__package__}.objectives")
+inference = Registry("inference", f"{__package__}.objectives", families=True)
 REGISTRIES = {r.kind: r for r in (model, optimizer, schedule, loss, initializer, regularizer, inference)}
 
 
