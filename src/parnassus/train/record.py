@@ -74,7 +74,8 @@ class Losses:
         return {"first": first, "sum": self.sum, "total": self.total, "values": values, "counts": counts}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        (self.first,) = state.get("first") or (math.nan,)  # none in the first files
+        first = list(state.get("first", ()))  # none in the first files, numbers in a tensor in divided ones
+        self.first = float(first[0]) if first else math.nan
         self.sum, self.total = state["sum"], state["total"]
         self.values, self.counts = list(state["values"]), list(state["counts"])
 

@@ -263,7 +263,7 @@ def largest_product(module: nn.Module) -> float:
         for weights in part.parameters(recurse=False):
             if weights.ndim > 2:
                 return math.inf
-            largest = max(largest, weights.numel() if weights.ndim == 2 else 0)
+            largest = max(largest, math.prod(weights.shape) if weights.ndim == 2 else 0)
     return largest
 
 
