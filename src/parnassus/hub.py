@@ -99,7 +99,7 @@ def load(
     Parameters
     ----------
     folder : holds config.json and model.safetensors; or a safetensors file alone, with `spec` and facts; or
-        model_index.json and the parts of Stable Diffusion 1, for a `models.stable_diffusion.StableDiffusion`.
+        model_index.json and the parts of Stable Diffusion 1, for `models.generative.stable_diffusion.StableDiffusion`.
     spec : what to build, such as `pn.model("lenet", activation="relu")`; None takes the name that the configuration
         has as `model_type`, and the options that stand beside it.
     task : whose builder of that name is meant; None is "language_model" where the configuration's `architectures` say

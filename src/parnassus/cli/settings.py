@@ -170,7 +170,7 @@ def _each_variant(kind: str, node: ast.FunctionDef, decorator: ast.Call) -> list
 
 
 def _twins(kind: str, node: ast.FunctionDef, decorator: ast.Call) -> list[Declared]:
-    """The two builders that `models.sequences.sequence_model` makes of one: for vectors and for ids."""
+    """The two builders that `models.sequence.sequences.sequence_model` makes of one: for vectors and for ids."""
     if ast.unparse(decorator.func) != "sequence_model":
         return []
     one = _builder(kind, node, decorator)

@@ -260,7 +260,7 @@ class Classifier(Estimator):
     def choose(self, prompt: str, choices: Sequence[str]) -> str:
         """Multiple choice: the text whose pair with the prompt is likeliest to be of the second of two classes.
 
-        Such pairs, wrong (0) and right (1), are made of questions by `data.choices.pairs_of_choices`.
+        Such pairs, wrong (0) and right (1), are made of questions by `data.text.choices.pairs_of_choices`.
         """
         return likeliest(self, prompt, choices)
 

@@ -57,8 +57,8 @@ class QuestionAnswerer(Estimator):
         given. It matters where training held questions without an answer.
     start : learned weights to go on from: a folder that `pn.hub` reads, with its tokenizer.json, a fitted
         QuestionAnswerer, or its file. A head that is not there begins anew.
-    **training : the settings that all estimators share; see `Estimator`. `codec` is a `data.passages.Passages`, which
-        says how long rows are and how far windows over longer contexts are apart.
+    **training : the settings that all estimators share; see `Estimator`. `codec` is a
+        `data.text.passages.Passages`, which says how long rows are and how far windows over longer contexts are apart.
 
     Attributes: `history_`; `target_.has_none`, whether questions without an answer were learned; `null_threshold_`, the
     threshold that was tuned.

@@ -15,7 +15,7 @@ class SpanAnswering(Objective):
     The net gives two scores a token (windows, time, 2); each softmax is over [CLS] and the tokens of the context.
 
     A batch holds x, segments and inside (rows, windows, time), lengths (rows, windows), 0 where a row has no further
-    window, and y (rows, windows, 2), the first and last token of the answer; see `data.passages`.
+    window, and y (rows, windows, 2), the first and last token of the answer; see `data.text.passages`.
 
     Source: Devlin et al. 2019, sections 4.2 and 4.3, where the softmax is over the question's tokens too.
     """
