@@ -8,6 +8,7 @@ import atexit
 import hashlib
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -164,9 +165,14 @@ _fallen: list[BaseException] = []
 
 
 def _leave() -> None:
-    """Leave the group, unless this process failed: others may be waiting for it, and `torchrun` ends them."""
+    """Leave the group, unless this process failed: others may be waiting for it, and `torchrun` ends them.
+
+    gloo's threads outlive the group where a mesh was made of it, and a thread that lets go of the last tensor while the
+    interpreter ends aborts the process, its work done: they are given a moment, in which they can have the interpreter.
+    """
     if not _fallen and dist.is_initialized():
         dist.destroy_process_group()
+        time.sleep(0.1)
 
 
 def speaks(error: BaseException) -> bool:
