@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
+# Many tests start processes, and each would compile the package again where an environment forbids to keep what was compiled.
+export PYTHONDONTWRITEBYTECODE :=
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
