@@ -15,7 +15,7 @@ from ..files import write_text
 if TYPE_CHECKING:
     from ..estimators.base import Estimator
 
-SEEN_SELDOM = 30  # rows of a class below which the card says so
+SEEN_SELDOM = 30  # rows (pixels, boxes) of a class below which the card says so
 
 
 def write_card(
@@ -129,7 +129,8 @@ def limits(estimator: "Estimator", evaluation: Evaluation | None) -> list[str]:
     if names is not None and counts is not None:
         seldom = [str(c) for c, k in zip(names, counts, strict=True) if k < SEEN_SELDOM]
         if seldom:
-            found.append(f"Seen in fewer than {SEEN_SELDOM} training rows: {named(seldom)}.")
+            what = {"masks": "pixels of training", "boxes": "boxes of training"}.get(target.kind, "training rows")
+            found.append(f"Seen in fewer than {SEEN_SELDOM} {what}: {named(seldom)}.")
         found.append("A row of a class that is not listed gets one of the listed ones all the same.")
     if evaluation is not None and evaluation.metrics:
         first = evaluation.metrics[0]

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from ..estimators.base import Estimator
 
 SERVED = ("classifier", "regressor")
-WRITTEN = (*SERVED, "forecaster", "language_model", "tagger")
+PLACED = ("segmenter", "keypoint_finder", "detector")
+WRITTEN = (*SERVED, "forecaster", *PLACED, "language_model", "tagger")
 Feeds = dict[str, np.ndarray]
 
 
@@ -70,7 +71,8 @@ def inlet_of(estimator: "Estimator", X: Any) -> Inlet:
         told["lengths"] = {"holds": "how many subwords of each row count"}
     if codec.kind == "image":
         channels, height, width = codec.shape  # type: ignore[attr-defined]
-        told = {"x": {"holds": "pixels from 0 to 255, channels first", "shape": [channels, height, width]}}
+        shape, how = [channels, height, width], codec.options["resize"] or "crop"
+        told = {"x": {"holds": "pixels from 0 to 255, channels first", "shape": shape, "resize": how}}
     return Inlet(names, feeds, lambda given: given, told)
 
 
@@ -163,6 +165,8 @@ class Graph(nn.Module):
     A classifier of scores alone (a perceptron) answers its scores.
     """
 
+    jumps = False  # whether the last digit of a number inside may decide what is answered around it
+
     def __init__(self, estimator: "Estimator", inlet: Inlet) -> None:
         super().__init__()
         self.objective = estimator.objective_
@@ -247,4 +251,8 @@ def graph_of(estimator: Any, X: Any) -> Any:
         from .text_graph import graph_of_texts
 
         return graph_of_texts(estimator, X)
+    if estimator.task in PLACED:
+        from .picture_graph import graph_of_pictures
+
+        return graph_of_pictures(estimator, X)
     return Graph(estimator, inlet_of(estimator, X)).eval()

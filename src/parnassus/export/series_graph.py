@@ -12,7 +12,7 @@ from ..data.timeseries.series_windows import FLAT, SeriesWindows, Spans, last_sp
 from ..errors import DataError, SettingError
 from ..estimators.answers.outlooks import answers
 from ..objectives.sequence.forecasting import Forecasts
-from .graph import Feeds, Inlet
+from .graph import Feeds, Graph, Inlet
 
 if TYPE_CHECKING:
     from ..estimators.forecaster import Forecaster
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 class SeriesGraph(nn.Module):
     """`forward(*inputs)`, as the inlet names them -> the steps ahead (rows, horizon) float64, in their own units."""
+
+    jumps = Graph.jumps
 
     def __init__(self, estimator: "Forecaster") -> None:
         super().__init__()

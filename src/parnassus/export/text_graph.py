@@ -29,6 +29,8 @@ TOKENIZER, WORDS = "tokenizer.json", "words.json"
 class NextGraph(nn.Module):
     """`forward(ids)`, (rows, steps) int64 -> logits (rows, steps, ids) float32 of what follows each id."""
 
+    jumps = Graph.jumps
+
     def __init__(self, estimator: Any) -> None:
         super().__init__()
         self.objective = estimator.objective_
