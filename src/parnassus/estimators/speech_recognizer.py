@@ -142,7 +142,7 @@ class SpeechRecognizer(Estimator):
         given = self.model.name if isinstance(self.model, Spec) else self.model
         return HABITS.get(given or self.default_models["speech"], Habits())
 
-    def _examples(self, X: Any, y: Any, target: Columns | None, sample_weight: Any = None) -> Examples:
+    def _examples(self, X: Any, y: Any, target: Columns | None = None, sample_weight: Any = None) -> Examples:
         X, y, name = recordings(X, y, target=target, codec=self.codec)
         if y is None:
             raise DataError("there are no transcripts; give y, or target= the column that holds them")

@@ -110,7 +110,7 @@ class Tagger(Estimator):
         self.target_name_ = target
         return self
 
-    def _examples(self, X: Any, y: Any, target: Columns | None) -> Examples:
+    def _examples(self, X: Any, y: Any, target: Columns | None = None) -> Examples:
         """Rows of tokens or steps, and their tags as texts."""
         rows, tags = self._read(X, y, target)
         return Examples(rows, tag_rows(tags, rows))

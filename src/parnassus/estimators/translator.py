@@ -120,7 +120,7 @@ class Translator(Estimator):
         goal = TargetTexts(unit=self.target_unit or self.unit, shared=self.shared, **own)  # type: ignore[arg-type]
         return self._train(self._ready(examples, goal, validation, None))
 
-    def _examples(self, X: Any, y: Any, target: Columns | None, sample_weight: Any = None) -> Examples:
+    def _examples(self, X: Any, y: Any, target: Columns | None = None, sample_weight: Any = None) -> Examples:
         """Sources and targets as lists of texts."""
         if target is not None or (isinstance(X, str | Path) and y is None):
             if target is None:

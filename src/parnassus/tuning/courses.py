@@ -21,6 +21,7 @@ from ..estimators.judging.contenders import copies, fit_all, size_of, task_of
 from ..estimators.judging.folding import folds_of
 from ..estimators.judging.judging import Judge, Outcome, judge_for
 from ..estimators.judging.selection import rows_are_steps, taken
+from ..estimators.unsupervised import Unsupervised
 from ..train.record import Record, listening
 
 if TYPE_CHECKING:
@@ -42,9 +43,25 @@ def bare(estimator: Any, X: Any) -> Any:
         return made
     made.set_params(**QUIET)
     if made.model is None and getattr(made, "start", None) is None and made.task != "hmm":  # whose settings are its own
-        kind = "series" if isinstance(made, Forecaster) else codec_for(X).kind
-        made.set_params(model=made.default_models.get(kind, "mlp"))
+        made.set_params(model=_own_model(made, X))
     return made
+
+
+def _own_model(estimator: Estimator, X: Any) -> str:
+    """The model that `fit` would take: the only one that the task has of its own, or that for data of this kind."""
+    models = estimator.default_models
+    if len(set(models.values())) == 1:
+        return next(iter(models.values()))
+    return models.get((estimator.codec or codec_for(X)).kind, "mlp")
+
+
+def _as_fitted(estimator: Estimator, examples: Examples) -> Examples:
+    """The examples as `fit` hands them to its codecs: pairs taken apart; boxes, spans, keypoints in their classes."""
+    own: Any = getattr(estimator, "_examples", None)
+    if own is None or isinstance(estimator, Unsupervised):
+        return examples
+    given = own(examples.X, examples.y)
+    return Examples(given.X, given.y, examples.weight)
 
 
 class Watch(Record):
@@ -56,7 +73,7 @@ class Watch(Record):
 
     def epoch(self, trainer: "Trainer", summary: dict[str, float]) -> None:
         if self.rows is None:
-            self.rows = placed(rows_of(self.estimator, self.examples), trainer.device)
+            self.rows = placed(rows_of(self.estimator, _as_fitted(self.estimator, self.examples)), trainer.device)
         found = trainer.averaged(lambda: trainer.evaluate(self.rows))
         value = found.get(self.metric)
         if value is None and "loss" in found:

@@ -18,13 +18,13 @@ from ..data.sources import Columns
 from ..errors import DataError, FileError, ParnassusError, SettingError, check_count
 from ..estimators.base import Estimator
 from ..estimators.forecaster import Forecaster
-from ..estimators.judging.contenders import task_of
+from ..estimators.judging.contenders import copies, task_of
 from ..estimators.judging.folding import Stratify, folds_of
 from ..estimators.judging.judging import judge_for
 from ..estimators.judging.selection import taken
 from .courses import Course, SeriesCourse, bare, course_of, metrics_of
 from .result import Nested, Tuning, found_in
-from .space import Space, read_space, space_of, start_of
+from .space import Space, options_of, read_space, space_of, start_of
 from .study import Order, Search, quiet, storage_of, study_of
 
 
@@ -205,14 +205,19 @@ def _order(request: SearchRequest, course: Course | SeriesCourse) -> Order:
 
 def _suggested(course: Course | SeriesCourse, measured: Course | SeriesCourse) -> Space:
     """The space of the signatures; rates and batches only where the model learns by gradients."""
-    objective = getattr(measured.fitted, "objective_", None)
+    fitted = measured.fitted
+    if isinstance(measured, SeriesCourse):  # whose origins keep no fit
+        (fitted,) = copies(fitted, 1)
+        measured.refit(fitted)
+    objective = getattr(fitted, "objective_", None)
     descends = objective is None or any(list(p.params) for p in objective.phases())
     space = space_of(course.estimator, n_rows=course.n_rows, descends=descends)
     if not space:
-        raise SettingError(
-            f"nothing of {type(course.estimator).__name__} suggests a range; give space=, such as "
-            f"{{'model__hidden': [(32,), (64,)]}}, with names of get_params()"
-        )
+        own = options_of(course.estimator) if isinstance(course.estimator, Estimator) else {}
+        named = "get_params()"
+        for name, value in list(own.items())[:1]:
+            named = f"{', '.join(own)}, such as {{{name!r}: [{value!r}, ...]}}"
+        raise SettingError(f"no setting of {type(course.estimator).__name__} suggests a range; give space= of {named}")
     return space
 
 

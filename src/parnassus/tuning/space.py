@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import SettingError, did_you_mean
 from ..estimators.base import Estimator
+from ..estimators.unsupervised import Unsupervised
 from ..registry import REGISTRIES, Spec, plain
 
 RANGES = "a list of choices, (low, high), (low, high, 'log') or (low, high, step)"
@@ -192,6 +193,8 @@ def drawn(trial: Any, estimator: Any, space: Space) -> dict[str, Any]:
 def start_of(estimator: Any, space: Space) -> dict[str, Any]:
     """What the estimator is set to now, as the storage keeps it, where the space holds it."""
     now = estimator.get_params(deep=True)
+    if isinstance(estimator, Estimator):
+        now |= {k: v for k, v in options_of(estimator).items() if now[k] is None}
     if now.get("lr", 0) is None:
         now["lr"] = now.get("optimizer__lr")
     now = {k: v.name if isinstance(v, Spec) and not v.options else v for k, v in now.items()}
@@ -220,10 +223,29 @@ def space_of(estimator: Any, *, n_rows: int | None = None, descends: bool = True
     if descends:
         sizes = [b for b in BATCHES if n_rows is None or b <= n_rows // 2]
         found |= {"batch_size": OneOf(tuple(sizes))} if len(sizes) > 1 else {}
-    for name, default in known.items():
-        if name.startswith("model__"):
-            dimension = suggested(name.removeprefix("model__"), default)
-            found |= {name: dimension} if dimension is not None else {}
+    for name, default in options_of(estimator).items():
+        dimension = suggested(name.removeprefix("model__"), default)
+        found |= {name: dimension} if dimension is not None else {}
+    return found
+
+
+def options_of(estimator: Any) -> dict[str, Any]:
+    """What may be set of the model, as the estimator names it, and what it is now.
+
+    >>> import parnassus as pn
+    >>> options_of(pn.HMM())["n_states"], options_of(pn.LanguageModel("ngram"))["model__order"]
+    (3, 3)
+    """
+    known = estimator.get_params(deep=True)
+    found = {k: v for k, v in known.items() if k.startswith("model__")}
+    if not isinstance(estimator, Unsupervised) or not isinstance(estimator.model, str | Spec | None):
+        return found
+    usual = "gaussian" if estimator.task == "hmm" else next(iter(estimator.default_models.values()))
+    options = estimator.spec("model", estimator.model or usual).get_params(task=estimator.task)
+    for name in (n for n in estimator.options if n in options):
+        if known[name] is not None or f"model__{name}" not in found:  # what the task was given beats what the model was
+            found.pop(f"model__{name}", None)
+            found[name] = options[name]
     return found
 
 

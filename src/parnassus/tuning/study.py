@@ -1,5 +1,6 @@
 """Optuna's part: where trials are kept, who draws them, who ends them early, and one trial after another."""
 
+import json
 import os
 import platform
 import random
@@ -88,7 +89,33 @@ def storage_of(storage: Any, folder: Path | None) -> Any:
             f"{path}: trials cannot be kept here ({error.strerror}); give another storage or out"
         ) from error
     journal = imported("optuna.storages.journal")
-    return imported("optuna.storages").JournalStorage(journal.JournalFileBackend(str(path)))
+    lock = journal.JournalFileSymlinkLock(str(path))
+    _check_journal(path, lock)
+    return imported("optuna.storages").JournalStorage(journal.JournalFileBackend(str(path), lock))
+
+
+def _check_journal(path: Path, lock: Any) -> None:
+    """Refuse a file of other lines; of a journal drop a last line that was cut, as on a full disk, before the next."""
+    number, line = 0, b"\n"
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                _ = json.loads(line)["op_code"] if line.endswith(b"\n") else None
+            except (ValueError, KeyError, TypeError) as error:
+                raise FileError(
+                    f"{path} is no journal of trials, or a damaged one (line {number} is no entry of it); "
+                    "give another storage or out"
+                ) from error
+    if line.endswith(b"\n"):
+        return
+    if number == 1:
+        raise FileError(f"{path} is no journal of trials: its only line does not end; give another storage or out")
+    lock.acquire()
+    try:
+        whole = path.read_bytes()
+        os.truncate(path, whole.rfind(b"\n") + 1)
+    finally:
+        lock.release()
 
 
 def database(url: str) -> Any:
@@ -143,7 +170,18 @@ def sampler_of(order: Order, seed: int) -> Any:
     made = {"tpe": "TPESampler", "random": "RandomSampler", "nsga2": "NSGAIISampler", "cmaes": "CmaEsSampler"}
     if order.sampler not in made:
         raise SettingError(f"unknown sampler {order.sampler!r}; {did_you_mean(order.sampler, SAMPLERS)}")
+    if order.sampler == "cmaes":
+        _needs_cmaes(len(order.metrics))
     return getattr(samplers, made[order.sampler])(seed=seed)
+
+
+def _needs_cmaes(n_metrics: int) -> None:
+    if n_metrics > 1:
+        raise SettingError("sampler='cmaes' makes one metric better; give one, or sampler='nsga2'")
+    try:
+        imported("cmaes")
+    except ImportError as error:
+        raise missing_extra("cmaes", "tune", "sampler='cmaes'") from error
 
 
 def pruner_of(order: Order) -> Any:
