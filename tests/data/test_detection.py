@@ -379,3 +379,19 @@ def test_a_state_of_before_points_had_names_is_read():
     target = BoxTargets().fit([Boxes(np.array([[0.0, 0, 4, 4]]), np.array(["a"]), size=(8, 8))])
     state = {k: v for k, v in target.state().items() if k != "point_names"}
     assert BoxTargets.from_state(state).point_names == ()
+
+
+def test_boxes_of_lists_are_those_of_arrays_and_odd_ones_are_named():
+    listed = Boxes([[1, 2, 9, 8], [0, 0, 4, 4]], ["dog", "cat"], scores=[0.5, 0.25], crowd=[False, True])
+    arrays = (np.array([[1.0, 2, 9, 8], [0, 0, 4, 4]]), np.array(["dog", "cat"]))
+    assert listed == Boxes(*arrays, np.array([0.5, 0.25]), np.array([False, True]))
+    assert listed.take(np.array([1])).labels.tolist() == ["cat"]
+    assert Boxes([], []) == Boxes(np.zeros((0, 4)), np.zeros(0))
+    for corners, labels, said in (
+        ([[1, 2, 9]], ["dog"], r"shape \(1, 3\)"), ([[1, 2, 9, 8]], ["dog", "cat"], "one label a box"),
+        ([["a", 2, 9, 8]], ["dog"], "no numbers"),
+    ):  # fmt: skip
+        with pytest.raises(DataError, match=said):
+            Boxes(corners, labels)
+    with pytest.raises(DataError, match=r"picture 0: its boxes have shape \(1, 3\)"):
+        all_checked([Boxes(np.ones((1, 3)), np.array(["a"]))], np.zeros((1, 20, 30, 3), dtype=np.uint8))

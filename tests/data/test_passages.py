@@ -73,6 +73,10 @@ def test_squad_s_file_and_a_table_hold_the_same(tmp_path):
     }).to_csv(tmp_path / "q.csv", index=False)  # fmt: skip
     source, table = open_questions(path), open_questions(tmp_path / "q.csv")
     assert (source.X, source.y) == (X, Y)
+    plain = [("Rome", 16), [("Cy", 59), ("Cy slept", 59)], None, "Ann"]
+    assert open_questions(write_questions(tmp_path / "p.json", [list(pair) for pair in X], plain)).y == Y
+    with pytest.raises(DataError, match="row 1 of y"):
+        write_questions(tmp_path / "n.json", X, [None, "nowhere", None, None])
     assert (table.X, table.y) == (X, [spans[:1] for spans in Y])
     years = pd.DataFrame({"question": ["When?"] * 2, "context": ["In 1901."] * 2, "answer": [1901, None]})
     assert spans_of(years, questions_of(years)) == [[Span("1901", 3)], []]

@@ -77,6 +77,12 @@ class Boxes:
     point_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not (isinstance(self.boxes, np.ndarray) and isinstance(self.labels, np.ndarray)):
+            for name, array in zip(("boxes", "labels"), _arrays(self.boxes, self.labels, "pn.Boxes"), strict=True):
+                object.__setattr__(self, name, array)
+        for name in ("scores", "crowd", "ignored", "masks", "points", "heat"):
+            if not isinstance(getattr(self, name), np.ndarray | None):
+                object.__setattr__(self, name, np.asarray(getattr(self, name)))
         for name in ("crowd", "ignored"):
             if not len(getattr(self, name)):
                 object.__setattr__(self, name, np.zeros(len(self.boxes), dtype=bool))
@@ -118,6 +124,7 @@ class Boxes:
 def boxes_of(given: Any, where: str) -> Boxes:
     """One picture's boxes from what a person may give: `Boxes`, a pair (boxes, labels), a dict of these, or nothing."""
     if isinstance(given, Boxes):
+        _arrays(given.boxes, given.labels, where)
         return given
     if given is None or (isinstance(given, list | tuple | np.ndarray) and len(given) == 0):
         return Boxes(np.zeros((0, 4)), np.zeros(0, dtype=object))
@@ -130,6 +137,15 @@ def boxes_of(given: Any, where: str) -> Boxes:
             f"{where}: boxes of a picture are a pair (boxes, labels), a dict with these keys, or pn.Boxes; got "
             f"a {type(given).__name__}"
         )
+    array, names = _arrays(corners, labels, where)
+    if any(len(flag) != len(array) for flag in extra.values()):
+        told = ", ".join(f"{len(flag)} {name}" for name, flag in extra.items())
+        raise DataError(f"{where}: {len(array)} boxes and {told}; give one of each a box")
+    return Boxes(array, names, **extra)
+
+
+def _arrays(corners: Any, labels: Any, where: str) -> tuple[np.ndarray, np.ndarray]:
+    """Corners (n, 4) and labels (n,)."""
     corners = corners.numpy(force=True) if isinstance(corners, Tensor) else corners
     labels = labels.numpy(force=True) if isinstance(labels, Tensor) else labels
     try:
@@ -142,9 +158,9 @@ def boxes_of(given: Any, where: str) -> Boxes:
         raise DataError(f"{where}: its boxes have shape {array.shape}; give (n, 4) corners x1, y1, x2, y2")
     names = np.asarray(labels)
     names = names.reshape(0) if not names.size else names
-    if names.shape != (len(array),) or any(len(flag) != len(array) for flag in extra.values()):
+    if names.shape != (len(array),):
         raise DataError(f"{where}: {len(array)} boxes and labels of shape {names.shape}; give one label a box")
-    return Boxes(array, names, **extra)
+    return array, names
 
 
 def _parts_of(given: dict[str, Any], where: str) -> tuple[Any, Any, dict[str, Any]]:

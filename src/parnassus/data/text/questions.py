@@ -175,10 +175,11 @@ def open_questions(path: str | os.PathLike) -> Source:
     return Source(X, y, str(path), "questions", fingerprint=fingerprint(path))
 
 
-def write_questions(path: Path, X: Sequence[tuple[str, str]], y: Sequence[Sequence[Span]]) -> Path:
-    """Write questions and answers as SQuAD's JSON; returns the path."""
+def write_questions(path: str | os.PathLike, X: Any, y: Any) -> Path:
+    """Write questions and answers, as `questions_of` and `spans_of` take them, as SQuAD's JSON; returns the path."""
+    path, X = Path(path), questions_of(X)
     paragraphs: dict[str, list[dict[str, Any]]] = {}
-    for i, ((question, context), spans) in enumerate(zip(X, y, strict=True)):
+    for i, ((question, context), spans) in enumerate(zip(X, spans_of(y, X), strict=True)):
         answers = [{"text": one.text, "answer_start": one.start} for one in spans]
         asked = {"id": str(i), "question": question, "answers": answers, "is_impossible": not spans}
         paragraphs.setdefault(context, []).append(asked)
