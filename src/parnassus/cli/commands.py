@@ -96,8 +96,8 @@ def training(words: Sequence[str]) -> App:
 def training_of(task: str, chosen: dict[str, str | None], run: Callable[[dict[str, Any]], int]) -> Callable[..., int]:
     """A command that trains for a task, whose flags are those of what was chosen."""
     command = command_of(parameters(task, chosen), run)
-    what = f"{task.replace('_', ' ')}: {settings.tasks()[task].summary}"
-    command.__doc__ = f"Train {'an' if task[0] in 'aei' else 'a'} {what}\n\n{unnamed(task, chosen)}"
+    what = f"{settings.with_article(task)}: {settings.tasks()[task].summary}"
+    command.__doc__ = f"Train {what}\n\n{unnamed(task, chosen)}"
     return command
 
 

@@ -9,6 +9,7 @@ from ..errors import DataError, SettingError, did_you_mean
 from ..files import write_text
 from . import speaking
 from .language import TASK, texts_alone
+from .settings import with_article
 
 if TYPE_CHECKING:
     from ..data.sources import Columns
@@ -57,7 +58,7 @@ def _drawn(path: str, task: str, columns: Any, parts: Sequence[str]) -> "Example
     from ..estimators.fitting.intake import Examples
 
     if columns:
-        raise SettingError(f"the answers of a {task.replace('_', ' ')} are no column; leave --target and --drop out")
+        raise SettingError(f"the answers of {with_article(task)} are no column; leave --target and --drop out")
     if task == "detector":
         from ..data.detection.annotations import open_boxes
 

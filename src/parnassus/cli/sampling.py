@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from ..errors import FileError, SettingError
 from .console import Console, finite, note
+from .settings import with_article
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,12 +57,13 @@ def sample(
 def drawn(estimator: "Estimator", n: int, condition: tuple[str, ...], seed: int | None, model: str) -> Any:
     """Rows in the user's terms; a model that draws none is refused."""
     held: Any = estimator
-    task = estimator.task.replace("_", " ")
     if estimator.task not in TASKS and not (estimator.task == "classifier" and hasattr(estimator, "sample")):  # a DBN
-        raise SettingError(f"{model} holds a {task}, which draws no rows; sample is for {', '.join(TASKS)}")
+        drawing = f"sample is for {', '.join(TASKS)}"
+        raise SettingError(f"{model} holds {with_article(estimator.task)}, which draws no rows; {drawing}")
     if estimator.task != "generator":
         if condition:
-            raise SettingError(f"--condition is for a generator, and {model} is of the task {task}; leave it out")
+            words = with_article(held.task)
+            raise SettingError(f"--condition is for a generator, and {model} holds {words}; leave it out")
         return held.sample(n, seed=seed)
     return held.sample(n, condition=told(estimator, condition), seed=seed)
 

@@ -225,6 +225,16 @@ def words_of(docstring: str) -> dict[str, str]:
     return found
 
 
+def with_article(task: str) -> str:
+    """A task with its article.
+
+    >>> [with_article(task) for task in ("autoencoder", "hmm", "image_captioner", "regressor")]
+    ['an autoencoder', 'an HMM', 'an image captioner', 'a regressor']
+    """
+    words = "HMM" if task == "hmm" else task.replace("_", " ")
+    return f"{'an' if words[0] in 'aeioH' else 'a'} {words}"
+
+
 def _constructor(node: ast.ClassDef) -> ast.FunctionDef:
     return next(f for f in node.body if isinstance(f, ast.FunctionDef) and f.name == "__init__")
 

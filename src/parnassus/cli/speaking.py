@@ -10,6 +10,7 @@ from ..errors import DataError, FileError, SettingError
 from ..files import write_text
 from .console import Console, finite, note
 from .runs import loaded
+from .settings import with_article
 
 if TYPE_CHECKING:
     from ..data.sources import Columns
@@ -122,8 +123,7 @@ def align(
 
     estimator, configuration = loaded(model)
     if estimator.task != TASK:
-        words = estimator.task.replace("_", " ")
-        raise SettingError(f"only a speech recognizer aligns sounds, and {model} holds a {words}")
+        raise SettingError(f"only a speech recognizer aligns sounds, and {model} holds {with_article(estimator.task)}")
     recognizer: Any = estimator
     if heard:
         found = recognizer.alignments(recordings_alone(estimator, [data], "raise")[2], heard=True)

@@ -60,7 +60,7 @@ def tuning(words: Sequence[str]) -> App:
         chosen = named_in(words, task) if asked else dict.fromkeys(ROLES)
         given = [p for p in parameters(task, chosen) if p.name not in LEFT_OUT]
         command = command_of([*given, *own_parameters()], partial(tune, task, argv=words))
-        command.__doc__ = f"Tune a {task.replace('_', ' ')}: {declared.summary}\n\n{unnamed(task, chosen)}"
+        command.__doc__ = f"Tune {settings.with_article(task)}: {declared.summary}\n\n{unnamed(task, chosen)}"
         app.command(command, name=task.replace("_", "-"))
     return app
 
@@ -100,7 +100,7 @@ def tune(task: str, given: dict[str, Any], argv: Sequence[str]) -> int:
     own = {k: given.pop(k, default) for k, (_, default, _) in OWN_FLAGS.items()}
     request = Request.of(task, given)
     if task in FROM_PYTHON or ELSEWHERE.get(task) == "translating":
-        raise SettingError(f"a {task.replace('_', ' ')} is tuned from Python so far: give it to pn.tune")
+        raise SettingError(f"{settings.with_article(task)} is tuned from Python so far: give it to pn.tune")
     if "data" not in request.words:
         raise SettingError(f"tune {task} needs data: parnassus tune {task} DATA, or `data` in a --config file")
     console = Console(json=bool(request.own("json")))

@@ -12,6 +12,7 @@ from ..files import write_text
 from . import anomalies, language, speaking, stepping, translating
 from .console import Console, finite, note
 from .runs import loaded
+from .settings import with_article
 
 if TYPE_CHECKING:
     from ..data.sources import Columns
@@ -136,7 +137,7 @@ def predict(
     estimator, configuration = loaded(model)
     if not hasattr(estimator, "predict") and not hasattr(estimator, "generate"):
         draws = f": parnassus sample {model} draws rows" if hasattr(estimator, "sample") else "; use it from Python"
-        raise SettingError(f"{model} holds a {estimator.task.replace('_', ' ')}, which predicts nothing{draws}")
+        raise SettingError(f"{model} holds {with_article(estimator.task)}, which predicts nothing{draws}")
     asked = asked_of(estimator, settings or {}, model)
     if estimator.task == anomalies.TASK:
         hand_out(anomalies.scored(estimator, data, proba=proba, texts=bool(texts)), out, json=json)
@@ -216,8 +217,8 @@ def asked_of(estimator: "Estimator", settings: dict[str, Any], model: str) -> di
     for task, names in ASKED_OF.items():
         strange = [f"--{name.replace('_', '-')}" for name in asked if name in names and task != estimator.task]
         if strange:
-            words, held = task.replace("_", " "), estimator.task.replace("_", " ")
-            raise SettingError(f"{', '.join(strange)} is for a {words}, and {model} holds a {held}")
+            held = with_article(estimator.task)
+            raise SettingError(f"{', '.join(strange)} is for {with_article(task)}, and {model} holds {held}")
     return asked
 
 
