@@ -7,7 +7,7 @@ import numpy as np
 
 from ..data.codec import Codec
 from ..data.detection.boxes import named, sizes_of
-from ..data.detection.mask_files import held_out, holds_masks, open_masked
+from ..data.detection.mask_files import held_out, names_masks, open_masked
 from ..data.detection.masks import MaskTargets, masks_of
 from ..data.images.image import is_stack
 from ..data.sources import Columns
@@ -58,7 +58,8 @@ class Segmenter(Estimator):
         Parameters
         ----------
         X : an array or list of pictures, paths, or the path of a folder of pictures; that of a folder that holds the
-            folders `images` and `masks`, of files of the same names, is pictures and masks in one, without y.
+            folders `images` and `masks`, of files of the same names, of a list of pairs (.txt), or of arrays X and y
+            (.npz) is pictures and masks in one, without y.
         y : whole class numbers (n, height, width), a list of such maps or of paths of PNG files, or the path of a
             folder with a mask for each picture, in the order of their names.
         target : not used.
@@ -78,7 +79,7 @@ class Segmenter(Estimator):
                 "there are no masks; give y: arrays, PNG files or the path of their folder; or as X a folder that "
                 "holds the folders images and masks"
             )
-        if isinstance(validation, tuple) or holds_masks(validation):
+        if isinstance(validation, tuple) or names_masks(validation):
             held = self._examples(*(validation if isinstance(validation, tuple) else (validation,)))
             validation = (held.X, held.y, held.weight)
         share = 0.1 if validation is None and self.patience else validation
@@ -90,7 +91,7 @@ class Segmenter(Estimator):
 
     def _examples(self, X: Any, y: Any = None, sample_weight: Any = None) -> Examples:
         """Pictures, and their masks as arrays where y is given or lies beside them."""
-        if y is None and holds_masks(X):
+        if y is None and names_masks(X):
             source = open_masked(X)
             X, y = source.X, source.y
         X = pictures_given(X)

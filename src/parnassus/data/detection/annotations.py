@@ -13,6 +13,7 @@ import numpy as np
 
 from ...errors import DataError, FileError
 from ..answers import shown
+from ..images.pictures import PICTURES
 from ..sources import TABLES, Source, fingerprint, open_source, pictures_in
 from .boxes import Boxes, boxes_of, named
 from .coco import boxes_of_rows, found_picture, read_coco
@@ -87,6 +88,8 @@ def read_annotations(path: Path, *, pictures: Path | None = None, parts: Sequenc
     if path.is_file() and path.suffix.lower() in TABLES:
         return of_table(open_source(path).X, pictures or path.parent)
     if not path.is_dir():
+        if pictures is None and (path.suffix.lower() in PICTURES or path.suffix.lower() in (".txt", ".lst", ".npz")):
+            return open_source(path).X, None
         raise FileError(
             f"{path}: boxes are read from a COCO .json, a table ({', '.join(TABLES)}), or a folder of .xml or .txt"
         )

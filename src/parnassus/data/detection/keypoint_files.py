@@ -11,7 +11,7 @@ import numpy as np
 from ...errors import DataError, FileError, did_you_mean
 from ..answers import shown
 from ..images.pictures import open_picture
-from ..sources import Source, fingerprint, open_arrays, open_table
+from ..sources import Source, fingerprint, open_arrays, open_source, open_table
 from .coco_keypoints import read_coco_keypoints
 from .keypoints import Points, keypoints_of
 
@@ -23,8 +23,10 @@ SUFFIXES = (".csv", ".tsv", ".json", ".npz")
 
 
 def names_keypoints(path: Any) -> bool:
-    """Whether a path is that of a file that may hold pictures with keypoints."""
-    return isinstance(path, str | os.PathLike) and Path(path).suffix.lower() in SUFFIXES
+    """Whether a path is that of a file that may hold pictures with keypoints; arrays without answers hold none."""
+    if not isinstance(path, str | os.PathLike) or Path(path).suffix.lower() not in SUFFIXES:
+        return False
+    return Path(path).suffix.lower() != ".npz" or open_source(path).y is not None
 
 
 def open_keypoints(path: str | os.PathLike) -> Source:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...errors import DataError, FileError, did_you_mean
 from ..answers import shown
-from ..sources import Source, fingerprint, open_arrays, open_list, pictures_in
+from ..sources import Source, fingerprint, open_arrays, open_list, open_source, pictures_in
 from ..split import random_split
 from .boxes import sizes_of
 from .masks import LOSSLESS, opened
@@ -25,6 +25,13 @@ FORMS = (
 def holds_masks(path: Any) -> bool:
     """Whether a path is that of a folder with a folder of masks in it."""
     return isinstance(path, str | os.PathLike) and any((Path(path) / name).is_dir() for name in MASK_FOLDERS)
+
+
+def names_masks(path: Any) -> bool:
+    """Whether a path is that of pictures with masks: such a folder, or a list or arrays with answers."""
+    if not isinstance(path, str | os.PathLike) or Path(path).suffix.lower() not in (".npz", ".txt", ".lst"):
+        return holds_masks(path)
+    return open_source(path).y is not None
 
 
 def open_masked(path: str | os.PathLike) -> Source:
