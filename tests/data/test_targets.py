@@ -286,3 +286,18 @@ def test_lengths_that_differ_are_both_named():
     check_lengths(3, 3)
     with pytest.raises(DataError, match="X has 3 rows and y has 4"):
         check_lengths(3, 4)
+
+
+@pytest.mark.parametrize("target", [Labels, Numbers])
+def test_columns_of_texts_and_of_numbers_are_two_kinds_of_answer(target):
+    y = pd.DataFrame({"digit": list("abc"), "ink": [0.5, 1.5, 2.0]})
+    with pytest.raises(DataError, match=r"column 0 of y holds texts and column 1 numbers.*get_dummies"):
+        target().fit(y)
+    assert Numbers().fit(pd.get_dummies(y, dtype=float)).facts() == {"n_outputs": 4}
+
+
+def test_two_columns_of_classes_are_lists_of_labels():
+    y = np.array([["red", "square"], ["blue", "disk"]])
+    with pytest.raises(DataError, match=r"lists of them, np.asarray\(y\).tolist\(\)"):
+        Labels().fit(y)
+    assert Multilabel().fit(y.tolist()).labels.tolist() == ["blue", "disk", "red", "square"]

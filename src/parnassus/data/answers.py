@@ -47,6 +47,20 @@ def answer_array(raw: Any) -> np.ndarray:
     return settled(y) if y.dtype.kind == "O" else y
 
 
+def refuse_kinds(y: np.ndarray) -> None:
+    """Refuses columns of answers of which some are texts all through and others numbers all through."""
+    if y.ndim != 2 or y.shape[1] < 2:
+        return
+    texts = [all(isinstance(v, str) for v in y[:, j]) for j in range(y.shape[1])]
+    counts = [all(isinstance(v, numbers.Number) for v in y[:, j]) for j in range(y.shape[1])]
+    if any(texts) and any(counts) and all(a or b for a, b in zip(texts, counts, strict=True)):
+        raise DataError(
+            f"column {texts.index(True)} of y holds texts and column {counts.index(True)} numbers: one net answers one "
+            "kind; fit a Classifier on the one and a Regressor on the other, or one Regressor on numbers alone, the "
+            "classes as indicators: pd.get_dummies(y, dtype=float)"
+        )
+
+
 def settled(y: np.ndarray, text: type = object) -> np.ndarray:
     """An object array in the one type its values share; `text` is how strings are then held."""
     types = {type(v) for v in y.flat}
@@ -62,6 +76,7 @@ def settled(y: np.ndarray, text: type = object) -> np.ndarray:
     first = type(y.flat[0])
     row = next((i for i, v in enumerate(y.flat) if type(v) is not first), 0)
     if row:
+        refuse_kinds(y)
         raise DataError(
             f"Unknown label type: mixed. y mixes {first.__name__} (row 0: {y.flat[0]!r}) with "
             f"{type(y.flat[row]).__name__} (row {row}: {y.flat[row]!r}); give one type, "
@@ -180,7 +195,9 @@ def column(y: np.ndarray, what: str) -> np.ndarray:
     if y.ndim == 2 and y.dtype.kind == "f" and np.isfinite(y).all() and not np.isin(y, (0, 1)).all():
         called = "probabilities" if (y >= 0).all() and np.allclose(y.sum(1), 1, atol=1e-3) else "scores or logits"
         raise DataError(message + f"y looks like {called}: give the classes, y.argmax(1)")
-    raise DataError(message + "for one-hot rows give y.argmax(1); for several labels a row use Multilabel")
+    raise DataError(
+        message + "for one-hot rows give y.argmax(1); for several labels a row lists of them, np.asarray(y).tolist()"
+    )
 
 
 def indicator_matrix(raw: Any) -> np.ndarray:
