@@ -22,7 +22,7 @@ def test_what_a_mask_hides_is_nan_and_nothing_hidden_is_as_it_was():
     assert unmasked(whole).dtype == whole.dtype
     assert type(unmasked(whole)) is np.ndarray
     with pytest.raises(pn.DataError, match="hides entries of uint8"):
-        unmasked(np.ma.array(np.zeros((2, 3, 3), dtype=np.uint8), mask=True))
+        unmasked(np.ma.array(np.zeros((2, 3, 3, 3, 1), dtype=np.uint8), mask=True))
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,14 @@ def is_masked(raw: Any) -> bool:
 def unmasked(raw: Any, name: str = "X") -> Any:
     """The same with NaN where entries are hidden, so that they are missing to whoever reads it.
 
+    Pictures of bytes become floats from 0 to 1, with an axis of channels, by which floats are known as pictures.
+
     >>> unmasked(np.ma.array([1, 2, 3], mask=[0, 1, 0])).tolist()
     [1.0, nan, 3.0]
 
     Raises
     ------
-    DataError : entries are hidden where there is no number that says so, as among texts and the bytes of pictures.
+    DataError : entries are hidden where there is no number that says so, as among texts and the bytes of videos.
     """
     if isinstance(raw, list | tuple):
         return type(raw)([unmasked(row, f"row {i} of {name}") for i, row in enumerate(raw)])
@@ -34,6 +36,9 @@ def unmasked(raw: Any, name: str = "X") -> Any:
         return np.ma.filled(raw, np.nan)
     if raw.dtype.kind in "iub" and raw.ndim < 3:
         return np.ma.filled(raw.astype(np.float64), np.nan)
+    if raw.dtype == np.uint8 and raw.ndim in (3, 4):
+        floats = np.ma.filled(raw.astype(np.float32) / np.float32(255), np.nan)
+        return floats[..., None] if raw.ndim == 3 else floats
     raise DataError(
         f"{name} hides entries of {raw.dtype} by a mask, for which there is no missing value; fill them, such as by "
         "numpy.ma.filled, or leave these rows out"

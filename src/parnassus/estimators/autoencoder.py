@@ -10,8 +10,8 @@ from torch import Tensor
 from ..data.codec import Codec, form_of
 from ..data.images.image import Image
 from ..data.sources import Columns
-from ..data.tables.filled import filled
 from ..data.tables.holed import HoledTable
+from ..data.timeseries.sequences import Sequences
 from ..errors import DataError, SettingError
 from ..evaluation.result import Evaluation
 from ..evaluation.unsupervised import mean_of
@@ -20,8 +20,9 @@ from ..objectives.generative.text_autoencoder import TextReconstruction
 from ..objectives.generative.vae import Variational
 from ..train.phase import Batch
 from ..train.randomness import kept_random, seed_device, seed_of, seeded
-from .answers.using import spread, usable
-from .fitting.assembly import device_under
+from .answers.imputing import holed_rows
+from .answers.using import EVALUATED, spread, usable
+from .fitting.assembly import codec_called_for, device_under
 from .fitting.intake import Examples
 from .protocol import fitted
 from .unsupervised import Unsupervised
@@ -29,8 +30,8 @@ from .unsupervised import Unsupervised
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-N_MEANT = 32  # draws that a filled-in value is the mean of
 N_WEIGHED = 64  # draws of a bound of the likelihood
+HELD = 1 << 25  # numbers of x that draws of codes are compared with at once
 
 
 class Autoencoder(Unsupervised):
@@ -41,8 +42,9 @@ class Autoencoder(Unsupervised):
     quantile : the share of training rows whose score lies below `threshold_`; 1 is their largest score.
     **training : the settings that all estimators share; see `Estimator`.
 
-    Columns of a table are standardised unless a `codec` says otherwise, and missing values are taken: they are told to
-    a VAE's encoder and scored by nobody. Pictures run from 0 to 1. Scores, errors and likelihoods are in these units.
+    Columns of a table are standardised unless a `codec` says otherwise. Pictures run from 0 to 1. Scores, errors and
+    likelihoods are in these units. Missing values are taken, in stacks of float pictures and in sequences too (NaN):
+    they are told to a VAE's encoder and scored by nobody.
 
     Systems: reconstruction-anomaly, beta-vae-imputation
     Source: Martinez-Ramon examples 7.4.1 and 7.9.1.
@@ -64,7 +66,10 @@ class Autoencoder(Unsupervised):
             self.codec_.mean, self.codec_.std = torch.zeros(1, 1, 1), torch.full((1, 1, 1), 255.0)
 
     def own_codec(self, X: Any) -> Codec | None:
-        return HoledTable() if self.codec is None and form_of(X) == "table" else self.codec
+        if self.codec is None and form_of(X) == "table":
+            return HoledTable()
+        codec = codec_called_for(self, X) if self.codec is None else self.codec
+        return codec.with_holes() if isinstance(codec, Image | Sequences) else codec
 
     # --- codes ------------------------------------------------------------------------------------
 
@@ -147,26 +152,37 @@ class Autoencoder(Unsupervised):
 
     # --- missing values ---------------------------------------------------------------------------
 
-    def impute(self, X: Any, *, n_draws: int | None = None, seed: int | None = None) -> Any:
-        """Rows with their holes filled and nothing else changed: an array or frame like X.
+    def impute(self, X: Any, *, missing: Any = None, n_draws: int | None = None, seed: int | None = None) -> Any:
+        """Rows with their holes filled and nothing else changed: an array, frame or list like X.
 
         Parameters
         ----------
-        n_draws : None fills in means; a number gives a list of so many tables, each filled with a draw.
+        X : a table, pictures or sequences in which NaN stands for what is missing.
+        missing : True where an entry is missing, in the shape of X, for what has no NaN, such as bytes; of pictures
+            also (rows, height, width), of a sequence (time,). The entries themselves are not looked at.
+        n_draws : None fills in means; a number gives a list of so many X, each filled with a draw. A model that is no
+            VAE has no law to draw from: its draws are equal.
         seed : of the draws; None takes the estimator's own.
+
+        A VAE's are draws of what is missing given what is observed, weighed by importance; other models rebuild the row
+        from its observed entries, and once more from what they made. Texts are refused: `LanguageModel.fill` is theirs.
         """
-        if not isinstance(fitted(self).codec_, HoledTable):
-            raise SettingError("impute fills the holes of tables; fit on a table, and leave codec=None")
-        if n_draws is not None and n_draws < 1:
-            raise SettingError(f"impute draws 1 table or more; got n_draws={n_draws!r}")
-        rows, wanted = self._rows(X), n_draws or (N_MEANT if isinstance(self._coder, Variational) else 1)
+        if n_draws is not None and (isinstance(n_draws, bool) or n_draws < 1):
+            raise SettingError(f"impute draws 1 filling or more; got n_draws={n_draws!r}")
+        coder, given = self._coder, holed_rows(self, X, missing)
+        rows = self._rows(given.raw)
+        asks = [coder.expected] if n_draws is None else [coder.imputed] * n_draws
         made = []
-        for i in range(wanted):
-            with_seed = (self.seed if seed is None else seed, i)
-            made.append(torch.from_numpy(self._asked(rows, self._seeded(self._coder.imputed, *with_seed))))
-        if n_draws is None:
-            return filled(X, self._said(torch.stack(made).mean(0)))
-        return [filled(X, self._said(one)) for one in made]
+        for i, ask in enumerate(asks):
+            seeded_ask = self._seeded(ask, self.seed if seed is None else seed, i)
+            found = torch.from_numpy(self._asked(rows, seeded_ask, at_once=self._weighed_at_once))
+            made.append(given.filled(self._said(found)))
+        return made[0] if n_draws is None else made
+
+    @property
+    def _weighed_at_once(self) -> int:
+        """Rows for which many codes are drawn at a time."""
+        return max(1, min(EVALUATED, int(HELD / (N_WEIGHED * self.compression_ * self._coder.n_code))))
 
     @staticmethod
     def _seeded(ask: Callable[[Batch], Tensor], *seed: int) -> Callable[[Batch], Tensor]:
@@ -219,7 +235,8 @@ class Autoencoder(Unsupervised):
         examples = self._examples(X, target=target, sample_weight=sample_weight)
         rows, coder = self._rows(examples.X), self._coder
         if isinstance(coder, Variational):
-            values = self._asked(rows, lambda batch: coder.log_density(batch, N_WEIGHED))
+            each = self._weighed_at_once
+            values = self._asked(rows, lambda batch: coder.log_density(batch, N_WEIGHED), at_once=each)
         else:
             values = -self._asked(rows, coder.scores)
         return float(np.average(values, weights=examples.weight))

@@ -283,7 +283,8 @@ def said_of(
     """What `ask` says of batches of rows of like length, in the order of the rows."""
     objective = fitted(tagger).objective_
     assert isinstance(objective, TokenTagging)
-    rows, device = tagger.codec_.encode(held), device_under(objective)
+    rows: Any = tagger.codec_.encode(held)  # which know their lengths
+    device = device_under(objective)
     objective.eval()
     found: list[Any] = [None] * len(rows)
     order = rows.lengths.argsort(stable=True)

@@ -114,6 +114,9 @@ class Unsupervised(Estimator):
         with torch.inference_mode(), threads_for(objective, at_once), kept_random(device, self.seed, "use"):
             for taken in batches_of(rows, torch.arange(len(rows)), cuts_of(len(rows), at_once)):
                 parts.append(ask(prepare(self, device, taken)).cpu())
+        if len({part.shape[1:] for part in parts}) > 1:  # sequences, each batch as long as its longest
+            longest = max(part.shape[1] for part in parts)
+            parts = [torch.cat([p, p.new_zeros(len(p), longest - p.shape[1], *p.shape[2:])], 1) for p in parts]
         return torch.cat(parts).numpy()
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, target: Columns | None = None) -> float:

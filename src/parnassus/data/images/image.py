@@ -13,17 +13,17 @@ import torch
 from torch import Tensor
 
 from ...errors import DataError, DataWarning, SettingError, did_you_mean
-from ...functional.augmentation.colour import pca_axes
 from ...functional.threads import one_thread
 from ..answers import shown
 from ..codec import Codec, State
 from ..detection.moved_boxes import changed_with_boxes, changed_with_masks, changed_with_points
-from ..rows import Batch, Dense, Rows, Stream
+from ..rows import Batch, Dense, Joined, Rows, Stream
 from .augmentation import Augmentation, augmentation
+from .holes import laid_out, mean_picture, without_holes
+from .measuring import BLOCK, moments_of
 from .pictures import RESIZES, checked_size, look, pixels_of, refuse_range, unit_floats
 
 MEMORY_BUDGET = 2 << 30  # bytes of pixels; more pictures than that stay in files
-BLOCK = 1 << 22  # pixels worked on at a time
 THREADS = 8
 
 
@@ -61,6 +61,8 @@ class Image(Codec):
     mean: Tensor
     std: Tensor
     axes: Tensor  # of the training pictures' colours, where `augment` shifts along them; else empty
+    usual: Tensor | None = None  # the mean training picture, 0 to 255, which stands in holes
+    holed = False  # whether holes (NaN) are taken, and told beside x
 
     def __init__(
         self,
@@ -84,10 +86,18 @@ class Image(Codec):
         self.options = {"size": size, "resize": resize, "mode": mode, "memory": memory, "augment": augment}
         self._decoded: tuple[Any, np.ndarray] | None = None
 
+    def with_holes(self) -> Self:
+        """A codec that takes stacks of floats with NaN, and says as `observed` which entries of x were there."""
+        made = type(self)(**self.options)
+        vars(made).update(vars(self))
+        made.holed = True
+        return made
+
     # --- fit --------------------------------------------------------------------------------------
 
     def fit(self, raw: Any) -> Self:
         self.even = True
+        raw, missing = self._apart(raw)
         parts: Iterable[np.ndarray]
         if is_stack(raw):
             pixels = stacked(raw)
@@ -103,8 +113,20 @@ class Image(Codec):
             else:
                 pixels = self._pixels(pictures)
                 self._decoded, parts = (raw, pixels), [pixels]  # `encode` of the same pictures comes next
-        self._measure(parts)
+        shifts = self.augmentation is not None and self.augmentation.pca > 0
+        self.mean, self.std, self.axes = moments_of(parts, self.shape, colours=shifts)
+        if self.holed:
+            self.usual = mean_picture(parts if isinstance(parts, list) else self.mean.expand(self.shape), missing)
         return self
+
+    def _apart(self, raw: Any) -> tuple[Any, np.ndarray | None]:
+        """Pictures without their holes, and where these were; None where there are none."""
+        if not self.holed:
+            return raw, None
+        raw, missing = without_holes(raw)
+        if missing is not None and self.augmentation is not None:
+            raise SettingError("augment= changes pictures, and holes would stay where they were; leave it out")
+        return raw, missing
 
     def _choose(self, pictures: list) -> None:
         """Mode and size, from all pictures; of files only the headers are read."""
@@ -127,27 +149,6 @@ class Image(Codec):
         height, width = self.options["size"] or (sizes[0] if self.even else median)
         self.shape = (1 if mode == "L" else 3, height, width)
 
-    def _measure(self, parts: Iterable[np.ndarray]) -> None:
-        """Mean and standard deviation of each channel, from 0 to 255. Bytes are added up as whole numbers, exactly."""
-        total, squares, n = np.zeros(self.shape[0]), np.zeros(self.shape[0]), 0
-        products = np.zeros((self.shape[0], self.shape[0]))
-        shifts = self.augmentation is not None and self.augmentation.pca > 0
-        for pixels in parts:
-            rows = max(BLOCK // int(np.prod(self.shape)), 1)
-            for start in range(0, len(pixels), rows):
-                flat = pixels[start : start + rows].reshape(-1, self.shape[0])
-                wide = flat.astype(np.float64 if flat.dtype.kind == "f" else np.int64)
-                total, squares, n = total + wide.sum(0), squares + np.square(wide).sum(0), n + len(wide)
-                if shifts:
-                    unit = flat / 255
-                    products += unit.T @ unit
-        mean = total / n
-        std = np.sqrt(np.maximum(squares / n - mean * mean, 0))
-        self.mean = torch.tensor(mean, dtype=torch.float32)[:, None, None]
-        self.std = torch.tensor(np.where(std > 1e-6, std, 1.0), dtype=torch.float32)[:, None, None]
-        covariance = products / n - np.outer(mean, mean) / 255**2
-        self.axes = pca_axes(torch.from_numpy(covariance)).float() if shifts else torch.empty(0, 0)
-
     # --- encode -----------------------------------------------------------------------------------
 
     def views(self) -> dict[str, dict[str, Any]]:
@@ -159,6 +160,17 @@ class Image(Codec):
         }
 
     def encode(self, raw: Any) -> Rows:
+        raw, missing = self._apart(raw)
+        if missing is None:
+            return self._encoded(raw)
+        if missing.shape[1:] != (*self.shape[1:], self.shape[0]):
+            raise DataError(
+                f"pictures with holes are taken as they are, (height, width, channels) = "
+                f"{(*self.shape[1:], self.shape[0])} in this model, and X has {missing.shape[1:]}; resize them before"
+            )
+        return Joined(self._encoded(raw), Dense(observed=torch.from_numpy(~missing).permute(0, 3, 1, 2)))
+
+    def _encoded(self, raw: Any) -> Rows:
         if is_stack(raw):
             return held(self._checked(stacked(raw)))
         if self._decoded is not None and self._decoded[0] is raw:
@@ -245,9 +257,11 @@ class Image(Codec):
             with one_thread() if x.is_cpu and x.numel() <= BLOCK else nullcontext():
                 x = change(x) if change else x  # bytes are moved at a third of what floats cost
                 x = x.to(torch.float32, copy=True).sub_(self.mean).div_(self.std)
-        if view != "image":
-            x = x.permute(0, 2, 3, 1).flatten(1 if view == "vector" else 2)
-        return batch | {"x": x}
+        if "observed" not in batch:
+            return batch | {"x": seen_as(view, x)}
+        usual = 127.5 if self.usual is None else self.usual
+        x = torch.where(batch["observed"], x, (usual - self.mean) / self.std)
+        return batch | {"x": seen_as(view, x), "observed": seen_as(view, batch["observed"].to(x.dtype))}
 
     def _changed(self, batch: Batch, change: Augmentation) -> Batch:
         """The batch, its pictures changed as floats from 0 to 255, and boxes, masks or keypoints with them."""
@@ -269,7 +283,8 @@ class Image(Codec):
         return array[..., 0] if channels == 1 else array
 
     def state(self) -> State:
-        return {
+        holes = {"holed": True, "usual": self.usual} if self.holed else {}
+        return holes | {
             "options": dict(self.options),
             "shape": list(self.shape),
             "even": self.even,
@@ -284,7 +299,13 @@ class Image(Codec):
         codec.shape, codec.even = tuple(state["shape"]), state["even"]
         codec.mean, codec.std = state["mean"], state["std"]
         codec.axes = state.get("axes", torch.empty(0, 0))
+        codec.holed, codec.usual = state.get("holed", False), state.get("usual")
         return codec
+
+
+def seen_as(view: str, x: Tensor) -> Tensor:
+    """Entries of pictures (n, channels, height, width) as a view has them."""
+    return x if view == "image" else x.permute(0, 2, 3, 1).flatten(1 if view == "vector" else 2)
 
 
 def with_places(batch: Batch) -> bool:
@@ -299,17 +320,7 @@ def is_stack(raw: Any) -> bool:
 
 def stacked(raw: np.ndarray | Tensor) -> np.ndarray:
     """A stack as (n, height, width, channels): uint8, or float32 from 0 to 255; no copy where bytes are given."""
-    first = isinstance(raw, Tensor)
-    x = raw.numpy(force=True) if isinstance(raw, Tensor) else raw
-    if x.ndim not in (3, 4) or not x.size:
-        raise DataError(
-            f"X has shape {x.shape}; pictures are (n, height, width) or (n, height, width, channels), none of them 0; "
-            "a single picture is X[None]"
-        )
-    if x.ndim == 3:
-        x = x[..., None]
-    elif (first and x.shape[1] in (1, 2, 3, 4)) or (x.shape[3] not in (1, 2, 3, 4) and x.shape[1] in (1, 2, 3, 4)):
-        x = x.transpose(0, 2, 3, 1)
+    x = laid_out(raw)
     if x.dtype == np.uint8:
         return x
     if x.dtype == bool:

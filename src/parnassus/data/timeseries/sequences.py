@@ -10,7 +10,7 @@ from torch import Tensor
 from ...errors import DataError, SettingError, did_you_mean
 from ..codec import Codec, State
 from ..masked_arrays import in_numbers, unmasked
-from ..rows import Batch, Ragged
+from ..rows import Batch, Joined, Ragged, Rows
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -64,16 +64,24 @@ class Sequences(Codec):
     symbols: tuple[str, ...] | list[str] = ()  # what symbols are called, where they came as strings
     mean: Tensor  # (features,)
     deviation: Tensor
+    holed = False  # whether holes (NaN) are taken, and told beside x
 
     def __init__(self, *, standardize: bool = True, dtype: str = "float32", n_symbols: int | None = None) -> None:
         if dtype not in DTYPES:
             raise SettingError(f"Sequences: dtype={dtype!r}; {did_you_mean(dtype, DTYPES)}")
         self.options = {"dtype": dtype, "n_symbols": n_symbols, "standardize": standardize}
 
+    def with_holes(self) -> Self:
+        """A codec that takes NaN among numbers, and says as `observed` which entries of x were there."""
+        made = type(self)(**self.options)
+        vars(made).update(vars(self))
+        made.holed = True
+        return made
+
     def fit(self, raw: Any) -> Self:
         rows = string_rows(raw)
         self.symbols = [] if rows is None else sorted(set(np.concatenate(rows).tolist()))
-        values, lengths = end_to_end(self._coded(raw))
+        values, lengths = end_to_end(self._coded(raw), holes=self.holed)
         self.n_steps = int(lengths[0]) if (lengths == lengths[0]).all() else 0
         self.max_length = int(lengths.max())
         self.n_features = values.shape[1] if values.ndim == 2 else 0
@@ -82,8 +90,12 @@ class Sequences(Codec):
             self.vocab_size = self.options["n_symbols"] or len(self.symbols) or int(values.max()) + 1
             self._refuse_gaps(values, lengths)
             self._check_symbols(values, lengths)
-        spread = values.std(0) if self.options["standardize"] and self.n_features else np.ones(self.n_features)
-        centre = values.mean(0) if self.options["standardize"] and self.n_features else np.zeros(self.n_features)
+        if self.n_features and np.isnan(values).all(0).any():
+            raise DataError(f"feature {int(np.isnan(values).all(0).argmax())} is missing at every step; leave it out")
+        spread, centre = np.ones(self.n_features), np.zeros(self.n_features)
+        if self.options["standardize"] and self.n_features:
+            holes = bool(np.isnan(values).any())
+            spread, centre = (np.nanstd(values, 0), np.nanmean(values, 0)) if holes else (values.std(0), values.mean(0))
         self.mean, self.deviation = torch.from_numpy(centre), torch.from_numpy(np.where(spread > 0, spread, 1.0))
         return self
 
@@ -103,10 +115,10 @@ class Sequences(Codec):
         vector = {"vector": {"in_features": self.n_features * self.n_steps}} if self.n_steps else {}
         return {"steps": {"step_features": self.n_features, "max_length": self.max_length}, **vector}
 
-    def encode(self, raw: Any) -> Steps:
+    def encode(self, raw: Any) -> Rows:
         if self.n_features and getattr(raw, "ndim", 0) == 2 and raw.shape[1] == 1 and not hasattr(raw, "columns"):
             raise DataError(f"X is one sequence of {len(raw)} steps; give a list of sequences, such as [X]")
-        values, lengths = end_to_end(self._coded(raw))
+        values, lengths = end_to_end(self._coded(raw), holes=self.holed)
         width = values.shape[1] if values.ndim == 2 else 0
         if width != self.n_features:
             what = [f"{n} features a step" if n else "symbols (integers)" for n in (width, self.n_features)]
@@ -117,7 +129,11 @@ class Sequences(Codec):
         frames = torch.from_numpy(values)
         if self.options["standardize"]:
             frames = (frames - self.mean.cpu()) / self.deviation.cpu()
-        return Steps(frames.to(DTYPES[self.options["dtype"]]), torch.from_numpy(lengths))
+        frames, sizes = frames.to(DTYPES[self.options["dtype"]]), torch.from_numpy(lengths)
+        observed = ~frames.isnan() if self.holed else None
+        if observed is None or bool(observed.all()):
+            return Steps(frames, sizes)
+        return Joined(Steps(frames.nan_to_num(0.0), sizes), Steps(observed.to(frames.dtype), sizes, name="observed"))
 
     def _coded(self, raw: Any) -> Any:
         """Strings by their place among the symbols of training; whatever else as it is."""
@@ -159,7 +175,8 @@ class Sequences(Codec):
                 f"sequences of {sorted(set(batch['lengths'].tolist()))} steps, and the view 'vector' takes "
                 f"{self.n_steps}, as all of fit's had; choose a model for steps, or give that length"
             )
-        return {k: v for k, v in batch.items() if k != "lengths"} | {"x": x.flatten(1).float()}
+        flat = {k: batch[k].flatten(1).float() for k in ("x", "observed") if k in batch}
+        return {k: v for k, v in batch.items() if k != "lengths"} | flat
 
     def decode(self, x: Tensor) -> np.ndarray:
         """Padded sequences (rows, time, features) in the units of fit."""
@@ -170,11 +187,14 @@ class Sequences(Codec):
 
     def state(self) -> State:
         own = ("n_features", "n_steps", "max_length", "vocab_size", "symbols", "mean", "deviation")
-        return {"options": dict(self.options)} | {name: getattr(self, name) for name in own}
+        holes = {"holed": True} if self.holed else {}
+        return holes | {"options": dict(self.options)} | {name: getattr(self, name) for name in own}
 
 
-def end_to_end(raw: Any) -> tuple[np.ndarray, np.ndarray]:
+def end_to_end(raw: Any, *, holes: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Frames (sum of lengths, features) float64 or symbols (sum,) int64, and lengths (rows,), checked.
+
+    `holes` lets NaN pass.
 
     Raises
     ------
@@ -190,8 +210,9 @@ def end_to_end(raw: Any) -> tuple[np.ndarray, np.ndarray]:
         if row.shape[1:] != first.shape[1:] or row.dtype != first.dtype:
             raise DataError(f"sequence {i} has {_words(row)}, and sequence 0 {_words(first)}; give one kind")
     values, lengths = np.concatenate(rows), np.array([len(r) for r in rows], dtype=np.int64)
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        at = int((~np.isfinite(values)).reshape(len(values), -1).any(1).argmax())
+    odd = np.isinf(values) if holes else ~np.isfinite(values)
+    if values.dtype.kind == "f" and odd.any():
+        at = int(odd.reshape(len(values), -1).any(1).argmax())
         i, step = place_of(at, lengths)
         raise DataError(f"sequence {i}, step {step} holds {values[at]}; give finite numbers, or leave it out")
     return values, lengths

@@ -96,7 +96,7 @@ def vae(
     beta : what the divergence from the prior counts.
     n_draws : of z, a row and step.
     n_warm_up : steps over which beta rises from 0.
-    hide : the share of entries that the encoder does not see in training; makes it better at filling holes.
+    hide : the share of entries that the encoder does not see in training, so that it does not count on any of them.
     """
     check_sizes("vae", n_latent, hidden)
     if variance not in ("feature", "network", "unit"):

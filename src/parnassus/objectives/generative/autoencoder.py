@@ -17,6 +17,7 @@ from ...train.phase import Batch, Objective, Phase
 from ...train.randomness import kept_random
 
 N_LEVELS = 1001  # quantiles of the training scores that are kept
+N_FILLED = 2  # times that holes are filled and rows rebuilt: more walk off where no row is, fewer see the first guess
 
 
 class Autoencoding(Objective):
@@ -50,8 +51,17 @@ class Autoencoding(Objective):
         raise NotImplementedError
 
     def imputed(self, batch: Batch) -> Tensor:
-        """A draw of x for every entry (n, ...), given the observed ones."""
-        raise NotImplementedError
+        """A draw of x (n, ...) given its observed entries; of codes without a law what `expected` says."""
+        return self.expected(batch)
+
+    def expected(self, batch: Batch) -> Tensor:
+        """What x (n, ...) is thought to be given its observed entries: rebuilt, and once more from that."""
+        observed, made = observed_of(batch), self.rebuilt(batch)
+        if observed is None:
+            return made
+        for _ in range(N_FILLED - 1):
+            made = self.rebuilt(batch | {"x": torch.where(observed > 0, batch["x"], made)})
+        return made
 
     def outputs(self, batch: Batch) -> Tensor:
         return self.rebuilt(batch)
@@ -195,9 +205,6 @@ class Reconstruction(Autoencoding):
     def scores(self, batch: Batch) -> Tensor:
         made = self.net.decode(self.codes(batch), batch["x"])  # type: ignore[operator]
         return row_means(reconstruction_errors(made, batch["x"], self.criterion), observed_of(batch))
-
-    def imputed(self, batch: Batch) -> Tensor:
-        return self.rebuilt(batch)
 
     def evaluate(self, batch: Batch) -> dict[str, Tensor]:
         return {"loss": mean_over(self.scores(batch), batch)}

@@ -82,12 +82,5 @@ class HierarchicalVariational(Variational):
             z = reparameterized(*self._moments(net, z), u)
         return z
 
-    def decoded(self, codes: Tensor) -> Tensor:
-        return super().decoded(self.lowest(codes))
-
-    def sampled(self, z: Tensor) -> Tensor:
-        return super().sampled(self.lowest(z))
-
-    def imputed(self, batch: Batch) -> Tensor:
-        mean, log_variance = self.posterior(batch["x"], observed_of(batch))
-        return super().sampled(reparameterized(mean, log_variance, torch.randn_like(mean)))
+    def read(self, z: Tensor) -> Tensor:
+        return z[..., : self.widths[0]]

@@ -12,7 +12,7 @@ from ...errors import SettingError
 from ...functional.patches import from_patches, image_patches
 from ...functional.positions import sinusoidal_grid
 from ...train.phase import Batch, Phase
-from .autoencoder import Autoencoding, mean_over
+from .autoencoder import Autoencoding, mean_over, observed_of, row_means
 
 
 class MaskedPictures(Autoencoding):
@@ -27,7 +27,8 @@ class MaskedPictures(Autoencoding):
 
     In use a picture is rebuilt from several masks that hide each patch at least once, and a patch is the mean of what
     was said of it while hidden: nothing of a patch comes from itself. The code is the mean of the states of all patches
-    with none hidden; it is for other models, and no picture is rebuilt from it.
+    with none hidden; it is for other models, and no picture is rebuilt from it. Patches with holes are told from
+    all those without any.
 
     Training begins where the mean picture of the rows is said already, pixels reach the net as deviations from it, and
     places are sines in two directions: else the first thousand steps go into the mean picture, and those that follow
@@ -82,9 +83,9 @@ class MaskedPictures(Autoencoding):
         whole = F.pad(x, (0, -x.shape[3] % patch, 0, -x.shape[2] % patch))
         return image_patches(whole, patch).flatten(2)
 
-    def said(self, x: Tensor, order: Tensor) -> Tensor:
+    def said(self, x: Tensor, order: Tensor, n_seen: int | None = None) -> Tensor:
         """The pixels of every patch (n, patches, pixels), told from those that stand first in `order` (n, patches)."""
-        seen = order[:, : self.n_seen, None]
+        seen = order[:, : self.n_seen if n_seen is None else n_seen, None]
         h = self.model.patches(x) + self.model.place[:, 1:]
         h = h.gather(1, seen.expand(-1, -1, h.shape[2]))
         first = (self.model.first + self.model.place[:, :1]).expand(len(h), -1, -1)
@@ -92,16 +93,20 @@ class MaskedPictures(Autoencoding):
         placed = torch.zeros_like(made).scatter(1, order[:, :, None].expand_as(made), made)
         return self.mean + self.deviation * placed
 
-    def errors(self, x: Tensor, order: Tensor) -> Tensor:
-        """The mean squared error over each row's hidden patches (n,)."""
-        squares = (self.said(x, order) - self.pixels(x)).square().mean(2)
-        return squares.gather(1, order[:, self.n_seen :]).mean(1)
+    def errors(self, x: Tensor, order: Tensor, observed: Tensor | None = None) -> Tensor:
+        """The mean squared error over each row's hidden patches (n,), holes left out."""
+        squares = (self.said(x, order) - self.pixels(x)).square()
+        hidden = order[:, self.n_seen :]
+        if observed is None:
+            return squares.mean(2).gather(1, hidden).mean(1)
+        each = hidden[:, :, None].expand(-1, -1, squares.shape[2])
+        return row_means(squares.gather(1, each), self.pixels(observed).gather(1, each))
 
     def loss(self, batch: Batch) -> Tensor:
         """The mean over rows, each with a mask of its own."""
         x = batch["x"]
         order = torch.rand(len(x), self.n_patches, device=x.device).argsort(1)
-        return mean_over(self.errors(x, order), batch)
+        return mean_over(self.errors(x, order, observed_of(batch)), batch)
 
     # --- use --------------------------------------------------------------------------------------
 
@@ -122,9 +127,13 @@ class MaskedPictures(Autoencoding):
         for order in self.orders(x):
             hidden = torch.zeros_like(times).scatter(1, order[:, self.n_seen :, None], 1.0)
             total, times = total + hidden * self.said(x, order), times + hidden
+        return self.whole(total / times, x)
+
+    def whole(self, pixels: Tensor, x: Tensor) -> Tensor:
+        """Pictures like x from the pixels of their patches (n, patches, pixels)."""
         patch = int(self.model.patches.patch)
         size = tuple(side * patch for side in self.model.grid)
-        squares = (total / times).unflatten(2, (x.shape[1], patch, patch))
+        squares = pixels.unflatten(2, (x.shape[1], patch, patch))
         return from_patches(squares, size)[:, :, : x.shape[2], : x.shape[3]]
 
     def codes(self, batch: Batch) -> Tensor:
@@ -137,10 +146,19 @@ class MaskedPictures(Autoencoding):
         )
 
     def scores(self, batch: Batch) -> Tensor:
-        return (self.rebuilt(batch) - batch["x"]).square().flatten(1).mean(1)
+        return row_means((self.rebuilt(batch) - batch["x"]).square(), observed_of(batch))
 
-    def imputed(self, batch: Batch) -> Tensor:
-        return self.rebuilt(batch)
+    def expected(self, batch: Batch) -> Tensor:
+        x, observed = batch["x"], observed_of(batch)
+        if observed is None:
+            return self.rebuilt(batch)
+        holes = self.pixels(1 - observed).amax(2)  # of each patch: 1 where it has any
+        order, n_whole = holes.argsort(stable=True, dim=1), (holes == 0).sum(1)
+        made = torch.empty_like(x)
+        for n in n_whole.unique().tolist():
+            rows = n_whole == n
+            made[rows] = self.whole(self.said(x[rows], order[rows], n), x[rows])
+        return made
 
     def evaluate(self, batch: Batch) -> dict[str, Tensor]:
         return {"loss": mean_over(self.scores(batch), batch)}

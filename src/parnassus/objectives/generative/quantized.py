@@ -94,6 +94,3 @@ class Quantized(Autoencoding):
 
     def scores(self, batch: Batch) -> Tensor:
         return self.parts(batch)[0]
-
-    def imputed(self, batch: Batch) -> Tensor:
-        return self.rebuilt(batch)

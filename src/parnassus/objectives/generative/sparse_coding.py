@@ -122,9 +122,8 @@ class SparseCoding(Autoencoding):
         """The mean squared error of each row's observed entries."""
         return row_means((self.rebuilt(batch) - batch["x"]).square(), observed_of(batch))
 
-    def imputed(self, batch: Batch) -> Tensor:
-        observed = observed_of(batch)
-        return batch["x"] if observed is None else torch.where(observed > 0, batch["x"], self.rebuilt(batch))
+    def expected(self, batch: Batch) -> Tensor:
+        return self.rebuilt(batch)  # whose codes are of what was observed alone
 
     def evaluate(self, batch: Batch) -> dict[str, Tensor]:
         x, observed = self._rows(batch)

@@ -15,6 +15,7 @@ from ...functional.autoencoding import (
     iwae_bound,
     log_normal,
     log_shares,
+    log_weights,
     reparameterized,
     sgvb_a,
 )
@@ -24,6 +25,7 @@ from .autoencoder import Autoencoding, mean_over, observed_of, refuse_outside_un
 Likelihood = Literal["gaussian", "bernoulli", "categorical"]
 Bound = Literal["analytic", "sampled", "iwae"]
 SCORED = 16  # draws that a row's score is a mean over
+N_MOVES, N_TRIED, N_WEIGHED = 2, 16, 64  # of holes: guesses of what stands there, codes tried for each, and at last
 
 
 class Variational(Autoencoding):
@@ -48,7 +50,8 @@ class Variational(Autoencoding):
     fills with 0, scores it, and writes over what was observed (F7-28).
 
     Systems: vae, beta-vae-imputation
-    Source: Martinez-Ramon 7.9, eqs 7.42 to 7.51; Kingma and Welling 2014; Higgins et al. 2017; Burda et al. 2016.
+    Source: Martinez-Ramon 7.9, eqs 7.42 to 7.51; Kingma and Welling 2014; Higgins et al. 2017; Burda et al. 2016; of holes
+    filled by weight Mattei and Frellsen 2019.
     """
 
     steps: Tensor
@@ -161,8 +164,20 @@ class Variational(Autoencoding):
     def codes(self, batch: Batch) -> Tensor:
         return self.posterior(batch["x"], observed_of(batch))[0]
 
+    def lowest(self, codes: Tensor) -> Tensor:
+        """What of codes (n, k) the decoder reads."""
+        return codes
+
+    def read(self, z: Tensor) -> Tensor:
+        """What of draws (..., k) of q the decoder reads."""
+        return z
+
     def decoded(self, codes: Tensor) -> Tensor:
-        mean, _ = self.net.likelihood(codes)  # type: ignore[operator]
+        return self.mean_of(self.lowest(codes))
+
+    def mean_of(self, z: Tensor) -> Tensor:
+        """The mean of x given what the decoder reads (n, k)."""
+        mean, _ = self.net.likelihood(z)  # type: ignore[operator]
         if self.kind == "bernoulli":
             return mean.sigmoid()
         return self._ending(mean, lambda n: log_shares(mean, self.sizes).exp())
@@ -180,14 +195,47 @@ class Variational(Autoencoding):
         """A lower bound of ln p(x) of each row (n,): the importance-weighted one."""
         return iwae_bound(self.drawn(batch, n_draws))
 
-    def sampled(self, z: Tensor) -> Tensor:
+    def sampled(self, codes: Tensor) -> Tensor:
         """A draw of p(x | z) for each code."""
+        return self.drawn_of(self.lowest(codes))
+
+    def drawn_of(self, z: Tensor) -> Tensor:
+        """A draw of x given what the decoder reads (n, k)."""
         mean, log_variance = self.net.likelihood(z)  # type: ignore[operator]
         if self.kind == "bernoulli":
             return torch.bernoulli(mean.sigmoid())
         numbers = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
         return self._ending(numbers, lambda n: drawn_units(log_shares(mean, self.sizes), self.sizes))
 
+    def tried(self, batch: Batch, filled: Tensor | None, n: int) -> tuple[Tensor, Tensor]:
+        """Codes z (n, rows, k) and how much each counts as a draw of p(z | observed entries) (n, rows), sums 1.
+
+        Half come from q of the observed entries, half from q of rows whose holes are filled; either is weighed by
+        p(observed | z) p(z) / q(z), which a poor guess of what stands in the holes cannot mislead, but only tire.
+        """
+        parts = [self.drawn(batch, n if filled is None else n // 2)]
+        if filled is not None:
+            parts.append(self.drawn(batch | {"x": filled}, n - n // 2, hidden=torch.ones_like(filled)))
+        weights = torch.cat([log_weights(d) for d in parts]).softmax(0)
+        return self.read(torch.cat([d.z for d in parts])), weights
+
+    def settled(self, batch: Batch) -> Tensor | None:
+        """Rows whose holes hold draws that go with what was observed; None where there are no holes."""
+        observed, filled = observed_of(batch), None
+        if observed is None:
+            return None
+        for _ in range(N_MOVES):
+            filled = torch.where(observed > 0, batch["x"], self._drawn_given(batch, filled, N_TRIED))
+        return filled
+
+    def _drawn_given(self, batch: Batch, filled: Tensor | None, n: int) -> Tensor:
+        z, weights = self.tried(batch, filled, n)
+        chosen = torch.multinomial(weights.mT, 1).squeeze(1)
+        return self.drawn_of(z[chosen, torch.arange(z.shape[1], device=z.device)])
+
     def imputed(self, batch: Batch) -> Tensor:
-        mean, log_variance = self.posterior(batch["x"], observed_of(batch))
-        return self.sampled(reparameterized(mean, log_variance, torch.randn_like(mean)))
+        return self._drawn_given(batch, self.settled(batch), N_WEIGHED)
+
+    def expected(self, batch: Batch) -> Tensor:
+        z, weights = self.tried(batch, self.settled(batch), N_WEIGHED)
+        return torch.stack([w[:, None] * self.mean_of(one) for one, w in zip(z, weights, strict=True)]).sum(0)
