@@ -50,8 +50,8 @@ class Variational(Autoencoding):
     fills with 0, scores it, and writes over what was observed (F7-28).
 
     Systems: vae, beta-vae-imputation
-    Source: Martinez-Ramon 7.9, eqs 7.42 to 7.51; Kingma and Welling 2014; Higgins et al. 2017; Burda et al. 2016; of holes
-    filled by weight Mattei and Frellsen 2019.
+    Source: Martinez-Ramon 7.9, eqs 7.42 to 7.51; Kingma and Welling 2014; Higgins et al. 2017; Burda et al. 2016;
+    holes are filled by weight as Mattei and Frellsen 2019 do.
     """
 
     steps: Tensor
