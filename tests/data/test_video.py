@@ -9,7 +9,7 @@ import torch
 import parnassus as pn
 from parnassus.data.codec import form_of
 from parnassus.data.images.video import Video
-from parnassus.data.images.video_files import read_video
+from parnassus.data.images.video_files import read_video, turned
 
 
 def numbered(n_frames, size=(4, 6)):
@@ -104,9 +104,11 @@ def test_what_memory_does_not_hold_is_read_when_needed_and_learns_the_same():
     np.testing.assert_array_equal(one.predict_proba(X), two.predict_proba(X))
 
 
-def write(av, path, frames, ticks=1):
+def write(av, path, frames, ticks=1, shown=None):
     with av.open(str(path), "w") as held:
         stream = held.add_stream("mpeg4", rate=24)
+        if shown is not None:
+            stream.set_display_rotation(**shown)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"
         for i, frame in enumerate(frames):
@@ -128,6 +130,42 @@ def test_files_are_read_frame_by_frame(tmp_path):
     (tmp_path / "broken.mp4").write_bytes(b"nothing of the kind")
     with pytest.raises(pn.FileError, match=r"broken\.mp4: cannot be read as a video"):
         read_video(tmp_path / "broken.mp4")
+
+
+QUARTER = np.arange(24, dtype=np.uint8).reshape(1, 2, 4, 3)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "due"),
+    [
+        ((1, 0, 0, 1), QUARTER),
+        ((0, -1, 1, 0), np.rot90(QUARTER, axes=(1, 2))),  # a quarter against the clock
+        ((0, 1, -1, 0), np.rot90(QUARTER, -1, axes=(1, 2))),
+        ((-1, 0, 0, -1), np.rot90(QUARTER, 2, axes=(1, 2))),
+        ((-1, 0, 0, 1), QUARTER[:, :, ::-1]),  # mirrored, as by the camera in front
+        ((1, 0, 0, -1), QUARTER[:, ::-1]),
+        ((0, 1, 1, 0), QUARTER.swapaxes(1, 2)),
+    ],
+)
+def test_a_display_matrix_turns_and_mirrors(matrix, due):
+    a, b, c, d = matrix
+    held = np.array([65536 * a, 65536 * b, 0, 65536 * c, 65536 * d, 0, 7, 9, 1 << 30], dtype=np.int32)
+    np.testing.assert_array_equal(turned(QUARTER, held.tobytes()), due)
+
+
+@pytest.mark.parametrize(("degrees", "hflip"), [(0, False), (90, False), (-90, False), (180, False), (90, True)])
+def test_videos_of_phones_stand_upright(degrees, hflip, tmp_path):
+    av = pytest.importorskip("av", reason="av is not installed: pip install 'parnassus[video]'")
+    if not hasattr(av.video.stream.VideoStream, "set_display_rotation"):
+        pytest.skip("this av writes no display matrix")
+    corners = np.zeros((3, 32, 48, 3), np.uint8)
+    corners[:, :16, :24], corners[:, :16, 24:], corners[:, 16:, :24] = 60, 130, 220
+    write(av, tmp_path / "phone.mp4", corners, shown={"degrees": degrees, "hflip": hflip})
+    due = np.rot90(corners, degrees // 90, axes=(1, 2))
+    due = due[:, :, ::-1] if hflip else due
+    found = read_video(tmp_path / "phone.mp4")
+    assert found.shape == due.shape
+    assert np.abs(found.astype(int) - due.astype(int)).mean() < 6
 
 
 def test_the_part_of_a_file_that_is_gone_is_missed_aloud(tmp_path):

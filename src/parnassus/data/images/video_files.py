@@ -54,7 +54,9 @@ def videos_by_class(path: Path) -> tuple[list[Path], np.ndarray | None]:
 
 
 def read_video(path: str | os.PathLike) -> np.ndarray:
-    """The frames of a video in their order, uint8 (time, height, width, 3).
+    """The frames of a video in their order and upright, uint8 (time, height, width, 3).
+
+    Phones write what the sensor sees and, beside it, how it is to be turned and mirrored for the eye; that is done.
 
     Raises
     ------
@@ -65,15 +67,18 @@ def read_video(path: str | os.PathLike) -> np.ndarray:
     """
     try:
         import av
+        from av.sidedata.sidedata import Type
     except ImportError:
         raise missing_extra("av", "video", f"reading {os.fspath(path)}") from None
-    frames, short = [], False
+    frames, short, shown_by = [], False, None
     try:
         with av.open(os.fspath(path)) as held:
             if not held.streams.video:
                 raise FileError(f"{path}: holds no pictures; give a video, or leave it out")
             stream, last = held.streams.video[0], None
             for frame in held.decode(video=0):
+                if not frames:
+                    shown_by = frame.side_data.get(Type.DISPLAYMATRIX)
                 frames.append(frame.to_ndarray(format="rgb24"))
                 last = frame.pts
             fewer = len(frames) < stream.frames - REORDERED  # also where frames are held longer than others (AVI)
@@ -89,4 +94,18 @@ def read_video(path: str | os.PathLike) -> np.ndarray:
     if short:
         words = f"{path}: ends after {len(frames)} frames, before its header says; was it copied to its end?"
         warnings.warn(words, DataWarning, stacklevel=2)
-    return np.stack(frames)
+    return np.stack(frames) if shown_by is None else turned(np.stack(frames), bytes(shown_by))
+
+
+def turned(frames: np.ndarray, matrix: bytes) -> np.ndarray:
+    """Frames (time, height, width, 3) as a display matrix shows them, to the nearest quarter of a turn.
+
+    matrix : nine int32 (a b u, c d v, x y w) by which a place (p, q) of the frame is shown at (a p + c q, b p + d q).
+
+    Source: ISO/IEC 14496-12, the matrix of a track's header.
+    """
+    (a, b, _), (c, d, _), _ = np.frombuffer(matrix, dtype=np.int32).reshape(3, 3).tolist()
+    down, across = d, a
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        frames, down, across = frames.swapaxes(1, 2), b, c
+    return np.ascontiguousarray(frames[:, :: -1 if down < 0 else 1, :: -1 if across < 0 else 1])
