@@ -70,7 +70,8 @@ def read_video(path: str | os.PathLike) -> np.ndarray:
         from av.sidedata.sidedata import Type
     except ImportError:
         raise missing_extra("av", "video", f"reading {os.fspath(path)}") from None
-    frames, short, shown_by = [], False, None
+    frames: list[np.ndarray] = []
+    short, shown_by = False, None
     try:
         with av.open(os.fspath(path)) as held:
             if not held.streams.video:
