@@ -48,8 +48,28 @@ def test_what_makes_no_sense_is_refused_in_a_line(words, said, capsys):
 
 
 def test_a_net_that_fits_divided_is_trained_by_what_is_here(capsys):
-    assert main(["plan", "7B", "--batch", "32", "--devices", "64", "--memory", "24"]) == 0
+    assert main(["plan", "7B", "--batch", "64", "--devices", "64", "--memory", "24", "--precision", "bfloat16"]) == 0
     assert "--parallelism fsdp" in capsys.readouterr().out
+
+
+def test_a_device_holds_whole_rows(capsys):
+    held = []
+    for batch in ("1", "3", "8", "9", "16"):
+        assert main(["plan", "7B", "--devices", "8", "--batch", batch, "--json"]) == 0
+        out, err = capsys.readouterr()
+        held.append({n["strategy"]: n["activations"] for n in json.loads(out)["needs"]}["zero3"])
+        assert ("leave 5 devices without one" in err) == (batch == "3")
+    one, two = held[0], held[3]
+    assert held == [one, one, one, two, two]
+    assert two == pytest.approx(2 * one)
+
+
+def test_a_small_net_is_counted_in_units_that_show_it(capsys):
+    for n, unit, weights in (("1M", "MB", "4.00"), ("1000", "kB", "4.00"), ("1B", "GB", "4.00")):
+        assert main(["plan", n, "--devices", "2"]) == 0
+        said = capsys.readouterr().out
+        assert f"all {unit}" in said
+        assert next(line for line in said.splitlines() if line.startswith("data")).split()[1] == weights
 
 
 def test_what_training_would_refuse_is_not_advised(capsys):

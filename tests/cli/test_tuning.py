@@ -173,6 +173,17 @@ def test_a_forecaster_is_tuned_by_backtests_and_tested_on_steps_that_no_trial_sa
     assert "number of origins" in capsys.readouterr().err
 
 
+def test_a_forecaster_without_a_model_is_trained_with_what_was_found(tmp_path, capsys):
+    pd.DataFrame({"sold": np.sin(np.arange(50) / 3)}).to_csv(tmp_path / "sales.csv", index=False)
+    words = ["--target", "sold", "--horizon", 2, "--history", 4, "--epochs", 1, "--trials", 1, "--folds", 1]
+    words += ["--space", "model.hidden=4"]
+    assert run("tune", "forecaster", tmp_path / "sales.csv", *words, "--out", tmp_path / "tuned") == 0, capsys
+    assert pn.load(tmp_path / "tuned" / "model.parnassus").model.options["hidden"] == 4
+    words = ["--target", "sold", "--horizon", 2, "--model", "arima", "--out", tmp_path / "no"]
+    assert run("tune", "forecaster", tmp_path / "sales.csv", *words) == 2
+    assert "give --space of model.order, model.seasonal" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("task", "words"),
     [

@@ -86,7 +86,8 @@ def warnings_in_a_line() -> Iterator[list[str]]:
         yield seen
 
 
-SERIES = "time|series|past|known|missing|duplicates|frequency"  # settings that messages name without a value
+# settings that messages name without a value
+SERIES = "sequence|space|time|series|past|known|missing|duplicates|frequency"
 
 
 def spoken(text: str) -> str:
@@ -114,6 +115,7 @@ def spoken(text: str) -> str:
         made,
         text,
     )
+    text = re.sub(rf"\b({roles})__(\w)", r"\1.\2", text)
     text = re.sub(r"\b([a-z_]+)=(['\"])([\w./-]+)\2", lambda m: f"--{_flag(m[1])} {m[3]}", text)
     text = re.sub(rf"\b({SERIES})=(?=[ ,;]|$)", lambda m: f"--{_flag(m[1])}", text)
     return re.sub(

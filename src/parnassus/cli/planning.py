@@ -1,5 +1,6 @@
 """`parnassus plan`: what a training would take on a machine of several devices, and which division fits."""
 
+import math
 import re
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,7 @@ WORDS = {
     "tensor": "every layer divided",
 }
 GB = 1e9
+UNITS = {"GB": GB, "MB": 1e6}  # of the table; kB where a MB is still too much
 LEAST_TRANSFORMER = 1e7  # parameters, words included
 MOST = 1e15  # parameters
 
@@ -126,25 +128,29 @@ def needs_of(
     words = "activations are not counted: they depend on the layers; see one step's peak on a device"
     if transformer:
         net = usual_decoder(n_parameters, context=context)
-        kept = not again
+        kept, dealt = not again, devices * math.ceil(rows / devices)  # a device holds whole rows
         more = {
-            "activations": activation_bytes(net, rows, size=size, kept=kept),
+            "activations": activation_bytes(net, dealt, size=size, kept=kept),
             "tensor_activations": activation_bytes(net, rows, size=size, kept=kept, n_tensor=devices),
             "n_layers": net.n_layers,
             "layer_bytes": float(size) * rows * context * net.width,
         }
         words = f"activations as of a transformer of {net.n_layers} layers, {net.width} wide, {context:,} tokens a row"
+        if rows < devices:
+            words += f"; {rows:,} rows at a time leave {devices - rows:,} devices without one, but for layers divided"
     strategies = STRATEGIES if transformer else STRATEGIES[:-1]
     return [need(s, n_parameters, n_devices=devices, n_states=n_states, **more) for s in strategies], words
 
 
 def table_of(needs: list[Any], *, memory: float, bandwidth: float, barred: dict[str, str]) -> list[tuple[str, ...]]:
-    """A row a strategy, in GB; `barred` says why one cannot be taken whatever fits."""
-    head = ("strategy", "weights", "gradients", "states", "activations", "all GB", "sent GB", "seconds", "fits", "")
-    rows: list[tuple[str, ...]] = [head]
+    """A row a strategy, in GB or less; `barred` says why one cannot be taken whatever fits."""
+    most = max(n.held for n in needs)
+    unit, size = next(((name, size) for name, size in UNITS.items() if most >= size / 10), ("kB", 1e3))
+    parts = ("weights", "gradients", "states", "activations", f"all {unit}", f"sent {unit}")
+    rows: list[tuple[str, ...]] = [("strategy", *parts, "seconds", "fits", "")]
     for n in needs:
-        parts = [n.weights + n.gathered, n.gradients, n.states, n.activations, n.held, n.sent]
-        shown = [f"{p / GB:.2f}" for p in parts]
+        bytes_of = [n.weights + n.gathered, n.gradients, n.states, n.activations, n.held, n.sent]
+        shown = [f"{b / size:.2f}" for b in bytes_of]
         fits = "yes" if n.held <= 0.9 * memory * GB and n.strategy not in barred else "no"
         words = barred.get(n.strategy, WORDS[n.strategy])
         rows.append((n.strategy, *shown, f"{n.sent / GB / bandwidth:.3f}", fits, words))

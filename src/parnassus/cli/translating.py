@@ -24,7 +24,7 @@ def trained(request: Request, console: Console, command: str) -> int:
     """Read both kinds, hold some out, fit, test, draw; the run folder holds all of it. Returns the exit code."""
     from ..estimators.fitting.intake import Examples
     from .runs import write_evaluation
-    from .work import INTERRUPTED, say_evaluation, say_start, say_use, write_configuration
+    from .work import INTERRUPTED, report, say_evaluation, say_start, say_use, write_configuration
 
     for name in ("target", "drop"):
         if request.own(name):
@@ -48,13 +48,15 @@ def trained(request: Request, console: Console, command: str) -> int:
         evaluation, words = estimator.evaluate(*test), "test pictures that training has not seen"
         write_evaluation(run, evaluation, words)
         say_evaluation(evaluation, words, console)
+        report(estimator, run, evaluation, Examples(*test), Examples(train[0]), words=words, data=Path(data).name,
+               command=command)  # fmt: skip
     estimator.plot((train if test is None else test)[0]).savefig(run["translated.png"], dpi=150)
     folder, given = shlex.quote(str(run.folder)), shlex.quote(str(Path(train[0][0]).parent))
     use = {
         "predict": f"{program()} predict {folder} {given}",
         "evaluate": f"{program()} evaluate {folder} {shlex.quote(data)}",
     }
-    say_use(use, run, console, reported=False)
+    use = say_use(use, run, console, reported=evaluation is not None)
     console.say(f"  pictures  {run['translated.png']}")
     told = {"out": str(run.folder), "model": name, "n_train": len(train[0]), "n_test": len(test[0]) if test else 0}
     told |= {"epochs": len(estimator.history_), "seconds": estimator.seconds_, "interrupted": estimator.interrupted_}
@@ -120,15 +122,17 @@ def watched(request: Request, *, paired: bool) -> Any:
 
 def evaluate(estimator: "ImageTranslator", model: str, data: str, *, report: Path | None, json: bool) -> int:
     """How good pictures of a folder's two kinds are made into one another. The exit code."""
-    if report is not None:
-        raise SettingError("an image translator writes no page; `parnassus evaluate` has its numbers")
-    evaluation, console = (
-        estimator.evaluate(*sides_at(data, paired=estimator._paired(), names=(*KINDS, KEPT))),
-        Console(json=json),
-    )
+    sides, console = sides_at(data, paired=estimator._paired(), names=(*KINDS, KEPT)), Console(json=json)
+    if report is None:
+        evaluation = estimator.evaluate(*sides)
+    else:
+        command = shlex.join(["parnassus", "report", model, data, "-o", str(report)])
+        evaluation = estimator.report(report, *sides, data=Path(data).name, command=command)
     console.say(f"{model} on {Path(data).name}: {evaluation.n_rows:,} pictures; the baseline is {evaluation.baseline}")
     console.say(evaluation.table())
-    console.result(evaluation.to_dict())
+    if report is not None:
+        console.say(f"report: {report}")
+    console.result(evaluation.to_dict() | ({"report": str(report)} if report is not None else {}))
     return 0
 
 

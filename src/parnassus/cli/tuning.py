@@ -181,6 +181,8 @@ def series_of(request: Request) -> Job:
     from . import forecasting
 
     estimator = forecasting.made(request)
+    if estimator.model is None:  # named, so that what is found of its options can be set
+        estimator.set_params(model=estimator.default_models["series"])
     frame = forecasting.frame_at(request.words["data"][0], drop=request.own("drop"), memory=request.own("memory"))
     parts = forecasting.divided(request, estimator, frame)
 
