@@ -183,6 +183,18 @@ def test_the_part_of_a_file_that_is_gone_is_missed_aloud(tmp_path):
         read_video(tmp_path / "gone.mp4")
 
 
+def test_a_file_of_sound_alone_is_named_as_such(tmp_path):
+    av = pytest.importorskip("av", reason="av is not installed: pip install 'parnassus[video]'")
+    with av.open(str(tmp_path / "song.mp4"), "w") as held:
+        stream = held.add_stream("aac", rate=16000)
+        samples = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.float32), format="fltp", layout="mono")
+        samples.sample_rate = 16000
+        for packet in (*stream.encode(samples), *stream.encode()):
+            held.mux(packet)
+    with pytest.raises(pn.FileError, match=r"song\.mp4: holds no pictures; give a video, or leave it out$"):
+        read_video(tmp_path / "song.mp4")
+
+
 def test_a_folder_of_classes_is_learned(tmp_path):
     av = pytest.importorskip("av", reason="av is not installed: pip install 'parnassus[video]'")
     for name, level in (("dark", 20), ("light", 220)):

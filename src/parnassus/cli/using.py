@@ -27,6 +27,8 @@ ASKED_OF = {  # what `predict` may be told beside data, by task
     translating.TASK: ("to",),
 }
 
+FILES = {"image": "picture", "speech": "sound", "video": "video"}  # what files of a kind of data are called
+
 
 def one_or_several(names: tuple[str, ...]) -> "Columns | None":
     """What a flag that may be given again says of columns: nothing, one or several."""
@@ -322,14 +324,14 @@ def _inputs(
     written = kind in ("text", "source_texts", "token_stream")
     if texts or (written and len(data) == 1 and data[0].lower().endswith(".txt")):
         if not written:
-            takes = {"image": "pictures", "speech": "sounds"}.get(kind, "tables")
+            takes = {"image": "pictures", "speech": "sounds", "video": "videos"}.get(kind, "tables")
             raise SettingError(f"this model takes {takes}, not --text")
         lines = texts or _lines(Path(data[0]))
         return "text", lines, lines
     if estimator.task == speaking.TASK:
         return speaking.recordings_alone(estimator, data, on_error)
-    if kind == "speech" or (kind == "image" and not is_table(data[0])):
-        return _files(data, on_error, "picture" if kind == "image" else "sound")
+    if kind == "speech" or (kind in FILES and not is_table(data[0])):
+        return _files(data, on_error, FILES[kind])
     if len(data) > 1:
         raise SettingError(f"one file of rows at a time; got {len(data)}: {' '.join(data[:5])}")
     if kind == "passages":
@@ -368,11 +370,13 @@ def _rows(estimator: "Estimator", configuration: dict[str, Any], data: str) -> t
 
 
 def _files(data: list[str], on_error: str, what: str) -> tuple[str, list[Any], Any]:
-    """Pictures or sounds one by one, or those of folders; with `skip`, unreadable ones are left for the model."""
+    """Pictures, sounds or videos one by one, or of folders; with `skip`, unreadable ones are left for the model."""
     from ..data.audio.sounds import SOUNDS, sounds_in
+    from ..data.images.video_files import VIDEOS, videos_in
     from ..data.sources import PICTURES, open_source, pictures_in
 
-    suffixes, inside = (PICTURES, pictures_in) if what == "picture" else (SOUNDS, sounds_in)
+    kinds: dict[str, Any] = {"sound": (SOUNDS, sounds_in), "video": (VIDEOS, videos_in)}
+    suffixes, inside = kinds.get(what, (PICTURES, pictures_in))
     found: list[Any] = []
     for given in data:
         path = Path(given)

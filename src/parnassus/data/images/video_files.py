@@ -87,6 +87,8 @@ def read_video(path: str | os.PathLike) -> np.ndarray:
             short = fewer and ends is not None and bool(stream.duration) and ends < ENDS * stream.duration
     except FileNotFoundError:
         raise FileError(f"{path}: does not exist; look at the path") from None
+    except FileError:
+        raise
     except (av.FFmpegError, OSError) as error:
         why = str(error).splitlines()[0]
         raise FileError(f"{path}: cannot be read as a video after {len(frames)} frames ({why}); mend it") from error
