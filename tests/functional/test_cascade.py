@@ -1,10 +1,13 @@
 """Integral images and Haar features by the books' numbers and by loops; a cascade that finds digits."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from parnassus.data.detection.scenes import digit_scenes
 from parnassus.errors import DataError, ParnassusError
+from parnassus.functional import haar
 from parnassus.functional.cascade import best_stump, boosted_stage, passes, scan, train_cascade
 from parnassus.functional.haar import SHAPES, haar_features, integral_image, rectangle_sum
 
@@ -127,6 +130,26 @@ def test_a_scan_agrees_with_windows_cut_out_one_by_one(windows):
     expected = {(x, y) for (y, x), ok in zip(np.ndindex(19, 23), passes(cascade, cut), strict=True) if ok}
     boxes, _ = scan(cascade, picture, scales=[1.0], iou_threshold=1.0)
     assert {(int(b[0]), int(b[1])) for b in boxes} == expected
+
+
+def test_boxes_end_where_the_picture_does_though_it_is_shrunk_to_whole_pixels():
+    rng = np.random.default_rng(0)
+    cascade = train_cascade(rng.random((20, 8, 8)).tolist(), rng.random((20, 8, 8)), n_features=20, n_stages=1)
+    cascade.stages[0] = replace(cascade.stages[0], threshold=-np.inf)  # everything passes
+    boxes, _ = scan(cascade, rng.random((41, 53)).tolist(), scales=[1.25, 2.0], iou_threshold=1.0)
+    np.testing.assert_allclose(boxes.max(0)[2:], [53, 41])
+    assert boxes.min() == 0
+
+
+def test_features_are_looked_up_in_pieces(monkeypatch):
+    features, pictures = haar_features(6), np.random.default_rng(0).random((7, 6, 6))
+    whole = features.values(integral_image(pictures))
+    places = features.values(integral_image(pictures[0]), np.zeros(5, int), np.zeros(5, int))
+    monkeypatch.setattr(haar, "LOOKED_UP", 3 * features.rows.size)
+    np.testing.assert_array_equal(features.values(integral_image(pictures)), whole)
+    again = features.values(integral_image(pictures[0]), np.zeros(5, int), np.zeros(5, int))
+    np.testing.assert_array_equal(again, places)
+    np.testing.assert_allclose(places, whole[[0] * 5], atol=1e-12)
 
 
 def test_windows_of_another_shape_are_refused():

@@ -124,6 +124,7 @@ def train_cascade(
     Systems: viola-jones
     Source: Viola and Jones 2001; Jaiswal J68.
     """
+    positives, negatives = np.asarray(positives), np.asarray(negatives)
     for name, windows in (("positives", positives), ("negatives", negatives)):
         if windows.ndim != 3 or windows.shape[1] != windows.shape[2] or windows.shape[1] != positives.shape[1]:
             raise DataError(f"{name} are square windows (n, side, side) of one side; got {windows.shape}")
@@ -193,6 +194,7 @@ def scan(
     Systems: viola-jones
     Source: Viola and Jones 2001, section 4 (which enlarges the features; shrinking the picture comes to the same).
     """
+    picture = np.asarray(picture)
     if picture.ndim != 2 or not np.isfinite(picture).all():
         raise DataError(f"a picture to scan is finite and grey, (height, width); got shape {picture.shape}")
     if scales is not None and not all(scale > 0 for scale in scales):
@@ -203,9 +205,11 @@ def scan(
         scales = [1.25**k for k in range(64) if 1.25**k <= largest]
     boxes, scores = [np.zeros((0, 4))], [np.zeros(0)]
     for scale in scales:
-        y, x, score = _scan_once(cascade, shrunk(picture, scale), step)
-        corner = np.stack([x, y], 1) * scale
-        boxes.append(np.concatenate([corner, corner + cascade.window * scale], 1))
+        smaller = shrunk(picture, scale)
+        y, x, score = _scan_once(cascade, smaller, step)
+        ratio = np.divide(picture.shape, smaller.shape)[::-1]  # `scale`, but for whole pixels
+        corner = np.stack([x, y], 1)
+        boxes.append(np.concatenate([corner * ratio, (corner + cascade.window) * ratio], 1))
         scores.append(score)
     every, values = np.concatenate(boxes), np.concatenate(scores)
     kept = nms(torch.from_numpy(every), torch.from_numpy(values), iou_threshold).numpy()

@@ -18,6 +18,7 @@ SHAPES: dict[str, tuple[int, int, tuple[int, ...]]] = {
     "four": (2, 2, (1, -1, -1, 1)),
 }
 MOST_CORNERS = 9
+LOOKED_UP = 1 << 22  # places of integral images that are held at a time
 
 
 def integral_image(pictures: Floats) -> Floats:
@@ -65,10 +66,17 @@ class HaarFeatures:
 
     def values(self, integral: Floats, y: Ints | int = 0, x: Ints | int = 0) -> Floats:
         """Each feature of windows: of (n, h, w) integral images at their corner, or of one (h, w) at places (n,)."""
-        if integral.ndim == 3:
-            return np.einsum("nfk,fk->nf", integral[:, self.rows, self.columns], self.weights)
-        at = (np.asarray(y)[:, None, None] + self.rows, np.asarray(x)[:, None, None] + self.columns)
-        return np.einsum("nfk,fk->nf", integral[at], self.weights)
+        n = len(integral) if integral.ndim == 3 else len(np.asarray(y))
+        found, step = np.empty((n, len(self))), max(LOOKED_UP // max(self.rows.size, 1), 1)
+        for i in range(0, n, step):
+            some = slice(i, i + step)
+            if integral.ndim == 3:
+                looked = integral[some, self.rows, self.columns]
+            else:
+                down, across = np.asarray(y)[some, None, None], np.asarray(x)[some, None, None]
+                looked = integral[down + self.rows, across + self.columns]
+            np.einsum("nfk,fk->nf", looked, self.weights, out=found[some])
+        return found
 
 
 def haar_features(window: int, *, step: int = 1, shapes: Sequence[str] = tuple(SHAPES)) -> HaarFeatures:
