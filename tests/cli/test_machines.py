@@ -85,6 +85,14 @@ def test_counts_of_words_are_drawn_under_their_words(tmp_path, capsys):
     np.testing.assert_array_equal([list(row.values()) for row in rows], model.sample(2, seed=3))
 
 
+def test_dates_are_named_where_they_leave_the_units(table, capsys):
+    lines = (table.read_text()).splitlines()
+    dated = [f"{line},{'day' if i == 0 else f'2024-01-{1 + i % 28:02d}'}" for i, line in enumerate(lines)]
+    (table.parent / "dated.csv").write_text("\n".join(dated))
+    assert main(["train", "rbm", str(table.parent / "dated.csv"), "--out", str(table.parent / "run")]) == 2
+    assert "leave dates out" in capsys.readouterr().err
+
+
 def test_a_mistake_names_the_command(capsys):
     assert main(["train", "dbn", "x.csv", "--hidden", "3"]) == 2
     assert "parnassus train dbn --help" in capsys.readouterr().err

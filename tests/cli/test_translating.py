@@ -73,6 +73,8 @@ def test_pictures_set_apart_are_the_test_and_cyclegan_goes_both_ways(kinds, caps
     (lambda kinds: (kinds / "B" / "é 3.png").rename(kinds / "B" / "x.png"), ["--model", "pix2pix"], "same names"),
     (lambda kinds: (kinds / "B").rename(kinds / "C"), [], "the folders A and B"),
     (lambda kinds: None, ["--target", "B"], "pictures have none"),
+    (lambda kinds: None, ["--test", "0.1"], "1 of a kind's pictures for the test, and 2 or more"),
+    (lambda kinds: None, ["--test", "0.95"], "1 of a kind's pictures to learn from, and 2 or more"),
 ])  # fmt: skip
 def test_what_cannot_be_learned_from_is_refused(kinds, capsys, change, words, said):
     change(kinds)

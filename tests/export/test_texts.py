@@ -210,6 +210,8 @@ def test_what_no_arpa_file_holds_is_refused(tmp_path):
         pn.export.to_arpa(pn.LanguageModel(pn.model("ngram", smoothing="laplace")).fit(TEXTS), tmp_path / "m")
     with pytest.raises(SettingError, match="counts no n-grams"):
         pn.export.to_arpa(pn.LanguageModel("gpt", context=8, **FEW).fit(TEXTS), tmp_path / "m")
+    with pytest.raises(SettingError, match=r"n-grams of a LanguageModel.*got NaiveBayes"):
+        pn.export.to_arpa(pn.NaiveBayes().fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]), tmp_path / "m")
     (tmp_path / "endless.arpa").write_text("\\data\\\n\\1-grams:\n-1 a\n\\end\\\n")
     with pytest.raises(pn.FileError, match="no 1-gram </s>"):
         pn.LanguageModel.read(tmp_path / "endless.arpa")

@@ -253,7 +253,8 @@ def train(task: str, given: dict[str, Any], argv: Sequence[str]) -> int:
         raise SettingError(FROM_PYTHON[task])
     console = Console(json=bool(request.own("json")))
     if "data" not in request.words:
-        raise SettingError(f"train {task} needs data: parnassus train {task} DATA, or `data` in a --config file")
+        words = f"train {task.replace('_', '-')}"
+        raise SettingError(f"{words} needs data: parnassus {words} DATA, or `data` in a --config file")
     for name in settings.tasks()[task].settings:  # wrong values before the data are read
         if name not in ROLES:
             request.own(name)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 TASK = "image_translator"
 KINDS = (("A", "B"), ("trainA", "trainB"))  # the names of a folder's two folders
 KEPT = ("testA", "testB")  # those of pictures that were set apart already
+FEWEST = 2  # pictures of a kind, to learn from or to judge by
 Sides = tuple[list[str], list[str]]
 
 
@@ -90,6 +91,13 @@ def sides_at(path: str, *, paired: bool, names: tuple[tuple[str, str], ...] = KI
 
 
 def divided(path: str, part: float | str, *, paired: bool, seed: int) -> tuple[Sides, Sides | None]:
+    """Pictures to learn from and to test on, each enough."""
+    train, test = _parts(path, part, paired=paired, seed=seed)
+    refuse_few(path, train, test)
+    return train, test
+
+
+def _parts(path: str, part: float | str, *, paired: bool, seed: int) -> tuple[Sides, Sides | None]:
     """Pictures to learn from and to test on: those of testA and testB where there are such, else a fraction."""
     import numpy as np
 
@@ -107,6 +115,17 @@ def divided(path: str, part: float | str, *, paired: bool, seed: int) -> tuple[S
         tuple([side[i] for i in np.sort(split[at])] for side, split in zip(sides, splits, strict=True)) for at in (0, 1)
     )
     return (train[0], train[1]), (test[0], test[1])
+
+
+def refuse_few(path: str, train: Sides, test: Sides | None) -> None:
+    """Refuses parts of which nothing could be learned, or judged once the training has ended."""
+    for purpose, sides in (("to learn from", train), ("for the test", test)):
+        few = FEWEST if sides is None else min(map(len, sides))
+        if few < FEWEST:
+            raise DataError(
+                f"{path}: {few} of a kind's pictures {purpose}, and {FEWEST} or more are due; add pictures, or keep "
+                "none for the test by --test 0"
+            )
 
 
 def watched(request: Request, *, paired: bool) -> Any:

@@ -102,7 +102,8 @@ def tune(task: str, given: dict[str, Any], argv: Sequence[str]) -> int:
     if task in FROM_PYTHON or ELSEWHERE.get(task) == "translating":
         raise SettingError(f"{settings.with_article(task)} is tuned from Python so far: give it to pn.tune")
     if "data" not in request.words:
-        raise SettingError(f"tune {task} needs data: parnassus tune {task} DATA, or `data` in a --config file")
+        words = f"tune {task.replace('_', '-')}"
+        raise SettingError(f"{words} needs data: parnassus {words} DATA, or `data` in a --config file")
     console = Console(json=bool(request.own("json")))
     keep_memory()
     made = {"forecasting": series_of, "stepping": steps_of}.get(ELSEWHERE.get(task, ""), rows_of)

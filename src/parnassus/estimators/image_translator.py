@@ -100,7 +100,8 @@ class ImageTranslator(Estimator):
         a, b = pictures_of(X, "A"), pictures_of(y, "B")
         for name, side in (("A", a), ("B", b)):
             if count_rows(side) < 2:
-                raise DataError(f"{name} holds {count_rows(side)} pictures; a kind is learned from 2 or more")
+                n = f"{count_rows(side)} picture{'s' * (count_rows(side) != 1)}"
+                raise DataError(f"{name} holds {n}; a kind is learned from 2 or more, and judged by as many")
         if a is b or (is_stack(a) and is_stack(b) and a.shape == b.shape and np.array_equal(a, b)):
             raise DataError("A and B are the same pictures; give those of the other kind as y")
         if not is_stack(a) and not is_stack(b) and isinstance(a[0], str) and set(map(str, a)) & set(map(str, b)):

@@ -21,6 +21,10 @@ def to_arpa(estimator: Any, path: str | os.PathLike) -> Path:
     SettingError : the model is none of counts.
     DataError : it does not back off (Laplace's and Lidstone's), or its units are no words between spaces.
     """
+    if getattr(estimator, "task", None) != "language_model":
+        raise SettingError(
+            f"ARPA files hold n-grams of a LanguageModel('ngram'); got {type(estimator).__name__}: write it by to_onnx"
+        )
     objective, codec = checked(estimator, ("language_model",)).objective_, estimator.codec_
     if not isinstance(objective, NGramCounting) or objective.table is None:
         raise SettingError(f"{estimator.model_name} counts no n-grams, which ARPA files hold; write it by to_onnx")

@@ -388,5 +388,6 @@ def check_units(x: Tensor) -> None:
     if low < 0 or high > 1:
         raise DataError(
             f"units of 0 and 1 take numbers from 0 to 1, and the rows hold {low:g} to {high:g}; take pn.RBM or pn.DBN, "
-            f"which scale them, give codec=pn.Table(scaling='minmax'), or take model='gaussian_rbm'"
+            f"which scale numbers (cycles of dates run from -1 to 1 all the same: leave dates out), give "
+            f"codec=pn.Table(scaling='minmax'), or take model='gaussian_rbm'"
         )
