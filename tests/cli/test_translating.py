@@ -47,6 +47,11 @@ def test_a_run_translates_as_python_does_and_is_evaluated(kinds, capsys):
     assert main(["evaluate", str(run), str(kinds), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["metrics"][0]["value"]
     assert found == pytest.approx(model.evaluate(kinds / "A", kinds / "B").metrics[0].value)
+    assert "made worst" in (run / "report.html").read_text()
+    page = kinds.parent / "page.html"
+    assert main(["evaluate", str(run), str(kinds), "--report", str(page), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["report"] == str(page)
+    assert "12 rows given" in page.read_text()
     for words, said in [(["--to", "A"], "learned one way"), (["--proba"], "no --proba")]:
         assert main(["predict", str(run), files[0], "--out", str(kinds / "other"), *words]) != 0
         assert said in capsys.readouterr().err
@@ -81,3 +86,17 @@ def test_what_cannot_be_learned_from_is_refused(kinds, capsys, change, words, sa
     assert main(["train", "image-translator", str(kinds), "--out", str(kinds.parent / "run"), *words, *SMALL]) != 0
     assert said in capsys.readouterr().err
     assert not (kinds.parent / "run").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("model", "measure"), [("pix2pix", "absolute_error"), ("cyclegan", "squared_mmd")])
+def test_a_search_is_judged_on_pictures_that_its_trials_have_not_seen(kinds, capsys, model, measure):
+    if model == "cyclegan":
+        (kinds / "B" / "é 0.png").unlink()
+    run, space = kinds.parent / "tuned", ["--space", "lr=0.001/0.0001", "--trials", "2"]
+    words = ["tune", "image-translator", str(kinds), "--model", model, "--out", str(run), *space, *SMALL, "--json"]
+    assert main(words) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["evaluation"]["metrics"][0]["name"] == measure
+    assert {path.name for path in run.iterdir()} >= {"model.parnassus", "tuning.html", "report.html", "translated.png"}
+    assert pn.load(run / "model.parnassus").lr in (0.001, 0.0001)

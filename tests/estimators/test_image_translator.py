@@ -7,6 +7,7 @@ from sklearn.datasets import load_digits
 
 import parnassus as pn
 from parnassus import ImageTranslator
+from parnassus.estimators.fitting.intake import Examples
 
 DIGITS = np.rint(load_digits().images * (255 / 16)).astype(np.uint8)
 A, B, TEST = DIGITS[:160], 255 - DIGITS[160:400], DIGITS[400:500]
@@ -112,7 +113,7 @@ def test_validation_holds_out_of_both_kinds():
 
 REFUSED = {
     "no B": (lambda: small().fit(A), "pictures B"),
-    "one picture": (lambda: small().fit(A[:1], B), "1 pictures"),
+    "one picture": (lambda: small().fit(A[:1], B), "1 picture"),
     "a single picture": (lambda: small().fit(A[0], B), "single picture"),
     "a single coloured picture": (lambda: small().fit(np.zeros((8, 8, 3), np.uint8), B), "single picture"),
     "the same pictures": (lambda: small().fit(A, A.copy()), "same pictures"),
@@ -149,5 +150,38 @@ def test_what_cannot_be_translated_is_refused():
         small("pix2pix").fit(A[:8], B[:8]).translate(B[:2], to="A")
     with pytest.raises(pn.NotFitted):
         small().translate(A)
-    with pytest.raises(pn.SettingError, match="report page"):
+    with pytest.raises(pn.SettingError, match="both kinds"):
+        made.report("x.html", A)
+    with pytest.raises(pn.SettingError, match="validation"):
         made.report("x.html")
+
+
+@pytest.mark.parametrize(
+    ("model", "seen", "hidden"), [("pix2pix", "made worst", "way back"), ("cyclegan", "way back", "worst")]
+)
+def test_a_report_shows_both_kinds_and_gives_the_numbers(model, seen, hidden, tmp_path):
+    net = small(model).fit(A[:8], B[:8], validation=0.25)
+    found = net.report(tmp_path / "page.html", A[8:13], B[8:13])
+    assert found.to_dict() == net.evaluate(A[8:13], B[8:13]).to_dict()
+    page = (tmp_path / "page.html").read_text()
+    assert seen in page
+    assert hidden not in page
+    assert "5 rows given" in page
+    assert net.report(tmp_path / "held.html").n_rows == 2
+
+
+def test_a_report_of_pairs_shows_those_made_worst_first():
+    net = small("pix2pix").fit(A[:8], B[:8])
+    off = net._errors(A[:8], B[:8])
+    made = net.translate(A[:8]).astype(float)
+    np.testing.assert_allclose(off, np.abs(made - B[:8]).mean((1, 2)) / 255, atol=1 / 255)
+    assert f"off by {off.max():.3f} at most" in " ".join(net.figures(Examples(A[:8], B[:8])))
+
+
+def test_a_search_takes_pairs_and_as_many_of_either_kind():
+    found = pn.tune(small("pix2pix"), A[:12], B[:12], space={"lr": [1e-3, 1e-4]}, trials=2)
+    assert found.best_params_["lr"] in (1e-3, 1e-4)
+    with pytest.raises(pn.DataError, match="give 12 of each"):
+        pn.tune(small(), A[:12], B[:15], space={"lr": [1e-3]}, trials=1)
+    with pytest.raises(pn.DataError, match="no pictures B"):
+        pn.tune(small(), A[:12], space={"lr": [1e-3]}, trials=1)

@@ -13,6 +13,7 @@ from .training import Request, check_part, claimed, complete, estimator_for
 
 if TYPE_CHECKING:
     from ..estimators.image_translator import ImageTranslator
+    from .runs import Run
 
 TASK = "image_translator"
 KINDS = (("A", "B"), ("trainA", "trainB"))  # the names of a folder's two folders
@@ -21,49 +22,82 @@ FEWEST = 2  # pictures of a kind, to learn from or to judge by
 Sides = tuple[list[str], list[str]]
 
 
-def trained(request: Request, console: Console, command: str) -> int:
-    """Read both kinds, hold some out, fit, test, draw; the run folder holds all of it. Returns the exit code."""
-    from ..estimators.fitting.intake import Examples
-    from .runs import write_evaluation
-    from .work import INTERRUPTED, report, say_evaluation, say_start, say_use, write_configuration
-
+def prepared(request: Request) -> tuple[Any, Sides, Sides | None]:
+    """The translator, and the pictures of both kinds to learn from and to test on."""
     for name in ("target", "drop"):
         if request.own(name):
             raise SettingError(f"--{name} names columns, and pictures have none; leave it out")
-    data = request.words["data"][0]
     estimator: Any = estimator_for(request, "image")
-    paired, seed = estimator._paired(), request.own("seed")
-    train, test = divided(data, check_part(request.own("test"), "--test"), paired=paired, seed=seed)
+    part = check_part(request.own("test"), "--test")
+    paired = estimator._paired()
+    return estimator, *divided(request.words["data"][0], part, paired=paired, seed=request.own("seed"))
+
+
+def trained(request: Request, console: Console, command: str) -> int:
+    """Read both kinds, hold some out, fit, test, draw; the run folder holds all of it. Returns the exit code."""
+    estimator, train, test = prepared(request)
     name = estimator.spec("model", estimator.model or "cyclegan").name
+    data = request.words["data"][0]
     run = claimed(request, Path(request.own("out") or Path("runs") / f"{Path(data).name or 'data'}-{name}"))
     progress = request.own("progress") if request.own("progress") is not None or sys.stderr.isatty() else True
     estimator.set_params(out=os.fspath(run.folder), resume=bool(request.own("resume")), progress=progress)
+    return learned(request, estimator, train, test, run, console, command)
+
+
+def learned(
+    request: Request, estimator: Any, train: Sides, test: Sides | None, run: "Run", console: Console, command: str
+) -> int:
+    """Fit on one part, test on the other, draw, report; the exit code."""
+    from ..estimators.fitting.intake import Examples
+    from .runs import write_evaluation
+    from .work import INTERRUPTED, report, say_evaluation, say_start, write_configuration
+
+    data = Path(request.words["data"][0]).name
     run.make(resume=estimator.resume)
     write_configuration(run, complete(request, estimator), command, resume=estimator.resume)
     shown = Examples(train[0], None), None if test is None else Examples(test[0], None)
-    say_start(estimator, *shown, console, Path(data).name)
-    estimator.fit(*train, validation=watched(request, paired=paired))
+    say_start(estimator, *shown, console, data)
+    estimator.fit(*train, validation=watched(request, paired=estimator._paired()))
     estimator.save(run.model)
     evaluation, words = None, "nothing"
     if test is not None:
         evaluation, words = estimator.evaluate(*test), "test pictures that training has not seen"
         write_evaluation(run, evaluation, words)
         say_evaluation(evaluation, words, console)
-        report(estimator, run, evaluation, Examples(*test), Examples(train[0]), words=words, data=Path(data).name,
-               command=command)  # fmt: skip
+        rows, seen = Examples(*test), Examples(train[0])
+        report(estimator, run, evaluation, rows, seen, words=words, data=data, command=command)
     estimator.plot((train if test is None else test)[0]).savefig(run["translated.png"], dpi=150)
+    use = _said(request, train, run, console, reported=evaluation is not None)
+    told = {"out": str(run.folder), "model": estimator.spec("model", estimator.model or "cyclegan").name}
+    told |= {"n_train": len(train[0]), "n_test": len(test[0]) if test else 0, "epochs": len(estimator.history_)}
+    told |= {"seconds": estimator.seconds_, "interrupted": estimator.interrupted_, "evaluated_on": words}
+    told |= {"evaluation": evaluation and finite(evaluation.to_dict()), "commands": use}
+    console.result(told)
+    return INTERRUPTED if estimator.interrupted_ else 0
+
+
+def _said(request: Request, train: Sides, run: "Run", console: Console, *, reported: bool) -> dict[str, str]:
+    """Print the commands that come next, and return them."""
+    from .work import say_use
+
     folder, given = shlex.quote(str(run.folder)), shlex.quote(str(Path(train[0][0]).parent))
     use = {
         "predict": f"{program()} predict {folder} {given}",
-        "evaluate": f"{program()} evaluate {folder} {shlex.quote(data)}",
+        "evaluate": f"{program()} evaluate {folder} {shlex.quote(request.words['data'][0])}",
     }
-    use = say_use(use, run, console, reported=evaluation is not None)
+    use = say_use(use, run, console, reported=reported)
     console.say(f"  pictures  {run['translated.png']}")
-    told = {"out": str(run.folder), "model": name, "n_train": len(train[0]), "n_test": len(test[0]) if test else 0}
-    told |= {"epochs": len(estimator.history_), "seconds": estimator.seconds_, "interrupted": estimator.interrupted_}
-    told |= {"evaluated_on": words, "evaluation": evaluation and finite(evaluation.to_dict()), "commands": use}
-    console.result(told)
-    return INTERRUPTED if estimator.interrupted_ else 0
+    return use
+
+
+def as_many(sides: Sides, *, seed: int) -> Sides:
+    """Both kinds with as many pictures as the smaller one has, drawn of the other, as a search divides them alike."""
+    import numpy as np
+
+    n = min(map(len, sides))
+    generator = np.random.default_rng(seed)
+    a, b = ([side[i] for i in np.sort(generator.permutation(len(side))[:n])] for side in sides)
+    return a, b
 
 
 # --- pictures of two kinds ------------------------------------------------------------------------

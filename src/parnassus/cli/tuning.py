@@ -99,14 +99,15 @@ def tune(task: str, given: dict[str, Any], argv: Sequence[str]) -> int:
 
     own = {k: given.pop(k, default) for k, (_, default, _) in OWN_FLAGS.items()}
     request = Request.of(task, given)
-    if task in FROM_PYTHON or ELSEWHERE.get(task) == "translating":
+    if task in FROM_PYTHON:
         raise SettingError(f"{settings.with_article(task)} is tuned from Python so far: give it to pn.tune")
     if "data" not in request.words:
         words = f"tune {task.replace('_', '-')}"
         raise SettingError(f"{words} needs data: parnassus {words} DATA, or `data` in a --config file")
     console = Console(json=bool(request.own("json")))
     keep_memory()
-    made = {"forecasting": series_of, "stepping": steps_of}.get(ELSEWHERE.get(task, ""), rows_of)
+    readers = {"forecasting": series_of, "stepping": steps_of, "translating": kinds_of}
+    made = readers.get(ELSEWHERE.get(task, ""), rows_of)
     job = made(request)
     named = getattr(job.estimator.model, "name", job.estimator.model)
     space = space_in(own["space"], request, named) if own["space"] else None
@@ -207,6 +208,21 @@ def steps_of(request: Request) -> Job:
 
     sizes = len(train), len(test) if test else 0
     return Job(estimator, {"X": train.X, "y": train.y}, sizes, learn, lambda: refuse_whole(estimator, examples))
+
+
+def kinds_of(request: Request) -> Job:
+    """Pictures of two kinds, some of both kept for the test; the search takes as many of one as of the other."""
+    from . import translating
+
+    estimator, train, test = translating.prepared(request)
+    if estimator.model is None:
+        estimator.set_params(model=estimator.default_models["image"])
+
+    def learn(run: "Run", console: "Console", command: str) -> int:
+        return translating.learned(request, estimator, train, test, run, console, command)
+
+    a, b = translating.as_many(train, seed=request.own("seed"))
+    return Job(estimator, {"X": a, "y": b}, (len(a), len(test[0]) if test else 0), learn, lambda: None)
 
 
 def folds_of(text: str | None) -> int | float | None:

@@ -1,5 +1,6 @@
 """Pictures of one kind into pictures of another: photographs into paintings, maps into views, with pairs or without."""
 
+import os
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -18,6 +19,7 @@ from ..functional.metrics.generation import squared_mmd
 from ..objectives.generative.image_translation import Translating
 from ..train.randomness import kept_random
 from ..train.timetable import cuts_of
+from .answers.turned import figures_of
 from .base import Estimator
 from .fitting.assembly import device_under
 from .fitting.intake import Examples, count_rows, take_rows, weights_of
@@ -205,13 +207,13 @@ class ImageTranslator(Estimator):
             raise SettingError("evaluate(A, B) takes pictures of both kinds, and neither target nor sample_weight")
         task: Any = "image_translator"
         a, b = (take_rows(side, np.arange(min(count_rows(side), COMPARED))) for side in self._sides(X, y))
-        made, real = self._maps(a, "B"), self._plain(b, self.target_.image)
+        real = self._plain(b, self.target_.image)
         if self._learned.paired:
-            errors = (made - real).abs().flatten(1).mean(1).numpy() / 2
+            errors = self._errors(a, b)
             alone = float((real - real.mean(0)).abs().mean()) / 2
             metric = mean_of("absolute_error", errors, alone, higher_is_better=False)
             return Evaluation(task, [metric], len(errors), "the mean of these very pictures B for each")
-        given = self._plain(a, self.codec_)
+        made, given = self._maps(a, "B"), self._plain(a, self.codec_)
         unchanged = squared_mmd(given.flatten(1), real.flatten(1)) if given.shape[1:] == real.shape[1:] else None
         found = Metric("squared_mmd", squared_mmd(made.flatten(1), real.flatten(1)), None, None, unchanged, False)
         back = self._maps(self.target_.decode(made), "A")
@@ -235,9 +237,35 @@ class ImageTranslator(Estimator):
 
         fitted(self)
         first = take_rows(pictures_of(X, "X"), np.arange(min(n, count_rows(pictures_of(X, "X")))))
-        codec = self.codec_ if to == "B" else self.target_.image
-        return plot_turned(codec.decode(self._plain(first, codec)), self.translate(first, to=to))
+        return plot_turned(self._shown(first, "A" if to == "B" else "B"), self.translate(first, to=to))
 
-    def report(self, *given: Any, **named: Any) -> Evaluation:
-        """Not written for pictures: `evaluate` has the numbers and `plot` the pictures."""
-        raise SettingError("ImageTranslator writes no report page; print evaluate(A, B).table() and save plot(A)")
+    def figures(self, examples: Examples) -> dict[str, str]:
+        """What a report shows beside the numbers: pictures of each kind and what they were made into."""
+        return figures_of(self, examples)
+
+    def _shown(self, pictures: Any, kind: str) -> np.ndarray:
+        """Pictures of a kind as the model sees them, bytes."""
+        codec = self.codec_ if kind == "A" else self.target_.image
+        return codec.decode(self._plain(pictures, codec))
+
+    def _errors(self, a: Any, b: Any) -> np.ndarray:
+        """The mean absolute error from 0 to 1 of each pair (pairs,)."""
+        made, real = self._maps(a, "B"), self._plain(b, self.target_.image)
+        return (made - real).abs().flatten(1).mean(1).numpy() / 2
+
+    def worst(self, examples: Examples, n: int) -> list[Any]:
+        """The rows answered worst, for a report, which shows them among its figures."""
+        return []
+
+    def report(self, path: str | os.PathLike, X: Any = None, y: Any = None, **words: Any) -> Evaluation:
+        """Write one HTML page on how good pictures B made of pictures A (X) are, and return the numbers.
+
+        The validation pictures are taken where X is not given; y holds pictures B. The page needs no network. `words`
+        are the title, data and command of `Estimator.report`.
+        """
+        from .judging.reporting import report_on
+
+        if X is not None and y is None:
+            raise SettingError("a report takes pictures of both kinds: report(path, A, B)")
+        given = Examples(*fitted(self)._sides(X, y)) if X is not None else None
+        return report_on(fitted(self), path, given, answers=False, **words)

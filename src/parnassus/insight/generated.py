@@ -71,6 +71,29 @@ def plot_pairs(before: np.ndarray, after: np.ndarray) -> "Figure":
 
 
 @styled
+def plot_rows(rows: dict[str, np.ndarray]) -> "Figure":
+    """Named rows of pictures (n, height, width[, channels]), one below the other; some may have colours.
+
+    >>> len(plot_rows({"A": np.zeros((3, 8, 8)), "B": np.zeros((3, 8, 8, 3))}).axes)
+    6
+    """
+    n = max(map(len, rows.values()))
+    label = "rows of pictures: " + ", ".join(rows)
+    figure, axes = canvas(len(rows), n, width=0.8 * n + 0.4, height=0.8 * len(rows), label=label)
+    for i, (name, pictures) in enumerate(rows.items()):
+        for j in range(n):
+            ax = axes[i * n + j]
+            ax.set_xticks([])
+            ax.set_yticks([])
+            for side in ax.spines.values():
+                side.set_visible(False)
+            if j < len(pictures):
+                ax.imshow(pictures[j], cmap="gray", vmin=0, vmax=255)
+        axes[i * n].set_ylabel(name)
+    return figure
+
+
+@styled
 def plot_turned(before: np.ndarray, after: np.ndarray) -> "Figure":
     """Pictures above, what they were made into below; one kind may have colours and the other none.
 

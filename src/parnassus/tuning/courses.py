@@ -11,11 +11,12 @@ import numpy as np
 
 from ..data.codec import codec_for
 from ..data.split import Split
-from ..errors import SettingError, did_you_mean
+from ..errors import DataError, SettingError, did_you_mean
 from ..estimators.base import Estimator
 from ..estimators.fitting.assembly import placed, rows_of
-from ..estimators.fitting.intake import Examples
+from ..estimators.fitting.intake import Examples, count_rows
 from ..estimators.forecaster import Forecaster
+from ..estimators.image_translator import ImageTranslator
 from ..estimators.judging.backtesting import backtest
 from ..estimators.judging.contenders import copies, fit_all, size_of, task_of
 from ..estimators.judging.folding import folds_of
@@ -237,6 +238,8 @@ def course_of(
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise SettingError(f"folds of a forecaster is a number of origins of a backtest, such as 3; got {folds!r}")
         return SeriesCourse(bare(estimator, X), X, target, n)
+    if isinstance(estimator, ImageTranslator):
+        X, y = _both_kinds(estimator, X, y)
     examples, groups, time = taken(X, y, target, groups, time, sample_weight, estimator)
     judge = judge_for(task_of(estimator), examples)
     folds = 0.25 if folds is None else folds
@@ -244,6 +247,20 @@ def course_of(
         len(examples), judge.labels, folds=folds, groups=groups, time=time, stratify=stratify, seed=seed
     )
     return Course(bare(estimator, examples.X), examples, judge, splits, words, seed)
+
+
+def _both_kinds(estimator: ImageTranslator, X: Any, y: Any) -> tuple[Any, Any]:
+    """Pictures A and B, as many of one as of the other."""
+    if y is None:
+        raise DataError("there are no pictures B; give them as y: tune(estimator, A, B)")
+    a, b = estimator._sides(X, y)
+    n = min(count_rows(a), count_rows(b))
+    if count_rows(a) != count_rows(b):
+        raise DataError(
+            f"there are {count_rows(a)} pictures A and {count_rows(b)} B, and a search divides both alike; give {n} of "
+            "each, in an order by chance"
+        )
+    return a, b
 
 
 def metrics_of(given: str | Sequence[str] | None, measured: Sequence[str]) -> tuple[str, ...]:
