@@ -489,3 +489,11 @@ def test_fixed_kernels_do_what_their_names_say():
 def test_what_makes_no_convolution_is_refused(make, message):
     with pytest.raises(SettingError, match=message):
         make()
+
+
+@pytest.mark.parametrize("layer", [(3,), 3, (0, 1), (3, 0), (3, 1, 0), (3, 1, 1, -1), ((3, 3), 1), (3.5, 1)])
+def test_a_layer_that_cannot_be_has_no_receptive_field(layer):
+    with pytest.raises(SettingError, match="layer 1"):
+        conv.receptive_fields([(3, 1), layer])
+    with pytest.raises(SettingError, match="stride is a whole number"):
+        conv.output_size(5, 3, stride=0)

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
@@ -99,3 +100,16 @@ def test_bad_input_is_refused_in_words():
         cohens_kappa([1, 2], [1, 2, 3])
     with pytest.raises(DataError, match="item 1 has no answer"):
         cohens_kappa([1, np.nan], [1, 2])
+
+
+@pytest.mark.parametrize("gone", [None, float("nan"), pd.NA])
+def test_an_item_without_an_answer_is_named_among_texts_too(gone):
+    with pytest.raises(DataError, match="item 1 has no answer"):
+        cohens_kappa(["car", "van"], pd.Series(["car", gone], dtype=object))
+
+
+def test_a_table_of_labels_is_no_table_of_counts():
+    with pytest.raises(DataError, match=r"counts holds no numbers.*an annotator a column is for .*Answers\.wide"):
+        fleiss_kappa([["car", "van"], ["car", "car"]])
+    with pytest.raises(DataError, match=r"0 to 2; krippendorff_alpha.*Answers\.wide"):
+        fleiss_kappa([[0, 0], [1, 1]])

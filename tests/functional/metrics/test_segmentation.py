@@ -46,3 +46,13 @@ def test_outlines_are_compared_within_a_distance():
     assert boundary_f(~square & square, square & ~square) == 1.0
     with pytest.raises(DataError, match="two of"):
         boundary_f(square, square[:3])
+
+
+def test_outlines_are_of_one_class():
+    maps = np.zeros((6, 6), int)
+    maps[1:3, 1:3], maps[4:, 4:] = 1, 2
+    with pytest.raises(DataError, match=r"a mask holds \[0, 1, 2\]; give booleans, such as map == k"):
+        boundary_f(maps, maps)
+    with pytest.raises(DataError, match=r"shares >= 0\.5"):
+        boundary_f(maps == 1, np.where(maps == 1, 0.9, 0.2))
+    assert boundary_f(255 * (maps == 1), (maps == 1).astype(float)) == 1

@@ -5,11 +5,15 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ...errors import SettingError, check_count
+
 
 def output_size(
     size: int, kernel: int, *, stride: int = 1, padding: int | tuple[int, int] = 0, dilation: int = 1
 ) -> int:
     """floor((n + p - d (f - 1) - 1) / s) + 1, p being what both sides get together; `padding` is that of one side.
+
+    Where the kernel does not fit it is 0 or less.
 
     >>> output_size(227, 11, stride=4), output_size(28, 5, padding=2), output_size(7, 3, padding=(0, 1), stride=2)
     (55, 28, 3)
@@ -18,6 +22,8 @@ def output_size(
     Source: Hifny eqs. 9.6 and 9.7 (floor brackets lost in print), Martinez-Ramon eq. 4.6 (whose p is the total of both
     sides), Jaiswal J77, Keras course K68.
     """
+    for name, value in (("kernel", kernel), ("stride", stride), ("dilation", dilation)):
+        check_count(name, value)
     total = 2 * padding if isinstance(padding, int) else sum(padding)
     return (size + total - dilation * (kernel - 1) - 1) // stride + 1
 
@@ -68,8 +74,15 @@ def receptive_fields(
     """
     found: list[Reach] = []
     size, jump, start = 1, 1, 0.5
-    for layer in layers:
+    for i, layer in enumerate(layers):
+        if not isinstance(layer, Sequence) or not 2 <= len(layer) <= 4:
+            raise SettingError(
+                f"layer {i} is (kernel, stride), (kernel, stride, dilation) or (..., padding); got {layer}"
+            )
         kernel, stride, dilation, padding = (*layer, 1, 0)[:4] if len(layer) == 2 else (*layer, 0)[:4]
+        for name, value in (("kernel", kernel), ("stride", stride), ("dilation", dilation)):
+            check_count(f"layer {i}: {name}", value)
+        check_count(f"layer {i}: padding", padding, least=0)
         wide = dilation * (kernel - 1)
         size, start = size + wide * jump, start + (wide / 2 - padding) * jump
         jump *= stride

@@ -40,9 +40,10 @@ def cohens_kappa(
     0.4
     """
     for side in (first, second):
-        given = np.asarray(side)
-        if given.dtype.kind == "f" and np.isnan(given).any():
-            raise DataError(f"item {int(np.isnan(given).argmax())} has no answer (NaN); leave such items out")
+        given = np.asarray(side).ravel()
+        held = given.tolist() if given.dtype.kind in "fO" else []
+        for i in [i for i, v in enumerate(held) if v is None or (v == v) is not True][:1]:
+            raise DataError(f"item {i} has no answer ({held[i]}); leave such items out")
     classes, a, b = coded(first, second, labels)
     k = len(classes)
     table = np.bincount(a * k + b, weights=row_weights(sample_weight, a.size), minlength=k * k).reshape(k, k)
@@ -74,7 +75,8 @@ def fleiss_kappa(counts: ArrayLike, *, sample_weight: ArrayLike | None = None) -
     if n < 2 or not (table.sum(1) == n).all():
         raise DataError(
             f"Fleiss' kappa takes items with equally many answers, two or more; got "
-            f"{int(table.sum(1).min())} to {int(table.sum(1).max())}; krippendorff_alpha takes any numbers"
+            f"{int(table.sum(1).min())} to {int(table.sum(1).max())}; krippendorff_alpha takes any numbers, and a "
+            "table of labels with an annotator a column is for parnassus.labelling.Answers.wide"
         )
     weight = row_weights(sample_weight, len(table))
     agree = ((table**2).sum(1) - n) / (n * (n - 1))
@@ -152,7 +154,13 @@ def _distances(used: Floats, level: str, values: ArrayLike | None) -> Floats:
 
 def _counts(counts: ArrayLike) -> Floats:
     """Counts of answers (items, labels), checked."""
-    table = np.asarray(counts, dtype=np.float64)
+    try:
+        table = np.asarray(counts, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"counts holds no numbers ({error}); give how many annotators gave each label, (items, labels); a table of "
+            "labels with an annotator a column is for parnassus.labelling.Answers.wide"
+        ) from error
     if table.ndim != 2 or not table.size or not (np.isfinite(table).all() and (table >= 0).all()):
         raise DataError(f"counts has shape {table.shape}; expected numbers from 0 up, (items, labels)")
     return table

@@ -6,7 +6,7 @@ All but the last come from a confusion matrix of pixels, rows of true classes an
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ...errors import DataError
 from .counts import fraction
@@ -81,7 +81,9 @@ def _mean(values: Floats) -> Floats:
 def boundary_f(true: ArrayLike, said: ArrayLike, *, tolerance: float = 2.0) -> float:
     """F1 of the outlines of two masks: a pixel of one is right within `tolerance` pixels of the other's outline.
 
-    1 for two empty masks. Source: Csurka et al. 2013.
+    1 for two empty masks. Masks are of booleans, or of 0 and one other number; of a map of classes give `map == k`.
+
+    Source: Csurka et al. 2013.
 
     >>> square = np.zeros((9, 9), bool)
     >>> square[2:6, 2:6] = True
@@ -90,7 +92,7 @@ def boundary_f(true: ArrayLike, said: ArrayLike, *, tolerance: float = 2.0) -> f
     """
     from scipy.ndimage import binary_erosion, distance_transform_edt
 
-    a, b = np.asarray(true, dtype=bool), np.asarray(said, dtype=bool)
+    a, b = _mask(true), _mask(said)
     if a.shape != b.shape or a.ndim != 2:
         raise DataError(f"the masks have shapes {a.shape} and {b.shape}; expected two of (height, width)")
     edges = [mask & ~binary_erosion(mask, border_value=0) for mask in (a, b)]
@@ -99,3 +101,14 @@ def boundary_f(true: ArrayLike, said: ArrayLike, *, tolerance: float = 2.0) -> f
     near = [distance_transform_edt(~edge) <= tolerance for edge in edges]
     recall, precision = float(near[1][edges[0]].mean()), float(near[0][edges[1]].mean())
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def _mask(given: ArrayLike) -> NDArray[np.bool_]:
+    """A mask as booleans; a map of several classes, or of shares, is refused."""
+    mask = np.asarray(given)
+    found = np.unique(mask)
+    if len(found[found != 0]) > 1 or (mask.dtype.kind == "f" and not np.isin(found, (0, 1)).all()):
+        raise DataError(
+            f"a mask holds {found[:5].tolist()}; give booleans, such as map == k of a map of classes, shares >= 0.5"
+        )
+    return mask.astype(bool)
