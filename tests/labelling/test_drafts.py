@@ -131,5 +131,16 @@ def test_pixel_features_tell_the_slope_and_the_spread():
     np.testing.assert_allclose(pixel_features(flat)[..., [2, 3, 4, 6, 7, 8]], 0.0, atol=1e-3)
     found = pixel_features(edge)
     assert found[0, 4, 8, 2] > 5 * found[0, 4, 1, 2]
-    with pytest.raises(DataError, match="grey pictures"):
+    with pytest.raises(DataError, match="expected finite ones"):
         pixel_features(np.zeros((3, 3)))
+
+
+def test_pixels_in_colours_have_the_features_of_each_channel():
+    pictures = np.random.default_rng(0).random((2, 6, 3, 3))
+    found = pixel_features(pictures)
+    assert found.shape == (2, 6, 3, 27)
+    for c in range(3):
+        turned = pixel_features(pictures[..., c].swapaxes(1, 2)).swapaxes(1, 2)
+        np.testing.assert_allclose(found[..., 9 * c : 9 * c + 9], turned, atol=1e-9)
+    with pytest.raises(DataError, match=r"picture\[None\]"):
+        pixel_features(np.zeros((8, 9, 3)))

@@ -55,7 +55,8 @@ def mask_iou(a: ArrayLike, b: ArrayLike) -> float:
 
 
 def pixel_features(pictures: ArrayLike) -> NDArray[np.float64]:
-    """Nine numbers a pixel of grey pictures (n, height, width): itself, and what surrounds it at two scales.
+    """Nine numbers a pixel and channel of pictures (n, height, width[, channels]): itself, and what surrounds it at two
+    scales; (n, height, width, 9), or (n, height, width, 9 channels), those of a channel side by side.
 
     The value, and for standard deviations of 1 and 2 pixels the Gaussian mean, the size of the slope, the Laplacian and
     the spread around. With a forest on top this is the classical pixel classifier.
@@ -63,11 +64,20 @@ def pixel_features(pictures: ArrayLike) -> NDArray[np.float64]:
     Systems: rf-pixel-classifier
     Source: Baker A127; the features are those of scikit-image's trainable segmentation, in the same spirit.
     """
+    values = np.asarray(pictures, dtype=np.float64)
+    if values.ndim not in (3, 4) or not values.size or not np.isfinite(values).all():
+        raise DataError(f"pictures have shape {values.shape}; expected finite ones, (n, height, width[, channels])")
+    if values.ndim == 4:
+        return np.concatenate([_features(values[..., c]) for c in range(values.shape[3])], -1)
+    if values.shape[2] in (3, 4) and values.shape[1] > 4:
+        raise DataError(f"pictures have shape {values.shape}; of a single one in colours give picture[None]")
+    return _features(values)
+
+
+def _features(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Nine numbers a pixel of one channel (n, height, width)."""
     from scipy.ndimage import gaussian_filter, gaussian_gradient_magnitude, gaussian_laplace
 
-    values = np.asarray(pictures, dtype=np.float64)
-    if values.ndim != 3 or not values.size or not np.isfinite(values).all():
-        raise DataError(f"pictures have shape {values.shape}; expected finite grey pictures (n, height, width)")
     found = [values]
     for scale in (1.0, 2.0):
         sigma = (0.0, scale, scale)
