@@ -57,6 +57,10 @@ def test_an_underfit_that_still_falls_is_first_told_to_go_on():
 def test_losses_that_jump_and_steps_of_a_wrong_size_are_said():
     jumping = epochs(np.tile([1.0, 1.5], 20))
     assert [a.what for a in rate_advice(jumping, [])] == ["the loss jumps"]
+    assert [a.what for a in rate_advice(jumping, [], drawn=True)] == ["the loss jumps"]
+    noise = epochs(np.tile([0.50, 0.52], 20))  # as of an RBM's chains
+    assert rate_advice(noise, [])
+    assert not rate_advice(noise, [], drawn=True)
     assert not rate_advice(epochs(FALL), [])
     assert [a.what for a in rate_advice(epochs(FALL), [replace(LAYER, step=0.3)])] == ["the steps are large"]
     assert [a.what for a in rate_advice(epochs(FALL), [replace(LAYER, step=1e-9)])] == ["the steps are small"]

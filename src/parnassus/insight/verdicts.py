@@ -116,11 +116,16 @@ def _still_falls(losses: np.ndarray) -> bool:
     )
 
 
-def rate_advice(history: Sequence[Mapping[str, float]], layers: Sequence[Vitals]) -> list[Advice]:
-    """Steps that are too large or too small, by the losses and by the steps themselves."""
+def rate_advice(
+    history: Sequence[Mapping[str, float]], layers: Sequence[Vitals], *, drawn: bool = False
+) -> list[Advice]:
+    """Steps that are too large or too small, by the losses and by the steps themselves.
+
+    `drawn` losses are of chains of draws, which rise of themselves: a rise counts from a tenth of the first on.
+    """
     found = []
     train = np.array([record.get("loss", np.nan) for record in history])
-    rises = np.diff(train) > 0.02 * np.nanmax(np.abs(train[:1]), initial=0.0)
+    rises = np.diff(train) > (0.1 if drawn else 0.02) * np.nanmax(np.abs(train[:1]), initial=0.0)
     if len(train) >= 5 and rises.mean() > 0.3:
         words = f"the training loss rose in {int(rises.sum())} of {len(rises)} epochs"
         found.append(

@@ -64,6 +64,7 @@ class Objective(nn.Module):
     n_training = 0  # rows of the training, told before it begins
     progress = 0.0  # the share of the training that is done, told before each step
     ranks: Ranks | None = None  # of a rule that adds up over rows: those among whom it deals them out; None of others
+    by_draws = False  # whether losses are of chains of draws, which rise and fall of themselves
     finished = False  # whether the rule has come to its end (EM that no longer gains); read at each epoch's end
 
     @property

@@ -81,7 +81,8 @@ def findings_of(estimator: "Estimator", some: Examples) -> tuple[list[Vitals], l
         dict(zip(target.classes.tolist(), target.counts.tolist(), strict=True)) if isinstance(target, Labels) else None
     )
     largest = float(batch["x"].abs().max()) if batch["x"].is_floating_point() else 0.0
-    return layers, [*layer_advice(layers), *rate_advice(estimator.history_, layers), *data_advice(counts, largest)]
+    rates = rate_advice(estimator.history_, layers, drawn=objective.by_draws)
+    return layers, [*layer_advice(layers), *rates, *data_advice(counts, largest)]
 
 
 def next_steps(estimator: "Estimator", batch: dict[str, Tensor]) -> dict[str, float]:

@@ -49,6 +49,7 @@ class DeepBoltzmann(Objective):
     Source: Salakhutdinov and Hinton 2009, algorithms 1 and 2; named in Martinez-Ramon 7.2.3.
     """
 
+    by_draws = True
     log_z: Tensor
 
     def __init__(self, in_features: int, hidden: Sequence[int], *, n_chains: int = 100, n_steps: int = 5,

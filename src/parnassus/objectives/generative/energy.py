@@ -149,6 +149,8 @@ class ContrastiveDivergence(Objective):
     is not asked for (F7-10).
     """
 
+    by_draws = True
+
     def __init__(
         self, in_features: int, n_hidden: int, *, n_steps: int = 1, n_chains: int = 0, n_powers: int = 1, **units: Any
     ) -> None:
