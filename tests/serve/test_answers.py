@@ -275,6 +275,20 @@ def test_samples_of_numbers_that_are_asked_for():
             assert client.post("/predict", json={"inputs": [{"condition": asked}]}).status_code == 422
 
 
+def test_what_a_generator_must_be_told_is_required_by_the_schema():
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    few = {"epochs": 1, "progress": False}
+    told, plain = pn.Generator("flow_matching", **few).fit(X, ["a", "b"] * 20), pn.Generator("vae", **few).fit(X)
+    with asking(told) as client:
+        assert '"required":["condition"]' in client.get("/openapi.json").text.replace(" ", "")
+        refused = client.post("/predict", json={"inputs": [{"n": 2}]})
+        assert refused.status_code == 422
+        assert "lacks 'condition'" in refused.text
+        assert client.post("/predict", json={"inputs": [{"condition": "b"}]}).status_code == 200
+    with asking(plain) as client:
+        assert client.post("/predict", json={"inputs": [{"n": 2}]}).status_code == 200
+
+
 def pixels_of(url):
     from PIL import Image
 

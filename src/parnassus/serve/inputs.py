@@ -223,16 +223,22 @@ class Steps(Input):
 class Options(Input):
     """An object of settings: what a generator, a language model and a forecaster are asked for."""
 
-    def __init__(self, kind: str, fields: dict[str, tuple[Json, Any]], usual: Json | None = None) -> None:
-        self.kind, self.fields, self.usual = kind, fields, usual or {}
+    def __init__(
+        self, kind: str, fields: dict[str, tuple[Json, Any]], usual: Json | None = None, required: tuple[str, ...] = ()
+    ) -> None:
+        self.kind, self.fields, self.usual, self.required = kind, fields, usual or {}, required
         known = {name: schema for name, (schema, _) in fields.items()}
         self.schema = {"type": "object", "properties": known, "additionalProperties": False}
+        self.schema |= {"required": list(required)} if required else {}
 
     def read(self, item: Any, where: str) -> Json:
         if not isinstance(item, dict):
             raise invalid(f"{where} is {told(item)}; it is an object with fields of {', '.join(self.fields)}", where)
         for name in item.keys() - self.fields.keys():
             raise invalid(f"{where} has the field {told(name)}, which is unknown", where, allowed=list(self.fields))
+        for name in self.required:
+            if item.get(name) is None:
+                raise invalid(f"{where} lacks {name!r}; add the field", f"{where}.{name}")
         return {k: self.fields[k][1](v, f"{where}.{k}") for k, v in item.items() if v is not None}
 
     def example(self) -> Json:

@@ -122,7 +122,8 @@ def _generator(estimator: Any) -> tuple[Input, tuple[answers.Answer, Json]]:
         fields, usual = {"condition": numbers(len(means)), **fields}, {"condition": means, **usual}
     elif estimator.target_ is not None:
         fields, usual = {"condition": TEXT, **fields}, {"condition": "", **usual}
-    return Options("draw", fields, usual), answers.of_generator(estimator)
+    required = ("condition",) if "condition" in fields else ()
+    return Options("draw", fields, usual, required), answers.of_generator(estimator)
 
 
 def _forecaster(estimator: Any) -> tuple[Input, tuple[answers.Answer, Json]]:
