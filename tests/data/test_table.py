@@ -401,3 +401,29 @@ def test_2a_B24_rows_are_divided_by_their_norm():
     assert found == pytest.approx(np.array(expected), abs=1e-7)
     zero = Table(scaling="none", unit_rows=True).fit(X).encode(np.zeros((1, 3))).tensors["x"]
     assert zero.tolist() == [[0.0, 0.0, 0.0]]
+
+
+def test_whole_numbers_are_given_back_whole_where_they_are_drawn():
+    frame = pd.DataFrame({
+        "age": np.arange(20, 40), "n": pd.array([1, 2, None, 4] * 5, dtype="Int64"), "half": np.arange(20) / 2,
+        "of": [3.0, np.nan, 7.0, 9.0] * 5, "kind": ["a", "b"] * 10,
+    })  # fmt: skip
+    codec = Table(missing="mean").fit(frame)
+    x = codec.prepare(codec.encode(frame).take(torch.arange(20)), "vector")["x"] + 0.01
+    drawn, plain = codec.decode(x, whole=True), codec.decode(x)
+    assert [drawn[c].dtype.kind for c in ("age", "n", "half", "of")] == ["i", "i", "f", "i"]
+    assert (drawn["age"] == frame["age"]).all()
+    assert (plain["age"] != frame["age"]).all()
+    assert not (drawn["half"] % 0.5 == 0).any()
+    back = Table.from_state(codec.state())
+    pd.testing.assert_frame_equal(back.decode(x, whole=True), drawn)
+    numbers = Table().fit(np.arange(12).reshape(6, 2))
+    assert numbers.decode(torch.full((1, 2), 0.3), whole=True).tolist() == [[6.0, 7.0]]
+
+
+def test_columns_without_a_note_of_whole_numbers_are_read_as_before():
+    codec = Table().fit(np.arange(12).reshape(6, 2))
+    for spec in codec.schema.specs:
+        assert spec.pop("whole")
+    x = torch.full((1, 2), 0.3)
+    np.testing.assert_array_equal(Table.from_state(codec.state()).decode(x, whole=True), codec.decode(x))

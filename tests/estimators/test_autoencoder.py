@@ -316,3 +316,15 @@ def test_pictures_read_line_by_line_come_back_as_pictures(colours):
     codec = model.codec_
     rows = codec.prepare(codec.encode(pictures).tensors, "rows")["x"]
     np.testing.assert_array_equal(codec.decode(rows), pictures)
+
+
+@pytest.mark.parametrize("made", [pn.Autoencoder("vae"), pn.Generator("vae")])
+def test_whole_columns_are_drawn_whole_and_means_are_not(made):
+    frame = pd.DataFrame({"n": np.random.default_rng(0).integers(0, 9, 60), "x": ROWS[:60, 0], "k": ["a", "b"] * 30})
+    made.set_params(epochs=1, progress=False).fit(frame)
+    drawn = made.sample(20)
+    assert drawn["n"].dtype == np.int64
+    assert (drawn["x"] % 1 != 0).all()
+    if isinstance(made, pn.Autoencoder):
+        assert (made.reconstruct(frame)["n"] % 1 != 0).any()
+        assert (made.sample(5, of="means")["n"] % 1 != 0).any()

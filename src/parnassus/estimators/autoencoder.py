@@ -209,7 +209,9 @@ class Autoencoder(Unsupervised):
         vae.eval()
         generator = seeded(self.seed if seed is None else seed)
         z = torch.randn(n, vae.n_code, generator=generator)
-        return self._said(self._given(vae.sampled if of == "rows" else vae.decoded, z, seed))
+        if of == "means":
+            return self._said(self._given(vae.decoded, z, seed))
+        return self._said_drawn(self._given(vae.sampled, z, seed))
 
     def interpolate(self, a: Any, b: Any, *, n_steps: int = 8) -> Any:
         """Rows on the straight line between the codes of two rows, ends included, in the user's terms."""

@@ -171,7 +171,7 @@ class Generator(Unsupervised):
                     f"sample(noise=...) draws a row of each noise: {len(noise)}; got n={n}: leave it out"
                 )
             n = len(noise)
-        return self._said(self._drawn(n, condition, seed, noise))
+        return self._said_drawn(self._drawn(n, condition, seed, noise))
 
     def noises(self, n: int = 1, *, seed: int | None = None) -> np.ndarray:
         """The noises (n, ...) that `sample(n, seed=seed)` makes rows of, for `sample(noise=...)` and `interpolate`.

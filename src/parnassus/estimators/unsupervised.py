@@ -80,6 +80,10 @@ class Unsupervised(Estimator):
         decode = getattr(self.codec_, "decode", None)
         return x.numpy() if decode is None or (isinstance(self.codec_, Text) and x.is_floating_point()) else decode(x)
 
+    def _said_drawn(self, x: Tensor) -> Any:
+        """Rows drawn, in the user's terms: whole numbers where the rows of fit had nothing else."""
+        return self.codec_.decode(x, whole=True) if isinstance(self.codec_, Table) else self._said(x)
+
     def _started(self, ready: Ready) -> Ready:
         """The same, the objective begun from rows spread over all of them where it wants that."""
         self.data_["options"] = {name: repr(getattr(self, name)) for name in self.options}

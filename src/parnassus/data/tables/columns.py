@@ -190,6 +190,36 @@ def is_missing(column: np.ndarray) -> np.ndarray:
         return np.array([is_gap(v) for v in column], dtype=bool)
 
 
+FIRST = 64  # rows that are looked at at a time
+WIDEST = 2.0**53  # beyond which every float is whole
+
+
+def are_whole(matrix: np.ndarray) -> np.ndarray:
+    """Whether each column of floats (rows, columns) holds whole numbers, missing ones apart (columns,)."""
+    whole, seen = np.ones(matrix.shape[1], dtype=bool), np.zeros(matrix.shape[1], dtype=bool)
+    for start in range(0, len(matrix), FIRST):
+        part = matrix[start : start + FIRST]
+        seen |= (part == part).any(0)
+        with np.errstate(invalid="ignore"):
+            whole &= ~(np.abs(part - np.rint(part)) > 0).any(0)
+        if not whole.any():
+            break
+    return whole & seen
+
+
+def is_whole(column: np.ndarray) -> bool:
+    """Whether a column holds whole numbers, missing ones apart.
+
+    >>> is_whole(np.array([3.0, np.nan, 7.0])), is_whole(np.array([3.0, 0.5]))
+    (True, False)
+    """
+    if column.dtype.kind in "iu":
+        return True
+    if column.dtype.kind == "O":
+        return all(isinstance(v, numbers.Integral) or is_gap(v) for v in column.tolist())
+    return column.dtype.kind == "f" and bool(are_whole(column[:, None])[0])
+
+
 def kind_of(column: np.ndarray, where: str, start: int = 0, *, ordered: bool = False) -> str | None:
     """What a column holds: number, boolean, category, ordered or date; None where every value is missing."""
     if ordered:

@@ -24,7 +24,7 @@ class Schema:
 
     A spec is a dict of JSON values: name, kind (number, boolean, category, ordered, date, text, constant), for
     categories levels and types, for texts the rarity of each word. A column that turned out constant keeps its kind as
-    `was`.
+    `was`; of numbers `whole` says that all were whole.
     """
 
     def __init__(self, specs: list[dict[str, Any]], feature_names: list[str] | None) -> None:
@@ -117,11 +117,13 @@ class Schema:
         unseen = [] if spec["cut"] else sorted(set(values[ids < 0].tolist()), key=str)
         return np.maximum(ids, 0), unseen
 
-    def decode(self, full: np.ndarray, hot: dict[int, np.ndarray], kept: set[int], *, missing: str) -> Any:
+    def decode(
+        self, full: np.ndarray, hot: dict[int, np.ndarray], kept: set[int], *, missing: str, whole: bool = False
+    ) -> Any:
         """The table from its features (rows, features) in the user's units and the unit vectors of its categories.
 
-        A table of numbers is an array, any other a pandas frame. `kept` are the features that were not dropped, and
-        `missing` is as of `Table`.
+        A table of numbers is an array, any other a pandas frame. `kept` are the features that were not dropped,
+        `missing` is as of `Table`, and `whole` rounds columns that held whole numbers alone.
         """
         columns = []
         for j, spec in enumerate(self.specs):
@@ -141,6 +143,10 @@ class Schema:
                 column = np.array([" ".join(words[row > 1e-6]) for row in full[:, at]], dtype=object)
             else:
                 column = full[:, at[0]] if spec["kind"] == "number" else full[:, at[0]] > 0.5
+                if whole and spec.get("whole"):
+                    column = np.rint(column)
+                    exact = not self.plain and (np.abs(column) < col.WIDEST).all()
+                    column = column.astype(np.int64) if exact else column
             columns.append(column)
         if self.plain:
             return np.stack(columns, 1).astype(np.float64)
@@ -164,6 +170,7 @@ def nearest(spec: dict[str, Any], hot: np.ndarray, *, holed: bool) -> np.ndarray
 def learn_schema(frames: Iterable[Frame], *, max_categories: int, max_words: int, filled: bool) -> Schema:
     """Kinds and categories of every column, from one pass over the training rows; gaps are refused unless `filled`."""
     counters: dict[int, Counter] = {}
+    broken: set[int] = set()  # columns of numbers that hold a fraction
     kinds: list[str | None] = []
     first: Frame | None = None
     n_rows = 0
@@ -181,13 +188,14 @@ def learn_schema(frames: Iterable[Frame], *, max_categories: int, max_words: int
                 if missing.any() and not filled:
                     refuse_gap(n_rows + int(missing.argmax()), where)
                 counters.setdefault(j, Counter()).update(map(col.plain, cells[~missing].tolist()))
-        n_rows += frame.n_rows
+        n_rows, broken = n_rows + frame.n_rows, with_fractions(frame, broken)
     if first is None or not n_rows:
         refuse_empty(first)
     assert first is not None
     specs: list[dict[str, Any]] = [
         {"name": n, "kind": k or "empty", "missing": 0} for n, k in zip(names, kinds, strict=True)
     ]
+    note_whole(specs, broken)
     for j, counter in counters.items():
         if max_words and are_texts(counter) and (rarity := common_words(counter, max_words)):
             specs[j] |= {"kind": "text", "rarity": rarity, "missing": n_rows - counter.total()}
@@ -196,6 +204,20 @@ def learn_schema(frames: Iterable[Frame], *, max_categories: int, max_words: int
     for j, levels in first.levels.items():
         specs[j] |= {"levels": levels}
     return Schema(specs, first.names)
+
+
+def with_fractions(frame: Frame, known: set[int]) -> set[int]:
+    """The columns that are no whole numbers alone: those known of earlier rows, and those of these."""
+    if isinstance(frame.columns, np.ndarray) and frame.columns.dtype.kind == "f":
+        return known | set(np.flatnonzero(~col.are_whole(frame.columns)).tolist())
+    return known | {j for j in range(frame.n_columns) if j not in known and not col.is_whole(frame.column(j))}
+
+
+def note_whole(specs: list[dict[str, Any]], broken: set[int]) -> None:
+    """Writes into the specs of numbers that all were whole."""
+    for j, spec in enumerate(specs):
+        if spec["kind"] == "number" and j not in broken:
+            spec["whole"] = True
 
 
 def keep_features(schema: Schema, moments: Moments) -> np.ndarray:
@@ -295,5 +317,5 @@ def refuse_empty(frame: Frame | None) -> None:
 
 def summary(spec: dict[str, Any]) -> dict[str, Any]:
     """One column for a report: name, kind, missing, and range, categories or number of words."""
-    told = {k: v for k, v in spec.items() if k not in ("types", "cut", "rarity")}
+    told = {k: v for k, v in spec.items() if k not in ("types", "cut", "rarity", "whole")}
     return told | {"n_words": len(spec["rarity"])} if "rarity" in spec else told

@@ -244,14 +244,15 @@ class Table(Codec):
         x.scatter_(1, self.offsets + (ids - 1).clamp_(min=0), (ids > 0).to(x.dtype))
         return {k: v for k, v in batch.items() if k != "columns"} | {"x": x}
 
-    def decode(self, x: Tensor | np.ndarray) -> Any:
-        """Vectors in the user's units: an array for a table of numbers, else a pandas frame of all columns."""
+    def decode(self, x: Tensor | np.ndarray, *, whole: bool = False) -> Any:
+        """Vectors in the user's units: an array of numbers, else a frame; `whole` rounds columns that were whole."""
         x = np.asarray(x.detach().cpu() if isinstance(x, Tensor) else x, dtype=np.float64)
         full = np.zeros((len(x), len(self.schema.features)))
         full[:, self.kept] = self.scaler.back(x[:, : len(self.kept)].copy())
         found = zip(self.grouped, self.offsets.tolist(), self.sizes, strict=True)
         hot = {j: x[:, start : start + n] for j, start, n in found}
-        return self.schema.decode(full, hot, set(self.kept.tolist()), missing=self.gaps or self.options["missing"])
+        missing = self.gaps or self.options["missing"]  # what zeros of categories mean
+        return self.schema.decode(full, hot, set(self.kept.tolist()), missing=missing, whole=whole)
 
     # --- what was learned -------------------------------------------------------------------------
 
