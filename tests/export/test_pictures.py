@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import parnassus as pn
 from parnassus.cli import main
@@ -155,3 +156,20 @@ def test_a_run_of_keypoints_becomes_a_file_and_a_card(tmp_path, capsys):
     assert answers(tmp_path / "run" / "model.onnx", X[:2, None]).shape == (2, 4, 3)
     assert main(["export", str(tmp_path / "run"), "--to", "card"]) == 0
     assert "within 10 %" in (tmp_path / "run" / "card.md").read_text()
+
+
+def test_a_run_is_tried_on_pictures_without_answers(tmp_path, capsys):
+    for folder in ("images", "masks"):
+        (tmp_path / "scenes" / folder).mkdir(parents=True)
+        for i, picture in enumerate(noise(6, 16, 16)):
+            Image.fromarray(picture if folder == "images" else picture // 128).save(
+                tmp_path / "scenes" / folder / f"{i}.png"
+            )
+    words = ["train", "segmenter", str(tmp_path / "scenes"), "--epochs", "1", "--model.widths", "4", "6"]
+    assert main([*words, "--out", str(tmp_path / "run")]) == 0
+    for name, n in (("scenes", 6), ("scenes/images", 6), ("scenes/images/0.png", 2)):  # two at least are tried
+        capsys.readouterr()
+        assert main(["export", str(tmp_path / "run"), str(tmp_path / name), "--to", "program", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["n_rows"] == n
+    assert main(["export", str(tmp_path / "run"), str(tmp_path / "scenes"), "--to", "card"]) == 0
+    assert "On 6 rows" in (tmp_path / "run" / "card.md").read_text()

@@ -29,6 +29,7 @@ def export(
     json: Annotated[bool, Parameter(name="--json", negative=(), help="print JSON, and nothing else")] = False,
 ) -> int:
     """Write a trained model as ONNX or as a torch.export program, tried and compared, n-grams as ARPA; or its card."""
+    from .inputs import DRAWN
     from .runs import loaded
     from .using import examples_in, one_or_several
 
@@ -36,8 +37,9 @@ def export(
     if int8 is not None and to != "onnx":
         raise SettingError(f"--int8 is for --to onnx; --to {to} has no such form")
     estimator, configuration = loaded(model)
-    series = estimator.task == "forecaster"
-    given = data is not None and not series
+    drawn = estimator.task in DRAWN and to != "card"
+    as_given = estimator.task == "forecaster" or drawn  # read by the estimator itself, pictures without answers too
+    given = data is not None and not as_given
     examples = examples_in(estimator, configuration, str(data), one_or_several(target)) if given else None
     beside = Path(model) if Path(model).is_dir() else Path(model).parent
     path = out or beside / ENDINGS[to]
@@ -53,7 +55,7 @@ def export(
         console.result({"path": str(path)})
         return 0
 
-    X = data if series else examples.X if examples is not None else None  # series are read as `fit` read them
+    X = data if as_given else examples.X if examples is not None else None
     made = to_program(estimator, path, X=X) if to == "program" else to_onnx(estimator, path, X=X, int8=int8)
     console.say(str(made))
     console.result({**vars(made), "path": str(made.path)})
