@@ -14,7 +14,7 @@ import numpy as np
 import parnassus as pn
 from harness import arguments, compare, installed
 
-N, D, K, ITERATIONS = 100_000, 16, 16, 10
+N, D, K, ITERATIONS = 100_000, 16, 16, 20
 
 
 def rows() -> np.ndarray:

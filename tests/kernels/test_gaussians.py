@@ -1,16 +1,13 @@
-"""The compiled loops over rows against torch's own densities and distances, for any number of rows and threads."""
+"""The compiled loops over rows against torch's own densities, for any number of rows and threads."""
 
 import pytest
 import torch
-from sklearn.cluster import kmeans_plusplus
-from sklearn.metrics import pairwise_distances_argmin_min
 from torch import Tensor
 from torch.distributions import Normal
 
 import parnassus as pn
 from parnassus import kernels
 from parnassus.functional.diagonals import expected, log_densities, weighted_moments
-from parnassus.functional.nearest import lloyd_round
 
 compiled = pytest.mark.skipif(kernels.load("gaussians") is None, reason=kernels.status()["gaussians"])
 SIZES = [(1, 1, 1), (7, 3, 2), (127, 5, 4), (128, 4, 5), (129, 13, 8), (5000, 9, 11)]  # rows, features, densities
@@ -79,32 +76,6 @@ def test_a_component_without_weight_takes_nothing_and_a_row_that_counts_nothing_
 
 
 @compiled
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize(("n", "d", "k"), SIZES)
-def test_a_round_of_k_means_finds_scikit_learns_nearest(n, d, k, dtype):
-    x, origin, *_, g = drawn(max(n, k), d, k, dtype)
-    centers = torch.from_numpy(kmeans_plusplus(x.double().numpy(), k, random_state=0)[0]) + 0.01
-    share = torch.rand(len(x), generator=g).double()
-    labels, distance = pairwise_distances_argmin_min(x.double().numpy(), centers.numpy())
-    found = lloyd_round(x, origin, share, centers - origin)
-    assert found.labels.tolist() == labels.tolist()
-    torch.testing.assert_close(found.distance, torch.from_numpy(distance).square(), rtol=1e-8, atol=1e-10)
-    one_hot = torch.nn.functional.one_hot(found.labels, k).double() * share[:, None]
-    torch.testing.assert_close(found.counts, one_hot.sum(0), rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(found.sums, one_hot.T @ (x.double() - origin), rtol=1e-11, atol=1e-11)
-    torch.testing.assert_close(found.inertia, (found.distance * share).sum(), rtol=1e-11, atol=1e-11)
-
-
-@compiled
-def test_a_round_without_shares_or_labels_adds_up_the_same():
-    x, origin, centers, _, _ = drawn(300, 5, 7)
-    whole = lloyd_round(x, origin, torch.ones(300, dtype=torch.float64), centers)
-    found = lloyd_round(x, origin, None, centers, told=False)
-    assert all(torch.equal(a, b) for a, b in zip(found[:3], whole[:3], strict=True))
-    assert len(found.labels) == len(found.distance) == 0
-
-
-@compiled
 def test_the_number_of_threads_changes_no_bit():
     x, origin, means, variances, g = drawn(20_000, 6, 5)
     share = torch.rand(20_000, 1, generator=g).double()
@@ -113,7 +84,7 @@ def test_the_number_of_threads_changes_no_bit():
         for n_threads in (1, 3):
             torch.set_num_threads(n_threads)
             step = expected(x, origin, share, torch.full((1, 5), 0.2).double(), means[None], variances[None])
-            found.append([step.log_likelihood, *step.moments, *lloyd_round(x, origin, share[:, 0], means)])
+            found.append([step.log_likelihood, *step.moments])
     finally:
         torch.set_num_threads(before)
     assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))

@@ -41,11 +41,11 @@ struct Sequence {
 
 // What a group of sequences needs of each of its frames.
 struct Frames {
-  std::vector<double> scaled;   // (frames, k): emissions over their frame's largest
-  std::vector<double> peaks;    // (frames,): the logs of those largest
-  std::vector<double> beta;     // (frames, k)
-  std::vector<double> entered;  // (frames,): one over the sum of emissions times beta
-  std::vector<double> share;    // (frames,): the sequence's weight over the sum of alpha beta; 0 where scaling failed
+  Doubles scaled;   // (frames, k): emissions over their frame's largest
+  Doubles peaks;    // (frames,): the logs of those largest
+  Doubles beta;     // (frames, k)
+  Doubles entered;  // (frames,): one over the sum of emissions times beta
+  Doubles share;    // (frames,): the sequence's weight over the sum of alpha beta; 0 where scaling failed
   std::vector<char> first;      // (frames,): whether a sequence begins there
 };
 
@@ -190,7 +190,7 @@ struct Walk {
 template <int K>
 static void walk(const Chain& chain, Sequence* group, int64_t n, Frames& f) {
   std::vector<Walk<K>> walks;
-  std::vector<double> brought(n * chain.k);
+  Doubles brought(n * chain.k);
   int64_t longest = 0;
   for (int64_t r = 0; r < n; ++r) {
     walks.push_back(Walk<K>{chain, group[r], f});
@@ -215,7 +215,7 @@ static void count(const Chain& chain, double* gamma, const Frames& f, int64_t be
   const int64_t k = K ? K : chain.k;
   Lanes pairs[kRows][kWidth] = {};  // in registers while k is small
   double from_fixed[kRows], into_fixed[kWidth * kLanes] = {};
-  std::vector<double> heap(K ? 0 : 2 * k);
+  Doubles heap(K ? 0 : 2 * k);
   double *from = K ? from_fixed : heap.data(), *into = K ? into_fixed : heap.data() + k;
   for (int64_t t = begin; t < end; ++t) {
     double* own = gamma + t * k;
@@ -262,7 +262,7 @@ static double log_sum(const double* terms, int64_t n) {
 static double logged_pass(const Chain& chain, const Sequence& s, double* pairs) {
   const int64_t k = chain.k;
   std::vector<std::vector<int64_t>> into(k), out(k);
-  std::vector<double> step(k * k), terms(k), alpha(s.length * k), beta(k), held(k);
+  Doubles step(k * k), terms(k), alpha(s.length * k), beta(k), held(k);
   for (int64_t i = 0; i < k; ++i) {
     for (int64_t j = 0; j < k; ++j) {
       step[i * k + j] = std::log(chain.transition[i * k + j]);
@@ -345,7 +345,7 @@ static void group_expectations(const Chain& chain, Sequence* group, int64_t n, F
     scale_emissions(group[0], k, begin, end, f.scaled.data(), f.peaks.data());
   });
   walks(chain, group, n, f);
-  std::vector<double> sums((n_frames + kPiece - 1) / kPiece * k * k, 0.0);
+  Doubles sums((n_frames + kPiece - 1) / kPiece * k * k, 0.0);
   over_pieces(n_frames, n_threads, [&](int64_t p, int64_t begin, int64_t end) {
     counts(chain, group[0].gamma, f, begin, end, n_frames, sums.data() + p * k * k);
   });
@@ -359,7 +359,7 @@ static const double* read(const Tensor& t) { return static_cast<const double*>(t
 static double* write(Tensor& t) { return static_cast<double*>(t.mutable_data_ptr()); }
 
 struct Given {
-  std::vector<double> back;
+  Doubles back;
   Chain chain;
   std::vector<Sequence> all;
   std::vector<int64_t> first;  // frame of each sequence, and one behind the last
@@ -398,7 +398,7 @@ static void over_groups(Given& given, int64_t n_threads, double* xi, double* log
   const Chain& chain = given.chain;
   const int64_t k = chain.k, n = static_cast<int64_t>(given.all.size());
   const int64_t each = std::max(kAbreast, (n + kGroups - 1) / kGroups), n_groups = (n + each - 1) / each;
-  std::vector<double> sums(2 * n_groups * k * k, 0.0);
+  Doubles sums(2 * n_groups * k * k, 0.0);
   const int64_t inside = n_groups > 1 ? 1 : n_threads;  // one group alone has the threads for its own loops
   std::vector<Frames> frames(std::min(n_groups, n_threads));
   share_out(n_groups, n_threads, [&](int64_t g, int64_t thread) {
@@ -429,7 +429,7 @@ void expectations(const Tensor& start, const Tensor& transition, const Tensor& l
 
 // What frames add up that diagonal Gaussians emit, of one group.
 struct Emitted {
-  std::vector<double> counts, products, ends;  // (k,), (k, 2 d), (2, k): gamma of first and of last frames
+  Doubles counts, products, ends;  // (k,), (k, 2 d), (2, k): gamma of first and of last frames
 };
 
 // The same of frames x (frames, d), float or double, that diagonal Gaussians emit, as in parnassus_gaussians; logs and gamma
@@ -439,17 +439,17 @@ static void emitted(const Number* x, const double* origin, const Densities& dens
                     double* products, double* ends, double* xi, double* log_probs, int64_t n_threads) {
   const int64_t k = densities.k, d = densities.d, f = 2 * d;
   struct Room {
-    std::vector<double> logs, gamma;
+    Doubles logs, gamma;
   };
   std::vector<Room> rooms(n_threads);
-  std::vector<Emitted> found(kGroups, Emitted{std::vector<double>(k), std::vector<double>(k * f), std::vector<double>(2 * k)});
+  std::vector<Emitted> found(kGroups, Emitted{Doubles(k), Doubles(k * f), Doubles(2 * k)});
   const auto before = [&](int64_t r, int64_t end, int64_t thread, int64_t inside) {
     const int64_t n = given.first[end] - given.first[r];
     Room& room = rooms[thread];
     room.logs.resize(n * k);
     room.gamma.resize(n * k);
     over_pieces(n, inside, [&](int64_t, int64_t from, int64_t to) {
-      std::vector<double> z(f * kBlock), scored(k * kBlock);
+      Doubles z(f * kBlock), scored(k * kBlock);
       write_scores(densities, x + (given.first[r] + from) * d, origin, to - from, n, z.data(), scored.data(),
                    room.logs.data() + from);
     });
@@ -463,7 +463,7 @@ static void emitted(const Number* x, const double* origin, const Densities& dens
     over_pieces(n, inside, [&](int64_t p, int64_t from, int64_t to) {
       pieces[p].counts.assign(k, 0.0);
       pieces[p].products.assign(k * f * kLanes, 0.0);
-      std::vector<double> z(f * kBlock), turned(k * kBlock);
+      Doubles z(f * kBlock), turned(k * kBlock);
       add_moments(x + (given.first[r] + from) * d, origin, gamma + from * k, to - from, d, k, z.data(), turned.data(),
                   pieces[p]);
     });

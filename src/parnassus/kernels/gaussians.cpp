@@ -1,5 +1,4 @@
-// Many rows in float64: scores of diagonal Gaussians, weighted sums of rows and their squares, a step of EM, and one of
-// k-means.
+// Many rows in float64: scores of diagonal Gaussians, weighted sums of rows and their squares, and a step of EM.
 // The twins are in parnassus.functional.diagonals; both agree to rounding.
 
 #include <torch/csrc/stable/library.h>
@@ -36,7 +35,7 @@ void scores(const Tensor& x, const Tensor& origin, const Tensor& slopes, const T
   double* result = write(out);
   by_type(x, [&](const auto* rows) {
     over_pieces(n, n_threads, [&](int64_t, int64_t begin, int64_t end) {
-      std::vector<double> z(2 * d * kBlock), found(k * kBlock);
+      Doubles z(2 * d * kBlock), found(k * kBlock);
       write_scores(all, rows + begin * d, centre, end - begin, n, z.data(), found.data(), result + begin);
     });
   });
@@ -53,7 +52,7 @@ void moments(const Tensor& x, const Tensor& origin, const Tensor& gamma, Tensor 
       Sums& own = pieces[p];
       own.counts.assign(k, 0.0);
       own.products.assign(k * 2 * d * kLanes, 0.0);
-      std::vector<double> z(2 * d * kBlock), turned(k * kBlock);
+      Doubles z(2 * d * kBlock), turned(k * kBlock);
       add_moments(rows + begin * d, centre, shares + begin * k, end - begin, d, k, z.data(), turned.data(), own);
     });
   });
@@ -108,7 +107,7 @@ void em_step(const Tensor& x, const Tensor& origin, const Tensor& share, const T
       own.likelihood.assign(runs, 0.0);
       own.worst.assign(runs, std::numeric_limits<double>::infinity());
       own.where.assign(runs, 0);
-      std::vector<double> z(2 * d * kBlock), found(k * kBlock);
+      Doubles z(2 * d * kBlock), found(k * kBlock);
       for (int64_t at = begin; at < end; at += kBlock) {
         const int64_t m = std::min(kBlock, end - at);
         turn(rows + at * d, centre, m, d, z.data());
@@ -138,78 +137,7 @@ void em_step(const Tensor& x, const Tensor& origin, const Tensor& share, const T
   }
 }
 
-// The nearest center of rows in a block, and the squared distance to it.
-static void nearest(const double* found, const double* z, int64_t k, int64_t d, double* least, double* which) {
-  for (int64_t at = 0; at < kBlock; at += kLanes) {
-    Lanes low = load(found + at), name = {}, square = {};
-    for (int64_t j = 1; j < k; ++j) {
-      const Lanes own = load(found + j * kBlock + at), here = static_cast<double>(j) - Lanes{};
-      name = own < low ? here : name;
-      low = own < low ? own : low;
-    }
-    for (int64_t j = 0; j < d; ++j) square += load(z + (d + j) * kBlock + at);
-    const Lanes gap = low + square;
-    store(least + at, gap > Lanes{} ? gap : Lanes{});
-    store(which + at, name);
-  }
-}
-
-// A round of k-means: centers (k, d) about the origin; share (n,), or empty where each row counts 1. inertia (1,), counts
-// (k,) and sums (k, d) are added to; labels (n,) int64 and distance (n,), squared, are written unless they are empty.
-void lloyd(const Tensor& x, const Tensor& origin, const Tensor& share, const Tensor& centers, Tensor inertia,
-           Tensor counts, Tensor sums, Tensor labels, Tensor distance, int64_t n_threads) {
-  const int64_t n = x.size(0), d = x.size(1), k = centers.size(0);
-  std::vector<double> slopes(k * d), bias(k, 0.0);
-  for (int64_t i = 0; i < k * d; ++i) {
-    const double own = read(centers)[i];
-    slopes[i] = -2 * own;
-    bias[i / d] += own * own;
-  }
-  const Densities all{slopes.data(), nullptr, bias.data(), k, d};
-  const double *centre = read(origin), *shares = share.numel() ? read(share) : nullptr;
-  const bool told = labels.numel() > 0;
-  int64_t* label = static_cast<int64_t*>(labels.mutable_data_ptr());
-  double* gap = write(distance);
-  std::vector<Sums> pieces((n + kPiece - 1) / kPiece);
-  by_type(x, [&](const auto* rows) {
-    over_pieces(n, n_threads, [&](int64_t p, int64_t begin, int64_t end) {
-      Sums& own = pieces[p];
-      own.counts.assign(k, 0.0);
-      own.products.assign(k * d, 0.0);
-      own.likelihood.assign(1, 0.0);
-      std::vector<double> z(2 * d * kBlock), found(k * kBlock), low(kBlock), which(kBlock);
-      for (int64_t at = begin; at < end; at += kBlock) {
-        const int64_t m = std::min(kBlock, end - at);
-        turn(rows + at * d, centre, m, d, z.data());
-        score<false>(all, z.data(), found.data());
-        nearest(found.data(), z.data(), k, d, low.data(), which.data());
-        for (int64_t i = 0; i < m; ++i) {
-          const int64_t c = static_cast<int64_t>(which[i]);
-          const double counted = shares ? shares[at + i] : 1.0;
-          if (told) {
-            label[at + i] = c;
-            gap[at + i] = low[i];
-          }
-          own.likelihood[0] += low[i] * counted;
-          own.counts[c] += counted;
-          double* into = own.products.data() + c * d;
-          const auto* row = rows + (at + i) * d;
-          for (int64_t j = 0; j < d; ++j) into[j] += (static_cast<double>(row[j]) - centre[j]) * counted;
-        }
-      }
-    });
-  });
-  for (const Sums& own : pieces) {
-    write(inertia)[0] += own.likelihood[0];
-    for (int64_t i = 0; i < k; ++i) write(counts)[i] += own.counts[i];
-    for (int64_t i = 0; i < k * d; ++i) write(sums)[i] += own.products[i];
-  }
-}
-
 STABLE_TORCH_LIBRARY(parnassus_gaussians, m) {
-  m.def(
-      "lloyd(Tensor x, Tensor origin, Tensor share, Tensor centers, Tensor(a!) inertia, Tensor(b!) counts, "
-      "Tensor(c!) sums, Tensor(d!) labels, Tensor(e!) distance, int n_threads) -> ()");
   m.def("scores(Tensor x, Tensor origin, Tensor slopes, Tensor curves, Tensor bias, Tensor(a!) out, int n_threads) -> ()");
   m.def("moments(Tensor x, Tensor origin, Tensor gamma, Tensor(a!) counts, Tensor(b!) products, int n_threads) -> ()");
   m.def(
@@ -218,7 +146,6 @@ STABLE_TORCH_LIBRARY(parnassus_gaussians, m) {
 }
 
 STABLE_TORCH_LIBRARY_IMPL(parnassus_gaussians, CPU, m) {
-  m.impl("lloyd", TORCH_BOX(&lloyd));
   m.impl("scores", TORCH_BOX(&scores));
   m.impl("moments", TORCH_BOX(&moments));
   m.impl("em_step", TORCH_BOX(&em_step));

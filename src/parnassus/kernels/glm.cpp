@@ -182,7 +182,7 @@ struct Path {
 template <int64_t kFamily>
 static void follow(const Model& m, const Path& path) {
   const int64_t size = m.d * kChains;
-  std::vector<double> points(size), slope(size), momentum(size);
+  Doubles points(size), slope(size), momentum(size);
   std::vector<float> near(size);
   std::vector<Lanes> sums(size);
   std::vector<Wide> near_sums(size);

@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <new>
+#include <vector>
 
 #if defined(__clang__)
 #pragma clang fp contract(fast)
@@ -18,6 +20,17 @@ constexpr int kLanes = 4;
 #endif
 typedef double Lanes __attribute__((vector_size(kLanes * sizeof(double))));
 typedef int64_t Bits __attribute__((vector_size(kLanes * sizeof(int64_t))));
+
+// Doubles that begin where a cache line does: a register full of them that lay across two would be read in twice the time.
+template <typename T>
+struct Lined {
+  using value_type = T;
+  static constexpr std::align_val_t line{64};
+  T* allocate(size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), line)); }
+  void deallocate(T* held, size_t) { ::operator delete(held, line); }
+  bool operator==(const Lined&) const { return true; }
+};
+using Doubles = std::vector<double, Lined<double>>;
 
 static inline Lanes load(const double* at) {
   Lanes held;

@@ -42,10 +42,9 @@ struct Densities {
   int64_t k, d;
 };
 
-template <int N, bool Curved>
+template <int N>
 static void score_tile(const Densities& all, int64_t first, const double* z, double* out) {
-  const double* slopes = all.slopes + first * all.d;
-  [[maybe_unused]] const double* curves = Curved ? all.curves + first * all.d : nullptr;
+  const double *slopes = all.slopes + first * all.d, *curves = all.curves + first * all.d;
   for (int64_t at = 0; at < kVectors; at += kWide) {
     Lanes sum[N][kWide];
     for (int k = 0; k < N; ++k) {
@@ -55,13 +54,8 @@ static void score_tile(const Densities& all, int64_t first, const double* z, dou
       Lanes own[kWide];
       for (int v = 0; v < kWide; ++v) own[v] = load(z + j * kBlock + (at + v) * kLanes);
       for (int k = 0; k < N; ++k) {
-        const double slope = slopes[k * all.d + j];
-        if constexpr (Curved) {
-          const double curve = curves[k * all.d + j];
-          for (int v = 0; v < kWide; ++v) sum[k][v] += (own[v] * curve + slope) * own[v];
-        } else {
-          for (int v = 0; v < kWide; ++v) sum[k][v] += own[v] * slope;
-        }
+        const double slope = slopes[k * all.d + j], curve = curves[k * all.d + j];
+        for (int v = 0; v < kWide; ++v) sum[k][v] += (own[v] * curve + slope) * own[v];
       }
     }
     for (int k = 0; k < N; ++k) {
@@ -71,11 +65,10 @@ static void score_tile(const Densities& all, int64_t first, const double* z, dou
 }
 
 // out (k, kBlock) receives bias + sum_j (slope z + curve z^2).
-template <bool Curved = true>
 static void score(const Densities& all, const double* z, double* out) {
   int64_t k = 0;
-  for (; k + kTall <= all.k; k += kTall) score_tile<kTall, Curved>(all, k, z, out);
-  for (; k < all.k; ++k) score_tile<1, Curved>(all, k, z, out);
+  for (; k + kTall <= all.k; k += kTall) score_tile<kTall>(all, k, z, out);
+  for (; k < all.k; ++k) score_tile<1>(all, k, z, out);
 }
 
 template <int M, int N>
@@ -122,7 +115,7 @@ static void add_counts(const double* gamma, int64_t n_k, double* counts) {
 
 // What a piece of rows adds up: counts (k,), z and z^2 (k, 2 d) a lane each, and the log-likelihoods (runs,).
 struct Sums {
-  std::vector<double> counts, products, likelihood, worst;
+  Doubles counts, products, likelihood, worst;
   std::vector<int64_t> where;
 };
 
