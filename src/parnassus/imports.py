@@ -1,5 +1,6 @@
 """Imports: modules loaded when they are first used, all of a package, and those that would leave a trace."""
 
+import functools
 import importlib
 import pkgutil
 import random
@@ -35,8 +36,9 @@ def submodules(package: str) -> Callable[[str], ModuleType]:
     return load
 
 
+@functools.cache
 def load_all(package: str, *, below: bool = True) -> None:
-    """Import a package and its modules, so that what registers itself there has done so.
+    """Import a package and its modules, so that what registers itself there has done so; the folders are read once.
 
     below : also the modules of packages inside it; without it their own first file alone.
     """
