@@ -1,4 +1,4 @@
-"""The compiled round of k-means against scikit-learn's and exact distances, where float32 cannot tell two centers apart too."""
+"""The compiled round of k-means against scikit-learn's and exact distances, also where float32 cannot tell."""
 
 import pytest
 import torch
@@ -10,7 +10,15 @@ from parnassus import kernels
 from parnassus.functional.nearest import lloyd_round
 
 pytestmark = pytest.mark.skipif(kernels.load("nearest") is None, reason=kernels.status()["nearest"])
-SIZES = [(1, 1, 1), (7, 3, 2), (127, 5, 4), (128, 8, 5), (129, 13, 8), (5000, 9, 11), (300, 17, 33)]  # rows, features, k
+SIZES = [
+    (1, 1, 1),
+    (7, 3, 2),
+    (127, 5, 4),
+    (128, 8, 5),
+    (129, 13, 8),
+    (5000, 9, 11),
+    (300, 17, 33),
+]  # n, d, k
 
 
 def drawn(n: int, d: int, k: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, torch.Generator]:
@@ -60,7 +68,10 @@ def test_centers_closer_than_float32_can_tell_are_told_apart(apart):
 def test_numbers_of_any_size_have_their_exact_nearest(scale, offset):
     g = torch.Generator().manual_seed(1)
     x = (torch.randn(400, 6, generator=g).double() + offset) * scale
-    origin, centers = torch.full((6,), offset * scale, dtype=torch.float64), torch.randn(9, 6, generator=g).double() * scale
+    origin, centers = (
+        torch.full((6,), offset * scale, dtype=torch.float64),
+        torch.randn(9, 6, generator=g).double() * scale,
+    )
     found, exact = lloyd_round(x, origin, None, centers), exactly(x, origin, centers)
     assert found.labels.tolist() == exact.argmin(1).tolist()
     torch.testing.assert_close(found.distance, exact.min(1).values, rtol=1e-12, atol=0)
