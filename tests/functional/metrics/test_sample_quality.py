@@ -9,6 +9,7 @@ from scipy.stats import mannwhitneyu, norm
 from sklearn.neighbors import KernelDensity, KNeighborsClassifier
 
 from parnassus.errors import DataError, SettingError
+from parnassus.functional.metrics.generation import mode_coverage, squared_mmd
 from parnassus.functional.metrics.sample_quality import (
     nearest_training,
     parzen_log_density,
@@ -154,3 +155,29 @@ def test_arrays_and_lists_are_rows_too():
 def test_an_even_vote_is_refused():
     with pytest.raises(SettingError, match="k is odd"):
         two_sample_test(drawn(12, 2), drawn(12, 2, seed=1), k=4)
+
+
+def test_rows_far_from_the_origin_are_as_far_from_one_another(draws):
+    x, y = torch.randn(90, 5, dtype=torch.float64), 1.5 * torch.randn(70, 5, dtype=torch.float64)
+    x, y = x.mul(2**20).round() / 2**20, y.mul(2**20).round() / 2**20  # so that the sum below loses nothing
+    for ask in (
+        lambda a, b: squared_mmd(a, b),
+        lambda a, b: squared_mmd(a, b, width=1.3),
+        lambda a, b: parzen_log_density(a, b, 0.7).tolist(),
+        lambda a, b: list(precision_recall_coverage(a, b)),
+        lambda a, b: two_sample_test(a, b).accuracy,
+        lambda a, b: mode_coverage(a, b[:3], radius=2.0).astray,
+    ):
+        assert ask(x + 2.0**30, y + 2.0**30) == pytest.approx(ask(x, y), rel=1e-6)
+
+
+def test_the_median_distance_is_of_rows_that_differ(draws):
+    x = torch.randn(40, 6, dtype=torch.float64) + 3
+    assert squared_mmd(x, x + 0.5) == pytest.approx(squared_mmd(x, x + 0.5, width=median_of(x, x + 0.5)), rel=1e-9)
+    assert squared_mmd(x[:30], x) == pytest.approx(squared_mmd(x[:30], x, width=median_of(x[:30], x)), rel=1e-9)
+
+
+def median_of(a, b):
+    both = torch.cat([a, b])
+    apart = (both[:, None] - both).square().sum(-1)
+    return float(apart[apart > 0].median().sqrt())

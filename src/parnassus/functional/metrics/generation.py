@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from ...errors import DataError, SettingError
-from .rows import Rows, vectors
+from .rows import Rows, centred, vectors
+
+ROUNDED = 1e-14  # of the squares of two rows: what is left of their distance where they are equal
 
 
 def frechet_distance(mean: Tensor, covariance: Tensor, other_mean: Tensor, other_covariance: Tensor) -> float:
@@ -90,11 +92,11 @@ def squared_mmd(x: Rows, y: Rows, *, width: float | None = None) -> float:
     """
     if width is not None and not width > 0:
         raise SettingError(f"width is above 0, or None for the median distance; got {width}")
-    one, two = vectors(x=x, y=y)
+    one, two = centred(x=x, y=y)
     both, n = torch.cat([one, two]), len(one)
-    squares = torch.cdist(both, both).square()
+    squares, norms = torch.cdist(both, both).square().fill_diagonal_(0), both.square().sum(1)
     if width is None:
-        apart = squares[squares > 0]
+        apart = squares[squares > ROUNDED * (norms[:, None] + norms)]  # else equal rows are apart by rounding
         width = float(apart.median().sqrt()) if len(apart) else 1.0
     k = (-squares / (2 * width**2)).exp()
     return max(float(k[:n, :n].mean() + k[n:, n:].mean() - 2 * k[:n, n:].mean()), 0.0)
@@ -122,7 +124,8 @@ def mode_coverage(samples: Rows, modes: Rows, *, radius: float, least: float = 0
     ([True, False], 0.0, 0.875)
     """
     rows, centres = vectors(samples=samples, modes=modes)
-    apart = torch.cdist(rows, centres)
+    one, two = centred(samples=rows, modes=centres)
+    apart = torch.cdist(one, two)
     nearest = apart.argmin(1)
     near = apart.gather(1, nearest[:, None])[:, 0] <= radius
     counts = torch.bincount(nearest[near], minlength=len(centres))

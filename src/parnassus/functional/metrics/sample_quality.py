@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...errors import DataError, SettingError
-from .rows import Rows, vectors
+from .rows import Rows, centred, vectors
 
 BLOCK = 1024  # rows whose distances are held at a time
 WIDTHS = tuple(10 ** (e / 4) for e in range(-8, 9))  # of a Parzen window, times the samples' spread
@@ -35,7 +35,7 @@ def parzen_log_density(rows: Rows, samples: Rows, width: float) -> Tensor:
     """
     if not width > 0:
         raise SettingError(f"a window's width is above 0; got {width}")
-    x, s = vectors(rows=rows, samples=samples)
+    s, x = centred(samples=samples, rows=rows)
     constant = math.log(len(s)) + x.shape[1] * math.log(width * math.sqrt(2 * math.pi))
     parts = [(-torch.cdist(part, s).square() / (2 * width**2)).logsumexp(1) for part in x.split(BLOCK)]
     return torch.cat(parts) - constant
@@ -117,7 +117,7 @@ def precision_recall_coverage(real: Rows, made: Rows, *, k: int = 5) -> Coverage
     >>> precision_recall_coverage(real, torch.tensor([[0.5], [1.5], [30.0]]), k=1)
     Coverage(precision=0.6666666666666666, recall=1.0, density=1.3333333333333333, coverage=0.75)
     """
-    x, y = vectors(real=real, made=made)
+    x, y = centred(real=real, made=made)
     if isinstance(k, bool) or not 1 <= k < min(len(x), len(y)):
         raise SettingError(f"k neighbours are 1 or more and fewer than the rows, {len(x)} and {len(y)}; got {k}")
     apart = torch.cdist(x, y)
@@ -152,7 +152,7 @@ def two_sample_test(real: Rows, made: Rows, *, k: int | None = None, seed: int =
     >>> two_sample_test(torch.zeros(40, 1), torch.ones(40, 1)).accuracy
     1.0
     """
-    x, y = vectors(real=real, made=made)
+    x, y = centred(real=real, made=made)
     n = min(len(x), len(y))
     if n < 4:
         raise DataError(f"a test needs 4 rows of each kind; got {len(x)} real and {len(y)} made")
