@@ -165,12 +165,18 @@ def test_a_report_has_maps_numbers_by_class_with_intervals_and_the_worst_picture
     X, y = disks(12)
     found = fitted.report(tmp_path / "r.html", X, y)
     for row in found.by_class:
-        for key in ("iou", "dice"):
+        for key in ("iou", "dice", "boundary_f"):
             assert row[f"{key}_low"] <= row[key] <= row[f"{key}_high"]
         assert row["dice"] == pytest.approx(2 * row["iou"] / (1 + row["iou"]))
-    assert set(found.replicates) == {"mean_iou", "mean_dice", "pixel_accuracy", "mean_accuracy"}
+    assert set(found.replicates) == {"mean_iou", "mean_dice", "pixel_accuracy", "mean_accuracy", "mean_boundary_f"}
     page = (tmp_path / "r.html").read_text()
-    for words in ("interval of IoU", "interval of Dice", "the maps found and the true ones", "Mean Dice"):
+    for words in (
+        "interval of IoU",
+        "interval of Dice",
+        "interval of boundary F",
+        "the maps found and the true ones",
+        "Mean Dice",
+    ):
         assert words in page
     worst = fitted.worst(fitted._examples(X, y), 3)
     wrong = [float((a != b).mean()) for a, b in zip(fitted.predict(X), y, strict=True)]

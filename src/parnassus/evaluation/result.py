@@ -36,6 +36,7 @@ TITLES = {
     "pose_map_75": "mAP of poses at OKS 0.75",
     "pose_mar_20": "Mean recall of 20 poses",
     "mean_accuracy": "Mean class accuracy",
+    "mean_boundary_f": "Mean boundary F",
     "mean_distance": "Mean distance in pixels",
     "mean_dice": "Mean Dice",
     "mean_iou": "Mean IoU",

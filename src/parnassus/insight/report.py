@@ -283,6 +283,7 @@ def class_columns(evaluation: EvaluationLike) -> list[tuple[str, str]]:
         "said": "said",
         "iou": "IoU",
         "dice": "Dice",
+        "boundary_f": "boundary F",
         "pixels": "pixels",
         "roc_auc": "ROC AUC",
         "r2": "R squared",

@@ -27,7 +27,7 @@ SHARES = {
     "accuracy", "average", "balanced", "brier", "coverage", "exact", "expected", "f1", "hamming", "map", "mar", "mask",
     "pck", "pose", "precision", "recall", "roc", "top",
 }  # fmt: skip
-MEAN_SHARES = {"mean_accuracy", "mean_dice", "mean_iou", "pixel_accuracy"}
+MEAN_SHARES = {"mean_accuracy", "mean_boundary_f", "mean_dice", "mean_iou", "pixel_accuracy"}
 LEAST = {"silhouette": -1.0} | dict.fromkeys(
     ("score", "r2", "log_density", "log_likelihood_a_frame", "squared_mmd"), -math.inf
 )
