@@ -205,3 +205,50 @@ def test_a_shard_that_changes_while_it_is_used_is_noticed(tmp_path):
     path.write_bytes(path.read_bytes()[: member.offset + 3])
     with pytest.raises(FileError, match="changed or was cut short"):
         member.read_bytes()
+
+
+def test_shards_are_divided_without_loss_and_their_files_have_paths(tmp_path):
+    shards(tmp_path)
+    made = pn.Classifier(pn.model("cnn", channels=(4,)), epochs=1, batch_size=8)
+    made.fit(f"{tmp_path}/s-{{000..002}}.tar", validation=0.25)
+    assert len(made.held_.X) == 10
+    path = tmp_path / "s-001.tar" / "part" / "0017.png"
+    (found,) = open_source(path).X
+    assert found.read_bytes() == png(17)
+    assert made.predict(str(path)) == made.predict([found])
+    (tmp_path / "some.txt").write_text(f"s-001.tar/part/0017.png\t1\n{path}\t1\n", encoding="utf-8")
+    assert [one.read_bytes() for one in open_source(tmp_path / "some.txt").X] == [png(17)] * 2
+    for odd in ("s-001.tar/part/9999.png", "s-001.tar/part", "s-009.tar/part/0017.png"):
+        with pytest.raises(FileError, match="does not exist"):
+            open_source(tmp_path / odd)
+    write(tmp_path / "s-001.tar", {"part/0017.png": png(3)})  # another tar by the same name
+    assert open_source(path).X[0].read_bytes() == png(3)
+
+
+def test_rows_held_out_of_shards_are_evaluated_again_as_the_run_says(tmp_path, capsys):
+    from parnassus.cli import main
+
+    shards(tmp_path)
+    for i, words in enumerate(([], ["--target", "name"])):
+        if words:
+            files = {f"{k}.{e}": png(k) if e == "png" else json.dumps({"name": "ab"[k % 2]}).encode()
+                     for k in range(20) for e in ("png", "json")}  # fmt: skip
+            write(tmp_path / "named.tar", files)
+        data, run = str(tmp_path / ("named.tar" if words else "s-{000..002}.tar")), tmp_path / f"run{i}"
+        assert main(["train", "classifier", data, *words, "--epochs", "1", "--out", str(run), "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        held = told["commands"]["evaluate"].split()[-1]
+        assert main(["evaluate", str(run), held, "--json"]) == 0
+        again = json.loads(capsys.readouterr().out)
+        assert again["metrics"][0] == told["evaluation"]["metrics"][0]
+        picture = told["commands"]["predict"].split()[-1]
+        assert main(["predict", str(run), picture, "--json"]) == 0
+        assert len(json.loads(capsys.readouterr().out)) == 1
+
+
+def test_an_empty_class_is_no_class(tmp_path):
+    files = {
+        f"{i}.{e}": png(i) if e == "png" else str(i % 2).encode() * (i != 3) for i in range(6) for e in ("png", "cls")
+    }
+    with pytest.raises(DataError, match=r"3\.cls is empty"):
+        open_source(write(tmp_path / "some.tar", files))

@@ -1,5 +1,7 @@
 """Data that a command line names, as examples: without the columns to leave out, texts as texts."""
 
+import os
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -125,6 +127,15 @@ def texts_of(X: Any, path: str) -> list[str]:
     return [str(text) for text in column]
 
 
+def like_classes(y: Any, target: Any) -> Any:
+    """Labels as written in a list of files, as whole numbers where the classes that were learned are such."""
+    classes = getattr(target, "classes", None)
+    if classes is None or classes.dtype.kind != "i" or getattr(getattr(y, "dtype", None), "kind", "") != "U":
+        return y
+    whole = all(re.fullmatch(r"[+-]?\d{1,18}", word) for word in y.ravel().tolist())
+    return y.astype(classes.dtype) if whole else y
+
+
 def kind_of(X: Any) -> str:
     """The kind of codec that raw data call for."""
     from ..data.codec import codec_for
@@ -148,7 +159,7 @@ def write_rows(examples: "Examples", folder: Path) -> Path | None:
     if y is None and hasattr(X, "to_csv"):
         X.to_csv(folder / "test.csv", index=False)
         return folder / "test.csv"
-    if isinstance(X, list) and X and all(isinstance(x, Path) for x in X):
+    if isinstance(X, list) and X and all(isinstance(x, os.PathLike) for x in X):
         if isinstance(y, list) and any(isinstance(text, str) and [text] != text.splitlines() for text in y):
             return None  # a transcript that is empty, or has lines of its own
         if isinstance(y, list) and y and hasattr(y[0], "boxes"):
@@ -178,7 +189,7 @@ def write_rows(examples: "Examples", folder: Path) -> Path | None:
 def _are_paths(X: Any) -> bool:
     from ..data.tables.path_columns import is_path
 
-    return isinstance(X, list) and all(isinstance(x, Path) and is_path(x) for x in X)
+    return isinstance(X, list) and all(isinstance(x, os.PathLike) and is_path(x) for x in X)
 
 
 def _write_table(X: Any, y: Any, target: "Columns", path: Path) -> Path:

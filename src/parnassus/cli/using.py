@@ -82,7 +82,7 @@ def examples_in(estimator: "Estimator", configuration: dict[str, Any], data: str
     """Rows with answers: the column trained on, unless another is named; columns left out then are left out here."""
     from ..estimators.fitting.intake import as_learned
     from .detecting import parts_of
-    from .inputs import DRAWN, opened
+    from .inputs import DRAWN, like_classes, opened
 
     if estimator.task in DRAWN:
         return opened(data, target=target, task=estimator.task, parts=parts_of(estimator))
@@ -95,7 +95,9 @@ def examples_in(estimator: "Estimator", configuration: dict[str, Any], data: str
     drop = present(data, drop)
     if estimator.task == speaking.TASK:
         return speaking.recorded(data, target, drop, estimator.codec_.options.get("column"))
-    return opened(data, target=target, drop=drop, texts=estimator.codec_.kind == "text", memory=estimator.memory)
+    found = opened(data, target=target, drop=drop, texts=estimator.codec_.kind == "text", memory=estimator.memory)
+    found.y = like_classes(found.y, estimator.target_)
+    return found
 
 
 def learned_from(configuration: dict[str, Any], data: str) -> bool:

@@ -2,13 +2,13 @@
 
 import hashlib
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from .codec import form_of
+from .shards import as_file
 from .tables.chunks import Chunks
 from .tables.columns import Frame, is_missing, read_frame
 
@@ -76,7 +76,7 @@ def thing_key(thing: Any) -> int:
     if isinstance(thing, str):
         data = thing.encode()
     elif isinstance(thing, os.PathLike):
-        data = Path(thing).read_bytes()
+        data = as_file(thing).read_bytes()
     elif isinstance(thing, Tensor | np.ndarray):
         array = thing.numpy(force=True) if isinstance(thing, Tensor) else thing
         data = str(array.shape).encode() + np.ascontiguousarray(array).tobytes()

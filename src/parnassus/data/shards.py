@@ -11,7 +11,8 @@ import os
 import re
 import tarfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import product
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -19,7 +20,6 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, FileError, did_you_mean
-from .answers import shown
 
 BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}")
 MOST_SHARDS = 100_000
@@ -50,6 +50,10 @@ class Member(os.PathLike):
         """Its bytes, as `stat().st_size` of a path."""
         return self.size
 
+    def resolve(self) -> "Member":
+        """Itself, its shard named from the root."""
+        return replace(self, shard=self.shard.resolve())
+
     def stat(self) -> "Member":
         """What knows its size."""
         return self
@@ -76,8 +80,30 @@ class Member(os.PathLike):
 
 
 def as_file(given: str | os.PathLike) -> Path | Member:
-    """A path, or a member as it is."""
-    return given if isinstance(given, Member) else Path(given)
+    """A path; a member as it is, or found by its path, which goes on behind that of its tar."""
+    return given if isinstance(given, Member) else member_at(Path(given)) or Path(given)
+
+
+def member_at(path: Path) -> Member | None:
+    """What a path such as "pets/000.tar/0007.jpg" names; None where it leads into no tar, or to nothing in one.
+
+    Raises
+    ------
+    FileError : the tar is damaged, or holds what leads out of it.
+    """
+    if ".tar" + os.sep not in os.fspath(path).lower():
+        return None
+    shard = next((p for p in path.parents if p.suffix.lower() == ".tar" and p.is_file()), None)
+    if shard is None:
+        return None
+    about = shard.stat()
+    return _by_name(shard, about.st_size, about.st_mtime_ns).get(path.relative_to(shard).as_posix())
+
+
+@lru_cache(maxsize=16)
+def _by_name(shard: Path, size: int, changed: int) -> dict[str, Member]:
+    """The files of a tar as it was when it had this size."""
+    return {member.name: member for member in members_of(shard)}
 
 
 def stream_of(file: str | os.PathLike) -> Any:
@@ -109,7 +135,8 @@ def shards_of(path: Path) -> list[Path]:
         found = sorted(path.parent.glob(path.name)) if any(c in path.name for c in "*?[") else [path]
     missing = [p for p in found if not p.is_file()]
     if missing or not found:
-        raise FileError(f"{path}: {shown(missing) if missing else 'no such shard'} does not exist; look at the path")
+        absent = ", ".join(map(str, missing[:3])) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+        raise FileError(f"{path}: {absent or 'no such shard'} does not exist; look at the path")
     return found
 
 
@@ -159,6 +186,8 @@ def members_of(shard: Path) -> Iterator[Member]:
                     f"{shard} is damaged at byte {tar.offset:,}, where no file and no end begins; what "
                     "lies behind would be lost: fetch or write the shard again"
                 )
+    except FileError:
+        raise
     except (tarfile.TarError, EOFError, OSError) as error:
         raise FileError(f"{shard} cannot be read as a tar: {error}; look whether it was written to the end") from error
 
@@ -222,6 +251,9 @@ def answers_in(path: Path, samples: dict[str, dict[str, Member]], target: str | 
     if lacking is not None:
         raise DataError(f"{path}: the sample {lacking!r} has no .{ending}, and others have; answer all or none")
     said = [text_of(files[ending]).strip() for files in samples.values()]
+    if ending == "cls" and not all(said):
+        empty = next(files[ending] for files, word in zip(samples.values(), said, strict=True) if not word)
+        raise DataError(f"{empty} is empty; write its class, or leave the sample out")
     if ending == "cls" and all(re.fullmatch(r"-?\d+", word) for word in said):
         return np.array([int(word) for word in said])
     return np.array(said)

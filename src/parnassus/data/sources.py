@@ -18,7 +18,7 @@ from .answers import shown
 from .audio.sounds import SOUNDS, check_sounds, has_sounds, sounds_by_class
 from .images.pictures import PICTURES
 from .images.video_files import VIDEOS, has_videos, videos_by_class
-from .shards import names_shards, rows_of_samples, shards_of, stream_of
+from .shards import as_file, member_at, names_shards, rows_of_samples, shards_of, stream_of
 from .tables.chunks import Chunks
 from .tables.delimited import delimiter_of, read_as_written, read_csv
 from .tables.path_columns import beside
@@ -65,8 +65,7 @@ def open_source(path: Any, target: Columns | None = None, *, memory: int | None 
     except (OSError, RuntimeError) as error:
         raise FileError(f"{str(path)[:200]!r} is no path to data ({error}); look at the path") from error
     if not there:
-        near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise FileError(f"{path} does not exist; {did_you_mean(path.name, near) if near else 'look at the path'}")
+        return _within(path)
     if names_shards(path) or path.is_dir():
         return open_shards(path, target) if names_shards(path) else open_folder(path)
     if not path.stat().st_size:
@@ -80,12 +79,19 @@ def open_source(path: Any, target: Columns | None = None, *, memory: int | None 
         return open_arrays(path, target)
     if suffix in (".txt", ".lst"):
         return open_list(path)
-    found = open_single(path, suffix)
-    if found is not None:
+    if (found := open_single(path, suffix)) is not None:
         return found
     more = [".npz", ".json (boxes of COCO)", ".txt (paths of pictures or sounds)", "a folder of pictures or sounds"]
     known = ", ".join([*TABLES, *more])
     raise FileError(f"{path}: files that end in {suffix or 'nothing'!r} are not read; give one of {known}")
+
+
+def _within(path: Path) -> Source:
+    """One picture, video or sound in a tar, by its path behind that of the tar; what is nowhere is refused."""
+    if (member := member_at(path)) is not None:
+        return listed([member], None, str(path), fingerprint(member.shard))
+    near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    raise FileError(f"{path} does not exist; {did_you_mean(path.name, near) if near else 'look at the path'}")
 
 
 def open_single(path: Path, suffix: str) -> Source | None:
@@ -97,12 +103,7 @@ def open_single(path: Path, suffix: str) -> Source | None:
         return Source(files, boxes, str(path), "boxes", fingerprint=fingerprint(path))
     if suffix in PICTURES:
         return Source([path], None, str(path), "pictures", fingerprint=fingerprint(path))
-    if suffix in SOUNDS:
-        check_sounds([path])
-        return Source([path], None, str(path), "sounds", fingerprint=fingerprint(path))
-    if suffix in VIDEOS:
-        return Source([path], None, str(path), "videos", fingerprint=fingerprint(path))
-    return None
+    return listed([path], None, str(path), fingerprint(path)) if suffix in (*SOUNDS, *VIDEOS) else None
 
 
 # --- tables ---------------------------------------------------------------------------------------
@@ -352,7 +353,7 @@ def open_list(path: Path) -> Source:
         if not line.strip():
             continue
         name, tab, label = line.strip().partition("\t")
-        file = path.parent / name
+        file = as_file(path.parent / name)
         if not file.is_file():
             raise FileError(
                 f"{path}, line {number}: {name!r} is no file; each line is the path of a picture (relative to this "
@@ -364,12 +365,16 @@ def open_list(path: Path) -> Source:
         raise FileError(f"{path} names no pictures; write one path a line")
     if None in labels and any(label is not None for label in labels):
         raise DataError(f"{path}: picture {labels.index(None) + 1} has no label, and others have; label all or none")
-    endings = {file.suffix.lower() for file in files}
+    return listed(files, None if None in labels else np.array(labels), str(path), fingerprint(path))
+
+
+def listed(files: list[Any], y: np.ndarray | None, path: str, digest: str) -> Source:
+    """Pictures, videos or sounds with their labels, looked over."""
+    endings = {f.suffix.lower() for f in files}
     kind = "sounds" if endings <= SOUNDS else "videos" if endings <= VIDEOS else "pictures"
     if kind != "videos":
         (check_sounds if kind == "sounds" else check_pictures)(files)
-    y = None if None in labels else np.array(labels)
-    return Source(files, y, str(path), kind, [] if y is None else sorted(set(y.tolist())), fingerprint(path))
+    return Source(files, y, path, kind, [] if y is None else sorted(set(y.tolist())), digest)
 
 
 # --- fingerprints ---------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from ...errors import DataError
 from ..answers import is_gap
 from ..images.pictures import is_picture_path
 from ..images.video_files import is_video_path
+from ..shards import as_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +46,7 @@ def paths_alone(raw: Any) -> Any:
         if not is_path(path):
             what = "is missing" if is_gap(path) else f"is {path!r}, which has the ending of neither"
             raise DataError(f"row {row}: its path of a picture or video {what}; mend it or leave the row out")
-    return [Path(path) for path in paths]
+    return [as_file(path) for path in paths]
 
 
 def beside(frame: "pd.DataFrame", folder: Path) -> "pd.DataFrame":
