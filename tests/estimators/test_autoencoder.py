@@ -328,3 +328,16 @@ def test_whole_columns_are_drawn_whole_and_means_are_not(made):
     if isinstance(made, pn.Autoencoder):
         assert (made.reconstruct(frame)["n"] % 1 != 0).any()
         assert (made.sample(5, of="means")["n"] % 1 != 0).any()
+
+
+@pytest.mark.parametrize("made", [
+    pn.model("vae", likelihood="bernoulli"), pn.model("autoencoder", criterion="cross_entropy")
+])  # fmt: skip
+def test_rows_beyond_the_range_of_a_bernoulli_decoder_are_refused_in_use(made):
+    model = pn.Autoencoder(made, codec=pn.Table(scaling="minmax"), epochs=2, progress=False)
+    model.fit(ROWS[:100], validation=ROWS[100:])  # which may lie a little beyond
+    assert np.isfinite(model.score(ROWS[:100]))
+    for ask in (model.anomaly_score, model.score):
+        with pytest.raises(pn.DataError, match="clip them to the range"):
+            ask(ROWS * 5)
+    assert model.encode(ROWS * 5).shape[0] == 200

@@ -17,6 +17,7 @@ from ...train.phase import Batch, Objective, Phase
 from ...train.randomness import kept_random
 
 N_LEVELS = 1001  # quantiles of the training scores that are kept
+BEYOND = 0.1  # of 0 and 1, where unseen rows of a table may lie that was scaled by others
 N_FILLED = 2  # times that holes are filled and rows rebuilt: more walk off where no row is, fewer see the first guess
 
 
@@ -122,6 +123,17 @@ def refuse_outside_unit(x: Tensor, what: str) -> None:
         )
 
 
+def refuse_beyond_unit(x: Tensor, what: str) -> None:
+    """Refuses rows in use whose entries are far from probabilities: the further out, the likelier they would seem."""
+    low, high = float(x.min()), float(x.max())
+    if low < -BEYOND or high > 1 + BEYOND:
+        raise DataError(
+            f"{what} describes values from 0 to 1, to which the rows of fit were scaled, and these run from {low:.4g} "
+            f"to {high:.4g}; clip them to the range of the training rows, or fit with another criterion or "
+            "likelihood, such as 'squared_error' or 'gaussian'"
+        )
+
+
 class Reconstruction(Autoencoding):
     """Least error of x' = decode(encode(x~)), plus what weights and codes are charged.
 
@@ -203,8 +215,14 @@ class Reconstruction(Autoencoding):
         return made.sigmoid() if self.criterion == "cross_entropy" else made
 
     def scores(self, batch: Batch) -> Tensor:
+        if self.criterion == "cross_entropy":
+            refuse_beyond_unit(batch["x"], "criterion='cross_entropy'")
+        return self.row_errors(batch)
+
+    def row_errors(self, batch: Batch) -> Tensor:
+        """The mean error of each row's observed entries (n,)."""
         made = self.net.decode(self.codes(batch), batch["x"])  # type: ignore[operator]
         return row_means(reconstruction_errors(made, batch["x"], self.criterion), observed_of(batch))
 
     def evaluate(self, batch: Batch) -> dict[str, Tensor]:
-        return {"loss": mean_over(self.scores(batch), batch)}
+        return {"loss": mean_over(self.row_errors(batch), batch)}

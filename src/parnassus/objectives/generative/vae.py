@@ -20,7 +20,7 @@ from ...functional.autoencoding import (
     sgvb_a,
 )
 from ...train.phase import Batch, Phase
-from .autoencoder import Autoencoding, mean_over, observed_of, refuse_outside_unit
+from .autoencoder import Autoencoding, mean_over, observed_of, refuse_beyond_unit, refuse_outside_unit
 
 Likelihood = Literal["gaussian", "bernoulli", "categorical"]
 Bound = Literal["analytic", "sampled", "iwae"]
@@ -186,6 +186,7 @@ class Variational(Autoencoding):
         return self.decoded(self.codes(batch))
 
     def scores(self, batch: Batch) -> Tensor:
+        self._refuse_beyond(batch)
         generator = torch.Generator().manual_seed(0)  # the same draws for every row: a score is the row's own
         noise = torch.randn(SCORED, 1, self.n_code, generator=generator).to(batch["x"])
         d = self.drawn(batch, SCORED, noise=noise)
@@ -193,7 +194,12 @@ class Variational(Autoencoding):
 
     def log_density(self, batch: Batch, n_draws: int) -> Tensor:
         """A lower bound of ln p(x) of each row (n,): the importance-weighted one."""
+        self._refuse_beyond(batch)
         return iwae_bound(self.drawn(batch, n_draws))
+
+    def _refuse_beyond(self, batch: Batch) -> None:
+        if self.kind == "bernoulli":
+            refuse_beyond_unit(batch["x"], "likelihood='bernoulli'")
 
     def sampled(self, codes: Tensor) -> Tensor:
         """A draw of p(x | z) for each code."""
@@ -221,6 +227,7 @@ class Variational(Autoencoding):
 
     def settled(self, batch: Batch) -> Tensor | None:
         """Rows whose holes hold draws that go with what was observed; None where there are no holes."""
+        self._refuse_beyond(batch)
         observed, filled = observed_of(batch), None
         if observed is None:
             return None
