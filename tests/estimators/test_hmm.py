@@ -541,6 +541,18 @@ def test_settings_are_those_of_any_estimator():
     assert best.best_params_["n_states"] in (2, 3)
 
 
+@pytest.mark.parametrize("start", ["segmental", "labels"])
+def test_how_it_starts_is_a_setting_and_not_where_weights_come_from(start, tmp_path):
+    xs, _ = drawn(12)
+    found = pn.HMM(n_states=3, start=start, epochs=2).fit(xs)
+    named = pn.HMM(pn.model("gaussian", n_states=3, start=start), epochs=2).fit(xs)
+    assert found.score(xs) == named.score(xs)
+    found.save(tmp_path / "saved")
+    again = pn.load(tmp_path / "saved")
+    assert again.start == start
+    assert again.score(xs) == found.score(xs)
+
+
 def test_weights_of_other_sequences_are_refused():
     model = pn.HMM(n_states=2).fit(symbols())
     for judge in (model.score, model.evaluate):

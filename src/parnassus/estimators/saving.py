@@ -15,7 +15,7 @@ from ..imports import load_all
 from ..registry import REGISTRIES, Spec
 from ..train.distributed import first_writes
 from ..train.randomness import kept_random
-from .fitting.assembly import choose, model_of, objective_of
+from .fitting.assembly import choose, model_of, objective_of, start_of
 from .fitting.training import device_of
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ def tree_of(estimator: "Estimator") -> dict[str, Any]:
 
 def started_anew(estimator: "Estimator") -> dict[str, Any]:
     """Settings of where the weights came from, which the file does not need any more: it holds the weights."""
-    if getattr(estimator, "start", None) is None and getattr(estimator, "teacher", None) is None:
+    if start_of(estimator) is None and getattr(estimator, "teacher", None) is None:
         return {}
-    unset = {"start": None, "freeze": (), "unfreeze": None} if estimator.start is not None else {}
+    unset = {"start": None, "freeze": (), "unfreeze": None} if start_of(estimator) is not None else {}
     idle = {name: value for name, value in unset.items() if hasattr(estimator, name)}
     return idle | ({"teacher": None} if hasattr(estimator, "teacher") else {}) | {"model": model_of(estimator)}
 

@@ -13,7 +13,7 @@ from ..data.codec import codec_for
 from ..data.split import Split
 from ..errors import DataError, SettingError, did_you_mean
 from ..estimators.base import Estimator
-from ..estimators.fitting.assembly import placed, rows_of
+from ..estimators.fitting.assembly import placed, rows_of, start_of
 from ..estimators.fitting.intake import Examples, count_rows
 from ..estimators.forecaster import Forecaster
 from ..estimators.image_translator import ImageTranslator
@@ -43,7 +43,7 @@ def bare(estimator: Any, X: Any) -> Any:
     if not isinstance(made, Estimator):
         return made
     made.set_params(**QUIET)
-    if made.model is None and getattr(made, "start", None) is None and made.task != "hmm":  # whose settings are its own
+    if made.model is None and start_of(made) is None and made.task != "hmm":  # whose settings are its own
         made.set_params(model=_own_model(made, X))
     return made
 

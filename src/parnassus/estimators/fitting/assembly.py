@@ -41,10 +41,15 @@ def codec_called_for(estimator: "Estimator", X: Any) -> Codec:
     return codec
 
 
+def start_of(estimator: "Estimator") -> Any:
+    """What the weights begin with; None where `start` is an option of the model, as a hidden Markov model has one."""
+    return None if "start" in getattr(estimator, "options", ()) else getattr(estimator, "start", None)
+
+
 def reads_pieces(estimator: "Estimator") -> bool:
     """Whether the model asks for rows of subwords with segments, as BERT does."""
     given = estimator.model
-    if given is None and getattr(estimator, "start", None) is not None:
+    if given is None and start_of(estimator) is not None:
         from .transfer import model_from_start
 
         given = model_from_start(estimator)
@@ -58,7 +63,7 @@ def model_of(estimator: "Estimator") -> Any:
     """The model that was given, or the task's own for this kind of data."""
     if estimator.model is not None:
         return estimator.model
-    if getattr(estimator, "start", None) is not None:
+    if start_of(estimator) is not None:
         from .transfer import model_from_start
 
         started = model_from_start(estimator)

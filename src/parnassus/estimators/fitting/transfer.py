@@ -25,7 +25,7 @@ from ...objectives.text.translation import Translation
 from ...objectives.transfer import Frozen, Transferred, frozen_by, rates_by_layer, stages_of
 from ...registry import Spec
 from ...train.phase import Objective
-from .assembly import codec_called_for, model_of, reads_pieces
+from .assembly import codec_called_for, model_of, reads_pieces, start_of
 from .intake import Examples
 from .regularization import first_weights, named
 from .training import plan_of
@@ -50,7 +50,7 @@ class Origin:
 
 def asked_of(estimator: "Estimator") -> dict[str, Any]:
     """The settings of transfer that are not left alone."""
-    given = {name: getattr(estimator, name, idle) for name, idle in IDLE.items()}
+    given = {name: getattr(estimator, name, idle) for name, idle in IDLE.items()} | {"start": start_of(estimator)}
     freeze = given["freeze"]
     parts = (freeze,) if isinstance(freeze, str | int) and not isinstance(freeze, bool) else freeze
     known = isinstance(parts, tuple | list) and all(isinstance(part, str | int) for part in parts)
@@ -117,7 +117,7 @@ def word_table(embedder: Any) -> Tensor:
 
 def model_from_start(estimator: "Estimator") -> Any:
     """The model of the estimator that training starts from, or None where there is none."""
-    start = getattr(estimator, "start", None)
+    start = start_of(estimator)
     return None if start is None or isinstance(start, nn.Module) else model_in(start, estimator.task)
 
 
@@ -146,7 +146,7 @@ def is_folder(start: Any) -> bool:
 
 def learned_codec(estimator: "Estimator", X: Any) -> Codec:
     """The codec fitted to X; that of a start is taken as it is, since its weights were learned behind it."""
-    own, start = estimator.own_codec(X), getattr(estimator, "start", None)
+    own, start = estimator.own_codec(X), start_of(estimator)
     if own is not None:
         return copy.deepcopy(own).fit(X)
     if start is not None and is_folder(start) and reads_pieces(estimator):
