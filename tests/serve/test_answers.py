@@ -52,6 +52,15 @@ def test_a_gap_may_be_sent_where_the_codec_fills_it():
     assert found[0]["label"] == model.predict(pd.DataFrame({"a": [np.nan], "b": [None]}))[0]
 
 
+def test_a_column_that_is_not_sent_is_named_as_it_is_written():
+    X = pd.DataFrame({"größe": np.arange(20.0), "b": np.arange(20.0) % 3})
+    model = pn.Classifier("mlp", epochs=1, progress=False).fit(X, [0, 1] * 10)
+    with asking(model) as client:
+        response = client.post("/predict", json={"inputs": [{"b": 1}]})
+    assert response.status_code == 422
+    assert "lacks the fields 'größe'" in response.json()["error"]["message"]
+
+
 def test_categories_keep_their_types():
     X = pd.DataFrame({"code": pd.Series([1, 2] * 20, dtype="object"), "n": np.arange(40.0)})
     X["flag"] = pd.Series([True, False] * 20).to_numpy()

@@ -1,5 +1,7 @@
 """What a search knows before its first trial: the model that is meant, its ranges, where trials are kept."""
 
+import errno
+
 import numpy as np
 import pytest
 
@@ -127,6 +129,27 @@ def test_a_journal_whose_last_line_was_cut_is_gone_on_with(tmp_path):
     assert on.trials[0].values == first.trials[0].values
     again = pn.tune(pn.Classifier("mlp", epochs=1), X, Y, trials=3, resume=True, **shared)
     assert [t.values for t in again.trials] == [t.values for t in on.trials]
+
+
+def test_a_full_disk_ends_the_search_in_a_line_and_loses_no_trial(tmp_path, monkeypatch):
+    path = tmp_path / "trials.log"
+    shared = {"space": RATE, "refit": False, "storage": path}
+    backend = optuna.storages.journal.JournalFileBackend
+    append, calls = backend.append_logs, []
+
+    def full(journal, logs):
+        calls.append(logs)
+        if len(calls) > 25:
+            path.open("ab").write(b'{"op_co')  # what had still room
+            raise OSError(errno.ENOSPC, "No space left on device")
+        append(journal, logs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(backend, "append_logs", full)
+        with pytest.raises(FileError, match=r"No space left on device.*resume=True"):
+            pn.tune(pn.Classifier("mlp", epochs=1), X, Y, trials=30, **shared)
+    on = pn.tune(pn.Classifier("mlp", epochs=1), X, Y, trials=3, resume=True, **shared)
+    assert len(on.complete) >= 3
 
 
 def test_a_sampler_that_is_not_installed_says_what_to_install(monkeypatch):

@@ -70,7 +70,7 @@ class Row(Input):
             raise invalid(f"{where} has the field {told(name)}, which the model does not know", where, names[:100])
         missing = [f.name for f in self.fields if f.required and f.name not in item]
         if missing:
-            raise invalid(f"{where} lacks the fields {', '.join(map(told, missing[:10]))}", where, names[:100])
+            raise invalid(f"{where} lacks the fields {', '.join(map(repr, missing[:10]))}", where, names[:100])
         return [f.read(item.get(f.name), f"{where}.{f.name}") for f in self.fields]
 
     def stack(self, items: list[Any]) -> Any:

@@ -130,6 +130,22 @@ def database(url: str) -> Any:
         ) from error
 
 
+@contextmanager
+def keeping() -> Iterator[None]:
+    """What an error means that comes of keeping trials, as on a full disk."""
+    try:
+        yield
+    except (OSError, optuna().exceptions.StorageInternalError) as error:
+        if isinstance(error, ParnassusError):
+            raise
+        why = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise FileError(
+            f"a trial cannot be kept ({why}); those before it are in the storage: make room there, and go on with "
+            "resume=True"
+        ) from error
+
+
+@keeping()
 def study_of(order: Order, storage: Any, *, resume: bool, worker: int = 0) -> Any:
     """The study in the storage; one that is there already is gone on with only where that was asked for, and fits."""
     package = optuna()
@@ -208,6 +224,7 @@ class Search:
         blurred = any(name.startswith(TELLING) for name in order.space)
         self.prunes = self.prunes and not (blurred and order.metrics[0] != "accuracy")
 
+    @keeping()
     def run(self, n_trials: int | None, deadline: float | None) -> None:
         """Until the study holds so many trials, or until the deadline (of the monotonic clock)."""
         while n_trials is None or self.n_ended() < n_trials:
