@@ -284,7 +284,7 @@ def test_packed_masks_of_padded_pictures_lie_where_the_pictures_do():
         (lambda one: one | {"masks": one["masks"].astype(float) * 0.5}, ["picture 0", "0 and 1"]),
         (lambda one: one | {"masks": np.zeros_like(one["masks"])}, ["picture 0", "mask 0 has no pixel"]),
         (lambda one: one | {"masks": one["masks"][:, ::-1]}, ["picture 0", "outside its box"]),
-        (lambda one: one | {"masks": one["masks"][:1]}, ["picture 0", "one label a box"]),
+        (lambda one: one | {"masks": one["masks"][:1]}, ["picture 0", "2 boxes and 1 masks", "one of each a box"]),
         (lambda one: {"labels": one["labels"]}, ["picture 0", "'boxes', or 'masks'"]),
         (lambda one: {k: one[k] for k in ("boxes", "labels")}, ["picture 0 have no masks"]),
     ],

@@ -165,7 +165,7 @@ def test_a_file_of_coco_brings_its_keypoints(tmp_path):
 @pytest.mark.parametrize(("given", "words"), [
     (lambda one: one | {"points": one["points"] + 40}, ["picture 0", "keypoint 0 of box 0", "outside its picture"]),
     (lambda one: one | {"points": one["points"][:, :, 0]}, ["picture 0", "(n, k, 2)"]),
-    (lambda one: one | {"points": one["points"][:0]}, ["picture 0", "one label a box"]),
+    (lambda one: one | {"points": one["points"][:0]}, ["picture 0", "0 points", "one of each a box"]),
     (lambda one: one | {"points": np.concatenate([one["points"], np.full((len(one["points"]), 3, 1), 7)], 2)},
      ["picture 0", "keypoint 0 of box 0", "visibility"]),
     (lambda one: one | {"points": one["points"][:, :2]}, ["3 keypoints and others' 2"]),
