@@ -92,3 +92,12 @@ def test_training_on_a_table_with_answers_ends_in_a_command_that_draws(tmp_path,
     assert "Squared MMD" in said
     assert main(["sample", run, "--condition", "x", "-n", "2"]) == 0
     assert len(rows_of(capsys.readouterr().out)) == 2
+
+
+def test_columns_of_whole_numbers_are_written_whole(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"age": rng.integers(20, 60, 40), "x": rng.normal(size=40)})
+    pn.Generator("vae", epochs=1, progress=False).fit(frame).save(tmp_path / "g.parnassus")
+    assert main(["sample", str(tmp_path / "g.parnassus"), "-n", "5"]) == 0
+    rows = [line.split(",") for line in capsys.readouterr().out.splitlines()[1:]]
+    assert all(age.lstrip("-").isdigit() and "." in x for age, x in rows)

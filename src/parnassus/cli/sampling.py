@@ -96,7 +96,10 @@ def records(estimator: "Estimator", rows: Any) -> list[dict[str, Any]]:
         names = ["(unknown)", *getattr(estimator.codec_, "words", ())]
     if names is None or len(names) != table.shape[1]:
         names = [f"x{i}" for i in range(table.shape[1])]
-    return [finite(dict(zip(map(str, names), row, strict=True))) for row in table.tolist()]
+    specs = getattr(getattr(estimator.codec_, "schema", None), "specs", [])
+    whole = [spec.get("whole", False) for spec in specs] if len(specs) == table.shape[1] else [False] * table.shape[1]
+    told = [[int(v) if w and v % 1 == 0 else v for v, w in zip(row, whole, strict=True)] for row in table.tolist()]
+    return [finite(dict(zip(map(str, names), row, strict=True))) for row in told]
 
 
 def keep_pictures(pictures: "np.ndarray", folder: Path) -> list[Path]:

@@ -144,7 +144,7 @@ class Schema:
             else:
                 column = full[:, at[0]] if spec["kind"] == "number" else full[:, at[0]] > 0.5
                 if whole and spec.get("whole"):
-                    column = np.rint(column)
+                    column = np.rint(column) + 0.0  # no -0
                     exact = not self.plain and (np.abs(column) < col.WIDEST).all()
                     column = column.astype(np.int64) if exact else column
             columns.append(column)
