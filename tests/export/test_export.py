@@ -233,3 +233,13 @@ def test_a_card_says_what_a_model_is_and_is_not_for(tmp_path):
 def saved(clf, folder):
     clf.save(folder / "m.parnassus")
     return folder / "m.parnassus"
+
+
+@pytest.mark.slow
+def test_a_codec_is_told_once_and_lengths_in_words(tmp_path):
+    rng = np.random.default_rng(0)
+    sounds = [rng.normal(size=900 + 40 * i).astype(np.float32) / 10 for i in range(6)]
+    model = pn.Classifier(codec=pn.Speech(sample_rate=8000), epochs=1).fit(sounds, [0, 1] * 3)
+    written = pn.export.to_onnx(model, tmp_path / "m.onnx", X=sounds)
+    assert written.inputs["lengths"]["holds"] == "how many steps of each row count"
+    assert str(written).count("what the codec Speech(") == 1

@@ -52,6 +52,19 @@ def test_a_gap_may_be_sent_where_the_codec_fills_it():
     assert found[0]["label"] == model.predict(pd.DataFrame({"a": [np.nan], "b": [None]}))[0]
 
 
+def test_a_prompt_that_is_too_long_is_named_by_its_own_place():
+    settings = {"context": 8, "unit": "characters", "epochs": 1, "progress": False}
+    model = pn.LanguageModel(pn.model("gpt", width=8, n_heads=1, n_layers=1), **settings).fit(["abc abd abe"] * 20)
+    with asking(model) as client:
+        fits = client.post("/predict", json={"inputs": [{"prompt": "abc abd", "n_tokens": 2}]})
+        response = client.post("/predict", json={"inputs": [{"prompt": "a"}, {"prompt": "abc abde"}]})
+    assert fits.status_code == 200
+    assert response.status_code == 422
+    error = response.json()["error"]
+    assert error["where"] == "inputs[1].prompt"
+    assert error["message"] == "inputs[1].prompt has 8 tokens, and the model has room for 7; send a shorter one"
+
+
 def test_a_column_that_is_not_sent_is_named_as_it_is_written():
     X = pd.DataFrame({"größe": np.arange(20.0), "b": np.arange(20.0) % 3})
     model = pn.Classifier("mlp", epochs=1, progress=False).fit(X, [0, 1] * 10)

@@ -62,6 +62,8 @@ def inlet_of(estimator: "Estimator", X: Any) -> Inlet:
         return filled_up({k: t.numpy(force=True) for k, t in encoded.take(torch.arange(len(encoded))).items()}, codec)
 
     told: dict[str, Any] = {name: {"holds": f"what the codec {codec!r} makes of raw data"} for name in names}
+    if "lengths" in told:
+        told["lengths"] = {"holds": "how many steps of each row count"}
     if codec.kind == "text" and codec.options["unit"] != "hashed":
         cleaned = f" of texts cleaned by {', '.join(codec.options['clean'])}" if codec.options["clean"] else ""
         told["x"] = {"holds": f"ids by the tokenizer.json inside{cleaned}, 0 behind a text's end"}

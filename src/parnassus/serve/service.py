@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from ..data.conditions import Conditions
+from ..data.text.token_stream import TokenStream
 from ..errors import FileError, ParnassusError, SettingError
 from ..estimators.protocol import fitted
 from ..functional.threads import one_thread
+from ..objectives.text.language import NGramCounting
 from . import answers
 from .explaining import explainer_of
 from .inputs import TEXT, Input, Json, Options, between, chosen, input_of, numbers, whole
+from .refusal import invalid
 from .settings import Settings
 
 LONGEST, FURTHEST, MOST_SAMPLES = 2_000, 10_000, 64
@@ -97,10 +100,27 @@ def parts_of(estimator: Any, settings: Settings) -> tuple[Input, tuple[answers.A
 # --- estimators that are asked by an object of settings -------------------------------------------
 
 
+def _prompt(estimator: Any) -> tuple[Json, Any]:
+    """A text that the context has room for; one that is longer is refused where it is read, by its own place."""
+    codec, (schema, plain) = estimator.codec_, TEXT
+    if not isinstance(codec, TokenStream) or isinstance(estimator.objective_, NGramCounting):
+        return TEXT
+    room = codec.context - 1
+
+    def read(value: Any, where: str) -> str:
+        text = str(plain(value, where))
+        n = len(codec.rows([text])[0]) - 2
+        if n > room:
+            raise invalid(f"{where} has {n:,} tokens, and the model has room for {room:,}; send a shorter one", where)
+        return text
+
+    return schema, read
+
+
 def _language_model(estimator: Any) -> tuple[Input, tuple[answers.Answer, Json]]:
     seed = whole(0, 2**31 - 1)
     fields = {
-        "prompt": TEXT,
+        "prompt": _prompt(estimator),
         "n_tokens": whole(1, LONGEST),
         "temperature": between(0, 10),
         "top_k": whole(1, 1_000_000),
