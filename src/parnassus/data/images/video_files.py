@@ -3,6 +3,7 @@
 import os
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -79,12 +80,13 @@ def read_video(path: str | os.PathLike) -> np.ndarray:
             stream, last = held.streams.video[0], None
             for frame in held.decode(video=0):
                 if not frames:
-                    shown_by = frame.side_data.get(Type.DISPLAYMATRIX)
+                    beside: Any = frame.side_data
+                    shown_by = beside.get(Type.DISPLAYMATRIX)
                 frames.append(frame.to_ndarray(format="rgb24"))
                 last = frame.pts
             fewer = len(frames) < stream.frames - REORDERED  # also where frames are held longer than others (AVI)
             ends = None if last is None else last - (stream.start_time or 0)
-            short = fewer and ends is not None and bool(stream.duration) and ends < ENDS * stream.duration
+            short = fewer and ends is not None and ends < ENDS * (stream.duration or 0)
     except FileNotFoundError:
         raise FileError(f"{path}: does not exist; look at the path") from None
     except FileError:
