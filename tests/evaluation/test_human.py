@@ -39,3 +39,5 @@ def test_answers_that_are_none_are_refused():
         mean_ranks({"a": [1, 1], "b": [2, 1]})
     with pytest.raises(DataError, match="two systems"):
         mean_ranks({"a": [1]})
+    with pytest.raises(DataError, match=r"1 or more.*question 0 has \[0.0, 3.0\]"):
+        mean_ranks({"a": [0, 1], "b": [3, 2]})

@@ -65,10 +65,10 @@ def mean_ranks(ranks: Mapping[str, Sequence[float]]) -> list[Judged]:
         raise DataError("ranks are of two systems or more, each ranked in every question")
     table = np.array([list(given) for given in ranks.values()], dtype=np.float64)
     due = len(ranks) * (len(ranks) + 1) / 2
-    wrong = np.flatnonzero(~np.isclose(table.sum(0), due))
+    wrong = np.flatnonzero(~np.isclose(table.sum(0), due) | (table < 1).any(0))
     if not table.shape[1] or len(wrong):
         where = f"question {wrong[0]} has {table[:, wrong[0]].tolist()}" if len(wrong) else "there is no question"
-        raise DataError(f"the ranks of {len(ranks)} systems add up to {due:g}; {where}")
+        raise DataError(f"the ranks of {len(ranks)} systems are 1 or more and add up to {due:g}; {where}")
     n = table.shape[1]
     half = Z * table.std(1, ddof=1) / np.sqrt(n) if n > 1 else np.full(len(table), np.nan)
     found = [Judged(s, n, float(m), float(m - h), float(m + h))

@@ -112,6 +112,25 @@ def test_bytes_of_pictures_do_not_wrap_round():
     assert found == pytest.approx(float(((there - here) / 0.5).square().mean()))
 
 
+def test_pictures_rounded_to_bytes_are_refused_at_a_step_that_shows_their_rounding_alone():
+    a, b = normal(200, 2), normal(200, 2, 1)
+    with pytest.raises(DataError, match="rounding alone"):
+        perceptual_path_length(lambda z: (50 * z + 128).to(torch.uint8), a, b)
+
+
+def test_arrays_are_taken_as_tensors_are():
+    a, b, y = normal(30, 4).numpy(), normal(30, 4, 1).numpy(), np.arange(30) % 2 == 0
+    for held in (a, b, y):
+        held.flags.writeable = False
+    there = perceptual_path_length(lambda z: 3 * z.numpy(), a, b, features=lambda x: 2 * x)
+    assert there == perceptual_path_length(lambda z: 6 * z, torch.tensor(a), torch.tensor(b))
+    assert linear_separability(a, y, a[:, 0]) == linear_separability(
+        torch.tensor(a), torch.tensor(y), torch.tensor(a)[:, 0]
+    )
+    with pytest.raises(DataError, match="0 or 1"):
+        linear_separability(a, np.full(30, 0.7))
+
+
 def test_numbers_that_are_none_are_refused():
     zero = torch.zeros(3, 2, dtype=torch.float64)
     with pytest.raises(DataError, match="a latent of zeros"):

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -10,9 +10,11 @@ from torch import Tensor
 
 from ...errors import DataError, SettingError
 from ...imports import imported
+from .rows import Rows, tensor
 from .segmentation import MapScores, map_scores, pixel_confusion
 
 Path = Literal["spherical", "straight"]
+LEAST = 0.1  # the smallest step over which whole numbers are measured: rounding counts 1 / step times
 
 
 def between(a: Tensor, b: Tensor, share: Tensor, path: Path = "spherical") -> Tensor:
@@ -38,11 +40,11 @@ def between(a: Tensor, b: Tensor, share: Tensor, path: Path = "spherical") -> Te
 
 
 def perceptual_path_length(
-    make: Callable[[Tensor], Tensor],
-    a: Tensor,
-    b: Tensor,
+    make: Callable[[Tensor], Rows],
+    a: Rows,
+    b: Rows,
     *,
-    features: Callable[[Tensor], Tensor] | None = None,
+    features: Callable[[Any], Rows] | None = None,
     path: Path = "spherical",
     step: float = 1e-4,
     seed: int = 0,
@@ -55,6 +57,15 @@ def perceptual_path_length(
     published f is VGG16's with fitted weights: name the features beside the number. z goes on the sphere for
     normal noise, "straight" for what a mapping net gives. float64 is needed for steps as small as the published one.
 
+    The sphere has radius 1: nets such as "stylegan" and "progan" scale their noise themselves. One that does not, such
+    as "dcgan", knows noise of length about sqrt(d) only: give it `lambda z: net(math.sqrt(d) * z)`. Of a fitted
+    `Generator` the net is `lambda z: generator.objective_.rows_of(z, None)`, whose pictures are not rounded to bytes.
+
+    Raises
+    ------
+    DataError : latents of two shapes, or of zeros, pictures that hold NaN, or that are whole numbers (bytes) at a step
+        below 0.1, over which rounding is all that is seen.
+
     Systems: perceptual-path-length
     Source: Karras, Laine and Aila 2019, eqs 2 and 3; Martinez-Ramon 8.8.1, without a formula.
 
@@ -62,15 +73,21 @@ def perceptual_path_length(
     >>> round(perceptual_path_length(lambda z: 3 * z, a, b, path="straight"), 4)
     72.0
     """
+    a, b = tensor(a), tensor(b)
     if a.shape != b.shape or a.ndim != 2 or not len(a):
         raise DataError(f"latents are two of (n, d); got {tuple(a.shape)} and {tuple(b.shape)}")
     if not 0 < step < 1:
         raise SettingError(f"step is a share of the path in (0, 1); got {step}")
     told = features if features is not None else (lambda x: x)
-    share = torch.rand(len(a), generator=torch.Generator().manual_seed(seed), dtype=a.dtype).to(a.device)
+    first, last = (t if t.is_floating_point() else t.double() for t in (a, b))
+    share = torch.rand(len(a), generator=torch.Generator().manual_seed(seed), dtype=first.dtype).to(a.device)
     with torch.no_grad():
-        here, there = (told(make(between(a, b, at, path))).flatten(1) for at in (share, share + step))
-    length = float(((there.double() - here.double()) / step).square().sum(1).mean())
+        made = [make(between(first, last, at, path)) for at in (share, share + step)]
+        if step < LEAST and not tensor(made[0]).is_floating_point():
+            raise DataError(f"pictures are whole numbers, which a step of {step:g} shows by their rounding alone; let "
+                            f"make give them as they are before, or take step={LEAST}")  # fmt: skip
+        here, there = (tensor(told(x)).flatten(1).double() for x in made)
+    length = float(((there - here) / step).square().sum(1).mean())
     if not math.isfinite(length):
         raise DataError("latents, pictures or features hold NaN, or a latent of zeros, which has no place on a sphere")
     return length
@@ -86,7 +103,7 @@ def conditional_entropy(counts: Tensor) -> float:
     return max(float(torch.special.xlogy(p.sum(1), p.sum(1)).sum() - torch.special.xlogy(p, p).sum()), 0.0)
 
 
-def linear_separability(latents: Tensor, labels: Tensor, confidence: Tensor | None = None) -> float:
+def linear_separability(latents: Rows, labels: Rows, confidence: Rows | None = None) -> float:
     """exp of the summed entropies, in nats, of attributes given the side of a plane: 1 where planes part all of them.
 
         exp sum_i H(Y_i | X_i),   X_i the side of a linear SVM's plane through the latents, Y_i what a classifier says
@@ -106,20 +123,21 @@ def linear_separability(latents: Tensor, labels: Tensor, confidence: Tensor | No
     imported("sklearn.svm")
     from sklearn.svm import LinearSVC
 
-    y = labels[:, None] if labels.ndim == 1 else labels
-    if latents.ndim != 2 or len(latents) != len(y) or (confidence is not None and confidence.shape != labels.shape):
-        raise DataError(f"latents {tuple(latents.shape)} and labels {tuple(labels.shape)} are to be of the same rows")
-    z = latents.double()
+    z, said = tensor(latents).double(), tensor(labels)
+    sure = None if confidence is None else tensor(confidence)
+    if z.ndim != 2 or said.ndim not in (1, 2) or len(z) != len(said) or (sure is not None and sure.shape != said.shape):
+        raise DataError(f"latents {tuple(z.shape)} and labels {tuple(said.shape)} are to be of the same rows")
     if len(z) < 2 or not z.isfinite().all():
-        raise DataError(f"latents are two rows at least, without NaN or infinite numbers; got {tuple(latents.shape)}")
+        raise DataError(f"latents are two rows at least, without NaN or infinite numbers; got {tuple(z.shape)}")
+    y = said.reshape(len(z), -1)
+    if not bool(((y == 0) | (y == 1)).all()):
+        raise DataError(f"labels are 0 or 1; got {y[(y != 0) & (y != 1)][:5].tolist()}")
     z = (z - z.mean(0)) / z.std(0).clamp(min=1e-12)
-    sure = None if confidence is None else confidence.reshape(y.shape)
+    sure = None if sure is None else sure.reshape(y.shape)
     total = 0.0
     for i in range(y.shape[1]):
         kept = torch.arange(len(z)) if sure is None else sure[:, i].argsort(descending=True)[: len(z) // 2]
         x, one = z[kept].cpu().numpy(), y[kept, i].cpu().numpy().astype(np.int64)
-        if set(np.unique(one)) - {0, 1}:
-            raise DataError(f"attribute {i} holds {np.unique(one)[:5].tolist()}; labels are 0 or 1")
         if len(np.unique(one)) < 2:
             continue  # an attribute that all have is no question
         side = LinearSVC(max_iter=20_000, random_state=0).fit(x, one).predict(x).astype(np.int64)

@@ -10,6 +10,15 @@ from ...errors import DataError
 Rows = Tensor | ArrayLike
 
 
+def tensor(rows: Rows) -> Tensor:
+    """Tensors as they are, else a tensor of a copy.
+
+    >>> tensor([[1, 2]])
+    tensor([[1, 2]])
+    """
+    return rows if isinstance(rows, Tensor) else torch.from_numpy(np.array(rows))
+
+
 def vectors(**given: Rows) -> list[Tensor]:
     """Rows as float64 vectors; what has no rows, numbers of another width, or numbers that are none, is refused.
 
@@ -18,7 +27,7 @@ def vectors(**given: Rows) -> list[Tensor]:
     >>> [tuple(t.shape) for t in vectors(real=torch.zeros(3, 4, 4), made=torch.zeros(2, 16))]
     [(3, 16), (2, 16)]
     """
-    tensors = [t if isinstance(t, Tensor) else torch.from_numpy(np.array(t)) for t in given.values()]
+    tensors = [tensor(rows) for rows in given.values()]
     found = [(t.flatten(1) if t.ndim > 1 else t.reshape(-1, 1)).double() for t in tensors]
     for name, rows in zip(given, found, strict=True):
         if not len(rows) or rows.shape[1] != found[0].shape[1]:
