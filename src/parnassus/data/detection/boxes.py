@@ -36,7 +36,7 @@ from .object_points import (
     read_points,
     refuse_shares,
 )
-from .placement import Placement
+from .placement import Placement, other_size
 
 SLACK = 1.0  # pixels by which a box may stand over the edge: annotations are rounded; it is cut there
 LEFT_OUT = -1  # the class of boxes that are neither learned nor counted
@@ -186,7 +186,8 @@ def checked(boxes: Boxes, size: tuple[int, int], where: str, *, bad: str = "refu
     """The boxes, every one with an area inside its picture of (height, width), and what was wrong with others.
 
     NaN is refused always. A box that stands over the edge by up to a pixel is cut there. Boxes further outside, with
-    corners the wrong way round, or without an area are refused, or with `bad="repair"` cut, turned, and left out.
+    corners the wrong way round, or without an area are refused, or with `bad="repair"` cut, turned, and left out; so
+    are those of a picture of another size, which "repair" takes as they stand.
     """
     height, width = size
     corners = boxes.boxes.copy()
@@ -194,7 +195,7 @@ def checked(boxes: Boxes, size: tuple[int, int], where: str, *, bad: str = "refu
         raise DataError(f"{where}: box {k} holds NaN or infinity, {corners[k].tolist()}; mend it or leave it out")
     for k in [k for k, label in enumerate(boxes.labels.tolist()) if label is None or label != label][:1]:
         raise DataError(f"{where}: box {k}, {_text(corners[k])}, has no label; say what is in it or leave it out")
-    wrong: list[str] = []
+    wrong = other_size(boxes.size, size, where) if len(boxes) else []
     inverted = np.any(corners[:, 2:] < corners[:, :2], axis=1)
     for k in np.flatnonzero(inverted):
         wrong.append(f"{where}: box {k}, {_text(corners[k])}, ends before it begins; corners are x1, y1, x2, y2")

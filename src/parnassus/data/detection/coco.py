@@ -33,7 +33,10 @@ def read_coco(
         rows_of_image, row = _coco_row(path, note, rows, names)
         rows_of_image.append(row)
     files = [found_picture(name, folders_of(path, pictures), path) for name in images.values()]
-    found = [boxes_of_rows([one[:2] for one in r], crowd=[one[2] for one in r]) for r in rows.values()]
+    found = [
+        replace(boxes_of_rows([one[:2] for one in r], crowd=[one[2] for one in r]), size=told_size(image))
+        for r, image in zip(rows.values(), tree["images"], strict=True)
+    ]
     notes = [[one[3] for one in r] for r in rows.values()]
     if points:
         found = _with_points(path, found, notes, names_of(tree["categories"], path))
@@ -43,7 +46,7 @@ def read_coco(
 def opened(path: Path) -> tuple[dict[str, Any], dict[Any, str], dict[Any, str]]:
     """What a COCO file holds, with names of its pictures and of its categories by their ids."""
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
+        tree = json.loads(path.read_text(encoding="utf-8-sig"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise FileError(f"{path} is no JSON file ({error}); look whether it was written to the end") from error
     if not isinstance(tree, dict) or not {"images", "annotations", "categories"} <= tree.keys():
@@ -60,6 +63,12 @@ def opened(path: Path) -> tuple[dict[str, Any], dict[Any, str], dict[Any, str]]:
     if not images:
         raise DataError(f"{path} names no images; nothing can be learned from it")
     return tree, images, names
+
+
+def told_size(image: dict[str, Any]) -> tuple[int, int] | None:
+    """The (height, width) that an entry says its picture has; None where it says none."""
+    sides: list[Any] = [image.get("height"), image.get("width")]
+    return (int(sides[0]), int(sides[1])) if all(isinstance(side, int | float) and side > 0 for side in sides) else None
 
 
 def _with_masks(files: Sequence[Path], found: Sequence[Boxes], notes: Sequence[list[Any]]) -> list[Boxes]:

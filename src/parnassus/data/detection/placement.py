@@ -32,3 +32,13 @@ class Placement:
     def back(self, boxes: np.ndarray) -> np.ndarray:
         """Boxes of the frame as boxes of the picture."""
         return (boxes + np.tile(self.corner, 2)) / np.tile(self.scale, 2)
+
+
+def other_size(told: tuple[int, int] | None, size: tuple[int, int], where: str) -> list[str]:
+    """What is wrong where boxes were drawn on a picture of another (height, width) than the one that is there."""
+    if told is None or told == size:
+        return []
+    turned = ", as the camera held it before EXIF turned it upright" if told == size[::-1] else ""
+    return [
+        f"{where}: its boxes are of a picture of {told[1]} x {told[0]} pixels{turned}, and it has {size[1]} x {size[0]}"
+    ]

@@ -49,6 +49,8 @@ def read_voc_file(file: Path) -> tuple[str, Boxes]:
         root = ElementTree.parse(file).getroot()
     except ElementTree.ParseError as error:
         raise FileError(f"{file} is no XML ({error}); look whether it was written to the end") from error
+    if root.tag != "annotation":
+        raise DataError(f"{file}: VOC boxes stand in an <annotation>, and this file holds <{root.tag}>; leave it out")
     corners, labels, difficult = [], [], []
     for k, thing in enumerate(root.iter("object")):
         name, box = thing.findtext("name"), thing.find("bndbox")
@@ -62,6 +64,12 @@ def read_voc_file(file: Path) -> tuple[str, Boxes]:
         labels.append(name.strip())
         difficult.append((thing.findtext("difficult") or "0").strip() == "1")
     array = np.array(corners, dtype=np.float64).reshape(-1, 4)
+    height, width = (root.findtext(f"size/{side}", "").strip() for side in ("height", "width"))
     return (root.findtext("filename") or "").strip(), Boxes(
-        array, np.array(labels, dtype=object if not labels else None), ignored=np.array(difficult, dtype=bool)
+        array,
+        np.array(labels, dtype=object if not labels else None),
+        ignored=np.array(difficult, dtype=bool),
+        size=(int(height), int(width))
+        if height.isdecimal() and width.isdecimal() and int(height) * int(width)
+        else None,
     )

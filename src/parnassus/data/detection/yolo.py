@@ -79,7 +79,7 @@ def class_names(folders: list[Path]) -> list[str] | None:
             import yaml
 
             try:
-                held = yaml.safe_load(file.read_text(encoding="utf-8"))
+                held = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
             except yaml.YAMLError as error:
                 raise FileError(f"{file} is no YAML ({str(error).splitlines()[0]}); mend it or remove it") from error
             names = held.get("names") if isinstance(held, dict) else None
@@ -90,6 +90,8 @@ def class_names(folders: list[Path]) -> list[str] | None:
         for name in ("classes.txt", "obj.names"):
             if (folder / name).is_file():
                 return [
-                    line.strip() for line in (folder / name).read_text(encoding="utf-8").splitlines() if line.strip()
+                    line.strip()
+                    for line in (folder / name).read_text(encoding="utf-8-sig").splitlines()
+                    if line.strip()
                 ]
     return None

@@ -1,0 +1,92 @@
+"""Files of boxes that were written for other pictures, by other programs, or are something else."""
+
+import json
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image as Pictures
+
+from parnassus.data.detection.annotations import annotated
+from parnassus.data.detection.boxes import all_checked
+from parnassus.errors import DataError, DataWarning
+
+BOM = "\ufeff"  # how Windows begins a text file
+
+
+def coco(path, mark="", **sides):
+    notes = [{"id": 1, "image_id": 0, "category_id": 1, "bbox": [1, 2, 10, 8]}]
+    images = [{"id": 0, "file_name": "a.jpg"} | sides]
+    tree = {"images": images, "annotations": notes, "categories": [{"id": 1, "name": "cat"}]}
+    path.write_text(mark + json.dumps(tree), encoding="utf-8")
+    return path
+
+
+def voc(path, size=""):
+    box = "<bndbox><xmin>2</xmin><ymin>3</ymin><xmax>11</xmax><ymax>10</ymax></bndbox>"
+    path.write_text(f"<annotation>{size}<object><name>cat</name>{box}</object></annotation>")
+
+
+def sides(width, height):
+    return f"<size><width>{width}</width><height>{height}</height></size>"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A picture of 30 x 20 pixels."""
+    Pictures.fromarray(np.zeros((20, 30, 3), dtype=np.uint8)).save(tmp_path / "a.jpg")
+    return tmp_path
+
+
+def test_boxes_of_coco_that_were_drawn_on_another_size_are_refused(folder):
+    X, y = annotated(coco(folder / "a.json", width=60, height=40), None)
+    with pytest.raises(DataError, match=r"a\.jpg.*are of a picture of 60 x 40 pixels, and it has 30 x 20"):
+        all_checked(y, X)
+    with pytest.warns(DataWarning, match="60 x 40"):
+        assert all_checked(y, X, bad="repair")[0].boxes.tolist() == [[1, 2, 11, 10]]
+
+
+@pytest.mark.parametrize("said", [{"width": 30, "height": 20}, {"width": 0, "height": 0}, {"width": None}, {}])
+def test_boxes_of_coco_whose_sides_are_right_or_unsaid_are_taken(folder, said):
+    X, y = annotated(coco(folder / "a.json", **said), None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert all_checked(y, X)[0].size == (20, 30)
+
+
+def test_boxes_of_a_photo_as_the_camera_held_it_are_refused_and_exif_named(folder):
+    photo = Pictures.fromarray(np.zeros((20, 30, 3), dtype=np.uint8))
+    exif = photo.getexif()
+    exif[0x0112] = 6
+    photo.save(folder / "a.jpg", exif=exif)
+    X, y = annotated(coco(folder / "a.json", width=30, height=20), None)
+    with pytest.raises(DataError, match=r"30 x 20 pixels, as the camera held it before EXIF.*it has 20 x 30"):
+        all_checked(y, X)
+    X, y = annotated(coco(folder / "a.json", width=20, height=30), None)
+    assert all_checked(y, X)[0].size == (30, 20)
+
+
+@pytest.mark.parametrize(("said", "fits"), [(sides(30, 20), True), (sides(0, 0), True), (sides(20, 30), False)])
+def test_boxes_of_voc_know_their_pictures_size(folder, said, fits):
+    voc(folder / "a.xml", said)
+    X, y = annotated(folder, None)
+    if fits:
+        assert all_checked(y, X)[0].boxes.tolist() == [[1, 2, 11, 10]]
+    else:
+        with pytest.raises(DataError, match="20 x 30 pixels, as the camera"):
+            all_checked(y, X)
+
+
+def test_xml_that_is_no_annotation_is_no_picture_without_things(folder):
+    (folder / "a.xml").write_text("<html></html>")
+    with pytest.raises(DataError, match=r"a\.xml: VOC boxes stand in an <annotation>, and this file holds <html>"):
+        annotated(folder, None)
+
+
+def test_files_that_begin_with_the_mark_of_windows_are_read_without_it(folder):
+    assert annotated(coco(folder / "a.json", mark=BOM), None)[1][0].labels.tolist() == ["cat"]
+    (folder / "a.json").unlink()
+    (folder / "a.txt").write_text("0 0.5 0.5 0.2 0.2\n")
+    for name, text in (("classes.txt", "cat\ndog\n"), ("data.yaml", "names: [cat, dog]\n")):
+        (folder / name).write_text(BOM + text, encoding="utf-8")
+        assert annotated(folder, None)[1][0].labels.tolist() == ["cat"], name
