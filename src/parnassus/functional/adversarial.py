@@ -22,7 +22,7 @@ def critic_loss(game: Game, real: Scores, fake: Scores, *, smooth: float = 0.0) 
         wasserstein              mean fake - mean real, of a critic that is Lipschitz
         hinge                    mean max(0, 1 - real) + mean max(0, 1 + fake)
 
-    `smooth` takes so much from the label 1 of real rows, in the first two.
+    `smooth` takes so much from the label 1 of real rows; the last two have no labels.
 
     Systems: gan-minimax-loss, gan-nonsaturating-loss, lsgan-loss, wgan
     Source: Martinez-Ramon 8.2 to 8.4, 8.7, who print neither this loss nor the half (F8-3); Goodfellow et al. 2014;
@@ -36,7 +36,7 @@ def critic_loss(game: Game, real: Scores, fake: Scores, *, smooth: float = 0.0) 
             told = F.binary_cross_entropy_with_logits(real, torch.full_like(real, 1 - smooth))
             return 0.5 * (told + F.softplus(fake).mean())
         case "least_squares":
-            return 0.5 * ((real - 1).square().mean() + fake.square().mean())
+            return 0.5 * ((real - (1 - smooth)).square().mean() + fake.square().mean())
         case "wasserstein":
             return fake.mean() - real.mean()
         case "hinge":

@@ -156,7 +156,8 @@ def picture_game(
     if width < 1:
         raise SettingError(f"model 'dcgan': width is at least 1; got {width}")
     k = classes_of(n_outputs)
-    norm: Callable[[int], nn.Module] = nn.BatchNorm2d
+    # a norm over the batch undoes a bound of the slope of each row
+    norm: Callable[[int], nn.Module] = nn.Identity if game["lipschitz"] in ("penalty", "spectral") else nn.BatchNorm2d
     critic = Told(dcgan_critic(in_channels + k + n_told, image_size, width, norm), ())
     maker = DCGANGenerator(n_noise + k + n_told, in_channels, image_size, width)
     made = Adversarial(maker, critic, (in_channels, *image_size), k, n_told=n_told, n_noise=n_noise, **game)
@@ -165,8 +166,8 @@ def picture_game(
 
 @model.variants("generator", choices=("| n_outputs | n_told",))
 def gan(*, in_features: int, n_outputs: int | None, n_told: int | None, hidden: tuple[int, ...] = (128, 128),
-        n_noise: int = 16, game: str = "nonsaturating", n_critic: int = 1,
-        smooth: float = 0.0) -> Adversarial:  # fmt: skip
+        n_noise: int = 16, game: str = "nonsaturating", n_critic: int = 1, smooth: float = 0.0,
+        lipschitz: str = "none", replay: int = 0) -> Adversarial:  # fmt: skip
     """Dense generator and critic; game "minimax", "nonsaturating", "least_squares" or "hinge".
 
     Parameters
@@ -175,7 +176,10 @@ def gan(*, in_features: int, n_outputs: int | None, n_told: int | None, hidden: 
     n_noise : numbers in z.
     game : what the players lose.
     n_critic : moves of the critic to one of the generator.
-    smooth : taken from the label 1 of real rows.
+    smooth : taken from the label 1 of real rows; "hinge" has none.
+    lipschitz : "spectral" divides each layer's weights of the critic by their largest singular value, as "hinge" is
+        published; "none" lets them be.
+    replay : made rows of earlier steps that the critic is shown again, in place of half of the new ones.
 
     Systems: conditional-gan
     """
@@ -209,8 +213,8 @@ def wgan_gp(*, in_features: int, n_outputs: int | None, n_told: int | None, hidd
 
 @model.variants("generator", choices=("| n_outputs | n_told",))
 def dcgan(*, in_channels: int, image_size: tuple[int, int], n_outputs: int | None, n_told: int | None, width: int = 64,
-          n_noise: int = 100, game: str = "nonsaturating", smooth: float = 0.0, r1: float = 0.0,
-          augment: str = "") -> Adversarial:  # fmt: skip
+          n_noise: int = 100, game: str = "nonsaturating", n_critic: int = 1, smooth: float = 0.0,
+          lipschitz: str = "none", replay: int = 0, r1: float = 0.0, augment: str = "") -> Adversarial:  # fmt: skip
     """DCGAN: transposed convolutions against strided ones; a condition stands beside z, and as maps beside the picture.
 
     Parameters
@@ -218,7 +222,11 @@ def dcgan(*, in_channels: int, image_size: tuple[int, int], n_outputs: int | Non
     width : channels next to the picture; they double with each halving.
     n_noise : numbers in z.
     game : what the players lose.
-    smooth : taken from the label 1 of real pictures.
+    n_critic : moves of the critic to one of the generator; 5 is usual with lipschitz="penalty".
+    smooth : taken from the label 1 of real pictures; "hinge" and "wasserstein" have none.
+    lipschitz : of the critic: "spectral" divides the weights of each layer by their largest singular value, as "hinge"
+        is published; "penalty" and game="wasserstein" are WGAN-GP. Neither has the critic's batch norms.
+    replay : made pictures of earlier steps that the critic is shown again, in place of half of the new ones.
     r1 : how much the critic's squared slope on real pictures costs it.
     augment : random changes, real and made pictures alike, of what the critic sees: "move", "cut" and "colour" with
         commas between; for few pictures.

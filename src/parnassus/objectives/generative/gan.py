@@ -2,12 +2,13 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations
 
-from ...errors import DataWarning, SettingError
+from ...errors import DataWarning, SettingError, did_you_mean
 from ...functional.adversarial import (
     Game,
     critic_loss,
@@ -19,8 +20,9 @@ from ...functional.augmentation.differentiable import differentiable_changes
 from ...train.phase import Batch, Phase
 from ...train.randomness import kept_random
 from .generating import Generating
+from .image_translation import Past
 
-Lipschitz = Literal["none", "clip", "penalty"]
+Lipschitz = Literal["none", "clip", "penalty", "spectral"]
 N_LOOKED_AT = 512  # rows drawn when training ended
 NARROW = 0.1  # of the rows' spread: below it samples have collapsed
 
@@ -34,8 +36,11 @@ class Adversarial(Generating):
     n_noise : numbers in z ~ N(0, I).
     game : see `functional.adversarial`.
     n_critic : moves of the critic to one of the generator.
-    lipschitz : "clip" holds the critic's weights in [-bound, bound], "penalty" its slope near 1, `strength` times.
+    lipschitz : "clip" holds the critic's weights in [-bound, bound], "penalty" its slope near 1, `strength` times;
+        "spectral" divides the weights of each of its layers by their largest singular value (Miyato et al. 2018), which
+        one step of a power iteration follows.
     smooth : taken from the label of real rows.
+    replay : made rows of earlier steps that the critic is shown again, an old one for a new one half of the time.
     r1 : how much the critic's squared slope on real rows costs it; drift : its squared answer to them.
     augment : changes of pictures that the critic sees, real and made; see `functional.augmentation.differentiable`.
     optimizer : of both players, unless the user's.
@@ -63,6 +68,7 @@ class Adversarial(Generating):
         bound: float = 0.01,
         strength: float = 10.0,
         smooth: float = 0.0,
+        replay: int = 0,
         r1: float = 0.0,
         drift: float = 0.0,
         augment: str = "",
@@ -74,16 +80,37 @@ class Adversarial(Generating):
                 "a GAN has n_critic and n_noise of at least 1, bound > 0, strength >= 0 and smooth in [0, 1); "
                 f"got {n_critic}, {n_noise}, {bound}, {strength}, {smooth}"
             )
-        if not min(r1, drift) >= 0:
-            raise SettingError(f"r1 and drift weigh penalties, and are at least 0; got {r1} and {drift}")
+        if not min(r1, drift) >= 0 or replay < 0:
+            raise SettingError(
+                f"r1 and drift weigh penalties, replay counts rows: at least 0; got {r1}, {drift} and {replay}"
+            )
+        if lipschitz not in get_args(Lipschitz):
+            raise SettingError(f"no lipschitz={lipschitz!r}; {did_you_mean(lipschitz, get_args(Lipschitz))}")
         if augment:
             differentiable_changes(torch.zeros(1, 1, 2, 2)[:0], augment)  # which refuses what it does not know
-        self.r1, self.drift, self.augment, self.as_one = r1, drift, augment, lipschitz == "penalty" or r1 > 0
-        self.generator, self.critic, self.n_noise = generator, critic, n_noise
+        self.r1, self.drift, self.augment = r1, drift, augment
+        self.as_one = lipschitz in ("penalty", "spectral") or r1 > 0
+        self.past = Past(replay) if replay else None
+        self.generator, self.n_noise = generator, n_noise
+        self.critic = spectral(critic) if lipschitz == "spectral" else critic
         self.game, self.n_critic, self.lipschitz = game, n_critic, lipschitz
         self.bound, self.strength, self.smooth, self.optimizer = bound, strength, smooth, dict(optimizer or {})
 
+    @property
+    def by_rows(self) -> bool:
+        return self.past is None
+
+    def check_game(self) -> None:
+        """Refuses to begin a game that has no end, or a setting that it does not know."""
+        if self.game == "wasserstein" and self.lipschitz == "none" and not self.r1:
+            raise SettingError("game 'wasserstein' has no bound where the critic's slope has none; give lipschitz="
+                               "'spectral' or 'penalty', or another game")  # fmt: skip
+        if self.smooth and self.game in ("hinge", "wasserstein"):
+            raise SettingError(f"smooth={self.smooth} is taken from labels, and game {self.game!r} has none; leave it "
+                               "out, or choose 'nonsaturating' or 'least_squares'")  # fmt: skip
+
     def phases(self) -> Sequence[Phase]:
+        self.check_game()
         clip = self._clip if self.lipschitz == "clip" else None
         own = self.optimizer
         return [
@@ -104,14 +131,25 @@ class Adversarial(Generating):
         """Rows as the critic sees them."""
         return differentiable_changes(x, self.augment) if self.augment else x
 
+    def shown(self, x: Tensor, condition: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Made rows for the critic, and what they were made for; while training with `replay` some are old."""
+        with torch.no_grad():
+            fake = self.made(len(x), x, condition)
+            if self.past is None or not self.training:
+                return fake, condition
+            if condition is None:
+                return self.past(fake), None
+            rows = self.past(torch.cat([fake.flatten(1), condition.to(fake)], 1))
+        made, told = rows.split([fake[0].numel(), condition.shape[1]], 1)
+        return made.reshape(fake.shape), told
+
     def criticise(self, batch: Batch) -> Tensor:
         """The critic's loss."""
         x, condition = batch["x"], self.told(self.condition_of(batch))
-        with torch.no_grad():
-            fake = self.made(len(x), x, condition)
+        fake, asked = self.shown(x, condition)
         x, fake = self.seen(x), self.seen(fake)
         said = self.critic(x, condition)
-        loss = critic_loss(self.game, said, self.critic(fake, condition), smooth=self.smooth)
+        loss = critic_loss(self.game, said, self.critic(fake, asked), smooth=self.smooth)
         if self.drift:
             loss = loss + self.drift * said.square().mean()
         if self.r1:
@@ -142,6 +180,8 @@ class Adversarial(Generating):
 
     def conclude(self, batches: Callable[[], Iterable[Batch]]) -> None:
         self.eval()
+        if self.past is not None:
+            self.past.clear()
         batch = next(iter(batches()))
         x = batch["x"][:N_LOOKED_AT]
         with torch.no_grad(), kept_random(x.device, "conclude"):
@@ -156,6 +196,14 @@ class Adversarial(Generating):
                 DataWarning,
                 stacklevel=6,
             )
+
+
+def spectral(critic: nn.Module) -> nn.Module:
+    """The critic, each of whose layers' weights is divided by its largest singular value."""
+    for part in critic.modules():
+        if isinstance(part, nn.Linear | nn.Conv1d | nn.Conv2d):
+            parametrizations.spectral_norm(part)
+    return critic
 
 
 def collapse(made: Tensor, rows: Tensor) -> str:

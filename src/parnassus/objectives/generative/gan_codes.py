@@ -87,6 +87,7 @@ class InformationGAN(Adversarial):
         self.n_kinds, self.n_numbers, self.informing = n_kinds, n_numbers, informing
 
     def phases(self) -> Sequence[Phase]:
+        self.check_game()
         assert isinstance(self.critic, Answering)
         judging = [*self.critic.body.parameters(), *self.critic.judge.parameters()]
         making = [*self.generator.parameters(), *self.critic.namer.parameters()]
