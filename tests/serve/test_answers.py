@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 
 import numpy as np
 import pandas as pd
@@ -311,6 +312,84 @@ def test_what_a_generator_must_be_told_is_required_by_the_schema():
         assert client.post("/predict", json={"inputs": [{"n": 2}]}).status_code == 200
 
 
+@pytest.mark.parametrize("name", ["vae", "linear_ae"])
+def test_a_row_is_scored_rebuilt_and_its_gaps_are_filled(name):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"a": rng.normal(size=40), "city": rng.choice(["Oslo", "Rome"], 40), "in": rng.random(40) > 0.5}
+    )
+    model = pn.Autoencoder(name, epochs=3, quantile=0.9, progress=False).fit(frame)
+    whole, holed = {"a": 0.5, "city": "Rome", "in": True}, {"a": None, "city": "Oslo", "in": None}
+    far, empty = {"a": 50.0, "city": "Rome", "in": False}, {}
+    found = answers(model, [whole, holed, far, empty])
+    given = pd.DataFrame([whole, holed, far, {"a": None}], columns=list(frame)).astype({"a": float, "in": object})
+    assert [one["score"] for one in found] == pytest.approx(model.anomaly_score(given).tolist(), rel=1e-5)
+    assert {one["threshold"] for one in found} == {model.threshold_}
+    assert [one["odd"] for one in found] == model.is_anomaly(given).tolist()
+    assert found[2]["odd"]
+    np.testing.assert_allclose([one["code"] for one in found], model.encode(given), atol=1e-5)
+    for one, row in zip(found, model.reconstruct(given).to_dict("records"), strict=True):
+        assert one["reconstruction"] == row | {"a": pytest.approx(row["a"], abs=1e-5)}
+    assert found[0]["filled"] == found[2]["filled"] == {}
+    made = model.impute(given.iloc[[1]]).iloc[0]
+    assert found[1]["filled"] == {"a": pytest.approx(made["a"], abs=1e-5), "in": bool(made["in"])}
+    assert found[3]["filled"].keys() == {"a", "city", "in"}
+    assert found[1]["filled"] == answers(model, [holed])[0]["filled"]
+    with asking(model) as client:
+        answer = client.get("/openapi.json").json()["components"]["schemas"]["Answer"]
+        error = error_of(client.post("/predict", json={"inputs": [whole, whole | {"a": "x"}]}), 422)
+    assert answer["properties"].keys() == found[0].keys()
+    assert error["where"] == "inputs[1].a"
+
+
+@pytest.mark.parametrize("shape", [(12, 10), (12, 10, 3)])
+def test_a_picture_is_scored_and_rebuilt(shape):
+    X = np.random.default_rng(0).integers(0, 255, (12, *shape), dtype=np.uint8)
+    model = pn.Autoencoder("vae", epochs=1, progress=False).fit(X)
+    found = answers(model, content=png(X[1]), kind="image/png")[0]
+    assert found["score"] == pytest.approx(model.anomaly_score(X[1:2])[0], rel=1e-5)
+    assert found["odd"] == model.is_anomaly(X[1:2])[0]
+    rebuilt = pixels_of(found["reconstruction"]["picture"])
+    assert rebuilt.shape == shape
+    np.testing.assert_allclose(rebuilt.astype(int), model.reconstruct(X[1:2])[0].astype(int), atol=1)
+    with asking(model) as client:
+        error_of(client.post("/predict", content=b"none", headers={"Content-Type": "image/png"}), 422)
+        error_of(client.post("/predict", json={"inputs": [[[0.0]]]}), 415)
+
+
+def test_rows_without_names_sequences_and_texts_are_scored_and_rebuilt(tmp_path):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20, 2))
+    model = pn.Autoencoder("vae", epochs=1, progress=False).fit(X)
+    found = answers(model, [[1, 2], [None, 2]])
+    assert found[0]["reconstruction"] == pytest.approx(model.reconstruct([[1.0, 2.0]])[0].tolist(), abs=1e-5)
+    assert found[1]["filled"] == {"0": pytest.approx(model.impute(np.array([[np.nan, 2.0]]))[0, 0], abs=1e-5)}
+    steps = pn.Autoencoder(epochs=1, progress=False).fit([rng.normal(size=(n, 2)) for n in (4, 6, 5, 6)])
+    sent = [[[1, 2], [3, 4]], [[1, 2]]]
+    for one, row in zip(answers(steps, sent), sent, strict=True):
+        alone = steps.reconstruct([np.array(row, dtype=float)])[0]
+        np.testing.assert_allclose(one["reconstruction"], alone, atol=1e-5)
+    film, path = "a good film", tmp_path / "x.txt"
+    path.write_text(film)
+    bags = pn.Autoencoder(epochs=1, progress=False).fit([film, "a bad film"] * 4)
+    written = pn.Autoencoder("text_ae", epochs=1, progress=False).fit([film, "a bad film"] * 4)
+    for one in (bags, written):
+        said, of_path = answers(one, [film, str(path)])
+        assert said["score"] == pytest.approx(one.anomaly_score([film])[0], rel=1e-5)
+        assert said["score"] != of_path["score"] != answers(one, [film])[0]["score"]
+        assert answers(one, [str(path)])[0]["score"] == pytest.approx(of_path["score"], rel=1e-4)
+        assert ("reconstruction" in said) == (one is written)
+    assert answers(written, [film])[0]["reconstruction"] == written.reconstruct([film])[0]
+
+
+def test_the_page_shows_as_many_steps_as_a_model_of_one_length_takes():
+    rng = np.random.default_rng(0)
+    for lengths, n in (((12, 12, 12), 12), ((12, 9, 10), 8)):
+        model = pn.Autoencoder("lstm_ae", epochs=1, progress=False).fit([rng.normal(size=(k, 2)) for k in lengths])
+        with asking(model) as client:
+            assert len(json.loads(client.get("/schema").json()["input"]["example"])) == n
+
+
 def pixels_of(url):
     from PIL import Image
 
@@ -318,11 +397,10 @@ def pixels_of(url):
 
 
 def test_what_is_not_served_says_so_and_what_is():
-    X = np.random.default_rng(0).normal(size=(20, 2))
     with pytest.raises(pn.NotFitted):
         pn.serve.app_of(pn.Classifier("mlp"))
-    with pytest.raises(SettingError, match="this autoencoder is not served; these are: anomaly_detector, classifier"):
-        answers(pn.Autoencoder("linear_ae", epochs=1, progress=False).fit(X), [[1, 2]])
+    with pytest.raises(SettingError, match="is not served; these are: anomaly_detector, autoencoder, classifier"):
+        pn.serve.app_of(pn.ContactPredictor())
 
 
 # --- the schema -----------------------------------------------------------------------------------

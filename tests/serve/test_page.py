@@ -207,3 +207,17 @@ def test_points_are_drawn_over_the_picture_they_were_found_in(tmp_path):
         html = looked(address + "/?example=1", tmp_path, "--dump-dom").partition("<main>")[2]
     assert 'aria-label="2 points found"' in html
     assert "<th>heat</th>" in html
+
+
+@pytest.mark.slow
+@browser
+def test_a_row_and_a_picture_are_shown_beside_what_their_codes_give_back(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=30), "city": rng.choice(["Oslo", "Rome"], 30)})
+    with served(pn.Autoencoder("vae", epochs=1, progress=False).fit(frame)) as address:
+        html = looked(address + "/?example=1", tmp_path, "--dump-dom").partition("<main>")[2]
+    assert re.search(r"(Not odd|Odd) Score .* is odd Rebuilt from its code column sent rebuilt a ", words(html))
+    X = rng.integers(0, 255, (12, 8, 8), dtype=np.uint8)
+    with served(pn.Autoencoder("vae", epochs=1, progress=False).fit(X)) as address:
+        html = looked(address + "/?example=1", tmp_path, "--dump-dom").partition("<main>")[2]
+    assert 'alt="the picture rebuilt from its code"' in html

@@ -194,6 +194,7 @@ class Steps(Input):
         symbol: Json = {"type": "integer", "minimum": 0, "maximum": self.vocab_size - 1}
         self.schema = {"type": "array", "minItems": 1, "items": symbol if self.vocab_size else step}
         self.n_example = codec.n_steps or codec.max_length
+        self.n_shown = codec.n_steps or 8  # some models take sequences of one length alone
 
     def read(self, item: Any, where: str) -> np.ndarray:
         if not isinstance(item, list) or not item:
@@ -217,7 +218,7 @@ class Steps(Input):
         return np.zeros(n, dtype=np.int64) if self.vocab_size else np.zeros((n, self.n_features))
 
     def told(self) -> Json:
-        return super().told() | {"example": json.dumps(self.example()[:8].tolist())}
+        return super().told() | {"example": json.dumps(self.example()[: self.n_shown].tolist())}
 
 
 class Options(Input):
@@ -302,7 +303,7 @@ def input_of(codec: Any, limits: Any) -> Input:
     from .files import Picture, Sound
 
     kind = codec.kind
-    if kind == "table":
+    if kind in ("table", "holed_table"):
         return Row(codec)
     if kind == "image":
         return Picture(codec, limits)

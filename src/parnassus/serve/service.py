@@ -17,6 +17,7 @@ from ..objectives.text.language import NGramCounting
 from . import answers
 from .explaining import explainer_of
 from .inputs import TEXT, Input, Json, Options, between, chosen, input_of, numbers, whole
+from .rebuilding import of_autoencoder
 from .refusal import invalid
 from .settings import Settings
 
@@ -178,6 +179,7 @@ BY_TASK: dict[str, Callable[[Any], tuple[answers.Answer, Json]]] = {
     "regressor": answers.of_regressor,
     "clusterer": answers.of_clusterer,
     "density": answers.of_density,
+    "autoencoder": of_autoencoder,
     "hmm": answers.of_hmm,
     "tagger": answers.of_tagger,
     "embedder": answers.of_embedder,

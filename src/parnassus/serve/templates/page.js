@@ -93,7 +93,27 @@ function show(answer, content) {
   if ("forecast" in answer) parts.push(forecast(answer, content));
   if ("scores" in answer) parts.push(made("p", { class: "big", text: answer.odd.length + " odd steps of " + answer.scores.length }),
     line([{ y: content.history }], answer.odd.map((i) => [i, content.history[i]])), made("p", { class: "quiet", text: "The score of each step, and the threshold" }), line([{ y: answer.scores }], answer.odd.map((i) => [i, answer.scores[i]]), answer.threshold));
+  if ("score" in answer) parts.push(...rebuilt(answer, content));
   $("answer").replaceChildren(...parts);
+}
+
+function rebuilt(answer, content) {
+  const made_of = answer.reconstruction, filled = answer.filled || {}, parts = [
+    made("p", { class: "big", text: answer.odd ? "Odd" : "Not odd" }),
+    made("p", { class: "quiet", text: `Score ${shown(answer.score)}; above ${shown(answer.threshold)} a ${schema.input.kind} is odd` })];
+  const sent = schema.input.kind, said = made("h3", { text: "Rebuilt from its code" });
+  if (sent === "picture") {
+    const url = URL.createObjectURL(content);
+    parts.push(said, made("div", { class: "gallery" }, made("img", { src: url, alt: "the picture that was sent", class: "pixels", onload: () => URL.revokeObjectURL(url) }), made("img", { src: made_of.picture, alt: "the picture rebuilt from its code", class: "pixels" })));
+  } else if (sent === "row") {
+    const rows = Object.entries(content).map(([name, value], i) => ({ column: name, sent: value === null ? "missing" : value, ...(answer.filled && Object.keys(filled).length ? { filled: name in filled ? filled[name] : "" } : {}), rebuilt: Array.isArray(made_of) ? made_of[i] : made_of[name] }));
+    parts.push(said, samples(rows));
+  } else if (sent === "sequence" && Array.isArray(content[0])) {
+    parts.push(said, ...content[0].map((_, j) => line([{ y: content.map((step) => step[j]), dashed: true }, { y: made_of.map((step) => step[j]), ahead: true }])));
+  } else if (made_of !== undefined) parts.push(said, made("p", { class: "prose", text: typeof made_of === "string" ? made_of || "(nothing)" : JSON.stringify(made_of) }));
+  const code = answer.code.flat(9);
+  parts.push(made("h3", { text: `Code of ${code.length} numbers` }), made("pre", { tabindex: 0, text: code.map(shown).join("  ") }));
+  return parts;
 }
 
 function samples(rows) {
