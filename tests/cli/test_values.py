@@ -101,6 +101,7 @@ def test_yes_and_no_belong_to_their_flag():
         ('pn.optimizer("sgd", momentum=0.9)', "sgd --optimizer.momentum 0.9"),
         ('pn.model("mlp", hidden=(64, 64))', "mlp --model.hidden 64 64"),
         ("use class_weight='balanced'", "use --class-weight balanced"),
+        ("likelihood='bernoulli' or loss='huber'", "--model.likelihood bernoulli or --loss huber"),
         ("nothing to say: x = 3", "nothing to say: x = 3"),
         (
             "name them in time= (of rows), known= (ahead) or series=, or not",

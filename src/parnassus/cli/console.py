@@ -86,7 +86,8 @@ def warnings_in_a_line() -> Iterator[list[str]]:
         yield seen
 
 
-# settings that messages name without a value
+# options of models, of which messages name one and its value, and settings that they name without one
+OPTIONS = ("likelihood", "criterion", "variance", "lipschitz", "game", "sampler", "bound")
 SERIES = "sequence|space|time|series|past|known|missing|duplicates|frequency"
 
 
@@ -116,7 +117,9 @@ def spoken(text: str) -> str:
         text,
     )
     text = re.sub(rf"\b({roles})__(\w)", r"\1.\2", text)
-    text = re.sub(r"\b([a-z_]+)=(['\"])([\w./-]+)\2", lambda m: f"--{_flag(m[1])} {m[3]}", text)
+    text = re.sub(
+        r"\b([a-z_]+)=(['\"])([\w./-]+)\2", lambda m: f"--{'model.' * (m[1] in OPTIONS)}{_flag(m[1])} {m[3]}", text
+    )
     text = re.sub(rf"\b({SERIES})=(?=[ ,;]|$)", lambda m: f"--{_flag(m[1])}", text)
     return re.sub(
         r"(?<!\()(?<!, )\b(target|out|epochs|lr|validation|device|class_weight|on_error|n_cross_fits)=(?=[\w. ,;:]|$)",
