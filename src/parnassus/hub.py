@@ -152,7 +152,8 @@ def spec_of(folder: str | os.PathLike) -> Spec | None:
     if layout.seen is not None:
         config, _ = layout.seen(*read(folder))
     try:
-        return model(layout.model_name or layout.model_type, **layout.options(config))
+        name = layout.model_name(config) if callable(layout.model_name) else layout.model_name or layout.model_type
+        return None if name is None else model(name, **layout.options(config))
     except KeyError as error:
         raise FileError(f"{os.fspath(folder)}/{CONFIG}: says no {error}, which a {layout.model_type} has") from None
 

@@ -40,7 +40,7 @@ class Layout:
     headed : what our names of heads' weights begin with.
     assumed : the values of other keys of the configuration that our module computes.
     options : those of the model of this name, of a configuration; None where no model has this name.
-    model_name : that name, where it is not `model_type`.
+    model_name : that name, where it is not `model_type`; or the name for a configuration, None where none fits.
     seen : the configuration with what only the weights tell, and the weights that are read.
     """
 
@@ -58,7 +58,7 @@ class Layout:
     headed: tuple[str, ...] = ("head",)
     assumed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     options: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
-    model_name: str | None = None
+    model_name: str | Callable[[Mapping[str, Any]], str | None] | None = None
     keys_of: Callable[[Any, str], Keys] | None = None
     seen: Callable[[Mapping[str, Any], Mapping[str, Tensor]], tuple[dict[str, Any], Tensors]] | None = None
 

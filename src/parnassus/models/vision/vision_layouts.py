@@ -8,8 +8,8 @@ from ...errors import DataError
 from ...layouts import Keys, Layout, register
 from ..text.foreign import Config, labels_of, n_labels
 from .bit import BiT
-from .convnext import ConvNext
-from .resnet import Block, Bottleneck, ResNet
+from .convnext import SIZES, ConvNext
+from .resnet import LAYOUTS, Block, Bottleneck, ResNet
 
 KINDS: dict[str, type[Block] | type[Bottleneck]] = {"basic": Block, "bottleneck": Bottleneck}
 
@@ -60,6 +60,17 @@ def _resnet_head(module: ResNet) -> str:
     return "" if module.preactivation or padded or isinstance(module.maxpool, nn.Identity) else "class"
 
 
+def _resnet_name(config: Config) -> str | None:
+    """The published net of these sizes, if it is one; 34 and 50 layers differ in their blocks alone."""
+    kind = KINDS[config.get("layer_type", "bottleneck")]
+    widths = [kind.expansion * n for n in (64, 128, 256, 512)]
+    if config.get("embedding_size", 64) != 64 or list(config["hidden_sizes"]) != widths:
+        return None
+    known = {depths: depth for depth, depths in LAYOUTS.items() if (depth < 50) == (kind is Block)}
+    depth = known.get(tuple(config["depths"]))
+    return None if depth is None else f"resnet{depth}"
+
+
 register(
     Layout(
         "resnet",
@@ -77,6 +88,8 @@ register(
             "downsample_in_bottleneck": (False,),
             "layer_type": tuple(KINDS),
         },
+        options=lambda config: {"stem": "paper"},
+        model_name=_resnet_name,
     )
 )
 
@@ -127,6 +140,15 @@ def _convnext_config(module: Any) -> dict[str, Any]:
     } | labels_of(module.n_outputs)
 
 
+def _convnext_name(config: Config) -> str | None:
+    sizes = tuple(config["hidden_sizes"]), tuple(config["depths"])
+    return next((f"convnext_{size}" for size, known in SIZES.items() if known == sizes), None)
+
+
+def _convnext_options(config: Config) -> dict[str, Any]:
+    return {"patch_size": config.get("patch_size", 4), "drop_path": config.get("drop_path_rate", 0.0)}
+
+
 register(
     Layout(
         "convnext",
@@ -139,6 +161,8 @@ register(
         prefix="convnext.",
         headed=("head",),
         assumed={"hidden_act": ("gelu",)},
+        options=_convnext_options,
+        model_name=_convnext_name,
     )
 )
 
@@ -181,6 +205,14 @@ def _bit_config(module: Any) -> dict[str, Any]:
     } | labels_of(module.n_outputs)
 
 
+def _bit_name(config: Config) -> str | None:
+    if config.get("embedding_size", 64) != 64 or config.get("num_groups", 32) != 32:
+        return None
+    if list(config["hidden_sizes"]) != [256, 512, 1024, 2048]:
+        return None
+    return next((f"bit_resnet{d}" for d in (50, 101, 152) if LAYOUTS[d] == tuple(config["depths"])), None)
+
+
 register(
     Layout(
         "bit",
@@ -200,5 +232,7 @@ register(
             "output_stride": (32,),
             "width_factor": (1,),
         },
+        options=lambda config: {"stem": "paper"},
+        model_name=_bit_name,
     )
 )

@@ -6,7 +6,7 @@ from torch import nn
 
 from ...layouts import Keys, Layout, register
 from ..text.foreign import ACTIVATIONS, BACK, Config, first_of, labels_of, n_labels, rate_of
-from .vit import Patches, ViT
+from .vit import SIZES, Patches, ViT
 
 VIT_LAYER = [
     ("attention.attention.query.*", "attention.qkv.*[0]"),
@@ -77,6 +77,15 @@ def _vit_head(module: ViT) -> str:
     return "class" if module.n_outputs else "none"
 
 
+def _vit_name(config: Config) -> str | None:
+    """The published net of these sizes, if it is one, with what those have: GELU, and offsets in attention."""
+    keys = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+    sizes = tuple(config[key] for key in keys)
+    if config.get("hidden_act", "gelu") != "gelu" or not config.get("qkv_bias", True):
+        return None
+    return next((f"vit_{size}" for size, known in SIZES.items() if known[:4] == sizes), None)
+
+
 register(
     Layout(
         "vit",
@@ -90,5 +99,7 @@ register(
         spare=(r"(vit\.)?pooler\.dense\..*",),
         headed=("head",),
         assumed={"hidden_act": tuple(ACTIVATIONS)},
+        options=lambda config: {"patch_size": config["patch_size"]},
+        model_name=_vit_name,
     )
 )
