@@ -330,3 +330,12 @@ def test_a_run_that_was_cut_short_goes_on_to_the_same_weights(tmp_path, make):
     again = make(**settings, out=out, resume=True).fit(X, y)
     for one, other in zip(whole.objective_.state_dict().values(), again.objective_.state_dict().values(), strict=True):
         assert torch.equal(one.nan_to_num(), other.nan_to_num())
+
+
+def test_rows_far_from_what_units_hold_are_warned_of_and_near_ones_are_not():
+    X = np.random.default_rng(0).random((40, 3))
+    made = pn.RBM(epochs=2, progress=False).fit(X)
+    low, high = X.min(0), X.max(0)
+    made.score_samples(high[None] + 0.05 * (high - low))
+    with pytest.warns(DataWarning, match="from 0.* to 1.3: how likely they are"):
+        made.score_samples(np.stack([low, high + 0.3 * (high - low)]))

@@ -70,6 +70,13 @@ def test_b7_2_the_gradient_has_the_sign_that_the_book_has_not():
         assert float(by_bias[i]) == pytest.approx(float(central), abs=1e-8)
 
 
+def test_a_clamped_phase_is_of_zeros_and_ones():
+    w, b = torch.zeros(3, 3), torch.zeros(3)
+    for data in (torch.tensor([[1.0, -1.0]]), torch.ones(2, 3), torch.ones(0, 2)):
+        with pytest.raises(DataError, match=r"\(n, 2\) of 0 and 1"):
+            e.boltzmann_gradient(data, w, b, n_visible=2)
+
+
 def test_sweeps_have_the_law_and_leave_clamped_units_alone():
     w, b = small_machine()
     states, law = e.boltzmann_law(w, b)

@@ -93,6 +93,10 @@ def boltzmann_gradient(
     states, law = boltzmann_law(weights, bias, temperature=temperature)
     clamped = torch.zeros_like(weights)
     means = torch.zeros_like(bias)
+    if data.ndim != 2 or data.shape[1] != n_visible or not len(data) or not bool(((data == 0) | (data == 1)).all()):
+        raise DataError(
+            f"data are (n, {n_visible}) of 0 and 1; got {tuple(data.shape)} with {data.flatten()[:4].tolist()}"
+        )
     for row in data:
         alike = (states[:, :n_visible] == row).all(1)
         share = (law * alike) / (law * alike).sum() / len(data)

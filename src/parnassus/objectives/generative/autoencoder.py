@@ -1,11 +1,12 @@
 """Autoencoders: a row is squeezed through a code and rebuilt, and what went wrong is the loss and the score."""
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from ...errors import DataError, SettingError
+from ...errors import DataError, DataWarning, SettingError
 from ...functional.autoencoding import (
     Corruption,
     Criterion,
@@ -131,6 +132,18 @@ def refuse_beyond_unit(x: Tensor, what: str) -> None:
             f"{what} describes values from 0 to 1, to which the rows of fit were scaled, and these run from {low:.4g} "
             f"to {high:.4g}; clip them to the range of the training rows, or fit with another criterion or "
             "likelihood, such as 'squared_error' or 'gaussian'"
+        )
+
+
+def warn_beyond_unit(x: Tensor) -> None:
+    """Warns of rows in use with entries far from what units of 0 and 1 hold: their density is none."""
+    low, high = float(x.min()), float(x.max())
+    if low < -BEYOND or high > 1 + BEYOND:
+        warnings.warn(
+            f"units hold numbers from 0 to 1, to which the rows of fit were scaled, and these run from {low:.4g} to "
+            f"{high:.4g}: how likely they are is not said by the result; clip them to the range of the rows of fit",
+            DataWarning,
+            stacklevel=2,
         )
 
 

@@ -27,6 +27,7 @@ from ...functional.energy import (
 )
 from ...functional.energy.units import contrast, draw_units, pulled
 from ...train.phase import Batch, Objective, Phase, gradient_of
+from .autoencoder import warn_beyond_unit
 
 QUANTILES = 101  # of the lengths of rows, which are kept to draw such rows
 WRITTEN_OUT = 16  # units of the smaller layer up to which the partition function is exact
@@ -275,6 +276,8 @@ class ContrastiveDivergence(Objective):
         """ln p(x) (n,), float64, in the units of x; of rows with a category that training had not, minus infinity."""
         log_z, _ = self.log_partition()
         v, groups = self._rows(batch).double(), self.net.units.get("groups", ())
+        if not self.net.gaussian:
+            warn_beyond_unit(v)
         found = -free_energy(v, self._double()) - log_z
         for part in v[:, v.shape[1] - sum(groups) :].split(list(groups), 1) if groups else ():
             found = found.masked_fill(part.sum(1) != 1, -torch.inf)
