@@ -236,7 +236,6 @@ def complete(request: Request, estimator: "Estimator") -> dict[str, Any]:
 
 
 FROM_PYTHON = {  # whose data are no examples that could be read and split as rows
-    "image_captioner": "captions are learned from Python so far: pn.ImageCaptioner takes pictures and texts in fit",
     "embedder": "words are learned from Python so far: pn.Embedder takes the path of this file in fit",
     "contact_predictor": "contacts are learned from Python so far: pn.ContactPredictor takes structures in fit",
 }

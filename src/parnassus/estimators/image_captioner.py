@@ -213,7 +213,7 @@ class ImageCaptioner(Estimator):
 
     def worst(self, examples: Examples, n: int) -> list[tuple[int, str, str, str, str, dict[str, str]]]:
         """The pictures that were told worst: row, what was due and written, BLEU, its name."""
-        y, written = examples.y, self.predict(examples.X)
+        y, written = texts_of(examples.y, "y"), self.predict(examples.X)
         scores = np.array([sentence_bleu(a, b).score for a, b in zip(written, y, strict=True)])
         order = [int(i) for i in np.argsort(scores, kind="stable") if written[i] != y[i]][:n]
         return [(i, y[i], written[i], f"{scores[i]:.1f}", "BLEU", {}) for i in order]

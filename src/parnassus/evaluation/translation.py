@@ -59,7 +59,8 @@ def evaluate_translation(
     """BLEU and chrF of the whole, and the share of exact answers, with bootstrap intervals over rows.
 
     The baseline says the source again, where texts are written of texts, or `commonest`, whichever is better. A
-    resample draws whole rows; weights count a row's n-grams so many times.
+    resample draws whole rows; weights count a row's n-grams so many times. Where no reference has four words there is no
+    BLEU.
 
     Systems: bleu
     """
@@ -70,8 +71,9 @@ def evaluate_translation(
     for said in ([] if sources is None else [list(sources)]) + [[commonest] * len(references)]:
         each = _statistic(references, said, tokenize).compute(bootstrap.weight[:, None])
         trivial = {name: max(float(value[0]), trivial.get(name, 0.0)) for name, value in each.items()}
+    short = not bleu(references, references, tokenize=tokenize).totals[-1]
     metrics = []
-    for name in point:
+    for name in [name for name in point if not (short and name == "bleu")]:
         low, high = interval(replicates.get(name), confidence)
         metrics.append(Metric(name, float(point[name]), low, high, trivial[name], True))
     task: Any = "translation"
@@ -82,6 +84,7 @@ def evaluate_translation(
         ("" if sources is None else "the source said again, or ")
         + f"always the commonest target of training, {commonest[:40]!r}",
         confidence=confidence,
+        notes=["no text that was due has 4 words, which BLEU counts: it is left out"] if short else [],
         replicates={m.name: replicates[m.name] for m in metrics if m.name in replicates},
         rows=bootstrap.fingerprint(np.frombuffer("\n".join(references).encode(), dtype=np.uint8)),
     )
