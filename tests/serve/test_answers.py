@@ -12,6 +12,8 @@ import soundfile
 import parnassus as pn
 from parnassus.data.audio.sounds import Sounds
 from parnassus.errors import SettingError
+from parnassus.serve.service import Service
+from parnassus.serve.settings import Settings
 
 from .conftest import ROW, asking, error_of, png, wav
 
@@ -355,6 +357,40 @@ def test_a_picture_is_scored_and_rebuilt(shape):
     with asking(model) as client:
         error_of(client.post("/predict", content=b"none", headers={"Content-Type": "image/png"}), 422)
         error_of(client.post("/predict", json={"inputs": [[[0.0]]]}), 415)
+
+
+@pytest.mark.parametrize("name", ["cyclegan", "pix2pix"])
+def test_a_picture_is_made_into_the_kind_that_is_asked_for(name):
+    rng = np.random.default_rng(0)
+    A, B = rng.integers(0, 255, (4, 16, 16), dtype=np.uint8), rng.integers(0, 255, (4, 16, 16, 3), dtype=np.uint8)
+    net = pn.model(name, width=4, **({"n_blocks": 1, "identity": 0.0} if name == "cyclegan" else {}))
+    model = pn.ImageTranslator(net, epochs=1, progress=False).fit(A, B)
+    ways = {"A": (B, (16, 16)), "B": (A, (16, 16, 3))} if name == "cyclegan" else {"B": (A, (16, 16, 3))}
+    with asking(model) as client:
+        for to, (given, shape) in ways.items():
+            parts = [("file", (f"{i}.png", png(pixels), "image/png")) for i, pixels in enumerate(given[:2])]
+            many = client.post(f"/predict?to={to}", files=parts).json()["answers"]
+            assert [one["to"] for one in many] == [to, to]
+            for one, wanted in zip(many, model.translate(given[:2], to=to), strict=True):
+                made = pixels_of(one["picture"])
+                assert made.shape == shape
+                np.testing.assert_allclose(made.astype(int), wanted.astype(int), atol=1)
+        body = {"content": png(A[0]), "headers": {"Content-Type": "image/png"}}
+        assert client.post("/predict", **body).json()["answers"][0]["to"] == "B"
+        known = sorted(ways)
+        for wrong in ("C", "") if len(known) == 2 else ("A", "C"):
+            error = error_of(client.post(f"/predict?to={wrong}", **body), 422)
+            assert (error["where"], error["message"].startswith("to takes one of 'A', 'B'; got ")) == (
+                "to",
+                len(known) == 2,
+            )
+        assert "'too', which is unknown" in error_of(client.post("/predict?too=A", **body), 422)["message"]
+        said = client.get("/openapi.json").json()
+    service = Service(model, Settings())
+    sent = [service.input.beside({"to": to}).decode(png(given[0]), "file 0") for to, (given, _) in ways.items()] * 2
+    assert service.answer(sent) == [service.answer([one])[0] for one in sent]
+    (parameter,) = said["paths"]["/predict"]["post"]["parameters"]
+    assert (parameter["name"], parameter["in"], parameter["schema"]["enum"]) == ("to", "query", known)
 
 
 def test_rows_without_names_sequences_and_texts_are_scored_and_rebuilt(tmp_path):

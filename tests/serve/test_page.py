@@ -19,6 +19,7 @@ from parnassus.serve.inputs import Input
 from parnassus.serve.page import HEADERS, page
 
 from .conftest import asking
+from .driving import Driven
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: the pages are not looked at")
@@ -221,3 +222,20 @@ def test_a_row_and_a_picture_are_shown_beside_what_their_codes_give_back(tmp_pat
     with served(pn.Autoencoder("vae", epochs=1, progress=False).fit(X)) as address:
         html = looked(address + "/?example=1", tmp_path, "--dump-dom").partition("<main>")[2]
     assert 'alt="the picture rebuilt from its code"' in html
+
+
+@pytest.mark.slow
+@browser
+def test_a_picture_is_shown_beside_what_it_was_made_into_and_the_way_is_chosen(tmp_path):
+    rng = np.random.default_rng(0)
+    A, B = rng.integers(0, 255, (4, 16, 16), dtype=np.uint8), rng.integers(0, 255, (4, 16, 16, 3), dtype=np.uint8)
+    net = pn.model("cyclegan", width=4, n_blocks=1, identity=0.0)
+    with (
+        served(pn.ImageTranslator(net, epochs=1, progress=False).fit(A, B)) as address,
+        Driven(CHROMIUM, tmp_path / "browser") as seen,
+    ):
+        seen.open(address + "/?example=1")
+        for to in ("B", "A"):
+            seen.do(f"(() => {{ const to = document.querySelector('#to'); to.value = '{to}'; ask(); }})()")
+            seen.wait(f"(document.querySelector('#answer .big') || {{}}).innerText === 'Made into {to}'")
+        assert seen.do("document.querySelectorAll('#answer img').length") == 2

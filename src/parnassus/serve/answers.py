@@ -259,6 +259,26 @@ def of_keypoint_finder(estimator: Any) -> tuple[Answer, Json]:
     return answer, {"type": "object", "properties": {"points": {"type": "array", "items": one}}}
 
 
+def of_image_translator(estimator: Any) -> tuple[Answer, Json]:
+    """Each picture made into the kind that was asked for, as PNG."""
+
+    def answer(asked: list[tuple[str, Any]]) -> list[Json]:
+        said: list[Json] = [{}] * len(asked)
+        for kind in {to for to, _ in asked}:
+            rows = [i for i, (to, _) in enumerate(asked) if to == kind]
+            for i, made in zip(rows, estimator.translate([asked[i][1] for i in rows], to=kind), strict=True):
+                said[i] = {"picture": png(made), "to": kind}
+        return said
+
+    url = {"type": "string", "description": "a data URL: PNG"}
+    return answer, {"type": "object", "properties": {"picture": url, "to": {"enum": sides_of(estimator)}}}
+
+
+def sides_of(estimator: Any) -> list[str]:
+    """The kinds that pictures can be made into."""
+    return sorted(estimator.objective_.sides)
+
+
 def of_generator(estimator: Any) -> tuple[Answer, Json]:
     """Rows drawn anew: pictures as PNG, others as they are."""
 

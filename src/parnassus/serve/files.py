@@ -1,14 +1,15 @@
 """Pictures and sounds from the bytes of a file, within limits that are looked at before anything is unpacked."""
 
 import io
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ..data.audio.sounds import Sounds, at_rate
 from ..data.images.pictures import converted
-from .inputs import Input, Json
-from .refusal import Refused, invalid
+from .inputs import Input, Json, chosen
+from .refusal import Refused, invalid, told
 
 PICTURES = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 RATES = (1_000, 384_000)
@@ -57,6 +58,36 @@ class Picture(Input):
         channels, height, width = self.codec.shape
         dark = float(self.codec.mean.mean()) < 127.5
         return super().told() | {"channels": channels, "height": height, "width": width, "dark": dark}
+
+
+class Turning(Picture):
+    """A picture, with the kind that it is to be made into: each is of the side that becomes that kind."""
+
+    def __init__(self, codec: Any, limits: Any, to: str, others: dict[str, "Turning"]) -> None:
+        super().__init__(codec, limits)
+        others[to] = self
+        self.to, self.sides = to, others
+
+    @property
+    def parameters(self) -> dict[str, Json]:  # type: ignore[override]
+        """`to`, the kind that is wanted."""
+        known, _ = chosen(sorted(self.sides))
+        usual = {"default": self.to, "description": "the kind of pictures that is wanted"}
+        return {"to": {"type": "string"} | known | usual}
+
+    def beside(self, given: Mapping[str, str]) -> Input:
+        for name in given.keys() - {"to"}:
+            raise invalid(f"the address has the parameter {told(name)}, which is unknown", name, ["to"])
+        return self.sides[chosen(sorted(self.sides))[1](given.get("to", self.to), "to")]
+
+    def decode(self, content: bytes, where: str) -> Any:
+        return self.to, super().decode(content, where)
+
+    def example(self) -> Any:
+        return self.to, super().example()
+
+    def told(self) -> Json:
+        return super().told() | {"parameters": self.parameters}
 
 
 class Sound(Input):

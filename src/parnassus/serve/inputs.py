@@ -1,6 +1,7 @@
 """What a model takes, as a client sends it: rows, texts, tokens, sequences and series as JSON, the rest as files."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,11 @@ class Input:
     kind: str
     upload: str | None = None  # "image" or "audio" where a file is sent
     schema: Json = {}
+    parameters: dict[str, Json] = {}  # what the address of a request may say of its inputs
+
+    def beside(self, given: Mapping[str, str]) -> "Input":
+        """The input as the parameters of a request's address ask for it."""
+        return self
 
     def read(self, item: Any, where: str) -> Any:
         """One input from JSON, or refused."""

@@ -71,7 +71,9 @@ def operation(service: Service, name: str, words: str, answer: Json) -> Json:
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     said: dict[str, Any] = {"200": {"description": words, "content": {"application/json": {"schema": answer}}}}
     said |= {str(status): {"description": why, "content": error} for status, why in STATUSES.items()}
-    return {"summary": words, "operationId": name, "requestBody": body(service), "responses": said}
+    found = {"summary": words, "operationId": name, "requestBody": body(service), "responses": said}
+    named = [{"name": k, "in": "query", "schema": schema} for k, schema in service.input.parameters.items()]
+    return found | ({"parameters": named} if named else {})
 
 
 def body(service: Service) -> Json:

@@ -33,7 +33,7 @@ async def inputs_from(request: Any, taken: Input, settings: Settings, decoding: 
         raise Refused(408, "too_slow", f"the body did not arrive within {settings.timeout:g} s") from None
     if taken.upload is None:
         raise Refused(415, "wrong_type", words_for(taken))
-    loop = asyncio.get_running_loop()
+    loop, taken = asyncio.get_running_loop(), taken.beside(request.query_params)
     return [await loop.run_in_executor(decoding, taken.decode, one, f"file {i}") for i, one in enumerate(files)]
 
 

@@ -93,6 +93,8 @@ def parts_of(estimator: Any, settings: Settings) -> tuple[Input, tuple[answers.A
         fitted(estimator)
     if task in SPECIAL:
         return SPECIAL[task](estimator)
+    if task == "image_translator":
+        return _image_translator(estimator, settings), answers.of_image_translator(estimator)
     if task not in BY_TASK:
         raise SettingError(f"this {str(task).replace('_', ' ')} is not served; these are: {', '.join(sorted(SERVED))}")
     return input_of(estimator.codec_, settings), BY_TASK[task](estimator)
@@ -168,6 +170,16 @@ def _anomalies(estimator: Any) -> tuple[Input, tuple[answers.Answer, Json]]:
     return made, answers.of_anomalies(estimator)
 
 
+def _image_translator(estimator: Any, settings: Settings) -> Input:
+    """Pictures A to be made into B, and B into A where the model learned both ways."""
+    from .files import Turning
+
+    known: dict[str, Turning] = {}
+    for to in answers.sides_of(estimator):
+        Turning(estimator.codec_ if to == "B" else estimator.target_.image, settings, to, known)
+    return known["B"]
+
+
 SPECIAL: dict[str, Callable[[Any], tuple[Input, tuple[answers.Answer, Json]]]] = {
     "language_model": _language_model,
     "generator": _generator,
@@ -191,7 +203,7 @@ BY_TASK: dict[str, Callable[[Any], tuple[answers.Answer, Json]]] = {
     "speech_recognizer": lambda e: answers.of_writer(e.transcribe),
     "image_captioner": lambda e: answers.of_writer(e.predict),
 }
-SERVED = (*SPECIAL, *BY_TASK)
+SERVED = (*SPECIAL, *BY_TASK, "image_translator")
 
 
 def timed(call: Callable[[list[Any]], Any], items: list[Any]) -> float:

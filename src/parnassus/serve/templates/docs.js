@@ -8,7 +8,8 @@ const made = (tag, attributes = {}, ...children) => {
 const code = (text) => made("pre", { tabindex: 0, text });
 
 function curl(path, verb, operation, token) {
-  const head = token ? " -H 'Authorization: Bearer TOKEN'" : "", url = location.origin + path;
+  const head = token ? " -H 'Authorization: Bearer TOKEN'" : "", asked = (operation.parameters || []).map((p) => `${p.name}=${p.schema.default}`).join("&");
+  const url = asked ? `'${location.origin}${path}?${asked}'` : location.origin + path;
   if (verb !== "post") return `curl${head} ${url}`;
   const kind = Object.keys(operation.requestBody.content)[0];
   return kind === "application/json" ? `curl${head} -H 'Content-Type: application/json' -d '{"inputs": [...]}' ${url}` : `curl${head} -F file=@FILE ${url}`;

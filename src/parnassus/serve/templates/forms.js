@@ -91,9 +91,18 @@ function drop(accept, words, preview) {
   return state;
 }
 
+function choices(parameters, changed) {
+  const boxes = Object.entries(parameters).filter(([, s]) => s.enum.length > 1).map(([name, s]) => {
+    const options = s.enum.map((v) => made("option", { value: v, text: v, selected: v === s.default }));
+    return [name, made("select", { id: name, onchange: changed }, ...options), s.description];
+  });
+  if (boxes.length) beside = () => "?" + new URLSearchParams(boxes.map(([name, box]) => [name, box.value]));
+  return boxes.map(([name, box, words]) => made("div", { class: "choice" }, made("label", { for: name }, name, made("span", { class: "quiet", text: words })), box));
+}
+
 forms.picture = (input) => {
   const state = drop("image/*", "Drop a picture here, or choose one", (file) => made("img", { src: URL.createObjectURL(file), alt: "the picture to be looked at" }));
-  const parts = [state.area];
+  const parts = [...choices(input.parameters || {}, () => { if (state.file) ask(); }), state.area];
   gather = async () => { if (!state.file) throw new Error("Choose a picture first."); return state.file; };
   if (input.channels === 1 && input.height <= 64) {
     const pad = drawing(input, (blob) => { state.set(null); state.file = blob; ask(); });

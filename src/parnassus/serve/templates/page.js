@@ -17,7 +17,7 @@ const drawn = (tag, attributes, text) => {
 };
 const shown = (x) => typeof x === "number" ? x !== 0 && Math.abs(x) < 1e-3 ? x.toExponential(1) : String(Number(x.toPrecision(5))) : x === null ? "none" : typeof x === "object" ? JSON.stringify(x) : String(x);
 const percent = (p) => (100 * p).toFixed(p > 0.0995 && p < 0.9995 ? 1 : 2) + " %";
-let schema = null, gather = null, asked = 0;
+let schema = null, gather = null, asked = 0, beside = () => "";
 
 // --- asking ----------------------------------------------------------------------------------------------------
 
@@ -53,7 +53,7 @@ async function ask(event) {
   try {
     const content = await gather();
     if (content === undefined) return;
-    const said = await send("/predict", content);
+    const said = await send("/predict" + beside(), content);
     if (turn !== asked) return;
     show(said.answers[0], content);
     if (schema.explains) explain(content, turn);
@@ -93,8 +93,14 @@ function show(answer, content) {
   if ("forecast" in answer) parts.push(forecast(answer, content));
   if ("scores" in answer) parts.push(made("p", { class: "big", text: answer.odd.length + " odd steps of " + answer.scores.length }),
     line([{ y: content.history }], answer.odd.map((i) => [i, content.history[i]])), made("p", { class: "quiet", text: "The score of each step, and the threshold" }), line([{ y: answer.scores }], answer.odd.map((i) => [i, answer.scores[i]]), answer.threshold));
+  if ("picture" in answer) parts.push(made("p", { class: "big", text: "Made into " + answer.to }), pair(content, answer.picture, "the picture made of it"));
   if ("score" in answer) parts.push(...rebuilt(answer, content));
   $("answer").replaceChildren(...parts);
+}
+
+function pair(content, picture, words) {
+  const url = URL.createObjectURL(content);
+  return made("div", { class: "gallery" }, made("img", { src: url, alt: "the picture that was sent", class: "pixels", onload: () => URL.revokeObjectURL(url) }), made("img", { src: picture, alt: words, class: "pixels" }));
 }
 
 function rebuilt(answer, content) {
@@ -103,8 +109,7 @@ function rebuilt(answer, content) {
     made("p", { class: "quiet", text: `Score ${shown(answer.score)}; above ${shown(answer.threshold)} a ${schema.input.kind} is odd` })];
   const sent = schema.input.kind, said = made("h3", { text: "Rebuilt from its code" });
   if (sent === "picture") {
-    const url = URL.createObjectURL(content);
-    parts.push(said, made("div", { class: "gallery" }, made("img", { src: url, alt: "the picture that was sent", class: "pixels", onload: () => URL.revokeObjectURL(url) }), made("img", { src: made_of.picture, alt: "the picture rebuilt from its code", class: "pixels" })));
+    parts.push(said, pair(content, made_of.picture, "the picture rebuilt from its code"));
   } else if (sent === "row") {
     const rows = Object.entries(content).map(([name, value], i) => ({ column: name, sent: value === null ? "missing" : value, ...(answer.filled && Object.keys(filled).length ? { filled: name in filled ? filled[name] : "" } : {}), rebuilt: Array.isArray(made_of) ? made_of[i] : made_of[name] }));
     parts.push(said, samples(rows));
