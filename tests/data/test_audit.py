@@ -165,8 +165,8 @@ def test_pictures_that_are_equal_or_blank_are_named(tmp_path):
     for i, picture in enumerate(pictures):
         paths.append(tmp_path / f"{i}.png")
         Pillow.fromarray(picture).save(paths[-1])
-    assert "1 rows repeat an earlier one" in said(audit(paths))
-    assert "1 rows repeat an earlier one" in said(audit([Pillow.fromarray(p) for p in pictures]))
+    assert "1 row repeats an earlier one" in said(audit(paths))
+    assert "1 row repeats an earlier one" in said(audit([Pillow.fromarray(p) for p in pictures]))
 
 
 def test_texts_are_compared_too():

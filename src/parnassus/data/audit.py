@@ -250,7 +250,7 @@ def audit_rows(keys: np.ndarray, y: Any = None) -> list[Finding]:
     found = [
         Finding(
             "info",
-            f"{n_extra} rows repeat an earlier one",
+            f"{n_extra} {'row repeats' if n_extra == 1 else 'rows repeat'} an earlier one",
             f"rows {shown(twice)}",
             "remove them if they are the same thing twice: in train and test they make scores too good",
         )

@@ -59,8 +59,8 @@ def evaluate_translation(
     """BLEU and chrF of the whole, and the share of exact answers, with bootstrap intervals over rows.
 
     The baseline says the source again, where texts are written of texts, or `commonest`, whichever is better. A
-    resample draws whole rows; weights count a row's n-grams so many times. Where no reference has four words there is no
-    BLEU.
+    resample draws whole rows; weights count a row's n-grams so many times. Without a reference of four words there is
+    no BLEU.
 
     Systems: bleu
     """
