@@ -16,9 +16,10 @@ import numpy as np
 from ..errors import DataError, DataWarning, FileError, SettingError, did_you_mean, missing_extra
 from .answers import shown
 from .audio.sounds import SOUNDS, check_sounds, has_sounds, sounds_by_class
+from .images.picture_files import check_pictures, pictures_in, warn_of_formats
 from .images.pictures import PICTURES
 from .images.video_files import VIDEOS, has_videos, videos_by_class
-from .shards import as_file, member_at, names_shards, rows_of_samples, shards_of, stream_of
+from .shards import as_file, member_at, names_shards, rows_of_samples, shards_of
 from .tables.chunks import Chunks
 from .tables.delimited import delimiter_of, read_as_written, read_csv
 from .tables.path_columns import beside
@@ -278,6 +279,7 @@ def open_folder(path: Path) -> Source:
     if has_videos(path):
         files, y = videos_by_class(path)
         return Source(files, y, str(path), "videos", [folder.name for folder in classes], fingerprint(path))
+    warn_of_formats(path, [path, *classes])
     if not classes:
         found = pictures_in(path)
         if not found:
@@ -318,28 +320,6 @@ def open_sounds(path: Path, names: list[str]) -> Source:
             raise FileError(f"{path} holds sounds, and {folder} pictures too; give a folder of one kind")
     files, y = sounds_by_class(path)
     return Source(files, y, str(path), "sounds", names, fingerprint(path))
-
-
-def pictures_in(folder: Path) -> list[Path]:
-    """The picture files of a folder by name; hidden files and other files are passed over."""
-    return sorted(
-        p for p in folder.iterdir() if p.suffix.lower() in PICTURES and not p.name.startswith(".") and p.is_file()
-    )
-
-
-def check_pictures(paths: list[Path]) -> None:
-    """Refuses files that are empty or whose header is no picture's, naming them."""
-    from PIL import Image, UnidentifiedImageError
-
-    wrong = []
-    for path in paths:
-        try:
-            with Image.open(stream_of(path)):
-                pass
-        except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
-            wrong.append(f"{path}" + ("" if path.stat().st_size else " (0 bytes)"))
-    if wrong:
-        raise FileError(f"{len(wrong)} pictures cannot be read: {shown(wrong)}; mend or remove them")
 
 
 def open_list(path: Path) -> Source:
