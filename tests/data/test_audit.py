@@ -170,7 +170,7 @@ def test_pictures_that_are_equal_or_blank_are_named(tmp_path):
 
 
 def test_texts_are_compared_too():
-    assert "1 rows repeat" in said(audit(["a", "b", "a"], ["x", "y", "x"]))
+    assert "1 row repeats" in said(audit(["a", "b", "a"], ["x", "y", "x"]))
 
 
 def test_uneven_classes_of_plain_strings_are_told():
