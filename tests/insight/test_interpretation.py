@@ -200,3 +200,23 @@ def test_gates_make_the_state_that_the_net_has(name):
              "gru": {"reset", "update", "new", "state"}}[name]  # fmt: skip
     assert set(found.gates) == names
     assert len(found.plot(1).axes) == len(names)
+
+
+def test_labels_of_which_a_picture_has_several_are_explained_by_name():
+    """Two squares, each its own label: the share of a label lies on its own square."""
+    rng = np.random.default_rng(0)
+    there = rng.random((240, 2)) < 0.5
+    pictures = rng.integers(0, 90, (240, 16, 16)).astype(np.uint8)
+    pictures[there[:, 0], 2:6, 2:6] = 230
+    pictures[there[:, 1], 10:14, 10:14] = 230
+    labels = [[name for name, on in zip(("low", "up"), row, strict=True) if on] for row in there[:, ::-1]]
+    net = pn.Classifier(pn.model("cnn", channels=(8, 8), hidden=16), epochs=12, progress=False).fit(pictures, labels)
+    both = pictures[there.all(1)][:4]
+    up, low = (attribute(net, both, how="integrated_gradients", target=name) for name in ("up", "low"))
+    assert (up.targets, low.targets) == (["up"] * 4, ["low"] * 4)
+    corner, other = slice(2, 6), slice(10, 14)
+    assert (up.maps[:, corner, corner].sum((1, 2)) > up.maps[:, other, other].sum((1, 2))).all()
+    assert (low.maps[:, other, other].sum((1, 2)) > low.maps[:, corner, corner].sum((1, 2))).all()
+    assert set(attribute(net, both, how="saliency").targets) <= {"low", "up"}
+    with pytest.raises(SettingError, match="no answer 'middle'; choose one of low, up"):
+        attribute(net, both, target="middle")

@@ -68,8 +68,9 @@ class Looked:
         return self.net(x)
 
     def targets(self, target: Any) -> tuple[Tensor, list[Any]]:
-        """Which output of each row is explained, and its name; None is the net's own answer."""
+        """Which output of each row is explained, and its name; None is the net's own answer, or its likeliest label."""
         classes = getattr(self.estimator.target_, "classes", None)
+        names = getattr(self.estimator.target_, "labels", None) if classes is None else classes
         with torch.no_grad():
             outputs = self(self.x)
         if target is None:
@@ -78,10 +79,11 @@ class Looked:
             given = [target] * len(self.x) if np.ndim(target) == 0 else list(target)
             if len(given) != len(self.x):
                 raise SettingError(f"target has {len(given)} entries for {len(self.x)} pictures")
-            number = torch.tensor([self._number(one, classes, outputs.shape[1]) for one in given])
+            number = torch.tensor([self._number(one, names, outputs.shape[1]) for one in given])
         if classes is None:
+            labels = None if names is None else [names[int(k)] for k in number]
             number = torch.ones_like(number) if outputs.shape[1] == 1 else number
-            return number.to(self.x.device), [f"output {int(k)}" for k in number]
+            return number.to(self.x.device), labels or [f"output {int(k)}" for k in number]
         return number.to(self.x.device), [classes[int(k)] for k in number]
 
     @staticmethod
@@ -129,7 +131,7 @@ def attribute(
     ----------
     how : "saliency", "smooth_grad", "integrated_gradients", "occlusion", "cam" (nets that end in a mean over places and
         a dense layer), "grad_cam", "grad_cam_plus_plus" or "lime".
-    target : the answer to explain, one for all or one a picture; None explains the net's own.
+    target : the answer to explain, or the label of several, one for all or one a picture; None explains the net's own.
     layer : whose maps are weighed, by its name in the net; None is the last convolution.
     **options : those of the equation in `functional.attribution`: n_samples, noise, n_steps, patch, stride, n_segments.
 
