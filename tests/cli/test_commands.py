@@ -119,7 +119,7 @@ SURFACE = {
         "json",
     }
     | {"n-tokens", "temperature", "top-k", "top-p", "seed", "beam", "n-best", "hot-words", "spot", "to"}
-    | {"threshold", "n-most"},
+    | {"threshold", "n-most", "impute"},
     "sample": {"RUN", "n", "condition", "seed", "out", "json"},
     "align": {"RUN", "data", "to", "out", "heard", "target", "json"},
     "report": {"RUN", "data", "out", "target", "json"},

@@ -237,9 +237,8 @@ def compare(
     from .comparing import compare as work
     from .using import one_or_several
 
-    answers = one_or_several(target)
     asked = {"task": task, "folds": folds, "groups": groups, "metric": metric, "seed": seed}
-    return work(data, models, target=answers, drop=drop, asked=asked, json=json)
+    return work(data, models, target=one_or_several(target), drop=drop, asked=asked, json=json)
 
 
 def evaluate(
@@ -299,6 +298,7 @@ def predict(
     ] = None,
     threshold: Annotated[float | None, Parameter(help="the least score of a detector's box")] = None,
     n_most: Annotated[int | None, Parameter(help="the most boxes of a picture, of a detector")] = None,
+    impute: Annotated[bool, Parameter(negative=(), help="fill the holes of a table, with an autoencoder")] = False,
     json: Json = False,
 ) -> int:
     """Answer for new data with a trained model, as CSV.
@@ -311,7 +311,7 @@ def predict(
     given |= {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
     given |= {"std": std or None, "interval": interval, "beam": beam, "n_best": n_best}
     given |= {"hot_words": list(hot_words) or None, "spot": list(spot) or None, "to": to}
-    given |= {"threshold": threshold, "n_most": n_most}
+    given |= {"threshold": threshold, "n_most": n_most, "impute": impute or None}
     asked: dict[str, Any] = {"out": out, "proba": proba, "on_error": on_error, "settings": given, "json": json}
     return work(model, list(data), texts=list(text), **asked)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, FileError, SettingError
 from ..files import write_text
-from . import anomalies, language, speaking, stepping, translating
+from . import anomalies, imputing, language, speaking, stepping, translating
 from .console import Console, finite, note
 from .runs import loaded
 from .settings import with_article
@@ -22,6 +22,7 @@ ASKED_OF = {  # what `predict` may be told beside data, by task
     "forecaster": ("horizon", "quantiles", "known"),
     "regressor": ("std", "interval"),
     "detector": ("threshold", "n_most"),
+    imputing.TASK: ("impute",),
     language.TASK: ("n_tokens", "temperature", "top_k", "top_p", "seed"),
     speaking.TASK: ("beam", "n_best", "hot_words", "spot"),
     translating.TASK: ("to",),
@@ -53,11 +54,8 @@ def evaluate(model: str, data: str, *, target: "Columns | None", report: Path | 
     if examples.y is None and estimator.task == speaking.TASK:
         raise speaking.unsaid(data, examples)
     if examples.y is None and estimator.target_ is not None and estimator.task != language.TASK:
-        where = (
-            "name the column that holds them by --target"
-            if hasattr(examples.X, "columns")
-            else ("give a folder with a folder of pictures for each class")
-        )
+        folders = "give a folder with a folder of pictures for each class"
+        where = "name the column that holds them by --target" if hasattr(examples.X, "columns") else folders
         raise DataError(f"{data} holds no answers to compare with; {where}, or use `parnassus predict`")
     name = Path(data).name
     if report is not None:
@@ -181,6 +179,8 @@ def _records(
         return stepping.said(estimator, X, proba=proba)
     if estimator.task == language.TASK:
         return language.written(estimator, X, asked, proba=proba, on_error=on_error)
+    if asked and estimator.task == imputing.TASK:
+        return imputing.filled(estimator, X, proba=proba, on_error=on_error)
     if asked and estimator.task == speaking.TASK:
         return speaking.heard(estimator, X, names, asked, heading=heading, on_error=on_error)
     rows = answers(estimator, X, names, heading=heading, proba=proba, on_error=on_error)
