@@ -27,7 +27,10 @@ PUBLISHED: dict[str, tuple[int, float, float, str]] = {
     "efficientnet_b5": (2019, 83.444, 96.628, ""), "efficientnet_b6": (2019, 84.008, 96.916, ""),
     "efficientnet_b7": (2019, 84.122, 96.908, ""),
 }  # fmt: skip
-SIZES = {"inception_v3": 299, "inception_v4": 299, "xception": 299}  # pixels a side where they are not 224
+SIZES = {  # pixels a side where they are not 224
+    **dict.fromkeys(("inception_v3", "inception_v4", "xception"), 299),
+    **{f"efficientnet_b{i + 1}": side for i, side in enumerate((240, 260, 300, 380, 456, 528, 600))},
+}
 VIEWS = ("Flatten", "Identity")  # whose outputs take no memory of their own
 
 
@@ -63,7 +66,7 @@ def _of_pictures(name: str, task: str) -> Builder | None:
 def net_costs(
     names: Sequence[str] | None = None, *, size: int | None = None, in_channels: int = 3, n_outputs: int = 1000
 ) -> list[NetCost]:
-    """Counts of nets by name, on pictures of `size` pixels a side; None takes each net's own (224, or 299).
+    """Counts of nets by name, on pictures of `size` pixels a side; None takes each net's own (224, 299, or to 600).
 
     Nothing is allocated: shapes are carried through without numbers.
 
