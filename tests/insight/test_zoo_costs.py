@@ -22,7 +22,8 @@ pytestmark = pytest.mark.usefixtures("draws")
         ("alexnet", 61_100_840, 0.71), ("vgg16", 138_357_544, 15.47), ("vgg19", 143_667_240, 19.63),
         ("resnet18", 11_689_512, 1.81), ("resnet50", 25_557_032, 4.09), ("resnet101", 44_549_160, 7.80),
         ("resnet152", 60_192_808, 11.51), ("densenet121", 7_978_856, 2.83), ("mobilenet_v2", 3_504_872, 0.30),
-        ("efficientnet_b1", 7_794_184, 0.69), ("efficientnet_b3", 12_233_232, 1.83), ("efficientnet_b7", 66_347_960, 37.75),
+        ("efficientnet_b1", 7_794_184, 0.69), ("efficientnet_b3", 12_233_232, 1.83),
+        ("efficientnet_b5", 30_389_784, 10.27), ("efficientnet_b7", 66_347_960, 37.75),
         ("efficientnet_b0", 5_288_548, 0.39), ("inception_v3", 23_834_568, 5.71), ("convnext_t", 28_589_128, 4.46),
     ],
 )  # fmt: skip
