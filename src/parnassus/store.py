@@ -78,7 +78,10 @@ def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, Any], dict[str
     except (SafetensorError, OSError, ValueError) as error:
         raise FileError(f"{path}: not a whole safetensors file ({error}); cut short, or of another kind") from error
     if KEY not in metadata:
-        raise FileError(f"{path}: a safetensors file, but not one that parnassus saved (no {KEY!r} in its metadata)")
+        raise FileError(
+            f"{path}: a safetensors file, but not one that parnassus saved (no {KEY!r} in its metadata); others' "
+            "weights are read by pn.hub.load, and the net that it gives may start a training"
+        )
     try:
         manifest = json.loads(metadata[KEY])
         if not isinstance(manifest["format"], int) or not isinstance(manifest["tree"], dict):

@@ -68,3 +68,10 @@ def test_a_training_from_a_folder_needs_no_model(tmp_path):
     own = clf.objective_.model.state_dict()
     assert clf.start_["new"] == ["head.2.bias", "head.2.weight"]
     assert all(torch.equal(own[name], held) for name, held in net.state_dict().items() if not name.startswith("head"))
+
+
+def test_a_file_of_weights_alone_is_refused_as_a_start_with_what_reads_it(tmp_path):
+    hub.write(tmp_path, {}, {"fc.weight": torch.zeros(2, 2)})
+    pictures = np.zeros((4, 32, 32), dtype=np.uint8)
+    with pytest.raises(pn.FileError, match=r"read by pn\.hub\.load, and the net that it gives may start a training"):
+        pn.Classifier("resnet18", start=tmp_path / "model.safetensors").fit(pictures, [0, 1, 0, 1])
