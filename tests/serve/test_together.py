@@ -13,10 +13,10 @@ from contextlib import contextmanager
 
 import httpx
 import numpy as np
-import pandas as pd
 import pytest
 
 import parnassus as pn
+from parnassus.data.proteins.hairpins import hairpin_proteins
 from parnassus.serve import app_of
 from parnassus.serve.app import listening
 
@@ -219,7 +219,8 @@ def test_a_model_that_is_absent_or_not_served_is_told_in_a_line(tmp_path, capsys
 
     assert main(["serve", str(tmp_path)]) == 2
     assert "model.parnassus does not exist" in capsys.readouterr().err
-    X = pd.DataFrame({"a": np.arange(20.0), "b": np.arange(20.0) ** 2})
-    pn.Autoencoder("linear_ae", epochs=1, progress=False).fit(X).save(tmp_path / "model.parnassus")
+    made, small = hairpin_proteins(8), pn.model("contact_transformer", width=16, n_heads=2)
+    fitted = pn.ContactPredictor(small, epochs=1, progress=False).fit(made.sequences, made.coordinates)
+    fitted.save(tmp_path / "model.parnassus")
     assert main(["serve", str(tmp_path)]) == 2
-    assert "this autoencoder is not served" in capsys.readouterr().err
+    assert "this contact predictor is not served" in capsys.readouterr().err
