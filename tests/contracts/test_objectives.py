@@ -136,9 +136,9 @@ OBJECTIVES = {
     "echo_state": ("steps", lambda: named("echo_state", "classifier", hidden=16)),
     "echo_state of numbers": ("steps_numbers", lambda: named("echo_state", "regressor", hidden=16)),
     "hmm": ("steps", lambda: named("hmm", "classifier")),
-    "hmm by MMI": ("steps", lambda: named("hmm", "classifier", criterion="mmi", n_em_steps=3, n_states=2)),
-    "hmm by MPE": ("steps", lambda: named("hmm", "classifier", criterion="mpe", n_em_steps=3, n_mixtures=2)),
-    "hmm by MCE": ("steps", lambda: named("hmm", "classifier", criterion="mce", n_em_steps=3, scale=0.3)),
+    "hmm by MMI": ("steps", lambda: named("hmm", "classifier", criterion="mmi", n_em_steps=1, n_states=2)),
+    "hmm by MPE": ("steps", lambda: named("hmm", "classifier", criterion="mpe", n_em_steps=1, n_mixtures=2)),
+    "hmm by MCE": ("steps", lambda: named("hmm", "classifier", criterion="mce", n_em_steps=1, scale=0.3)),
     "duel": ("numbers", Duel),
     "relay": ("numbers", Relay),
 }
