@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import parnassus as pn
-from harness import Work, arguments, compare, installed
+from harness import Work, arguments, compare, installed, lightning_trainer
 
 BATCH = 64
 PICTURES = np.random.default_rng(0).integers(0, 255, (10_000, 28, 28), dtype=np.uint8)
@@ -64,14 +64,7 @@ def lightning() -> None:
 
     x = (torch.from_numpy(PICTURES)[:, None].float() - PICTURES.mean()) / PICTURES.std()
     loader = DataLoader(TensorDataset(x, torch.from_numpy(LABELS)), batch_size=BATCH, shuffle=True)
-    pl.Trainer(
-        max_epochs=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        accelerator="cpu",
-    ).fit(Module(), loader)
+    lightning_trainer().fit(Module(), loader)
 
 
 if __name__ == "__main__":

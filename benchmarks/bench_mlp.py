@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 import parnassus as pn
-from harness import Work, arguments, compare, installed
+from harness import Work, arguments, compare, installed, lightning_trainer
 
 EPOCHS = 5
 
@@ -102,14 +102,7 @@ def lightning(x: torch.Tensor, y: torch.Tensor, widths: tuple[int, ...], batch: 
             return torch.optim.Adam(self.parameters(), fused=True)
 
     loader = DataLoader(TensorDataset(x, y), batch_size=batch, shuffle=True)
-    trainer = pl.Trainer(
-        max_epochs=EPOCHS,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        accelerator="cpu",
-    )
+    trainer = lightning_trainer(EPOCHS)
     trainer.fit(Module(), loader)
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 import parnassus as pn
-from harness import Work, arguments, compare, installed
+from harness import Work, arguments, compare, installed, lightning_trainer
 from parnassus.models.vision.resnet import resnet
 
 BATCH, CLASSES = 64, 10
@@ -66,14 +66,7 @@ def lightning(layout: torch.memory_format) -> None:
             return torch.optim.Adam(self.parameters(), fused=True)
 
     loader = DataLoader(TensorDataset(scaled(), torch.from_numpy(LABELS)), batch_size=BATCH, shuffle=True)
-    pl.Trainer(
-        max_epochs=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        accelerator="cpu",
-    ).fit(Module(), loader)
+    lightning_trainer().fit(Module(), loader)
 
 
 def keras() -> Callable[[], object]:

@@ -14,6 +14,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 Work = Callable[[], object]
 
@@ -72,3 +73,17 @@ def compare(workload: str, works: dict[str, Work], *, ours: str, args: argparse.
         }
         print(json.dumps(line), flush=True)
     return medians
+
+
+def lightning_trainer(epochs: int = 1) -> Any:
+    """Lightning's trainer on the CPU, which writes and prints nothing."""
+    import lightning
+
+    return lightning.Trainer(
+        max_epochs=epochs,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        accelerator="cpu",
+    )
