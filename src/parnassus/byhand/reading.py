@@ -132,7 +132,7 @@ def array(tensor: Any) -> Array:
     return np.array(tensor.detach().cpu().double().numpy())
 
 
-@reads("torch.nn.modules.container.Sequential")
+@reads("torch.nn.modules.container.Sequential", "parnassus.layers.rectified.Chain")
 def _sequential(module: Any, name: str) -> list[Layer]:
     return [layer for key, part in module.named_children() for layer in layers_of(part, _joined(name, key))]
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ..functional.convolution.padding import same_amounts
 from ..functional.pooling import spatial_pyramid_pool
+from .rectified import Chain
 
 SMALL = 64  # pixels a side below which a paper's first stride of 4 leaves too little
 
@@ -43,7 +44,7 @@ def convolution(
         padded = (kernel - 1) // 2
         made = nn.Conv2d(n_in, n_out, kernel, stride=stride, padding=padded, groups=groups, bias=False)
     parts: list[nn.Module] = [made, nn.BatchNorm2d(n_out, eps=eps, momentum=momentum)]
-    return nn.Sequential(*parts, *([act()] if act is not None else []))
+    return Chain(*parts, *([act()] if act is not None else []))
 
 
 def started(module: nn.Module) -> nn.Module:
@@ -110,7 +111,7 @@ class AuxiliaryHead(nn.Module):
         for n_out, kernel in kernels:
             parts += [nn.Conv2d(n_in, n_out, kernel, bias=False), nn.BatchNorm2d(n_out, eps=eps), nn.ReLU(inplace=True)]
             n_in = n_out
-        return cls(nn.Sequential(*parts, GlobalAverage(), nn.Linear(n_in, n_outputs)), weight=weight)
+        return cls(Chain(*parts, GlobalAverage(), nn.Linear(n_in, n_outputs)), weight=weight)
 
     def forward(self, h: Tensor) -> None:
         self.said = [self.body(h)] if self.training else []

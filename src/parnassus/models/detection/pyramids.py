@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ...errors import SettingError, did_you_mean
 from ...layers.detection import FeaturePyramid, SmallMaps
+from ...layers.rectified import norm_relu
 from ...layers.vision import started
 from ..vision.resnet import LAYOUTS, Block, Bottleneck, ResNet
 
@@ -26,7 +27,7 @@ class ResNetMaps(nn.Module):
         self.first, self.widths = first, [w * kind.expansion for w in widths[first - 1 :]]
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        x = self.net.maxpool(torch.relu(self.net.bn1(self.net.conv1(x))))
+        x = self.net.maxpool(norm_relu(self.net.bn1, self.net.conv1(x)))
         maps = []
         for stage in self.net.stages:
             x = stage(x)

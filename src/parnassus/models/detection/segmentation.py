@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...errors import SettingError
+from ...layers.rectified import Chain
 from ...registry import model
 
 
@@ -17,7 +18,7 @@ def double(n_in: int, n_out: int, *, norm: bool, padding: int = 1, dilation: int
         parts.append(nn.Conv2d(a, b, 3, padding=padding * dilation, dilation=dilation, bias=not norm))
         parts += [nn.BatchNorm2d(b)] if norm else []
         parts.append(nn.ReLU(inplace=True))
-    return nn.Sequential(*parts)
+    return Chain(*parts)
 
 
 def cropped(x: Tensor, size: Sequence[int]) -> Tensor:
@@ -159,7 +160,7 @@ class DeepLab(nn.Module):
             nn.Conv2d(last, last // 2, 3 if d > 1 else 1, padding=d if d > 1 else 0, dilation=d) for d in dilations
         )
         self.whole = nn.Conv2d(last, last // 2, 1)
-        self.head = nn.Sequential(
+        self.head = Chain(
             nn.Conv2d((len(dilations) + 1) * (last // 2), last, 1), nn.BatchNorm2d(last), nn.ReLU(inplace=True),
             nn.Conv2d(last, n_outputs, 1),
         )  # fmt: skip

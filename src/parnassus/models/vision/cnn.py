@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from ...errors import SettingError
 from ...layers.dense import activation as activation_named
 from ...layers.normalization import StandardizedConv2d, picture_norm
+from ...layers.rectified import Chain
 from ...registry import model
 
 POOLINGS = {"average": nn.AvgPool2d, "max": nn.MaxPool2d}
@@ -106,7 +107,7 @@ class ConvStack(nn.Module):
                 parts.append(nn.MaxPool2d(2))
                 height, width = height // 2, width // 2
             n_in = n_out
-        self.features = nn.Sequential(*parts)
+        self.features = Chain(*parts)
         head: list[nn.Module] = [nn.Flatten(), nn.Linear(n_in * height * width, hidden), in_place(activation)]
         self.head = nn.Sequential(*head, nn.Dropout(dropout), nn.Linear(hidden, n_outputs))
 

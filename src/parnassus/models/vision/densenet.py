@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import SettingError
+from ...layers.rectified import Chain
 from ...layers.vision import GlobalAverage, started
 from ...registry import model
 from .resnet import refuse_small, stem_for
@@ -40,7 +41,7 @@ class DenseLayer(nn.Module):
 
     def __init__(self, n_in: int, growth: int) -> None:
         super().__init__()
-        self.body = nn.Sequential(
+        self.body = Chain(
             nn.BatchNorm2d(n_in),
             nn.ReLU(inplace=True),
             nn.Conv2d(n_in, 4 * growth, 1, bias=False),
@@ -84,7 +85,7 @@ class DenseNet(nn.Module):
             for _ in range(n_layers):
                 parts.append(DenseLayer(n, growth))
                 n += growth
-        self.features = nn.Sequential(*parts, nn.BatchNorm2d(n), nn.ReLU(inplace=True))
+        self.features = Chain(*parts, nn.BatchNorm2d(n), nn.ReLU(inplace=True))
         self.head = nn.Sequential(GlobalAverage(), nn.Dropout(dropout), nn.Linear(n, n_outputs))
         started(self)
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import SettingError, did_you_mean
+from ...layers.rectified import Chain
 from ...layers.vision import AuxiliaryHead, GlobalAverage, scaled, started
 from ...registry import model
 from .resnet import check_width, refuse_small, stem_for
@@ -86,7 +87,7 @@ def unit(
 ) -> nn.Sequential:
     """A convolution that keeps the size, normalised where asked for, and ReLU."""
     conv = nn.Conv2d(n_in, n_out, kernel, stride, (kernel - 1) // 2, bias=not norm)
-    return nn.Sequential(conv, *([nn.BatchNorm2d(n_out, eps=eps)] if norm else []), nn.ReLU(inplace=True))
+    return Chain(conv, *([nn.BatchNorm2d(n_out, eps=eps)] if norm else []), nn.ReLU(inplace=True))
 
 
 class GoogLeNet(nn.Module):

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import SettingError
+from ...layers.rectified import Chain
 from ...layers.vision import AuxiliaryHead, GlobalAverage, scaled, started
 from ...registry import model
 from .mobilenet import strides_for
@@ -215,7 +216,7 @@ class Plans:
         bare = (step.valid or step.stride > 1) and not self.padded
         padding = (0, 0) if bare else (height // 2, width // 2)
         conv = nn.Conv2d(n_in, n_out, (height, width), stride, padding, bias=False)
-        return nn.Sequential(conv, nn.BatchNorm2d(n_out, eps=EPS), nn.ReLU(inplace=True))
+        return Chain(conv, nn.BatchNorm2d(n_out, eps=EPS), nn.ReLU(inplace=True))
 
 
 def _halves(step: Step) -> bool:

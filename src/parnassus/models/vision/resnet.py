@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import SettingError, did_you_mean
+from ...layers.rectified import Chain, norm_relu
 from ...layers.vision import SMALL, GlobalAverage, started
 from ...registry import model
 
@@ -42,10 +43,10 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.preactivation:
-            h = torch.relu(self.bn1(x))
-            return self.conv2(torch.relu(self.bn2(self.conv1(h)))) + self.downsample(x)
-        h = torch.relu(self.bn1(self.conv1(x)))
-        return torch.relu(self.bn2(self.conv2(h)) + self.downsample(x))
+            h = norm_relu(self.bn1, x)
+            return self.conv2(norm_relu(self.bn2, self.conv1(h))) + self.downsample(x)
+        h = norm_relu(self.bn1, self.conv1(x))
+        return norm_relu(self.bn2, self.conv2(h), self.downsample(x))
 
 
 class Bottleneck(nn.Module):
@@ -67,12 +68,12 @@ class Bottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.preactivation:
-            h = self.conv1(torch.relu(self.bn1(x)))
-            h = self.conv2(torch.relu(self.bn2(h)))
-            return self.conv3(torch.relu(self.bn3(h))) + self.downsample(x)
-        h = torch.relu(self.bn1(self.conv1(x)))
-        h = torch.relu(self.bn2(self.conv2(h)))
-        return torch.relu(self.bn3(self.conv3(h)) + self.downsample(x))
+            h = self.conv1(norm_relu(self.bn1, x))
+            h = self.conv2(norm_relu(self.bn2, h))
+            return self.conv3(norm_relu(self.bn3, h)) + self.downsample(x)
+        h = norm_relu(self.bn1, self.conv1(x))
+        h = norm_relu(self.bn2, self.conv2(h))
+        return norm_relu(self.bn3, self.conv3(h), self.downsample(x))
 
 
 class PaddedShortcut(nn.Module):
@@ -125,13 +126,13 @@ class ResNet(nn.Module):
                 n_in = n_out
             stages.append(nn.Sequential(*blocks))
         self.stages = nn.Sequential(*stages)
-        self.last = nn.Sequential(nn.BatchNorm2d(n_in), nn.ReLU()) if preactivation else nn.Identity()
+        self.last = Chain(nn.BatchNorm2d(n_in), nn.ReLU()) if preactivation else nn.Identity()
         self.head = nn.Sequential(GlobalAverage(), nn.Dropout(dropout), nn.Linear(n_in, n_outputs))
         started(self)
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.conv1(x.contiguous(memory_format=torch.channels_last))
-        h = h if self.preactivation else torch.relu(self.bn1(h))
+        h = h if self.preactivation else norm_relu(self.bn1, h)
         return self.head(self.last(self.stages(self.maxpool(h))))
 
 

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import SettingError
+from ...layers.rectified import Chain
 from ...layers.vision import SMALL, started
 from ...registry import model
 from .resnet import check_width
@@ -52,7 +53,7 @@ class VGG(nn.Module):
             if min(height, wide) >= 2:
                 parts.append(nn.MaxPool2d(2))
                 height, wide = height // 2, wide // 2
-        self.features = nn.Sequential(*parts)
+        self.features = Chain(*parts)
         # the paper's dense layers see 7 x 7 places; other sizes of its scale are brought to them, small ones stay
         self.pool = nn.AdaptiveAvgPool2d(7) if min(image_size) >= SMALL else nn.Identity()
         places = 49 if min(image_size) >= SMALL else height * wide

@@ -5,6 +5,7 @@ import itertools
 import torch
 from torch import Tensor, nn
 
+from ...layers.rectified import Chain
 from ...layers.vision import GlobalAverage, scaled, started
 from ...registry import model
 from .mobilenet import Strides, strides_for
@@ -76,7 +77,7 @@ class Xception(nn.Module):
         parts += [XceptionBlock((c(728),) * 4, stride=1) for _ in range(8)]
         parts.append(XceptionBlock((c(728), c(728), c(1024)), stride=stride(2)))
         parts += [separable(c(1024), c(1536)), nn.ReLU(), separable(c(1536), c(2048)), nn.ReLU()]
-        self.features = nn.Sequential(*parts)
+        self.features = Chain(*parts)
         self.head = nn.Sequential(GlobalAverage(), nn.Dropout(dropout), nn.Linear(c(2048), n_outputs))
         started(self)
 
