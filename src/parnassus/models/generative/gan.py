@@ -109,6 +109,11 @@ def dcgan_critic(
     return weighted(nn.Sequential(*parts, nn.Conv2d(widths[-1], 1, last, bias=False)))
 
 
+def norm_of(lipschitz: str) -> Callable[[int], nn.Module]:
+    """A critic's norms over the batch, or none: they undo a bound of the slope of each row."""
+    return nn.Identity if lipschitz in ("penalty", "spectral") else nn.BatchNorm2d
+
+
 def critic_features(critic: nn.Sequential, x: Tensor, *, grid: int = 4) -> Tensor:
     """What a critic's convolutions see in pictures, as vectors: the largest of each of grid x grid places.
 
@@ -156,9 +161,7 @@ def picture_game(
     if width < 1:
         raise SettingError(f"model 'dcgan': width is at least 1; got {width}")
     k = classes_of(n_outputs)
-    # a norm over the batch undoes a bound of the slope of each row
-    norm: Callable[[int], nn.Module] = nn.Identity if game["lipschitz"] in ("penalty", "spectral") else nn.BatchNorm2d
-    critic = Told(dcgan_critic(in_channels + k + n_told, image_size, width, norm), ())
+    critic = Told(dcgan_critic(in_channels + k + n_told, image_size, width, norm_of(game["lipschitz"])), ())
     maker = DCGANGenerator(n_noise + k + n_told, in_channels, image_size, width)
     made = Adversarial(maker, critic, (in_channels, *image_size), k, n_told=n_told, n_noise=n_noise, **game)
     return made.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

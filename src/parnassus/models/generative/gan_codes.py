@@ -9,7 +9,7 @@ from ...errors import DataError, SettingError
 from ...objectives.generative.gan_codes import Answering, AuxiliaryClassifier, InformationGAN
 from ...registry import model
 from ..tables.mlp import MLP
-from .gan import ADAM, DCGANGenerator, Told, dcgan_critic, halvings
+from .gan import ADAM, DCGANGenerator, Told, dcgan_critic, halvings, norm_of
 from .unet_diffusion import RowFacts, rows_and_options
 
 DENSE = ADAM | {"lr": 1e-3}
@@ -27,8 +27,9 @@ def dense_players(
 
 
 def picture_players(
-    name: str, in_channels: int, image_size: tuple[int, int], n_given: int, n_said: int, width: int, n_noise: int
-) -> tuple[DCGANGenerator, Answering]:
+    name: str, in_channels: int, image_size: tuple[int, int], n_given: int, n_said: int, width: int, n_noise: int,
+    *, lipschitz: str = "none",
+) -> tuple[DCGANGenerator, Answering]:  # fmt: skip
     """The same of pictures, by DCGAN's convolutions."""
     if halvings(image_size)[0] < 1:
         raise DataError(
@@ -36,7 +37,7 @@ def picture_players(
         )
     if width < 1:
         raise SettingError(f"model {name!r}: width is at least 1; got {width}")
-    critic = dcgan_critic(in_channels, image_size, width, nn.BatchNorm2d)
+    critic = dcgan_critic(in_channels, image_size, width, norm_of(lipschitz))
     body, judge = critic[:-1], critic[-1]
     with torch.no_grad():
         n = body(torch.zeros(2, in_channels, *image_size)).shape[1:].numel()
@@ -53,7 +54,8 @@ def players_of(
         players = dense_players(name, rows.shape[0], n_given, n_given, hidden, n_noise)
         return *players, options | {"optimizer": DENSE}
     n, *size = rows.shape
-    pictures = picture_players(name, n, (size[0], size[1]), n_given, n_given, width, n_noise)
+    lipschitz = options["lipschitz"]
+    pictures = picture_players(name, n, (size[0], size[1]), n_given, n_given, width, n_noise, lipschitz=lipschitz)
     return *pictures, options | {"optimizer": ADAM}
 
 
@@ -68,6 +70,10 @@ def ac_gan(
     width: int = 64,
     n_noise: int = 16,
     game: str = "nonsaturating",
+    n_critic: int = 1,
+    smooth: float = 0.0,
+    lipschitz: str = "none",
+    replay: int = 0,
     naming: float = 1.0,
 ) -> AuxiliaryClassifier:
     """A GAN told classes, whose critic names the class of a row instead of being told it.
@@ -78,6 +84,7 @@ def ac_gan(
     width : channels next to the picture, for pictures; they double with each halving.
     n_noise : numbers in z.
     game : what the players lose.
+    n_critic, smooth, lipschitz, replay : as of "gan" and "dcgan"; a bound leaves the layer that names classes free.
     naming : what a wrongly named class costs both.
     """
     rows, options = rows_and_options(locals())
@@ -97,6 +104,10 @@ def info_gan(
     width: int = 64,
     n_noise: int = 16,
     game: str = "nonsaturating",
+    n_critic: int = 1,
+    smooth: float = 0.0,
+    lipschitz: str = "none",
+    replay: int = 0,
     informing: float = 1.0,
 ) -> InformationGAN:
     """A GAN told nothing, whose generator is given a code that the critic can read off what it makes.
@@ -109,6 +120,7 @@ def info_gan(
     width : channels next to the picture, for pictures; they double with each halving.
     n_noise : numbers in z.
     game : what the players lose.
+    n_critic, smooth, lipschitz, replay : as of "gan" and "dcgan"; a bound leaves the reader's layer free.
     informing : how much a code that can be read is worth.
     """
     rows, options = rows_and_options(locals())

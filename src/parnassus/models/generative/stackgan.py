@@ -8,7 +8,7 @@ from ...errors import DataError, SettingError
 from ...layers.conditioning import ConditioningAugmentation
 from ...objectives.generative.stacked_gan import Stacked
 from ...registry import model
-from .gan import ADAM, DCGANGenerator, Told, dcgan_critic, halvings
+from .gan import ADAM, DCGANGenerator, Told, dcgan_critic, halvings, norm_of
 from .unet_diffusion import classes_of
 
 
@@ -71,7 +71,8 @@ class Refinement(nn.Module):
 @model.variants("generator", choices=("n_outputs | units",))
 def stackgan(*, in_channels: int, image_size: tuple[int, int], n_outputs: int | None, units: Units | None,
              width: int = 32, n_noise: int = 32, n_condition: int = 16, n_blocks: int = 2,
-             weight: float = 1.0) -> Stacked:  # fmt: skip
+             weight: float = 1.0, game: str = "nonsaturating", n_critic: int = 1, smooth: float = 0.0,
+             lipschitz: str = "none", replay: int = 0) -> Stacked:  # fmt: skip
     """StackGAN: small pictures of a class or a text in the first half of training, larger ones of them in the second.
 
     Parameters
@@ -81,6 +82,8 @@ def stackgan(*, in_channels: int, image_size: tuple[int, int], n_outputs: int | 
     n_condition : numbers that are drawn around what is asked for.
     n_blocks : residual blocks of the second stage; the published net has 4, at 256 pixels a side.
     weight : of the divergence of conditions from N(0, I).
+    game, n_critic, smooth, lipschitz, replay : of both stages, as of "dcgan"; real pictures of another class count as
+        made ones do in every game.
 
     Of a text (condition="text") it is told which words it holds, not in which order.
 
@@ -97,10 +100,9 @@ def stackgan(*, in_channels: int, image_size: tuple[int, int], n_outputs: int | 
         )
     half = image_size[0] // 2, image_size[1] // 2
     k = len(units) - 1 if units is not None else classes_of(n_outputs or 1)
-    critics = [Told(dcgan_critic(in_channels + k, size, width, nn.BatchNorm2d), ()) for size in (half, image_size)]
+    critics = [Told(dcgan_critic(in_channels + k, size, width, norm_of(lipschitz)), ()) for size in (half, image_size)]
     makers = [Sketch(n_noise, k, n_condition, in_channels, half, width),
               Refinement(k, n_condition, in_channels, width, n_blocks)]  # fmt: skip
-    words = units is not None
-    return Stacked(
-        makers, critics, (in_channels, *image_size), k, n_noise=n_noise, weight=weight, words=words, optimizer=ADAM
-    )
+    rules = {"game": game, "n_critic": n_critic, "smooth": smooth, "lipschitz": lipschitz}
+    return Stacked(makers, critics, (in_channels, *image_size), k, n_noise=n_noise, weight=weight,
+                   words=units is not None, replay=replay, optimizer=ADAM, **rules)  # fmt: skip

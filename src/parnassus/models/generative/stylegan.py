@@ -2,6 +2,7 @@
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -151,6 +152,8 @@ class StyleCritic(nn.Module):
     Source: Karras et al. 2018, table 2, whose critic StyleGAN keeps.
     """
 
+    sees_batches = True  # how varied they are
+
     def __init__(self, in_channels: int, image_size: tuple[int, int], *, width: int) -> None:
         super().__init__()
         n, last = halvings(image_size)
@@ -170,8 +173,8 @@ class StyleCritic(nn.Module):
 
 
 def style_game(in_channels: int, image_size: tuple[int, int], n_outputs: int, *, n_told: int = 0, width: int,
-               style: int, n_noise: int, n_layers: int, mixing: float, truncation: float, r1: float,
-               augment: str) -> Adversarial:  # fmt: skip
+               style: int, n_noise: int, n_layers: int, mixing: float, truncation: float,
+               lipschitz: str = "none", **game: Any) -> Adversarial:  # fmt: skip
     """StyleGAN's generator against its critic."""
     if halvings(image_size)[0] < 1:
         raise DataError(f"stylegan doubles pictures up, and these are {image_size}; give even sides of at least 8")
@@ -180,18 +183,24 @@ def style_game(in_channels: int, image_size: tuple[int, int], n_outputs: int, *,
             "model 'stylegan': width, style and n_layers are at least 1, mixing and truncation shares from 0 to 1; got "
             f"{width}, {style}, {n_layers}, {mixing}, {truncation}"
         )
+    if lipschitz not in ("none", "penalty"):
+        raise SettingError(
+            f"model 'stylegan' scales its critic's weights as they are used, so that lipschitz={lipschitz!r} bounds "
+            "nothing; give lipschitz='penalty', or r1="
+        )
     k = classes_of(n_outputs)
     maker = StyleGenerator(n_noise + k + n_told, in_channels, image_size, width=width, style=style, n_layers=n_layers,
                            mixing=mixing, truncation=truncation)  # fmt: skip
     critic = StyleCritic(in_channels + k + n_told, image_size, width=width)
-    return Adversarial(maker, critic, (in_channels, *image_size), k, n_told=n_told, n_noise=n_noise, r1=r1,
-                       augment=augment, optimizer=ADAM)  # fmt: skip
+    return Adversarial(maker, critic, (in_channels, *image_size), k, n_told=n_told, n_noise=n_noise,
+                       lipschitz=lipschitz, **game, optimizer=ADAM)  # fmt: skip
 
 
 @model.variants("generator", choices=("| n_outputs | n_told",))
 def stylegan(*, in_channels: int, image_size: tuple[int, int], n_outputs: int | None, n_told: int | None,
              width: int = 32, style: int = 64, n_noise: int = 64, n_layers: int = 8, mixing: float = 0.9,
-             truncation: float = 1.0, r1: float = 1.0, augment: str = "") -> Adversarial:  # fmt: skip
+             truncation: float = 1.0, game: str = "nonsaturating", n_critic: int = 1, smooth: float = 0.0,
+             lipschitz: str = "none", replay: int = 0, r1: float = 1.0, augment: str = "") -> Adversarial:  # fmt: skip
     """StyleGAN: styles and noise put into a constant, at sizes that a CPU trains.
 
     Parameters
@@ -202,6 +211,9 @@ def stylegan(*, in_channels: int, image_size: tuple[int, int], n_outputs: int | 
     n_layers : of the mapping net.
     mixing : the share of pictures in training with two latents.
     truncation : how far from the mean drawn latents may lie, from 0 to 1.
+    game, n_critic, smooth, replay : as of "dcgan".
+    lipschitz : "penalty" holds the critic's slope near 1; give r1=0 with it. Spectral norms are refused: they are of
+        weights that are used as they are, and these are scaled as they are used.
     r1 : how much the critic's squared slope on real pictures costs it; the published one is 10, at 1,024 pixels.
     augment : as of "dcgan".
 

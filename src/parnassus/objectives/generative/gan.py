@@ -2,27 +2,19 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations
 
-from ...errors import DataWarning, SettingError, did_you_mean
-from ...functional.adversarial import (
-    Game,
-    critic_loss,
-    generator_loss,
-    gradient_penalty,
-    zero_centred_penalty,
-)
+from ...errors import DataWarning, SettingError
+from ...functional.adversarial import generator_loss
 from ...functional.augmentation.differentiable import differentiable_changes
 from ...train.phase import Batch, Phase
 from ...train.randomness import kept_random
 from .generating import Generating
-from .image_translation import Past
+from .rules import Rules, store, with_old
 
-Lipschitz = Literal["none", "clip", "penalty", "spectral"]
 N_LOOKED_AT = 512  # rows drawn when training ended
 NARROW = 0.1  # of the rows' spread: below it samples have collapsed
 
@@ -34,16 +26,10 @@ class Adversarial(Generating):
     ----------
     generator : (z, one-hot classes or numbers) -> rows; critic : (rows, the same) -> one number a row (n,).
     n_noise : numbers in z ~ N(0, I).
-    game : see `functional.adversarial`.
-    n_critic : moves of the critic to one of the generator.
-    lipschitz : "clip" holds the critic's weights in [-bound, bound], "penalty" its slope near 1, `strength` times;
-        "spectral" divides the weights of each of its layers by their largest singular value (Miyato et al. 2018), which
-        one step of a power iteration follows.
-    smooth : taken from the label of real rows.
     replay : made rows of earlier steps that the critic is shown again, an old one for a new one half of the time.
-    r1 : how much the critic's squared slope on real rows costs it; drift : its squared answer to them.
     augment : changes of pictures that the critic sees, real and made; see `functional.augmentation.differentiable`.
     optimizer : of both players, unless the user's.
+    **rules : see `Rules`.
 
     `generator` rows are made without a gradient in the critic's move. When training ends, samples that have
     collapsed are warned of; see `collapse`.
@@ -62,65 +48,40 @@ class Adversarial(Generating):
         *,
         n_told: int = 0,
         n_noise: int,
-        game: Game = "nonsaturating",
-        n_critic: int = 1,
-        lipschitz: Lipschitz = "none",
-        bound: float = 0.01,
-        strength: float = 10.0,
-        smooth: float = 0.0,
         replay: int = 0,
-        r1: float = 0.0,
-        drift: float = 0.0,
         augment: str = "",
         optimizer: dict[str, Any] | None = None,
+        **rules: Any,
     ) -> None:
         super().__init__(shape, n_classes, n_told)
-        if n_critic < 1 or n_noise < 1 or not bound > 0 or not strength >= 0 or not 0 <= smooth < 1:
-            raise SettingError(
-                "a GAN has n_critic and n_noise of at least 1, bound > 0, strength >= 0 and smooth in [0, 1); "
-                f"got {n_critic}, {n_noise}, {bound}, {strength}, {smooth}"
-            )
-        if not min(r1, drift) >= 0 or replay < 0:
-            raise SettingError(
-                f"r1 and drift weigh penalties, replay counts rows: at least 0; got {r1}, {drift} and {replay}"
-            )
-        if lipschitz not in get_args(Lipschitz):
-            raise SettingError(f"no lipschitz={lipschitz!r}; {did_you_mean(lipschitz, get_args(Lipschitz))}")
+        if n_noise < 1:
+            raise SettingError(f"a GAN has n_noise of at least 1; got {n_noise}")
         if augment:
             differentiable_changes(torch.zeros(1, 1, 2, 2)[:0], augment)  # which refuses what it does not know
-        self.r1, self.drift, self.augment = r1, drift, augment
-        self.as_one = lipschitz in ("penalty", "spectral") or r1 > 0
-        self.past = Past(replay) if replay else None
-        self.generator, self.n_noise = generator, n_noise
-        self.critic = spectral(critic) if lipschitz == "spectral" else critic
-        self.game, self.n_critic, self.lipschitz = game, n_critic, lipschitz
-        self.bound, self.strength, self.smooth, self.optimizer = bound, strength, smooth, dict(optimizer or {})
+        self.rules, self.augment = Rules(**rules), augment
+        self.as_one = self.rules.as_one
+        self.past = store(replay)
+        self.generator, self.critic, self.n_noise = generator, critic, n_noise
+        self.rules.bounded(self.judging)
+        self.optimizer = dict(optimizer or {})
 
     @property
     def by_rows(self) -> bool:
-        return self.past is None
+        return self.past is None and not getattr(self.critic, "sees_batches", False)
 
-    def check_game(self) -> None:
-        """Refuses to begin a game that has no end, or a setting that it does not know."""
-        if self.game == "wasserstein" and self.lipschitz == "none" and not self.r1:
-            raise SettingError("game 'wasserstein' has no bound where the critic's slope has none; give lipschitz="
-                               "'spectral' or 'penalty', or another game")  # fmt: skip
-        if self.smooth and self.game in ("hinge", "wasserstein"):
-            raise SettingError(f"smooth={self.smooth} is taken from labels, and game {self.game!r} has none; leave it "
-                               "out, or choose 'nonsaturating' or 'least_squares'")  # fmt: skip
+    @property
+    def judging(self) -> Sequence[nn.Module]:
+        """The parts of the critic that say how real a row is."""
+        return [self.critic]
 
     def phases(self) -> Sequence[Phase]:
-        self.check_game()
-        clip = self._clip if self.lipschitz == "clip" else None
-        own = self.optimizer
+        self.rules.check()
+        clip, own = self.rules.clip(self.judging), self.optimizer
+        every = self.rules.n_critic
         return [
             Phase("critic", self.criticise, self.critic.parameters(), optimizer=own, after=clip),
-            Phase("generator", self.deceive, self.generator.parameters(), optimizer=own, every=self.n_critic),
+            Phase("generator", self.deceive, self.generator.parameters(), optimizer=own, every=every),
         ]
-
-    def _clip(self) -> None:
-        for parameter in self.critic.parameters():
-            parameter.clamp_(-self.bound, self.bound)
 
     def made(self, n: int, like: Tensor, condition: Tensor | None) -> Tensor:
         """Rows out of fresh noise."""
@@ -135,34 +96,26 @@ class Adversarial(Generating):
         """Made rows for the critic, and what they were made for; while training with `replay` some are old."""
         with torch.no_grad():
             fake = self.made(len(x), x, condition)
-            if self.past is None or not self.training:
-                return fake, condition
-            if condition is None:
-                return self.past(fake), None
-            rows = self.past(torch.cat([fake.flatten(1), condition.to(fake)], 1))
-        made, told = rows.split([fake[0].numel(), condition.shape[1]], 1)
-        return made.reshape(fake.shape), told
+        return (fake, condition) if self.past is None or not self.training else with_old(self.past, fake, condition)
+
+    def judged(self, x: Tensor, condition: Tensor | None) -> tuple[Tensor, Tensor | float]:
+        """What the critic says of rows (n,), and what else they cost who shows them."""
+        return self.critic(x, condition), 0.0
 
     def criticise(self, batch: Batch) -> Tensor:
         """The critic's loss."""
         x, condition = batch["x"], self.told(self.condition_of(batch))
         fake, asked = self.shown(x, condition)
         x, fake = self.seen(x), self.seen(fake)
-        said = self.critic(x, condition)
-        loss = critic_loss(self.game, said, self.critic(fake, asked), smooth=self.smooth)
-        if self.drift:
-            loss = loss + self.drift * said.square().mean()
-        if self.r1:
-            loss = loss + self.r1 * zero_centred_penalty(lambda at: self.critic(at, condition), x)
-        if self.lipschitz == "penalty":
-            share = torch.rand(len(x), device=x.device, dtype=x.dtype)
-            loss = loss + self.strength * gradient_penalty(lambda at: self.critic(at, condition), x, fake, share)
-        return loss
+        said, more = self.judged(x, condition)
+        loss = self.rules.cost(said, self.critic(fake, asked)) + more
+        return loss + self.rules.held(lambda at: self.critic(at, condition), x, fake, said)
 
     def deceive(self, batch: Batch) -> Tensor:
         """The generator's loss."""
         x, condition = batch["x"], self.told(self.condition_of(batch))
-        return generator_loss(self.game, self.critic(self.seen(self.made(len(x), x, condition)), condition))
+        said, more = self.judged(self.seen(self.made(len(x), x, condition)), condition)
+        return generator_loss(self.rules.game, said) + more
 
     def drawn(self, n: int, condition: Tensor | None, generator: torch.Generator) -> Tensor:
         return self.rows_of(torch.randn(n, self.n_noise, generator=generator), condition)
@@ -188,22 +141,15 @@ class Adversarial(Generating):
             condition = self.condition_of(batch)
             condition = None if condition is None else condition[: len(x)]
             made = self.made(len(x), x, self.told(condition)).flatten(1)
-        what = collapse(made, x.flatten(1))
-        if what:
-            other = "" if self.lipschitz == "penalty" or len(self.shape) > 1 else "pn.model('wgan_gp'), "
-            warnings.warn(
-                f"the generator has collapsed: {what}; try {other}a lower lr, or more epochs",
-                DataWarning,
-                stacklevel=6,
-            )
+        other = "" if self.rules.lipschitz == "penalty" or len(self.shape) > 1 else "pn.model('wgan_gp'), "
+        warn_of_collapse(made, x.flatten(1), f"{other}a lower lr, or more epochs")
 
 
-def spectral(critic: nn.Module) -> nn.Module:
-    """The critic, each of whose layers' weights is divided by its largest singular value."""
-    for part in critic.modules():
-        if isinstance(part, nn.Linear | nn.Conv1d | nn.Conv2d):
-            parametrizations.spectral_norm(part)
-    return critic
+def warn_of_collapse(made: Tensor, rows: Tensor, remedy: str) -> None:
+    """Say so where a generator's rows have collapsed; called by `conclude`, whom its caller's caller is shown for."""
+    what = collapse(made, rows)
+    if what:
+        warnings.warn(f"the generator has collapsed: {what}; try {remedy}", DataWarning, stacklevel=7)
 
 
 def collapse(made: Tensor, rows: Tensor) -> str:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...errors import SettingError
-from ...functional.adversarial import critic_loss, generator_loss, information_bound
+from ...functional.adversarial import generator_loss, information_bound
 from ...train.phase import Batch, Phase
 from .gan import Adversarial
 
@@ -34,6 +34,12 @@ class Answering(nn.Module):
         return self.judge(h).reshape(len(x)), self.namer(h.flatten(1))
 
 
+def judging_parts(critic: nn.Module) -> Sequence[nn.Module]:
+    """What says how real a row is: the layer that names it is held by no bound."""
+    assert isinstance(critic, Answering)
+    return [critic.body, critic.judge]
+
+
 class AuxiliaryClassifier(Adversarial):
     """A game in which the critic also learns to name the class of real rows, and the generator to be named rightly.
 
@@ -50,22 +56,15 @@ class AuxiliaryClassifier(Adversarial):
             raise SettingError(f"naming weighs a loss, and is 0 or more; got {naming}")
         self.naming = naming
 
-    def criticise(self, batch: Batch) -> Tensor:
-        x, which = batch["x"], self.condition_of(batch)
-        assert which is not None
-        assert isinstance(self.critic, Answering)
-        with torch.no_grad():
-            fake = self.made(len(x), x, self.told(which))
-        real, said = self.critic.both(self.seen(x))
-        loss = critic_loss(self.game, real, self.critic(self.seen(fake)), smooth=self.smooth)
-        return loss + self.naming * F.cross_entropy(said, which)
+    @property
+    def judging(self) -> Sequence[nn.Module]:
+        return judging_parts(self.critic)
 
-    def deceive(self, batch: Batch) -> Tensor:
-        x, which = batch["x"], self.condition_of(batch)
-        assert which is not None
+    def judged(self, x: Tensor, condition: Tensor | None) -> tuple[Tensor, Tensor | float]:
         assert isinstance(self.critic, Answering)
-        judged, said = self.critic.both(self.seen(self.made(len(x), x, self.told(which))))
-        return generator_loss(self.game, judged) + self.naming * F.cross_entropy(said, which)
+        assert condition is not None
+        real, said = self.critic.both(x)
+        return real, self.naming * F.cross_entropy(said, condition.argmax(1))
 
 
 class InformationGAN(Adversarial):
@@ -87,13 +86,17 @@ class InformationGAN(Adversarial):
         self.n_kinds, self.n_numbers, self.informing = n_kinds, n_numbers, informing
 
     def phases(self) -> Sequence[Phase]:
-        self.check_game()
+        self.rules.check()
         assert isinstance(self.critic, Answering)
-        judging = [*self.critic.body.parameters(), *self.critic.judge.parameters()]
+        judging = [p for part in self.judging for p in part.parameters()]
         making = [*self.generator.parameters(), *self.critic.namer.parameters()]
-        own = self.optimizer
-        return [Phase("critic", self.criticise, judging, optimizer=own),
-                Phase("generator", self.deceive, making, optimizer=own, every=self.n_critic)]  # fmt: skip
+        own, clip, every = self.optimizer, self.rules.clip(self.judging), self.rules.n_critic
+        return [Phase("critic", self.criticise, judging, optimizer=own, after=clip),
+                Phase("generator", self.deceive, making, optimizer=own, every=every)]  # fmt: skip
+
+    @property
+    def judging(self) -> Sequence[nn.Module]:
+        return judging_parts(self.critic)
 
     def code(self, kinds: Tensor, numbers: Tensor) -> Tensor:
         """What the generator is given for kinds (n,) and numbers (n, n_numbers) from -1 to 1."""
@@ -112,7 +115,7 @@ class InformationGAN(Adversarial):
         judged, said = self.critic.both(self.seen(super().made(len(x), x, self.code(kinds, numbers))))
         read, guessed = said.split([self.n_kinds, self.n_numbers], 1)
         informed = information_bound(read, kinds) - 0.5 * (guessed - numbers).square().sum(1).mean()
-        return generator_loss(self.game, judged) - self.informing * informed
+        return generator_loss(self.rules.game, judged) - self.informing * informed
 
     @property
     def noise_shape(self) -> tuple[int, ...] | None:

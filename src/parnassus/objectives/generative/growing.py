@@ -100,7 +100,7 @@ class Growing(Adversarial):
             ):
                 params = [p for part in player.parts(depth) for p in part.parameters()]  # type: ignore[operator]
                 found.append(Phase(f"{name}_{side}", loss, params, during=during, optimizer=self.optimizer,
-                                   every=self.n_critic if name == "generator" else 1))  # fmt: skip
+                                   every=self.rules.n_critic if name == "generator" else 1))  # fmt: skip
         return found
 
     def side(self, depth: int) -> int:

@@ -1,6 +1,6 @@
 """Two games one after the other: a small rough picture of what is asked for, then a larger one made from it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -8,9 +8,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...errors import SettingError
-from ...functional.adversarial import critic_loss, generator_loss
+from ...functional.adversarial import Game, critic_loss, generator_loss
 from ...train.phase import Batch, Phase
+from ...train.randomness import kept_random
+from .gan import N_LOOKED_AT, warn_of_collapse
 from .generating import Generating
+from .rules import Rules, store, with_old
 
 
 def wrong_of(condition: Tensor, n_classes: int) -> Tensor:
@@ -19,8 +22,12 @@ def wrong_of(condition: Tensor, n_classes: int) -> Tensor:
     return (condition + shift) % n_classes
 
 
-def matching_loss(right: Tensor, wrong: Tensor, fake: Tensor) -> Tensor:
+def matching_loss(
+    right: Tensor, wrong: Tensor, fake: Tensor, *, game: Game = "nonsaturating", smooth: float = 0.0
+) -> Tensor:
     """-ln D on real rows of their class, against the mean of -ln(1 - D) on real rows of another class and on made ones.
+
+    Other games have their own loss in the place of -ln D and -ln(1 - D); see `functional.adversarial.critic_loss`.
 
     The equations print no term of real rows of another description, which the text asks for (F8-16).
 
@@ -30,8 +37,7 @@ def matching_loss(right: Tensor, wrong: Tensor, fake: Tensor) -> Tensor:
     >>> round(float(matching_loss(torch.zeros(2), torch.zeros(2), torch.zeros(2))), 6)
     0.693147
     """
-    both = critic_loss("nonsaturating", right, wrong) + critic_loss("nonsaturating", right, fake)
-    return both / 2
+    return (critic_loss(game, right, wrong, smooth=smooth) + critic_loss(game, right, fake, smooth=smooth)) / 2
 
 
 class Stacked(Generating):
@@ -48,7 +54,9 @@ class Stacked(Generating):
     weight : of the divergence; 1 is published.
     words : whether texts of `n_classes` words are asked for, and not classes: then a text is told as 1 for each word
         that it holds, so that its order is not, and a wrong text is that of another row.
+    replay : made pictures of earlier steps that the critic of a stage is shown again, in place of half of the new ones.
     optimizer : of all players, unless the user's.
+    **rules : see `Rules`; those of both stages.
 
     Systems: stackgan
     Source: Zhang et al. 2017; Martinez-Ramon 8.9, eqs 8.17 to 8.20: the left side of 8.20 is the loss of stage II's
@@ -57,23 +65,31 @@ class Stacked(Generating):
 
     def __init__(self, makers: Sequence[nn.Module], critics: Sequence[nn.Module], shape: tuple[int, ...],
                  n_classes: int, *, n_noise: int, weight: float = 1.0, words: bool = False,
-                 optimizer: dict[str, Any] | None = None) -> None:  # fmt: skip
+                 replay: int = 0, optimizer: dict[str, Any] | None = None, **rules: Any) -> None:  # fmt: skip
         super().__init__(shape, n_classes)
         if n_noise < 1 or not weight >= 0:
             raise SettingError(f"n_noise is at least 1 and weight at least 0; got {n_noise} and {weight}")
         self.makers, self.critics = nn.ModuleList(makers), nn.ModuleList(critics)
         self.n_noise, self.weight_of_kl, self.optimizer = n_noise, weight, dict(optimizer or {})
-        self.words = words
+        self.words, self.rules = words, Rules(**rules)
+        self.as_one = self.rules.as_one
+        self.rules.bounded(self.critics)  # type: ignore[arg-type]
+        self.pasts = nn.ModuleList(past for past in (store(replay) for _ in self.critics) if past is not None)
+
+    @property
+    def by_rows(self) -> bool:
+        return not self.pasts
 
     def phases(self) -> Sequence[Phase]:
-        found = []
+        self.rules.check()
+        found, every = [], self.rules.n_critic
         for i, during in enumerate(((0.0, 0.5), (0.5, 1.0))):
-            first, shared = i == 0, {"during": during, "optimizer": self.optimizer}
-            critic = self.criticise_first if first else self.criticise_second
-            maker = self.deceive_first if first else self.deceive_second
-            named = ("first", "second")[i]
-            found.append(Phase(f"{named}_critic", critic, self.critics[i].parameters(), **shared))  # type: ignore[arg-type]
-            found.append(Phase(f"{named}_generator", maker, self.makers[i].parameters(), **shared))  # type: ignore[arg-type]
+            shared: dict[str, Any] = {"during": during, "optimizer": self.optimizer}
+            critic = self.criticise_second if i else self.criticise_first
+            maker = self.deceive_second if i else self.deceive_first
+            named, clip = ("first", "second")[i], self.rules.clip([self.critics[i]])
+            found.append(Phase(f"{named}_critic", critic, self.critics[i].parameters(), after=clip, **shared))
+            found.append(Phase(f"{named}_generator", maker, self.makers[i].parameters(), every=every, **shared))
         return found
 
     def sketched(self, like: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
@@ -97,13 +113,23 @@ class Stacked(Generating):
         right = self.told(self.condition_of(batch))
         wrong = self._another(right)
         differs = (wrong != right).any(1)
-        with torch.no_grad():
-            fake, _ = self.made(stage, x, right)
-        critic = self.critics[stage]
-        said, of_fake = critic(x, right), critic(fake, right)
+        fake, asked = self.shown(stage, x, right)
+        critic, rules = self.critics[stage], self.rules
+        said, of_fake = critic(x, right), critic(fake, asked)
         if not differs.any():  # all rows of a batch say the same
-            return critic_loss("nonsaturating", said, of_fake)
-        return matching_loss(said, critic(x, wrong)[differs], of_fake)
+            loss = rules.cost(said, of_fake)
+        else:
+            others = critic(x, wrong)[differs]
+            loss = matching_loss(said, others, of_fake, game=rules.game, smooth=rules.smooth)
+        return loss + rules.held(lambda at: critic(at, right), x, fake, said)
+
+    def shown(self, stage: int, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Made pictures for a stage's critic and what they were made for; while training with `replay` some are old."""
+        with torch.no_grad():
+            fake, _ = self.made(stage, x, condition)
+            if not self.pasts or not self.training:
+                return fake, condition
+            return with_old(self.pasts[stage], fake, condition)  # type: ignore[arg-type]
 
     def condition_of(self, batch: Batch) -> Tensor:
         """The class of each row (n,), or the ids of its words (n, longest), filled up with 0."""
@@ -126,7 +152,7 @@ class Stacked(Generating):
     def _deceive(self, stage: int, batch: Batch) -> Tensor:
         right = self.told(self.condition_of(batch))
         fake, divergence = self.made(stage, batch["x"], right)
-        loss = generator_loss("nonsaturating", self.critics[stage](fake, right))
+        loss = generator_loss(self.rules.game, self.critics[stage](fake, right))
         return loss + self.weight_of_kl * divergence.mean()
 
     def criticise_first(self, batch: Batch) -> Tensor:
@@ -154,3 +180,13 @@ class Stacked(Generating):
     def evaluate(self, batch: Batch) -> dict[str, Tensor]:
         critic, maker = self.criticise_second(batch), self.deceive_second(batch)
         return {"loss": critic, "critic": critic, "generator": maker}
+
+    def conclude(self, batches: Callable[[], Iterable[Batch]]) -> None:
+        self.eval()
+        for past in self.pasts:
+            past.clear()  # type: ignore[operator]
+        batch = next(iter(batches()))
+        x = batch["x"][:N_LOOKED_AT]
+        with torch.no_grad(), kept_random(x.device, "conclude"):
+            made, _ = self.made(1, x, self.told(self.condition_of(batch)[: len(x)]))
+        warn_of_collapse(made.flatten(1), x.flatten(1), "a lower lr, or more epochs")
