@@ -81,7 +81,7 @@ SURFACE = {
     | {f"model.{name}" for name in ("encoder", "width", "n-layers", "n-heads", "patch-size", "context", "dropout")}
     | {"model.smoothing"},
     "train detector --model ssd": WITHOUT_MODEL
-    | {"augment", "bad-boxes"}
+    | {"augment", "bad-boxes", *TRANSFER}
     | {f"model.{name}" for name in ("alpha", "anchor-scale", "backbone", "negatives", "ratios", "threshold", "widths")},
     "train image-translator --model cyclegan": WITHOUT_MODEL
     | {f"model.{name}" for name in ("width", "n-blocks", "cycle", "identity", "game", "n-past")}
@@ -91,7 +91,7 @@ SURFACE = {
     | {"longest", "null-threshold", "start"}
     | {f"model.{n}" for n in ("width", "n-layers", "n-heads", "hidden", "context", "activation", "eps")}
     | {"model.dropout", "model.attention-dropout"},
-    "train segmenter --model u_net": WITHOUT_MODEL | {"ignored", "model.widths", "model.norm"},
+    "train segmenter --model u_net": WITHOUT_MODEL | {"ignored", "model.widths", "model.norm", *TRANSFER},
     "train forecaster --model gru": WITHOUT_MODEL
     | {"horizon", "history", "season", "scope", "strategy", "distribution", "quantiles", "n-cross-fits", "scaling"}
     | {"transform", "calendar"}

@@ -62,7 +62,7 @@ def test_layers_join_epoch_by_epoch():
     module = net()
     stages = stages_of(frozen_by("body", module, HEAD), {2: "1", 4: "*"}, module)
     taught = objective(stages)
-    taught.n_epochs = 8
+    taught.transfer.n_epochs = 8
     phases = taught.phases()
     assert [p.during for p in phases] == [(0.0, 0.25), (0.25, 0.5), (0.5, 1.0)]
     assert [len(p.params) for p in phases] == [2, 4, 10]
@@ -92,7 +92,7 @@ def test_a_norm_without_weights_goes_with_the_layer_before_it():
 def test_a_norm_moves_again_once_its_layer_joins():
     module = net()
     taught = objective(stages_of(frozen_by(1, module, HEAD), 1, module)).train()
-    taught.n_epochs = 2
+    taught.transfer.n_epochs = 2
     first, second = taught.phases()
     first.loss(batch())
     assert not taught.model[0][1].num_batches_tracked

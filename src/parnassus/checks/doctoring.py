@@ -112,7 +112,7 @@ def a_frozen_layer_and_its_statistics() -> float:
         ours = copy.deepcopy(net)
         stages = stages_of(frozen_by(1, ours, frozenset()), unfreeze, ours)
         game = Transferred(ours, squares(), kind="numbers", n_outputs=2, stages=stages, rates={})
-        game.n_epochs = 6
+        game.transfer.n_epochs = 6
         rule: Any = {"optimizer": optimizer("sgd", lr=0.1), "schedule": schedule("constant"), "n_rows": 16}
         Trainer(game, lambda b, training=False: b, plan=Plan(epochs=6, batch_size=16), **rule).fit(Dense(x=x, y=y))
         peer = copy.deepcopy(theirs).train()

@@ -41,6 +41,7 @@ from .fitting.assembly import (
 from .fitting.identity import fingerprint, identity_of, row_keys_of, versions
 from .fitting.intake import Examples, as_coded, hold_out, warn_of_leaks
 from .fitting.regularization import regularized
+from .fitting.teaching import taught_rows
 from .fitting.training import (
     Ready,
     check_settings,
@@ -51,7 +52,7 @@ from .fitting.training import (
     threads_for,
     trainer_of,
 )
-from .fitting.transfer import begun, learned_codec, taught_rows
+from .fitting.transfer import begun, learned_codec
 from .protocol import Settings, fitted, not_fitted_error, unfitted_on_error
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from .answers.using import asked, hidden_of, outputs_of, spread, usable
 from .base import Estimator
 from .fitting.heads import goal_of
 from .fitting.intake import Examples, examples_of
+from .fitting.teaching import refuse_parts
 from .fitting.training import Ready
-from .fitting.transfer import refuse_parts
 from .fitting.unlabelled import teach_without_labels
 from .judging.doubt import class_samples_of, with_doubt_of_classes
 from .judging.uncertainty import Uncertainty, of_classes

@@ -28,6 +28,7 @@ from .answers.detecting import (
     check_parts_are_met,
     framed,
     judged,
+    parts_found,
     parts_learned,
     worst_pictures,
 )
@@ -37,6 +38,7 @@ from .fitting.assembly import device_under, prepare
 from .fitting.intake import Examples, examples_of, take_rows
 from .fitting.pictures import pictures_given
 from .fitting.training import threads_for
+from .fitting.transfer import model_from_start
 from .protocol import fitted
 
 if TYPE_CHECKING:
@@ -55,20 +57,41 @@ class Detector(Estimator):
         turn, leave out, with a warning that says how many. Boxes that hold NaN are refused always.
     augment : random changes of training pictures, which the boxes follow, such as "shift-flip" or
         {"jaccard_crop": 0.5, "brightness": 0.3}; see `pn.data.images.augmentation.Augmentation`.
+    start : what to start from instead of drawn weights: a fitted detector or the path of a saved one, whose frame and
+        scale of pixels are taken too, and whose last layers are drawn anew for other classes; or, as the backbone, a
+        fitted classifier, the path of one or of a folder that `pn.hub` reads, or an nn.Module.
+    freeze : what stays as it is: "body" (the backbone), a number of layers from the input, or names such as
+        "maps.body" or "*.bn1.*".
+    unfreeze : the epoch from which everything trains, or a dict from epochs to names that join then.
+    rate_decay : what multiplies the learning rate from each layer to the one below it.
     **training : the settings that all estimators share; see `Estimator`. `codec` is a `pn.Image`, with resize="pad" or
         "stretch"; None, or a `pn.Image` that leaves `resize` open, pads pictures to their common or median size, at
         most 512 pixels a side.
 
-    Attributes: `classes_`, `history_`.
+    Attributes: `classes_`, `start_`, `history_`.
     """
 
     default_models = {"image": "ssd"}
 
     target_: BoxTargets
 
-    def __init__(self, model: Any = None, *, bad_boxes: str = "refuse", augment: Any = None, **training: Any) -> None:
+    learned = (*Estimator.learned, "start_")
+
+    def __init__(
+        self,
+        model: Any = None,
+        *,
+        bad_boxes: str = "refuse",
+        augment: Any = None,
+        start: Any = None,
+        freeze: int | str | tuple[str, ...] = (),
+        unfreeze: Any = None,
+        rate_decay: float = 1.0,
+        **training: Any,
+    ) -> None:
         super().__init__(model, **training)
         self.bad_boxes, self.augment = bad_boxes, augment
+        self.start, self.freeze, self.unfreeze, self.rate_decay = start, freeze, unfreeze, rate_decay
 
     def fit(
         self, X: Any, y: Any = None, *, target: Columns | None = None, validation: Any = None, sample_weight: Any = None
@@ -100,22 +123,25 @@ class Detector(Estimator):
             )
         if self.bad_boxes not in BAD_BOXES:
             raise SettingError(f"bad_boxes={self.bad_boxes!r}; {did_you_mean(self.bad_boxes, BAD_BOXES)}")
-        examples = self._examples(X, y, sample_weight)
+        named = self.model or model_from_start(self) or self.default_models["image"]
+        parts = parts_learned(self.spec("model", named))
+        examples = self._examples(X, y, sample_weight, parts=parts)
         if isinstance(validation, tuple):
             weight = validation[2] if len(validation) > 2 else None
-            held = self._examples(validation[0], validation[1], weight)
+            held = self._examples(validation[0], validation[1], weight, parts=parts)
             validation = (held.X, held.y, held.weight)
         elif isinstance(validation, str) or hasattr(validation, "suffix"):
-            held = self._examples(validation, None)
+            held = self._examples(validation, None, parts=parts)
             validation = (held.X, held.y)
         ready = self._ready(examples, BoxTargets(), validation, None)
         check_parts_are_met(self.objective_, self.target_, self.codec_)
         return self._train(ready)
 
-    def _examples(self, X: Any, y: Any, sample_weight: Any = None, *, boxes: bool = True) -> Examples:
-        """Pictures and their checked boxes; without `boxes` the pictures alone."""
-        learned = parts_learned(self.spec("model", self.model or self.default_models["image"])) if boxes else ()
-        X, y = annotated(X, y, learned)
+    def _examples(
+        self, X: Any, y: Any, sample_weight: Any = None, *, boxes: bool = True, parts: list[str] | None = None
+    ) -> Examples:
+        """Pictures and their checked boxes, with `parts` (None: those learned); without `boxes` the pictures alone."""
+        X, y = annotated(X, y, (parts_found(self.objective_) if parts is None else parts) if boxes else ())
         X = pictures_given(X)
         if not boxes:
             return Examples(X)

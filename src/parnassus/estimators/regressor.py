@@ -18,8 +18,8 @@ from .answers.using import asked, hidden_of, outputs_of, spread, usable
 from .base import Estimator
 from .fitting.heads import goal_of
 from .fitting.intake import examples_of
+from .fitting.teaching import refuse_parts
 from .fitting.training import Ready
-from .fitting.transfer import refuse_parts
 from .judging.doubt import with_doubt_of_numbers
 from .judging.uncertainty import Uncertainty, interval_of, of_numbers, samples_of
 from .protocol import fitted

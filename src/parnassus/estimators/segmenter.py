@@ -33,11 +33,17 @@ class Segmenter(Estimator):
     Parameters
     ----------
     ignored : the number of pixels that are neither learned nor judged; None counts every number.
+    start : what to start from instead of drawn weights: a fitted segmenter or the path of a saved one, whose frame and
+        scale of pixels are taken too; or an nn.Module. The last layer is drawn anew for other classes.
+    freeze : what stays as it is: "body" (all but the head), a number of layers from the input, or names such as
+        "down.0" or "*.weight".
+    unfreeze : the epoch from which everything trains, or a dict from epochs to names that join then.
+    rate_decay : what multiplies the learning rate from each layer to the one below it.
     **training : the settings that all estimators share; see `Estimator`. `codec` is a `pn.Image`, with resize="pad" or
         "stretch"; None, or a `pn.Image` that leaves `resize` open, stretches pictures to their common or median size,
         at most 512 pixels a side. Masks follow what `pn.Image(augment=...)` does.
 
-    Attributes: `classes_`, `history_`.
+    Attributes: `classes_`, `start_`, `history_`.
 
     Systems: semantic-segmentation
     Source: Baker A125; Martinez-Ramon, problem 4.8.
@@ -46,9 +52,22 @@ class Segmenter(Estimator):
     default_models = {"image": "u_net"}
     target_: MaskTargets
 
-    def __init__(self, model: Any = None, *, ignored: int | None = 255, **training: Any) -> None:
+    learned = (*Estimator.learned, "start_")
+
+    def __init__(
+        self,
+        model: Any = None,
+        *,
+        ignored: int | None = 255,
+        start: Any = None,
+        freeze: int | str | tuple[str, ...] = (),
+        unfreeze: Any = None,
+        rate_decay: float = 1.0,
+        **training: Any,
+    ) -> None:
         super().__init__(model, **training)
         self.ignored = ignored
+        self.start, self.freeze, self.unfreeze, self.rate_decay = start, freeze, unfreeze, rate_decay
 
     def fit(
         self, X: Any, y: Any = None, *, target: Columns | None = None, validation: Any = None, sample_weight: Any = None

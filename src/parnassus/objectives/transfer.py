@@ -1,6 +1,6 @@
 """A net that starts from learned weights: layers that stay, layers that join later, smaller steps below, a teacher."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
@@ -104,16 +104,66 @@ def rates_by_layer(model: nn.Module, decay: float) -> dict[str, float]:
     return {name: decay**d for d, layer in enumerate(reversed(layers)) for name in layer.parameters}
 
 
-class Transferred(Supervised):
-    """Supervised learning in which some parameters stay as they are, for good or until an epoch.
+class Stages:
+    """What of a net stays as it is during which stretch of a training, and which steps are smaller.
 
-    A part of the model whose parameters are all frozen is in evaluation mode while the rest trains: its batch
+    A part of the net whose parameters are all frozen is to be in evaluation mode while the rest trains: its batch
     normalisation keeps the statistics that its weights were learned with, and its dropout is off.
 
     Parameters
     ----------
-    stages : (first epoch, names of frozen parameters), from epoch 0 on.
+    frozen : (first epoch, names of frozen parameters), from epoch 0 on.
     rates : by name of parameter, what multiplies the learning rate.
+
+    Source: Martinez-Ramon 4.4.9 (A4.23), Baker 5.2, Keras course 4.7 (K82).
+    """
+
+    def __init__(self, frozen: Sequence[tuple[int, Frozen]], rates: Mapping[str, float]) -> None:
+        self.frozen, self.rates = list(frozen), dict(rates)
+        self.n_epochs, self.now = 0, 0
+
+    def settle(self, net: nn.Module) -> None:
+        """Take gradients away from what never moves."""
+        for name, p in net.named_parameters():
+            p.requires_grad_(name not in self.frozen[-1][1])
+
+    def phases(self, net: nn.Module, loss: Callable[[Batch], Tensor], entered: Callable[[], object]) -> list[Phase]:
+        """A phase for each stage, which lowers the loss; `entered` is called where another one begins."""
+        starts = [epoch / max(self.n_epochs, 1) for epoch, _ in self.frozen] + [1.0]
+
+        def staged(i: int, batch: Batch) -> Tensor:
+            if i != self.now:
+                self.now = i
+                entered()
+            return loss(batch)
+
+        return [self._phase(net, i, during, partial(staged, i)) for i, during in enumerate(pairwise(starts))]
+
+    def _phase(self, net: nn.Module, i: int, during: tuple[float, float], loss: Callable[[Batch], Tensor]) -> Phase:
+        epoch, frozen = self.frozen[i]
+        moved = {name: p for name, p in net.named_parameters() if name not in frozen}
+        rates = {p: self.rates[name] for name, p in moved.items() if self.rates.get(name, 1.0) != 1}
+        return Phase(f"from_epoch_{epoch}" if i else "fit", loss, moved.values(), during=during, rates=rates)
+
+    def still(self, net: nn.Module) -> list[nn.Module]:
+        """The modules whose parameters are all frozen now; a norm without parameters goes with the layer before it."""
+        frozen, before = {id(p) for n, p in net.named_parameters() if n in self.frozen[self.now][1]}, False
+        found = []
+        for module in net.modules():
+            own = [id(p) for p in module.parameters()]
+            if own:
+                before = all(p in frozen for p in own)
+            if before and (own or isinstance(module, nn.modules.batchnorm._BatchNorm)):
+                found.append(module)
+        return found
+
+
+class Transferred(Supervised):
+    """Supervised learning in which some parameters stay as they are, for good or until an epoch; see `Stages`.
+
+    Parameters
+    ----------
+    stages, rates : of `Stages`.
     temperature, share : of the teacher, whose logits stand in batches as `y_teacher` where there is one:
         (1 - share) loss + share distillation.
 
@@ -134,46 +184,17 @@ class Transferred(Supervised):
         share: float = 0.5,
     ) -> None:
         super().__init__(model, loss, kind=kind, n_outputs=n_outputs)
-        self.stages, self.rates, self.temperature, self.share = list(stages), dict(rates), temperature, share
-        self.n_epochs, self._stage = 0, 0
-        for name, p in model.named_parameters():
-            p.requires_grad_(name not in self.stages[-1][1])
+        self.transfer, self.temperature, self.share = Stages(stages, rates), temperature, share
+        self.transfer.settle(model)
 
     def phases(self) -> Sequence[Phase]:
-        starts = [epoch / max(self.n_epochs, 1) for epoch, _ in self.stages] + [1.0]
-        return [self._phase(i, during) for i, during in enumerate(pairwise(starts))]
-
-    def _phase(self, i: int, during: tuple[float, float]) -> Phase:
-        epoch, frozen = self.stages[i]
-        moved = {name: p for name, p in self.model.named_parameters() if name not in frozen}
-        rates = {p: self.rates[name] for name, p in moved.items() if self.rates.get(name, 1.0) != 1}
-        name = f"from_epoch_{epoch}" if i else "fit"
-        return Phase(name, partial(self.staged, i), moved.values(), during=during, rates=rates)
-
-    def staged(self, i: int, batch: Batch) -> Tensor:
-        """The loss of a stage, with what is frozen in it in evaluation mode."""
-        if i != self._stage:
-            self._stage = i
-            self.train(self.training)
-        return self.mean_loss(batch)
+        return self.transfer.phases(self.model, self.mean_loss, lambda: self.train(self.training))
 
     def train(self, mode: bool = True) -> "Transferred":
         super().train(mode)
-        for module in self.still() if mode else ():
+        for module in self.transfer.still(self.model) if mode else ():
             module.eval()
         return self
-
-    def still(self) -> list[nn.Module]:
-        """The modules whose parameters are all frozen now; a norm without parameters goes with the layer before it."""
-        frozen, before = {id(p) for n, p in self.model.named_parameters() if n in self.stages[self._stage][1]}, False
-        found = []
-        for module in self.model.modules():
-            own = [id(p) for p in module.parameters()]
-            if own:
-                before = all(p in frozen for p in own)
-            if before and (own or isinstance(module, nn.modules.batchnorm._BatchNorm)):
-                found.append(module)
-        return found
 
     def mean_loss(self, batch: Batch) -> Tensor:
         if "y_teacher" not in batch:

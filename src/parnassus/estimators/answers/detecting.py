@@ -25,8 +25,12 @@ TOGETHER = 32  # pictures that are looked at at a time
 
 def parts_learned(spec: Spec) -> list[str]:
     """What a model learns beside boxes, by the class that its builder says it returns."""
-    made = inspect.signature(spec.builders("detector")[0].make).return_annotation
-    return [part for part in ("masks", "points") if getattr(made, f"finds_{part}", False)]
+    return parts_found(inspect.signature(spec.builders("detector")[0].make).return_annotation)
+
+
+def parts_found(objective: Any) -> list[str]:
+    """What an objective, or a class of them, finds beside boxes."""
+    return [part for part in ("masks", "points") if getattr(objective, f"finds_{part}", False)]
 
 
 def check_parts_are_met(objective: nn.Module, target: BoxTargets, codec: Codec) -> None:

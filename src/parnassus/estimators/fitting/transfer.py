@@ -14,28 +14,34 @@ import torch
 from torch import Tensor, nn
 
 from ...data.codec import Codec
-from ...data.rows import Dense, Joined, Rows
 from ...data.text.pieces import Pieces
 from ...data.text.text import Text
-from ...errors import DataError, DataWarning, SettingError
+from ...errors import DataWarning, SettingError
 from ...layouts import few
+from ...objectives.detection.detector import Detection
 from ...objectives.supervised import Supervised
 from ...objectives.text.question_answering import SpanAnswering
 from ...objectives.text.translation import Translation
-from ...objectives.transfer import Frozen, Transferred, frozen_by, rates_by_layer, stages_of
-from ...registry import Spec
+from ...objectives.transfer import Frozen, Stages, Transferred, frozen_by, rates_by_layer, stages_of
+from ...registry import Spec, model
 from ...train.phase import Objective
 from .assembly import codec_called_for, model_of, reads_pieces, start_of
-from .intake import Examples
+from .places_start import (
+    PLACES,
+    above_backbone,
+    as_backbone,
+    is_detector,
+    refuse_other_kinds,
+    renewed,
+    scaled_as,
+)
 from .regularization import first_weights, named
-from .training import plan_of
 from .written_start import begun_texts
 
 if TYPE_CHECKING:
     from ..base import Estimator
 
 IDLE: dict[str, Any] = {"start": None, "freeze": (), "unfreeze": None, "rate_decay": 1.0, "teacher": None}
-LEAST = 1e-12  # a teacher's probability below which its logarithm is not followed
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,8 @@ def origin_of(start: Any) -> Origin:
     held = estimator_in(start, "start")
     if getattr(getattr(held, "codec_", None), "kind", None) == "corpus":
         return Origin("an Embedder's vectors", {"embedding.weight": word_table(held)}, held, words_alone=True)
-    model = getattr(getattr(held, "objective_", None), "model", None)
+    objective = getattr(held, "objective_", None)
+    model = objective.learner if isinstance(objective, Detection) else getattr(objective, "model", None)
     if not isinstance(model, nn.Module):
         raise SettingError(f"start: the {type(held).__name__} has no net whose weights could be taken")
     told = os.fspath(start) if isinstance(start, str | os.PathLike) else f"a fitted {type(held).__name__}"
@@ -133,6 +140,9 @@ def model_in(start: Any, task: str) -> Any:
 
 def of_task(given: Any, task: str) -> Any:
     """A model of another task with the options that it has in this one; what has no name in it is given back."""
+    name = given.name if isinstance(given, Spec) else given
+    if isinstance(name, str) and name not in model.names(task):
+        refuse_other_kinds(name, task)
     if not isinstance(given, Spec) or given.registry.names(task).count(given.name) == 0:
         return given
     options = given.registry.builders(given.name, task)[0].defaults  # another task's may be more
@@ -147,6 +157,11 @@ def is_folder(start: Any) -> bool:
 def learned_codec(estimator: "Estimator", X: Any) -> Codec:
     """The codec fitted to X; that of a start is taken as it is, since its weights were learned behind it."""
     own, start = estimator.own_codec(X), start_of(estimator)
+    if own is not None and start is not None and estimator.task in PLACES:
+        origin = origin_of(start)
+        theirs = getattr(origin.estimator, "codec_", None)
+        framed = estimator.codec is None and getattr(origin.estimator, "task", None) == estimator.task
+        return scaled_as(theirs, own, X, framed=framed)
     if own is not None:
         return copy.deepcopy(own).fit(X)
     if start is not None and is_folder(start) and reads_pieces(estimator):
@@ -191,30 +206,44 @@ def begun(estimator: "Estimator", objective: Objective) -> Objective:
         return objective
     if (isinstance(objective, Translation) or estimator.task == "language_model") and asked.keys() == {"start"}:
         return begun_texts(estimator, objective)
+    if isinstance(objective, Detection):
+        stages, rates = _settled(estimator, objective.learner, above_backbone(objective.learner))
+        objective.transfer = Stages(stages, rates)
+        objective.transfer.settle(objective.learner)
+        return objective
     if type(objective) is not Supervised:
         why = "inference" if estimator.inference is not None else "an objective of its own"
         raise SettingError(f"{few(asked)}: {named(estimator)} learns by {why}; transfer is for nets taught by a loss")
-    model: nn.Module = objective.model
-    head = head_of(model, objective.n_outputs)
+    stages, rates = _settled(estimator, objective.model, head_of(objective.model, objective.n_outputs))
+    return Transferred(
+        objective.model,
+        objective.loss,
+        kind=objective.kind,
+        n_outputs=objective.n_outputs,
+        stages=stages,
+        rates=rates,
+        temperature=getattr(estimator, "temperature", 1.0),
+        share=getattr(estimator, "teacher_share", 0.0),
+    )
+
+
+def _settled(
+    estimator: "Estimator", model: nn.Module, head: Frozen
+) -> tuple[list[tuple[int, Frozen]], dict[str, float]]:
+    """Put the start's weights into the model; what stays until which epoch, and which steps are smaller."""
     started: dict[str, Any] = {"from": None, "taken": [], "new": sorted(n for n, _ in model.named_parameters())}
     if estimator.start is not None:
-        started = taken_from(estimator, model, head)
+        origin, anew = origin_of(estimator.start), head
+        if estimator.task == "detector":
+            origin, anew = detector_from(estimator, origin, model)
+        started = taken_from(estimator, origin, model, anew)
     frozen = frozen_by(estimator.freeze, model, head)
     _refuse_frozen(estimator, model, frozen, frozenset(started["new"]) if started["from"] else frozenset())
     decay = estimator.rate_decay
     if isinstance(decay, bool) or not isinstance(decay, int | float) or not 0 < decay <= 1:
         raise SettingError(f"rate_decay is a factor from layer to layer, above 0 and at most 1; got {decay!r}")
     estimator.start_ = started | {"frozen": sorted(frozen)}
-    return Transferred(
-        model,
-        objective.loss,
-        kind=objective.kind,
-        n_outputs=objective.n_outputs,
-        stages=stages_of(frozen, estimator.unfreeze, model),
-        rates=rates_by_layer(model, float(decay)) if decay != 1 else {},
-        temperature=getattr(estimator, "temperature", 1.0),
-        share=getattr(estimator, "teacher_share", 0.0),
-    )
+    return stages_of(frozen, estimator.unfreeze, model), rates_by_layer(model, float(decay)) if decay != 1 else {}
 
 
 def span_weights(start: Any, net: nn.Module) -> None:
@@ -255,7 +284,10 @@ def _refuse_frozen(estimator: "Estimator", model: nn.Module, frozen: Frozen, new
 
 
 def head_of(model: nn.Module, n_outputs: int | None) -> Frozen:
-    """The parameters of the last dense or convolutional layer: those that answer."""
+    """The parameters that answer: those that the net names as `answering`, or of its last dense or conv layer."""
+    parts = tuple(f"{part}." for part in getattr(model, "answering", ()))
+    if parts:
+        return frozenset(name for name, _ in model.named_parameters() if name.startswith(parts))
     last = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Linear | nn.modules.conv._ConvNd)][-1:]
     if not last or n_outputs not in (None, len(last[0][1].weight)):
         raise SettingError(
@@ -264,9 +296,17 @@ def head_of(model: nn.Module, n_outputs: int | None) -> Frozen:
     return frozenset(f"{last[0][0]}.{n}".lstrip(".") for n, _ in last[0][1].named_parameters(recurse=False))
 
 
-def taken_from(estimator: "Estimator", model: nn.Module, head: Frozen) -> dict[str, Any]:
+def detector_from(estimator: "Estimator", origin: Origin, net: nn.Module) -> tuple[Origin, Frozen]:
+    """The weights of a detector, or of a classifier as its backbone, by our names; and what of it is drawn anew."""
+    if is_detector(origin.estimator, origin.weights):
+        return origin, renewed(net, estimator.target_, getattr(origin.estimator, "target_", None))
+    taken = as_backbone(net, origin.weights, origin.told, named(estimator))
+    return Origin(origin.told, taken), above_backbone(net)
+
+
+def taken_from(estimator: "Estimator", origin: Origin, model: nn.Module, head: Frozen) -> dict[str, Any]:
     """Put the start's weights into the model, all but heads of other classes; what fits nowhere is refused."""
-    origin, own = origin_of(estimator.start), model.state_dict()
+    own = model.state_dict()
     if origin.words_alone:
         return _words_taken(estimator, origin, model)
     same = origin.estimator is not None and _same_answers(estimator, origin.estimator)
@@ -331,64 +371,5 @@ def _same_answers(estimator: "Estimator", other: Any) -> bool:
     mine, theirs = estimator.target_, other.target_
     if type(mine) is not type(theirs) or mine.facts() != theirs.facts():
         return False
-    for name in ("classes", "labels"):
-        if hasattr(mine, name):
-            return np.array_equal(np.asarray(getattr(mine, name)), np.asarray(getattr(theirs, name)))
-    return True
-
-
-# --- the rows -------------------------------------------------------------------------------------
-
-
-def taught_rows(estimator: "Estimator", train: Examples, rows: Rows) -> Rows:
-    """The training rows, with a teacher's answers where there is one; epochs of unfreezing are settled as well."""
-    objective = estimator.objective_
-    if not isinstance(objective, Transferred):
-        return rows
-    objective.n_epochs = plan_of(estimator, objective, len(rows)).epochs
-    late = [epoch for epoch, _ in objective.stages if epoch >= objective.n_epochs]
-    if late and len(objective.stages) > 1:
-        raise SettingError(
-            f"unfreeze from epoch {late[0]} never comes in {objective.n_epochs} epochs; give more epochs"
-        )
-    if getattr(estimator, "teacher", None) is None:
-        return rows
-    return Joined(rows, Dense(y_teacher=teachers_logits(estimator, train.X)))
-
-
-def teachers_logits(estimator: Any, X: Any) -> Tensor:
-    """What the teacher says of raw rows, as logarithms of probabilities in the order of our classes, or one logit."""
-    for name, least, most in (("temperature", 0.0, np.inf), ("teacher_share", 0.0, 1.0)):
-        value = getattr(estimator, name)
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or not least < value <= most
-            or value == np.inf
-        ):
-            raise SettingError(f"{name} is above 0{' and at most 1' if most == 1 else ''}; got {value!r}")
-    goal = estimator.target_
-    if goal.loss_kind not in ("binary", "labels"):
-        raise SettingError("a teacher's probabilities are of one class a row; leave teacher=None for several labels")
-    teacher = estimator_in(estimator.teacher, "teacher")
-    if not hasattr(teacher, "predict_proba") or not hasattr(teacher, "classes_"):
-        raise SettingError(
-            f"teacher is a fitted classifier with predict_proba and classes_, or the path of one; "
-            f"got {estimator.teacher!r}"
-        )
-    known, mine = list(np.asarray(teacher.classes_).tolist()), list(np.asarray(goal.classes).tolist())
-    unknown = [c for c in mine if c not in known]
-    if unknown:
-        raise DataError(
-            f"the teacher does not know the classes {few(map(repr, unknown))}; it knows {few(map(repr, known))}"
-        )
-    told = np.asarray(teacher.predict_proba(X), dtype=np.float64)[:, [known.index(c) for c in mine]]
-    logs = torch.from_numpy(np.log(np.maximum(told, LEAST))).float()
-    return logs[:, 1:] - logs[:, :1] if goal.loss_kind == "binary" else logs
-
-
-def refuse_parts(estimator: "Estimator") -> None:
-    """Refuses, for `partial_fit`, what needs to know all rows or the number of epochs."""
-    asked = [name for name in ("unfreeze", "teacher") if getattr(estimator, name, None) is not None]
-    if asked:
-        raise SettingError(f"{few(asked)} needs all rows and epochs at once, which partial_fit has not; use fit")
+    known = [name for name in ("classes", "labels", "point_names") if hasattr(mine, name)]
+    return all(np.array_equal(np.asarray(getattr(mine, n)), np.asarray(getattr(theirs, n))) for n in known)

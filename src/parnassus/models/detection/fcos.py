@@ -20,6 +20,8 @@ WILD = 8.0  # exp of more is no distance that a picture has
 class FCOSHeads(nn.Module):
     """Two towers over every map: x -> logits (b, p, n_outputs), distances in strides (b, p, 4), centrality (b, p)."""
 
+    answering = ("classes",)  # what is drawn anew for other classes
+
     def __init__(self, maps: PyramidMaps, width: int, *, n_outputs: int, depth: int) -> None:
         super().__init__()
         self.maps, self.n_outputs = maps, n_outputs

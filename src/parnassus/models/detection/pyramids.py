@@ -18,6 +18,8 @@ BACKBONES = ("small", "resnet18", "resnet34", "resnet50", "resnet101")
 class ResNetMaps(nn.Module):
     """The maps of a residual net's stages, from stage `first` (of 1 to 4) on, at strides 4, 8, 16 and 32."""
 
+    from_classifier = (("conv1.*", "net.conv1.*"), ("bn1.*", "net.bn1.*"), ("stages.*", "net.stages.*"))
+
     def __init__(self, depth: int, in_channels: int, *, first: int) -> None:
         super().__init__()
         kind: type[Block] | type[Bottleneck] = Block if depth < 50 else Bottleneck
@@ -25,6 +27,7 @@ class ResNetMaps(nn.Module):
         self.net = ResNet(kind, LAYOUTS[depth], widths, in_channels=in_channels, n_outputs=1, stem="paper")
         self.net.head = nn.Sequential()
         self.first, self.widths = first, [w * kind.expansion for w in widths[first - 1 :]]
+        self.classifier = f"pn.model('resnet{depth}', stem='paper')"
 
     def forward(self, x: Tensor) -> list[Tensor]:
         x = self.net.maxpool(norm_relu(self.net.bn1, self.net.conv1(x)))

@@ -19,6 +19,8 @@ RATIOS = (0.5, 1.0, 2.0)
 class RetinaHeads(nn.Module):
     """Two towers over every map of a pyramid, shared by all: x -> scores (b, a, n_outputs) and offsets (b, a, 4)."""
 
+    answering = ("classes",)  # what is drawn anew for other classes
+
     def __init__(self, maps: PyramidMaps, width: int, *, n_anchors: int, n_outputs: int, depth: int) -> None:
         super().__init__()
         self.maps, self.n_outputs = maps, n_outputs

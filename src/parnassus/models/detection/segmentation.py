@@ -86,6 +86,8 @@ class FCN(nn.Module):
     Source: Long, Shelhamer and Darrell 2015; Martinez-Ramon 8.7.1.
     """
 
+    answering = ("heads",)  # what is drawn anew for other classes
+
     def __init__(self, in_channels: int, n_outputs: int, *, widths: Sequence[int] = (32, 64, 128, 256)) -> None:
         super().__init__()
         if len(widths) < 3:

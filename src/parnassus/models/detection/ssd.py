@@ -28,6 +28,13 @@ class VGGMaps(nn.Module):
     """
 
     widths = (512, 1024, 512, 256, 256, 256)
+    classifier = "pn.model('vgg16')"
+    from_classifier = (  # its names there and here; its dense layers stay behind
+        ("features.24.*", "second.1.*"),
+        ("features.26.*", "second.3.*"),
+        ("features.28.*", "second.5.*"),
+        ("features.*", "first.*"),
+    )
 
     def __init__(self, in_channels: int) -> None:
         super().__init__()
@@ -69,6 +76,8 @@ class SSDNet(nn.Module):
     x (batch, channels, height, width) -> scores (batch, anchors, n_outputs + 1), background first, and offsets
     (batch, anchors, 4).
     """
+
+    answering = ("classes",)  # what is drawn anew for other classes
 
     def __init__(self, maps: nn.Module, widths: Sequence[int], n_anchors: Sequence[int], *, n_outputs: int) -> None:
         super().__init__()

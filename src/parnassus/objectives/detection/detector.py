@@ -1,7 +1,7 @@
 """Objectives of detectors: what anchors, or points, answer for, the losses, and the way from outputs to boxes."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from ...functional.boxes import (
 )
 from ...functional.losses import huber
 from ...train.phase import Batch, Objective, Phase
+from ..transfer import Stages
 
 CANDIDATES = 1000  # boxes of a picture that suppression looks at
 
@@ -39,6 +40,8 @@ class Detection(Objective):
     """
 
     probabilistic = False
+    net: nn.Module
+    transfer: Stages | None = None  # what stays, where the training starts from learned weights
     finds_masks = False  # whether it also says which pixels of a box are the thing's
     finds_points = False  # whether it also says where the keypoints of a box's thing are
 
@@ -46,8 +49,24 @@ class Detection(Objective):
         super().__init__()
         self.image_size = image_size
 
+    @property
+    def learner(self) -> nn.Module:
+        """The module by whose names weights are taken and frozen: its `maps`, and heads on them."""
+        return self.net
+
     def phases(self) -> Sequence[Phase]:
+        if self.transfer is not None:
+            return self.transfer.phases(self.learner, self.mean_loss, lambda: self.train(self.training))
         return [Phase("fit", self.mean_loss, self.parameters())]
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        for module in self.transfer.still(self.learner) if mode and self.transfer is not None else ():
+            module.eval()
+        return self
+
+    def evaluate(self, batch: Batch) -> dict[str, Tensor]:
+        return {"loss": self.mean_loss(batch)}
 
     def mean_loss(self, batch: Batch) -> Tensor:
         """The loss of a batch."""

@@ -43,6 +43,7 @@ class MaskRCNN(FasterRCNN):
     """
 
     finds_masks = True
+    answering = (*FasterRCNN.answering, "mask_head.planes")
 
     def __init__(self, *parts: Any, mask_head: nn.Module, **settings: Any) -> None:
         super().__init__(*parts, **settings)

@@ -43,6 +43,7 @@ class KeypointRCNN(FasterRCNN):
     """
 
     finds_points = True
+    pointing = ("point_head.enlarge",)  # what is drawn anew for other keypoints
 
     def __init__(self, *parts: Any, point_head: nn.Module, **settings: Any) -> None:
         super().__init__(*parts, **settings)

@@ -57,6 +57,8 @@ class FasterRCNN(Detection):
     Martinez-Ramon problem 4.4.
     """
 
+    answering: tuple[str, ...] = ("head.classes", "head.offsets")  # what is drawn anew for other classes
+
     def __init__(
         self,
         maps: nn.Module,
@@ -75,6 +77,10 @@ class FasterRCNN(Detection):
         self.sizes = [len(a) for a in anchors]
         self.register_buffer("anchors", torch.cat(list(anchors)), persistent=False)
         self.anchors: Tensor
+
+    @property
+    def learner(self) -> nn.Module:
+        return self
 
     def weight(self, batch: Batch) -> Tensor:
         each = batch.get("weight")
