@@ -55,7 +55,7 @@ def moves_in_turn_against_a_loop() -> float:
     costs: dict[str, Any] = {"minimax": lambda said: -BCE(said, zeros), "nonsaturating": lambda said: BCE(said, ones)}
     worst = 0.0
     for name, cost in costs.items():
-        game: Any = Adversarial(FixedRows(start), LinearCritic(3), (3,), 0, n_noise=1, game=name, n_critic=2)  # type: ignore[arg-type]
+        game: Any = Adversarial(FixedRows(start), LinearCritic(3), (3,), 0, n_noise=1, game=name, n_critic=2)
         rule = optimizer("sgd", lr=0.2, momentum=0.9)
         plan = Plan(epochs=7, batch_size=12)
         given: Any = {"plan": plan, "optimizer": rule, "schedule": schedule("constant"), "n_rows": 12}

@@ -28,6 +28,7 @@ from .answers.drawing import (
     stage,
     way,
 )
+from .answers.refilling import refilled, varied
 from .answers.using import EVALUATED
 from .fitting.conditions import asked_of, check_taken, conditions_shown, goal_of
 from .fitting.intake import Examples, examples_of
@@ -216,6 +217,33 @@ class Generator(Unsupervised):
             raise SettingError(f"path={path!r}; {did_you_mean(str(path), get_args(Path))}")
         first, last = noises_given(self, a, name="a", one=True), noises_given(self, b, name="b", one=True)
         return self.sample(noise=way(first, last, int(n_steps), path), condition=condition, seed=seed)
+
+    # --- from rows that are there -----------------------------------------------------------------
+
+    def impute(self, X: Any, *, missing: Any = None, n_draws: int | None = None, condition: Any = None,
+               n_again: int = 10, seed: int | None = None) -> Any:  # fmt: skip
+        """Rows with their holes filled by draws of a diffusion that agree with the rest: an array or frame like X.
+
+        Parameters
+        ----------
+        X : a table or pictures in which NaN stands for what is missing.
+        missing : True where an entry is missing, for what has no NaN; of pictures also (rows, height, width).
+        n_draws : a number gives a list of so many X; None is one draw.
+        condition : as of `sample`.
+        n_again : how often each step back is taken; the more, the better a draw agrees with what is observed.
+
+        Source: Lugmayr et al. 2022 (RePaint).
+        """
+        return refilled(self, X, missing=missing, n_draws=n_draws, condition=condition, n_again=n_again, seed=seed)
+
+    def vary(self, X: Any, *, strength: float = 0.5, condition: Any = None, seed: int | None = None) -> Any:
+        """Rows near rows X: a diffusion adds noise for a share `strength` of its steps, and takes it away again.
+
+        `condition` is as of `sample`: rows may be drawn towards another class than their own.
+
+        Source: Meng et al. 2022 (SDEdit).
+        """
+        return varied(self, X, strength=strength, condition=condition, seed=seed)
 
     # --- how good ---------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...errors import SettingError, did_you_mean
-from .process import posterior_variance, ranged_log_variance
+from .process import at_step, posterior_variance, ranged_log_variance
 from .schedules import Schedule
 
 Sampler = Literal["ddpm", "ddim", "plms", "dpm++"]
@@ -164,6 +164,69 @@ def guided(without: Tensor, given: Tensor, scale: float) -> Tensor:
     return without + scale * (given - without)
 
 
+def classifier_guided(noise: Tensor, slope: Tensor, t: Tensor, schedule: Schedule, scale: float = 1.0) -> Tensor:
+    """Classifier guidance: e - s sqrt(1 - alpha_bar_t) d ln p(class | x_t) / d x_t, of a net that knows no classes.
+
+    With s = 1 and a classifier that is right it is the noise as a net that was told the class would say it.
+
+    Source: Dhariwal and Nichol 2021, section 4.2 and algorithm 2.
+
+    >>> schedule = Schedule(*torch.tensor([[0.0, 0.75], [1.0, 0.25], [1.0, 0.25]]))
+    >>> one, t = torch.tensor([[1.0]]), torch.tensor([1])
+    >>> round(float(classifier_guided(one, 2 * one, t, schedule, 0.5)), 4)
+    0.134
+    """
+    return noise - scale * at_step((1 - schedule.alpha_bar).sqrt(), t, noise) * slope
+
+
+def noised_again(x: Tensor, at: int, t: int, schedule: Schedule, z: Tensor) -> Tensor:
+    """x_t drawn of x_at, a step t behind it; z ~ N(0, 1).
+
+    >>> schedule = Schedule(*torch.tensor([[0.0, 0.75], [1.0, 0.25], [1.0, 0.25]]))
+    >>> noised_again(torch.tensor([2.0]), 0, 1, schedule, torch.tensor([0.0])).tolist()
+    [1.0]
+    """
+    left = float(schedule.alpha_bar[t] / schedule.alpha_bar[at])
+    return left**0.5 * x + (1 - left) ** 0.5 * z
+
+
+class StepsBack:
+    """x_t, t, to -> x_to by one of the samplers, which may remember what was said at the steps before.
+
+    Systems: reverse-diffusion, fast-samplers
+    """
+
+    def __init__(
+        self, denoise: Denoiser, schedule: Schedule, method: Sampler, generator: torch.Generator | None
+    ) -> None:
+        if method not in get_args(Sampler):
+            raise SettingError(f"no sampler {method!r}; {did_you_mean(method, get_args(Sampler))}")
+        self.denoise, self.schedule, self.method, self.generator = denoise, schedule, method, generator
+        self.said, self.passed = list[Tensor](), list[int]()
+
+    def drawn(self, x: Tensor) -> Tensor:
+        """Noise like x, of the generator."""
+        return torch.randn(x.shape, generator=self.generator, dtype=x.dtype).to(x.device)
+
+    def __call__(self, x: Tensor, t: int, to: int) -> Tensor:
+        schedule, method = self.schedule, self.method
+        clean, noise, *spread = self.denoise(x, torch.full((len(x),), t, dtype=torch.int64, device=x.device))
+        if method == "plms":
+            self.said = [noise, *self.said[:3]]
+            mixed = multistep_noise(self.said)
+            now = float(schedule.alpha_bar[t])
+            return ddim_step(x, (x - (1 - now) ** 0.5 * mixed) / now**0.5, mixed, t, to, schedule)
+        if method == "dpm++":
+            self.said, self.passed = [clean, *self.said[:1]], [t, *self.passed[:1]]
+            return dpm_step(x, self.said, [to, *self.passed], schedule)
+        z = self.drawn(x) if method == "ddpm" else None
+        if z is not None and spread:
+            return learned_step(x, clean, spread[0], t, to, z, schedule)
+        if z is not None and to == t - 1:
+            return ddpm_step(x, clean, t, z, schedule)
+        return ddim_step(x, clean, noise, t, to, schedule, eta=float(method == "ddpm"), z=z)
+
+
 def sampled(
     denoise: Denoiser,
     start: Tensor,
@@ -172,32 +235,57 @@ def sampled(
     method: Sampler = "ddpm",
     n_steps: int | None = None,
     generator: torch.Generator | None = None,
+    begin: int | None = None,
 ) -> Tensor:
     """Rows out of noise `start`, x_T, by one of the samplers; None takes every step.
 
+    With `begin` the start is x_begin, and only the steps behind it are taken.
+
     Systems: reverse-diffusion, fast-samplers
     """
-    if method not in get_args(Sampler):
-        raise SettingError(f"no sampler {method!r}; {did_you_mean(method, get_args(Sampler))}")
-    steps = spaced(schedule.n_steps, schedule.n_steps if n_steps is None else n_steps)
-    x, said, passed = start, list[Tensor](), list[int]()
-    for t, to in pairwise(steps):
-        clean, noise, *spread = denoise(x, torch.full((len(x),), t, dtype=torch.int64, device=x.device))
-        if method == "plms":
-            said = [noise, *said[:3]]
-            mixed = multistep_noise(said)
-            now = float(schedule.alpha_bar[t])
-            x = ddim_step(x, (x - (1 - now) ** 0.5 * mixed) / now**0.5, mixed, t, to, schedule)
-            continue
-        if method == "dpm++":
-            said, passed = [clean, *said[:1]], [t, *passed[:1]]
-            x = dpm_step(x, said, [to, *passed], schedule)
-            continue
-        z = torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device) if method == "ddpm" else None
-        if z is not None and spread:
-            x = learned_step(x, clean, spread[0], t, to, z, schedule)
-        elif z is not None and to == t - 1:
-            x = ddpm_step(x, clean, t, z, schedule)
-        else:
-            x = ddim_step(x, clean, noise, t, to, schedule, eta=float(method == "ddpm"), z=z)
+    back, x = StepsBack(denoise, schedule, method, generator), start
+    for t, to in pairwise(behind(spaced(schedule.n_steps, n_steps or schedule.n_steps), begin)):
+        x = back(x, t, to)
+    return x
+
+
+def behind(steps: list[int], begin: int | None) -> list[int]:
+    """The steps from `begin` on, itself the first; None begins with the first of all.
+
+    >>> behind([1000, 750, 500, 250, 0], 600)
+    [600, 500, 250, 0]
+    """
+    return steps if begin is None else [begin, *(step for step in steps if step < begin)]
+
+
+def filled_in(
+    denoise: Denoiser,
+    start: Tensor,
+    known: Tensor,
+    observed: Tensor,
+    schedule: Schedule,
+    *,
+    method: Sampler = "ddpm",
+    n_steps: int | None = None,
+    n_again: int = 10,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Rows that are `known` where they are `observed` (1 or True), drawn by the net elsewhere.
+
+    After each step back what is observed is put in, noised as far as the step is; then the row goes forward that step
+    and back again, `n_again` times in all, so that what is drawn comes to agree with what is observed.
+    Rows change between steps, so that samplers of several steps remember nothing.
+
+    Source: Lugmayr et al. 2022 (RePaint), algorithm 1, jumps of one step.
+    """
+    if n_again < 1:
+        raise SettingError(f"each step is taken once or more; got n_again={n_again!r}")
+    back, x, seen = StepsBack(denoise, schedule, method, generator), start, observed.bool()
+    for t, to in pairwise(spaced(schedule.n_steps, n_steps or schedule.n_steps)):
+        for left in range(n_again if to else 1, 0, -1):
+            back.said, back.passed = [], []
+            x = back(x, t, to)
+            x = torch.where(seen, noised_again(known, 0, to, schedule, back.drawn(known)), x)
+            if left > 1:
+                x = noised_again(x, to, t, schedule, back.drawn(x))
     return x

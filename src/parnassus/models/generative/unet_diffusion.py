@@ -1,14 +1,14 @@
 """Nets that are told a step of a diffusion, and a condition: a U-Net for pictures, dense layers for vectors."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...errors import DataError, SettingError
+from ...errors import DataError, SettingError, did_you_mean
 from ...functional.diffusion.process import Target, step_embedding
 from ...functional.diffusion.samplers import Sampler
 from ...functional.diffusion.schedules import Kind
@@ -17,6 +17,7 @@ from ...layers.normalization import published_groups, wide_groups
 from ...objectives.generative.diffusion import Diffusion, Weighting
 from ...registry import model
 
+Guide = Literal["free", "classifier"]
 EPS = 1e-6
 
 
@@ -287,6 +288,27 @@ def net_of(name: str, rows: RowFacts, options: dict[str, Any]) -> nn.Module:
     return picture_net(name, n, (size[0], size[1]), rows.n_classes, rows.n_told, **of_pictures)
 
 
+def guided_diffusion(name: str, rows: RowFacts, options: dict[str, Any]) -> Diffusion:
+    """A diffusion by these options, its net told the condition, or led by a namer of classes."""
+    from .step_classifier import namer_of
+
+    guide, told = options.pop("guide"), rows
+    if guide not in get_args(Guide):
+        raise SettingError(f"model {name!r}: guide={guide!r}; {did_you_mean(str(guide), get_args(Guide))}")
+    if guide == "classifier":
+        if rows.n_told or not rows.n_classes:
+            what = "numbers" if rows.n_told else "none"
+            raise SettingError(
+                f"model {name!r}: guide='classifier' leans on classes, and was told {what}; give classes as y, or "
+                "guide='free'"
+            )
+        told = replace(rows, n_classes=0)
+    own = {key: options[key] for key in ("channels", "n_blocks", "dropout", "hidden")}
+    net = net_of(name, told, options)
+    namer = namer_of(rows, **own) if guide == "classifier" else None
+    return Diffusion(net, rows.shape, rows.n_classes, n_told=rows.n_told, namer=namer, **options)
+
+
 @model.variants("generator", choices=("in_channels image_size | in_features", "| n_outputs | n_told"))
 def ddpm(
     *,
@@ -303,6 +325,7 @@ def ddpm(
     n_steps: int = 1000,
     target: Target = "noise",
     weighting: Weighting = "simple",
+    guide: Guide = "free",
     drop: float = 0.1,
     sampler: Sampler = "ddim",
     n_sampled: int = 50,
@@ -320,11 +343,12 @@ def ddpm(
     n_steps : into noise.
     target : what the net says: the "noise", the "clean" row or the "velocity".
     weighting : of the steps: "simple" alike, or as the "bound" has it.
-    drop : the share of rows whose condition is not told, so that guidance is possible.
+    guide : "free" tells the net classes or numbers; "classifier" tells it none, and a second net, which learns to name
+        the classes of noised rows, leads samples to theirs.
+    drop : the share of rows whose condition is not told, so that guidance is possible; of guide="free".
     sampler : "ddpm", "ddim", "plms" or "dpm++".
     n_sampled : steps taken back.
-    guidance : how strongly samples lean on their condition; 1 is the net's own answer.
+    guidance : how strongly samples lean on their condition; 1 is the net's own answer, or the namer's.
     """
     rows, options = rows_and_options(locals())
-    net = net_of("ddpm", rows, options)
-    return Diffusion(net, rows.shape, rows.n_classes, n_told=rows.n_told, **options)
+    return guided_diffusion("ddpm", rows, options)

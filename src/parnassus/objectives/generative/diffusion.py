@@ -18,7 +18,7 @@ from ...functional.diffusion.process import (
     step_term,
     target_of,
 )
-from ...functional.diffusion.samplers import Sampler, guided, sampled
+from ...functional.diffusion.samplers import Denoiser, Sampler, classifier_guided, filled_in, guided, sampled
 from ...functional.diffusion.schedules import Kind, Schedule, noise_schedule
 from ...train.phase import Batch, Phase
 from .autoencoder import mean_over
@@ -43,6 +43,8 @@ class Diffusion(Generating):
         where between beta~ and beta the variance lies. Then `BOUND_SHARE` of the bound joins the loss, which moves the
         variances alone.
     drop : the share of rows that are not told their class or numbers.
+    namer : (x_t, t) -> logits of the class: then the net is told none, and learns beside a namer of noised rows, up
+        whose slope rows are drawn, `guidance` times (1 is Bayes' rule, 0 asks for no class).
     sampler, n_sampled, guidance : how rows are drawn; see `functional.diffusion.samplers`.
 
     While rows are drawn, what is thought to be the clean row is held within the range of the training rows.
@@ -70,6 +72,7 @@ class Diffusion(Generating):
         sampler: Sampler = "ddim",
         n_sampled: int = 50,
         guidance: float = 1.0,
+        namer: nn.Module | None = None,
     ) -> None:
         super().__init__(shape, n_classes, n_told)
         for name, value, known in (("target", target, Target), ("weighting", weighting, Weighting),
@@ -87,7 +90,7 @@ class Diffusion(Generating):
             )
         self.net, self.target, self.weighting, self.variance, self.drop = net, target, weighting, variance, drop
         self.sampler, self.n_sampled, self.guidance = sampler, n_sampled, guidance
-        self.schedule = self.noise_of(schedule, n_steps)
+        self.namer, self.schedule = namer, self.noise_of(schedule, n_steps)
         self.register_buffer("low", torch.full(shape, -1.0))
         self.register_buffer("high", torch.ones(shape))
 
@@ -96,7 +99,23 @@ class Diffusion(Generating):
         return noise_schedule(kind, n_steps, scale=True)
 
     def phases(self) -> Sequence[Phase]:
-        return [Phase("denoise", self.loss, self.net.parameters())]
+        found = [Phase("denoise", self.loss, self.net.parameters())]
+        if self.namer is not None:
+            found.append(Phase("name", self.naming, self.namer.parameters()))
+        return found
+
+    def naming(self, batch: Batch) -> Tensor:
+        """What the namer's answers of noised rows cost it, a mean over rows."""
+        assert self.namer is not None
+        x, classes = batch["x"], self.condition_of(batch)
+        assert classes is not None
+        t = torch.randint(1, self.schedule.n_steps + 1, (len(x),), device=x.device)
+        said = self.namer(noised(x, t, torch.randn_like(x), self.schedule), t)
+        return mean_over(nn.functional.cross_entropy(said, classes, reduction="none"), batch)
+
+    def net_told(self, condition: Tensor | None) -> Tensor | None:
+        """What the net is told of a condition: nothing where a namer guides it."""
+        return condition if self.namer is None else None
 
     def begin(self, batch: Batch) -> None:
         """Learn the range of the rows; that of pictures is one for all pixels."""
@@ -110,7 +129,7 @@ class Diffusion(Generating):
 
     def loss(self, batch: Batch) -> Tensor:
         """The mean over rows of one step's mean error an entry."""
-        x, condition = self.clean(batch), self.condition_of(batch)
+        x, condition = self.clean(batch), self.net_told(self.condition_of(batch))
         t = torch.randint(1, self.schedule.n_steps + 1, (len(x),), device=x.device)
         noise = torch.randn_like(x)
         x_t = noised(x, t, noise, self.schedule)
@@ -141,6 +160,7 @@ class Diffusion(Generating):
 
     def said(self, x_t: Tensor, t: Tensor, condition: Tensor | None, guidance: float) -> Tensor:
         """The net's answer, leaning on the condition as far as guidance says; variances are those of the condition."""
+        condition = self.net_told(condition)
         if condition is None or guidance == 1:
             return self.net(x_t, t, condition)
         without, *_ = self.split(self.net(x_t, t, self.untold(condition)))
@@ -166,24 +186,72 @@ class Diffusion(Generating):
         """What is thought to be the clean row, in the range that rows have."""
         return clean.clamp(self.low, self.high)
 
-    def denoised(self, start: Tensor, condition: Tensor | None, generator: torch.Generator | None) -> Tensor:
-        """Noise, taken away step by step."""
+    def denoised(
+        self, start: Tensor, condition: Tensor | None, generator: torch.Generator | None, begin: int | None = None
+    ) -> Tensor:
+        """Noise, or what stands at step `begin`, taken away step by step."""
+        options = {"method": self.sampler, "n_steps": self.n_sampled, "generator": generator, "begin": begin}
+        return sampled(self.denoiser(condition), start, self.schedule, **options)  # type: ignore[arg-type]
+
+    def denoiser(self, condition: Tensor | None) -> Denoiser:
+        """x_t, t -> the clean row, the noise, and where the variance lies: what a sampler asks."""
 
         def denoise(x: Tensor, t: Tensor) -> tuple[Tensor, ...]:
             said, *spread = self.split(self.said(x, t, condition, self.guidance))
-            clean, _ = clean_and_noise(self.target, said, x, t, self.schedule)
+            clean, noise = clean_and_noise(self.target, said, x, t, self.schedule)
+            if self.namer is not None and condition is not None and self.guidance:
+                noise = classifier_guided(noise, slope_of(self.namer, x, t, condition), t, self.schedule, self.guidance)
+                clean, _ = clean_and_noise("noise", noise, x, t, self.schedule)
             clean = self.within(clean)
             return clean, clean_and_noise("clean", clean, x, t, self.schedule)[1], *spread
 
-        options = {"method": self.sampler, "n_steps": self.n_sampled, "generator": generator}
-        return sampled(denoise, start, self.schedule, **options)  # type: ignore[arg-type]
+        return denoise
+
+    # --- from rows that are there -----------------------------------------------------------------
+
+    def coded(self, x: Tensor) -> Tensor:
+        """Rows as noise is added to them."""
+        return x
+
+    def decoded(self, z: Tensor) -> Tensor:
+        """Rows of what noise was taken from."""
+        return z
+
+    def known(self, observed: Tensor) -> Tensor:
+        """Which entries of coded rows are known where these of the rows are (n, ...)."""
+        return observed
+
+    def asked(self, condition: Tensor | None, n: int) -> Tensor | None:
+        """A condition as the denoiser takes it, for n rows."""
+        return condition
+
+    def varied(self, x: Tensor, condition: Tensor | None, strength: float, generator: torch.Generator) -> Tensor:
+        """Rows that rows x become when they are noised for a share `strength` of the steps, and denoised again.
+
+        Source: Meng et al. 2022 (SDEdit), algorithm 1.
+        """
+        z, begin = self.coded(x), max(round(strength * self.schedule.n_steps), 1)
+        t = torch.full((len(x),), begin, device=x.device)
+        start = noised(z, t, torch.randn(z.shape, generator=generator).to(z), self.schedule)
+        return self.decoded(self.denoised(start, self.asked(condition, len(x)), generator, begin))
+
+    def filled(
+        self, x: Tensor, observed: Tensor, condition: Tensor | None, generator: torch.Generator, n_again: int
+    ) -> Tensor:
+        """Rows that agree with x where it is observed, and are drawn elsewhere; see `functional`'s `filled_in`."""
+        z = self.coded(x)
+        start = torch.randn(z.shape, generator=generator).to(z)
+        options = {"method": self.sampler, "n_steps": self.n_sampled, "generator": generator, "n_again": n_again}
+        denoise = self.denoiser(self.asked(condition, len(x)))
+        made = filled_in(denoise, start, z, self.known(observed), self.schedule, **options)  # type: ignore[arg-type]
+        return self.decoded(made)
 
     def bound(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """An upper bound of -ln p(x) of each row (n,), nats, from one noised copy a step.
 
         Systems: diffusion-elbo
         """
-        x, condition = batch["x"], self.condition_of(batch)
+        x, condition = batch["x"], self.net_told(self.condition_of(batch))
         total = last_term(x, self.schedule).flatten(1).sum(1)
         for step in range(1, self.schedule.n_steps + 1):
             t = torch.full((len(x),), step, device=x.device)
@@ -191,3 +259,12 @@ class Diffusion(Generating):
             said, *spread = self.split(self.net(x_t, t, condition))
             total = total + self.term(x, x_t, said, t, *spread).flatten(1).sum(1)
         return total
+
+
+def slope_of(namer: nn.Module, x_t: Tensor, t: Tensor, classes: Tensor) -> Tensor:
+    """d ln p(class | x_t) / d x_t of rows (n, ...), also where nothing else is to have gradients."""
+    with torch.inference_mode(mode=False), torch.enable_grad():
+        at = x_t.clone().requires_grad_()
+        said = namer(at, t.clone()).log_softmax(1)
+        (slope,) = torch.autograd.grad(said.gather(1, classes.clone()[:, None]).sum(), at)
+    return slope

@@ -113,11 +113,24 @@ class LatentDiffusion(Diffusion):
         return self.latent_shape
 
     def rows_of(self, noise: Tensor, condition: Tensor | None, generator: torch.Generator | None = None) -> Tensor:
+        return self.decoded(self.denoised(noise.to(self.low), self.asked(condition, len(noise)), generator))
+
+    def asked(self, condition: Tensor | None, n: int) -> Tensor:
         if condition is None:
-            condition = torch.zeros(len(noise), 0, dtype=torch.long, device=self.low.device)
-        ids = self.ids(condition if condition.ndim == 2 else condition[:, None] + 1)
-        z = self.denoised(noise.to(self.low), ids, generator)
+            condition = torch.zeros(n, 0, dtype=torch.long, device=self.low.device)
+        return self.ids(condition if condition.ndim == 2 else condition[:, None] + 1)
+
+    def coded(self, x: Tensor) -> Tensor:
+        return self.coder.posterior(x)[0] * self.scale  # type: ignore[operator]
+
+    def decoded(self, z: Tensor) -> Tensor:
         return self.coder.decode(z / self.scale.clamp(min=1e-6)).clamp(self.low, self.high)  # type: ignore[operator]
+
+    def known(self, observed: Tensor) -> Tensor:
+        """A place of a map is known where all pixels are that it stands for."""
+        step = 2 ** int(self.coder.n_halvings)  # type: ignore[arg-type]
+        hidden = nn.functional.max_pool2d(1 - observed.amin(1, keepdim=True), step)
+        return (1 - hidden).expand(-1, self.latent_shape[0], -1, -1)
 
     def evaluate(self, batch: Batch) -> dict[str, Tensor]:
         """The denoising error where there is a scale yet, and the coder's."""
