@@ -204,3 +204,25 @@ def test_a_configuration_without_sizes_is_refused_by_what_it_lacks(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(pn.errors.FileError, match="'hidden_size'"):
         hub.spec_of(tmp_path)
+
+
+@pytest.mark.usefixtures("draws")
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused_by_name_and_count(tmp_path, bad):
+    spec = pn.model("lenet")
+    facts = {"in_channels": 1, "image_size": (28, 28), "n_outputs": 10}
+    weights = spec.builders("classifier")[0].make(**facts, **spec.get_params(task="classifier")).state_dict()
+    name = next(n for n, t in weights.items() if t.ndim == 4)
+    weights[name][0, 0, :2, 0] = bad
+    pn.hub.write(tmp_path, {"model_type": "lenet", **facts}, weights)
+    with pytest.raises(pn.DataError, match=rf"NaN or infinite \(2 of {weights[name].numel()} in {name}\)"):
+        pn.hub.load(tmp_path)
+
+
+def test_what_is_infinite_in_the_net_itself_may_be_so_in_its_weights():
+    from parnassus.layouts import check_fit, refuse_unfinite
+
+    bound = torch.tensor([0.0, float("inf")])
+    check_fit("there", {"bound": bound, "w": torch.ones(1)}, {"bound": bound, "w": torch.zeros(1)}, "this net")
+    with pytest.raises(pn.DataError, match=r"there: weights are NaN or infinite .1 of 2 in bound"):
+        refuse_unfinite("there", {"bound": bound, "n": torch.tensor([3])})

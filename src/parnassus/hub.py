@@ -24,7 +24,22 @@ from torch import Tensor, nn
 
 from .errors import DataError, FileError, SettingError, did_you_mean
 from .files import write_text
-from .layouts import FOLDERS, LAYOUTS, Keys, Layout, Tensors, few, of_timm, parted, pattern, renamed, translate, whole
+from .layouts import (
+    FOLDERS,
+    LAYOUTS,
+    Keys,
+    Layout,
+    Tensors,
+    check_fit,
+    few,
+    foreign_table,
+    in_our_names,
+    of_timm,
+    parted,
+    same_tensor,
+    translate,
+    whole,
+)
 from .registry import Builder, Spec, model
 from .train.randomness import kept_random
 
@@ -131,11 +146,11 @@ def load(
     with kept_random(torch.device("cpu")):
         module = builder.make(**known, **spec.get_params(task=task))
     own = module.state_dict()
-    table = _foreign_table(tensors, own, tables_of(builder))
+    table = foreign_table(tensors, own, tables_of(builder))
     if table is not None:
         tensors = _of_use(folder, tensors, builder, spec.get_params(task=task), table)
-    ours = _in_our_names(tensors, own, table or [(name, name) for name in own])
-    _check_shapes(folder, ours, own, repr(spec))
+    ours = in_our_names(tensors, own, table or [(name, name) for name in own])
+    check_fit(folder, ours, own, repr(spec))
     module.load_state_dict(ours)
     return module.eval()
 
@@ -177,7 +192,7 @@ def save_pretrained(module: Any, folder: str | os.PathLike) -> None:
     head = layout.head_of(module)
     table, config = layout.table(module, head), layout.config_of(module)
     own = module.state_dict()
-    once = {n: t for i, (n, t) in enumerate(own.items()) if not any(_same(t, o) for o in list(own.values())[:i])}
+    once = {n: t for i, (n, t) in enumerate(own.items()) if not any(same_tensor(t, o) for o in list(own.values())[:i])}
     theirs = translate(parted(once, table), table, to="theirs")
     config["architectures"] = [next(name for name, ours in layout.heads.items() if ours == head)]
     if head == "none":
@@ -209,15 +224,6 @@ def _layouts() -> dict[str, Layout]:
     return LAYOUTS
 
 
-def _check_shapes(folder: str | os.PathLike, ours: Tensors, own: Mapping[str, Tensor], what: str) -> None:
-    for name, tensor in ours.items():
-        if tensor.shape != own[name].shape:
-            raise DataError(
-                f"{folder}: {name} is {tuple(tensor.shape)}, and {what} has {tuple(own[name].shape)} "
-                f"there; give the options or facts that these weights were trained with"
-            )
-
-
 def _headed(
     folder: Path,
     layout: Layout,
@@ -243,7 +249,7 @@ def _headed(
     own, table = module.state_dict(), layout.table(module, head)
     named, spare = layout.sorted_out(tensors, module, head)
     ours = whole(translate(named, table))
-    tied = {n: o for n in own.keys() - ours.keys() for o in ours.keys() & own.keys() if _same(own[n], own[o])}
+    tied = {n: o for n in own.keys() - ours.keys() for o in ours.keys() & own.keys() if same_tensor(own[n], own[o])}
     ours |= {name: ours[other] for name, other in tied.items()}
     new = sorted(name for name in own.keys() - ours.keys() if name.startswith(layout.headed))
     anew = new if head != layout.heads.get(theirs) else []
@@ -251,7 +257,7 @@ def _headed(
     for words, names in (("are not used", spare), ("start anew", anew)):
         if names:
             warnings.warn(f"{folder}: {few(names)} {words}", stacklevel=3)
-    _check_shapes(folder, ours, own, f"this {layout.model_type} with head {head!r}")
+    check_fit(folder, ours, own, f"this {layout.model_type} with head {head!r}")
     module.load_state_dict(ours, strict=not anew)
     return module.eval()
 
@@ -263,12 +269,6 @@ def tables_of(builder: Builder) -> tuple[Keys, ...]:
 
 def _defined(builder: Builder, table: str) -> Any:
     return getattr(sys.modules[builder.make.__module__], table, {}).get(builder.name, ())
-
-
-def _foreign_table(tensors: Tensors, own: Mapping[str, Tensor], tables: tuple[Keys, ...]) -> Keys | None:
-    """The first table that knows a name; None where the names are ours already."""
-    strange = tensors.keys() - own.keys()
-    return next((t for t in tables if any(renamed(n, [(pattern(*p), p[1]) for p in t]) for n in strange)), None)
 
 
 def _of_use(
@@ -285,37 +285,6 @@ def _of_use(
         )
     spare = [re.compile(expression) for expression in _defined(builder, "SPARE")]
     return {name: t for name, t in tensors.items() if not any(one.fullmatch(name) for one in spare)}
-
-
-def _in_our_names(tensors: Tensors, own: Mapping[str, Tensor], table: Keys) -> Tensors:
-    """By a table. Tied weights may come once, and sides of one entry more or less do not count."""
-    patterns = [(pattern(*pair), pair[1]) for pair in table]
-    given = {renamed(name, patterns) for name in tensors}
-    twins = {name: [other for other in own if other != name and _same(own[other], own[name])] for name in own}
-    absent = {name for name in own if name not in given and any(other in given for other in twins[name])}
-    counts = {n: t for n, t in own.items() if n.endswith("num_batches_tracked") and n not in given}  # of old files
-    ours = translate(tensors, table, expected=own.keys() - absent - counts.keys()) | counts
-    for name, tensor in ours.items():
-        due = own[name].shape
-        if tensor.shape != due and (tensor.squeeze().shape == own[name].squeeze().shape or _dense(tensor, due)):
-            ours[name] = tensor.reshape(due)
-    for name, others in twins.items():
-        apart = [other for other in others if {name, other} <= ours.keys() and not torch.equal(ours[name], ours[other])]
-        if apart:
-            raise DataError(
-                f"{name} and {apart[0]} are one tensor in this model, and differ in these weights; untie it"
-            )
-    return ours | {name: ours[next(other for other in twins[name] if other in ours)] for name in absent}
-
-
-def _dense(kernel: Tensor, shape: torch.Size) -> bool:
-    """Whether a kernel, (n_out, n_in, height, width), over all places at once is the dense layer of this shape."""
-    return kernel.ndim > 2 == len(shape) and kernel.flatten(1).shape == shape
-
-
-def _same(one: Tensor, other: Tensor) -> bool:
-    """Whether two names stand for one tensor."""
-    return one.data_ptr() == other.data_ptr() and one.shape == other.shape
 
 
 def _spec_of(config: Mapping[str, Any], folder: Path, task: str) -> Spec:

@@ -4,6 +4,7 @@ A table is pairs (theirs, ours); in a pair `*` stands for any run of characters,
 is read in both directions. Behind our name `[i]` marks part i of a matrix that is one here, `^T` one that is turned.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -227,3 +228,73 @@ def few(names: Iterable[str]) -> str:
     names = list(names)
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
+
+
+# --- weights of a net ---------------------------------------------------------------------------
+
+
+def foreign_table(tensors: Tensors, own: Mapping[str, Tensor], tables: tuple[Keys, ...]) -> Keys | None:
+    """The first table that knows a name; None where the names are ours already."""
+    strange = tensors.keys() - own.keys()
+    return next((t for t in tables if any(renamed(n, [(pattern(*p), p[1]) for p in t]) for n in strange)), None)
+
+
+def in_our_names(tensors: Tensors, own: Mapping[str, Tensor], table: Keys) -> Tensors:
+    """By a table. Tied weights may come once, and sides of one entry more or less do not count."""
+    patterns = [(pattern(*pair), pair[1]) for pair in table]
+    given = {renamed(name, patterns) for name in tensors}
+    twins = {name: [other for other in own if other != name and same_tensor(own[other], own[name])] for name in own}
+    absent = {name for name in own if name not in given and any(other in given for other in twins[name])}
+    counts = {n: t for n, t in own.items() if n.endswith("num_batches_tracked") and n not in given}  # of old files
+    ours = translate(tensors, table, expected=own.keys() - absent - counts.keys()) | counts
+    for name, tensor in ours.items():
+        due = own[name].shape
+        if tensor.shape != due and (tensor.squeeze().shape == own[name].squeeze().shape or _dense(tensor, due)):
+            ours[name] = tensor.reshape(due)
+    for name, others in twins.items():
+        apart = [other for other in others if {name, other} <= ours.keys() and not torch.equal(ours[name], ours[other])]
+        if apart:
+            raise DataError(
+                f"{name} and {apart[0]} are one tensor in this model, and differ in these weights; untie it"
+            )
+    return ours | {name: ours[next(other for other in twins[name] if other in ours)] for name in absent}
+
+
+def _dense(kernel: Tensor, shape: torch.Size) -> bool:
+    """Whether a kernel, (n_out, n_in, height, width), over all places at once is the dense layer of this shape."""
+    return kernel.ndim > 2 == len(shape) and kernel.flatten(1).shape == shape
+
+
+def same_tensor(one: Tensor, other: Tensor) -> bool:
+    """Whether two names stand for one tensor."""
+    return one.data_ptr() == other.data_ptr() and one.shape == other.shape
+
+
+def check_fit(told: str | os.PathLike, ours: Tensors, own: Mapping[str, Tensor], what: str) -> None:
+    """Refuses weights of another shape than a net's own, and such as are no numbers."""
+    for name, tensor in ours.items():
+        if tensor.shape != own[name].shape:
+            raise DataError(
+                f"{told}: {name} is {tuple(tensor.shape)}, and {what} has {tuple(own[name].shape)} "
+                f"there; give the options or facts that these weights were trained with"
+            )
+    refuse_unfinite(told, {name: tensor for name, tensor in ours.items() if n_unfinite(own[name]) == 0})
+
+
+def refuse_unfinite(told: str | os.PathLike, weights: Mapping[str, Tensor]) -> None:
+    """Refuses weights that are NaN or infinite, which would make every answer NaN; says which, and how many."""
+    wrong = {name: n for name, tensor in weights.items() if (n := n_unfinite(tensor))}
+    if wrong:
+        each = few(f"{n:,} of {weights[name].numel():,} in {name}" for name, n in wrong.items())
+        raise DataError(
+            f"{os.fspath(told)}: weights are NaN or infinite ({each}); the training diverged, or the file is damaged: "
+            "take others, or fetch it again"
+        )
+
+
+def n_unfinite(tensor: Tensor) -> int:
+    """How many numbers of a tensor are NaN or infinite."""
+    if not tensor.is_floating_point():
+        return 0
+    whole = tensor.float() if tensor.element_size() < 2 else tensor  # of float8 torch does not say
+    return 0 if bool(whole.isfinite().all()) else int((~whole.isfinite()).sum())

@@ -156,3 +156,15 @@ def test_a_teacher_may_be_a_model_of_scikit_learn_and_must_know_the_classes():
         pn.Classifier("mlp", teacher=teacher, temperature=0, epochs=2).fit(flat[LOW], Y[LOW])
     with pytest.raises(pn.SettingError, match="partial_fit"):
         pn.Classifier("mlp", teacher=teacher).partial_fit(flat[LOW], Y[LOW])
+
+
+@pytest.mark.parametrize("what", ["0.weight", "running_mean"])
+def test_a_start_whose_weights_are_no_numbers_is_refused(what, tmp_path):
+    first = pn.Classifier(pn.model("mlp", norm="batch"), epochs=1).fit(np.eye(8), np.arange(8) % 2)
+    name = next(n for n in weights(first) if n.endswith(what))
+    weights(first)[name].view(-1)[0] = float("nan")
+    n = weights(first)[name].numel()
+    first.save(tmp_path / "first.parnassus")
+    for start in (first, first.objective_.model, tmp_path / "first.parnassus"):
+        with pytest.raises(pn.DataError, match=rf"NaN or infinite \(1 of {n} in {name}\)"):
+            pn.Classifier(pn.model("mlp", norm="batch"), start=start, epochs=1).fit(np.eye(8), np.arange(8) % 2)

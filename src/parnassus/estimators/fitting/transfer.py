@@ -17,7 +17,7 @@ from ...data.codec import Codec
 from ...data.text.pieces import Pieces
 from ...data.text.text import Text
 from ...errors import DataWarning, SettingError
-from ...layouts import few
+from ...layouts import few, refuse_unfinite
 from ...objectives.detection.detector import Detection
 from ...objectives.supervised import Supervised
 from ...objectives.text.question_answering import SpanAnswering
@@ -99,7 +99,7 @@ def origin_of(start: Any) -> Origin:
 
         return Origin(os.fspath(start), dict(hub.load(start).state_dict()))
     if isinstance(start, nn.Module):
-        return Origin(f"a {type(start).__name__}", dict(start.state_dict()))
+        return Origin(f"a {type(start).__name__}", learned_weights(start, f"start, a {type(start).__name__}"))
     if not isinstance(start, str | os.PathLike) and not hasattr(start, "get_params"):
         raise SettingError(
             f"start is a fitted estimator, the path of a saved one or of a folder for pn.hub, or an nn.Module; "
@@ -113,7 +113,15 @@ def origin_of(start: Any) -> Origin:
     if not isinstance(model, nn.Module):
         raise SettingError(f"start: the {type(held).__name__} has no net whose weights could be taken")
     told = os.fspath(start) if isinstance(start, str | os.PathLike) else f"a fitted {type(held).__name__}"
-    return Origin(told, dict(model.state_dict()), held)
+    return Origin(told, learned_weights(model, f"start, {told}"), held)
+
+
+def learned_weights(net: nn.Module, told: str) -> dict[str, Tensor]:
+    """The weights of a net, which are refused where they, or what its norms have seen, are NaN or infinite."""
+    weights = dict(net.state_dict())
+    learned = {name for name, _ in net.named_parameters()}
+    refuse_unfinite(told, {n: t for n, t in weights.items() if n in learned or ".running_" in f".{n}"})
+    return weights
 
 
 def word_table(embedder: Any) -> Tensor:

@@ -15,7 +15,7 @@ from ...errors import DataError, FileError, SettingError
 from ...functional.diffusion.process import clean_and_noise
 from ...functional.diffusion.samplers import Sampler, guided, sampled
 from ...functional.diffusion.schedules import noise_schedule
-from ...layouts import FOLDERS
+from ...layouts import FOLDERS, refuse_unfinite
 from ...train.randomness import kept_random
 from ..text.text_tower import TextTower
 from .latent_coder import LatentCoder
@@ -198,6 +198,7 @@ def _fill(part: nn.Module, path: Path) -> None:
         raise DataError(
             f"{path}: the weights do not fit: missing {missing[:3]}, unknown {strange[:3]}, other shapes {wrong[:3]}"
         )
+    refuse_unfinite(path, ours)
     part.load_state_dict(ours)
 
 
