@@ -7,14 +7,9 @@ import warnings
 import numpy as np
 import pytest
 import torch
-import torch._dynamo
 
 import parnassus as pn
 from parnassus.train.compiling import MODES, check_mode, compiled
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)  # torch's own, of its older compiler
-    importlib.import_module("torch._inductor.compile_fx")  # its first import takes seconds, and draws
 
 X = np.random.default_rng(0).normal(size=(48, 3))
 Y = np.where(X[:, 0] * X[:, 1] > 0, "a", "b")
@@ -29,8 +24,16 @@ def trained(**settings):
     return pn.Classifier(net, epochs=2, batch_size=16, progress=False, device="cpu", **settings).fit(X, Y)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def compiler():
+    """Its first import takes seconds, and draws."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # torch's own, of its older compiler
+        importlib.import_module("torch._inductor.compile_fx")
+
+
 @pytest.fixture(autouse=True)
-def forgotten():
+def forgotten(compiler):
     torch._dynamo.reset()
     yield
     torch._dynamo.reset()

@@ -46,13 +46,17 @@ class Moments:
         self.n_rows += len(block)
 
     def _merge(self, block: Array) -> None:
-        missing = np.isnan(block)
-        whole = not missing.any()
-        count = np.full(block.shape[1], float(len(block))) if whole else (~missing).sum(0).astype(np.float64)
-        mean = np.where(missing, 0, block).sum(0) / np.maximum(count, 1) if not whole else block.mean(0)
-        off = block - mean
-        squares = np.square(off).sum(0) if whole else np.nansum(np.square(off), 0)
-        low, high = (block, block) if whole else (np.where(missing, np.inf, block), np.where(missing, -np.inf, block))
+        mean = down(np.add, block) / len(block)
+        if np.isnan(mean).any():  # else there is none in the block
+            missing = np.isnan(block)
+            count = (~missing).sum(0).astype(np.float64)
+            mean = np.where(missing, 0, block).sum(0) / np.maximum(count, 1)
+            squares = np.nansum(np.square(block - mean), 0)
+            low, high = np.where(missing, np.inf, block), np.where(missing, -np.inf, block)
+        else:
+            off = block - mean
+            count, squares = np.full(block.shape[1], float(len(block))), down(np.add, np.square(off, out=off))
+            low = high = block
         both = self.count + count
         share = count / np.maximum(both, 1)
         step = mean - self.mean
@@ -96,15 +100,15 @@ class Moments:
         return np.concatenate(self.samples) if self.samples else np.zeros((0, len(self.mean)))
 
 
-def down(least: np.ufunc, block: Array) -> Array:
-    """A minimum or maximum down the columns of a block, many short rows at a time: a fifth of the time of `reduce`."""
+def down(how: np.ufunc, block: Array) -> Array:
+    """A sum, minimum or maximum down a block's columns, many short rows at a time: a fifth of the time of `reduce`."""
     n, width = block.shape
     abreast = max(WIDE // max(width, 1), 1)
     whole = n // abreast * abreast
     if abreast == 1 or not whole:
-        return least.reduce(block, axis=0)
-    sides = least.reduce(block[:whole].reshape(-1, abreast * width), axis=0).reshape(abreast, width)
-    return least.reduce(np.concatenate([sides, block[whole:]]), axis=0)
+        return how.reduce(block, axis=0)
+    sides = how.reduce(block[:whole].reshape(-1, abreast * width), axis=0).reshape(abreast, width)
+    return how.reduce(np.concatenate([sides, block[whole:]]), axis=0)
 
 
 class Scaler:
