@@ -4,10 +4,11 @@ import json
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image as Pictures
 
-from parnassus.data.detection.annotations import annotated
+from parnassus.data.detection.annotations import annotated, of_table
 from parnassus.data.detection.boxes import all_checked
 from parnassus.errors import DataError, DataWarning
 
@@ -90,3 +91,27 @@ def test_files_that_begin_with_the_mark_of_windows_are_read_without_it(folder):
     for name, text in (("classes.txt", "cat\ndog\n"), ("data.yaml", "names: [cat, dog]\n")):
         (folder / name).write_text(BOM + text, encoding="utf-8")
         assert annotated(folder, None)[1][0].labels.tolist() == ["cat"], name
+
+
+def test_one_picture_under_two_ids_of_coco_is_refused_by_both(folder):
+    """Half of its boxes would be missing from each, and one might be held out for the other."""
+    path = coco(folder / "a.json")
+    tree = json.loads(path.read_text())
+    for other in ("a.jpg", "./a.jpg", "../" + folder.name + "/a.jpg"):
+        path.write_text(json.dumps(tree | {"images": [*tree["images"], {"id": 7, "file_name": other}]}))
+        with pytest.raises(DataError, match=r"the images of id 0 and 7 are one picture, a\.jpg"):
+            annotated(path, None)
+    Pictures.fromarray(np.zeros((20, 30, 3), dtype=np.uint8)).save(folder / "b.jpg")  # alike, and another file
+    path.write_text(json.dumps(tree | {"images": [*tree["images"], {"id": 7, "file_name": "b.jpg"}]}))
+    assert [file.name for file in annotated(path, None)[0]] == ["a.jpg", "b.jpg"]
+
+
+def test_one_picture_under_two_names_of_a_table_or_of_voc_is_refused(folder):
+    names = ["a.jpg", "./a.jpg"]
+    table = pd.DataFrame({"image": names, "x1": 1, "y1": 2, "x2": [9, 8], "y2": [9, 8], "label": ["cat", "dog"]})
+    with pytest.raises(DataError, match=r"'a\.jpg' and '\./a\.jpg' are one picture, a\.jpg"):
+        of_table(table, folder)
+    voc(folder / "a.xml", "<filename>a.jpg</filename>")
+    voc(folder / "other.xml", "<filename>a.jpg</filename>")
+    with pytest.raises(DataError, match=r"'a\.xml' and 'other\.xml' are one picture, a\.jpg"):
+        annotated(folder, None)

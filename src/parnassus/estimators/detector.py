@@ -123,8 +123,7 @@ class Detector(Estimator):
             )
         if self.bad_boxes not in BAD_BOXES:
             raise SettingError(f"bad_boxes={self.bad_boxes!r}; {did_you_mean(self.bad_boxes, BAD_BOXES)}")
-        named = self.model or model_from_start(self) or self.default_models["image"]
-        parts = parts_learned(self.spec("model", named))
+        parts = self._parts()
         examples = self._examples(X, y, sample_weight, parts=parts)
         if isinstance(validation, tuple):
             weight = validation[2] if len(validation) > 2 else None
@@ -141,7 +140,9 @@ class Detector(Estimator):
         self, X: Any, y: Any, sample_weight: Any = None, *, boxes: bool = True, parts: list[str] | None = None
     ) -> Examples:
         """Pictures and their checked boxes, with `parts` (None: those learned); without `boxes` the pictures alone."""
-        X, y = annotated(X, y, (parts_found(self.objective_) if parts is None else parts) if boxes else ())
+        if parts is None:
+            parts = parts_found(self.objective_) if hasattr(self, "objective_") else self._parts()
+        X, y = annotated(X, y, parts if boxes else ())
         X = pictures_given(X)
         if not boxes:
             return Examples(X)
@@ -149,6 +150,10 @@ class Detector(Estimator):
             raise DataError("there are no boxes; give y, or the path of annotations as X")
         found = examples_of(X, all_checked(y, X, bad=self.bad_boxes), sample_weight=sample_weight, memory=self.memory)
         return Examples(found.X, found.y, found.weight)
+
+    def _parts(self) -> list[str]:
+        """What the model learns beside boxes."""
+        return parts_learned(self.spec("model", self.model or model_from_start(self) or self.default_models["image"]))
 
     def own_codec(self, X: Any) -> Codec:
         codec = self.codec

@@ -16,7 +16,7 @@ from ..answers import shown
 from ..images.pictures import PICTURES
 from ..sources import TABLES, Source, fingerprint, open_source, pictures_in
 from .boxes import Boxes, boxes_of, named
-from .coco import boxes_of_rows, found_picture, read_coco
+from .coco import boxes_of_rows, found_picture, read_coco, refuse_shared
 from .voc import read_voc
 from .yolo import read_yolo
 
@@ -144,7 +144,9 @@ def of_table(table: Any, pictures: Any) -> Annotated:
     if in_memory:
         return pictures, found
     folders = list(dict.fromkeys([Path(pictures) if pictures is not None else Path(), Path()]))
-    return [found_picture(str(key), folders, Path("the table of boxes")) for key in keys], found
+    files = [found_picture(str(key), folders, Path("the table of boxes")) for key in keys]
+    refuse_shared(files, keys, "the table of boxes:")
+    return files, found
 
 
 def _column(frame: Any, key: str, names: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """Boxes of COCO: one JSON file for all pictures, read and written."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,9 @@ def read_coco(
 ) -> tuple[list[Path], list[Boxes]]:
     """The pictures and boxes of a COCO file; labels are the names of its categories, boxes x, y, width, height.
 
-    Pictures are looked for in `pictures`, beside the file, in a folder `images` or one named as the file is. With
-    `masks` each box also has the mask of its segmentation, which "mask_rcnn" learns; a mask takes a byte a pixel. With
-    `points` each has its keypoints, which "keypoint_rcnn" learns.
+    Pictures are looked for in `pictures`, beside the file, in a folder `images` or one named as the file is; one that
+    stands under two ids is refused. With `masks` each box also has the mask of its segmentation, which "mask_rcnn"
+    learns; a mask takes a byte a pixel. With `points` each has its keypoints, which "keypoint_rcnn" learns.
     """
     path, pictures = Path(path).expanduser(), None if pictures is None else Path(pictures).expanduser()
     tree, images, names = opened(path)
@@ -33,6 +33,7 @@ def read_coco(
         rows_of_image, row = _coco_row(path, note, rows, names)
         rows_of_image.append(row)
     files = [found_picture(name, folders_of(path, pictures), path) for name in images.values()]
+    refuse_shared(files, images, f"{path}: the images of id")
     found = [
         replace(boxes_of_rows([one[:2] for one in r], crowd=[one[2] for one in r]), size=told_size(image))
         for r, image in zip(rows.values(), tree["images"], strict=True)
@@ -146,6 +147,19 @@ def found_picture(name: str, folders: Sequence[Path], named_by: Path) -> Path:
         f"{named_by} has boxes for {name!r}, and there is no such picture in {looked}; give its folder as X and the "
         f"boxes as y{hint}"
     )
+
+
+def refuse_shared(files: Sequence[Path], names: Iterable[Any], who: str) -> None:
+    """Refuses one picture under several names: each would lack the boxes of the other."""
+    seen: dict[tuple[int, int], Any] = {}
+    for file, name in zip(files, names, strict=True):
+        told = file.stat()
+        other = seen.setdefault((told.st_dev, told.st_ino), name)
+        if other != name:
+            raise DataError(
+                f"{who} {other!r} and {name!r} are one picture, {file.name}, and would be learned as two; give it one "
+                "entry, with all its boxes"
+            )
 
 
 def boxes_of_rows(rows: Sequence[tuple[list[float], Any]], **flags: Sequence[bool]) -> Boxes:

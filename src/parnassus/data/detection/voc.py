@@ -9,6 +9,7 @@ import numpy as np
 from ...errors import DataError, FileError
 from ..sources import pictures_in
 from .boxes import Boxes
+from .coco import refuse_shared
 
 
 def read_voc(path: Path, pictures: Path | None = None) -> tuple[Any, list[Boxes]]:
@@ -34,6 +35,7 @@ def read_voc(path: Path, pictures: Path | None = None) -> tuple[Any, list[Boxes]
             )
         found.append(picture)
         boxes.append(one)
+    refuse_shared(found, [file.name for file in files], f"{path}:")
     left = sorted(set(by_stem.values()) - set(found)) if pictures is None else []
     if left:
         raise DataError(
