@@ -87,7 +87,7 @@ def test_independent_weights_stay_certain_in_a_gap_and_correlated_ones_do_not():
     for covariance, epochs in (("diagonal", 300), ("full", 600)):
         engine = pn.inference("vi", covariance=covariance, prior_std=10**0.5, noise=SIGMA / float(y.std()))
         net = pn.model("mlp", hidden=(5,), activation="tanh")
-        model = pn.Regressor(net, inference=engine, epochs=epochs, lr=0.01, schedule="cosine").fit(X, y)
+        model = pn.Regressor(net, inference=engine, epochs=epochs, batch_size=64, lr=0.01, schedule="cosine").fit(X, y)
         found = {name: model.uncertainty(at[:, None]).epistemic.mean() for name, at in places.items()}
         wider[covariance] = found["gap"] / found["data"]
     assert wider["diagonal"] < 1.1
