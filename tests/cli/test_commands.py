@@ -41,7 +41,7 @@ SURFACE = {
     "train generator --model ddpm": WITHOUT_MODEL
     | {"condition", "pictures-every"}
     | {f"model.{name}" for name in ("channels", "n-blocks", "dropout", "hidden", "schedule", "n-steps", "target")}
-    | {f"model.{name}" for name in ("weighting", "drop", "sampler", "n-sampled", "guidance")},
+    | {f"model.{name}" for name in ("weighting", "drop", "sampler", "n-sampled", "guidance", "guide")},
     "train density --model gmm": WITHOUT_MODEL
     | {"n-components", "covariance-type", "n-init", "tol", "reg-covar", "model.init", "model.means"}
     | {"model.weights", "model.concentration"}
@@ -119,7 +119,7 @@ SURFACE = {
         "json",
     }
     | {"n-tokens", "temperature", "top-k", "top-p", "seed", "beam", "n-best", "hot-words", "spot", "to"}
-    | {"threshold", "n-most", "impute"},
+    | {"threshold", "n-most", "impute", "draws"},
     "sample": {"RUN", "n", "condition", "seed", "out", "json"},
     "align": {"RUN", "data", "to", "out", "heard", "target", "json"},
     "report": {"RUN", "data", "out", "target", "json"},

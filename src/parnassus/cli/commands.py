@@ -279,12 +279,10 @@ def predict(
     ] = (),
     known: Annotated[str | None, Parameter(help="a file of covariates of the steps ahead, of a forecaster")] = None,
     n_tokens: Annotated[int | None, Parameter(help="how much a language model writes at most; 50 unless told")] = None,
-    temperature: Annotated[
-        float | None, Parameter(help="of a language model's draws; 0 takes the likeliest, 1 unless told")
-    ] = None,
+    temperature: Annotated[float | None, Parameter(help="of a language model's draws; 0: the likeliest")] = None,
     top_k: Annotated[int | None, Parameter(help="a language model draws among so many tokens")] = None,
     top_p: Annotated[float | None, Parameter(help="a language model draws among tokens of so much in all")] = None,
-    seed: Annotated[int | None, Parameter(help="of what a language model draws; without it, the run's")] = None,
+    seed: Annotated[int | None, Parameter(help="of draws; without it, the run's")] = None,
     beam: Annotated[float | None, Parameter(help="how widely a recogniser searches, as its model counts it")] = None,
     n_best: Annotated[int | None, Parameter(help="the so many best texts of a recogniser, with scores")] = None,
     hot_words: Annotated[
@@ -298,7 +296,8 @@ def predict(
     ] = None,
     threshold: Annotated[float | None, Parameter(help="the least score of a detector's box")] = None,
     n_most: Annotated[int | None, Parameter(help="the most boxes of a picture, of a detector")] = None,
-    impute: Annotated[bool, Parameter(negative=(), help="fill the holes of a table, with an autoencoder")] = False,
+    impute: Annotated[bool, Parameter(negative=(), help="fill holes, by an autoencoder or a diffusion")] = False,
+    draws: Annotated[int | None, Parameter(help="fill holes so often by draws, not once by means")] = None,
     json: Json = False,
 ) -> int:
     """Answer for new data with a trained model, as CSV.
@@ -311,7 +310,7 @@ def predict(
     given |= {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
     given |= {"std": std or None, "interval": interval, "beam": beam, "n_best": n_best}
     given |= {"hot_words": list(hot_words) or None, "spot": list(spot) or None, "to": to}
-    given |= {"threshold": threshold, "n_most": n_most, "impute": impute or None}
+    given |= {"threshold": threshold, "n_most": n_most, "impute": impute or None, "draws": draws}
     asked: dict[str, Any] = {"out": out, "proba": proba, "on_error": on_error, "settings": given, "json": json}
     return work(model, list(data), texts=list(text), **asked)
 

@@ -41,7 +41,7 @@ def hand_out_boxes(
 ) -> None:
     """The boxes found, as `predict` was asked for them: CSV with a row for each; `out` in .json makes a COCO file."""
     from .console import Console, note
-    from .using import hand_out
+    from .records import hand_out
 
     found = estimator.predict(X, on_error=on_error, **asked)
     reasons = estimator.skipped_ if on_error == "skip" else {}

@@ -48,7 +48,7 @@ def sample(
         note(f"drew {len(rows):,} pictures into {folder}/, together in {written[-1]}")
         Console(json=json).result({"pictures": [str(p) for p in written[:-1]], "grid": str(written[-1])})
         return 0
-    from .using import hand_out
+    from .records import hand_out
 
     hand_out(records(estimator, rows), out, json=json, what="rows")
     return 0

@@ -57,7 +57,7 @@ def hand_out_maps(
 ) -> None:
     """What is where: shares of the pixels as CSV; where `out` is no CSV, it is a folder, and takes the maps as PNG."""
     from .console import Console, note
-    from .using import hand_out
+    from .records import hand_out
 
     folder = out if out is not None and out.suffix.lower() != ".csv" else None
     rows = mapped(estimator, X, names, heading=heading, out=folder, on_error=on_error)

@@ -1,16 +1,14 @@
 """`parnassus evaluate`, `predict` and `report`: a trained model on data."""
 
-import csv
-import io
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, FileError, SettingError
-from ..files import write_text
 from . import anomalies, imputing, language, speaking, stepping, translating
 from .console import Console, finite, note
+from .records import hand_out
 from .runs import loaded
 from .settings import with_article
 
@@ -22,7 +20,8 @@ ASKED_OF = {  # what `predict` may be told beside data, by task
     "forecaster": ("horizon", "quantiles", "known"),
     "regressor": ("std", "interval"),
     "detector": ("threshold", "n_most"),
-    imputing.TASK: ("impute",),
+    imputing.TASK: imputing.NAMES,
+    imputing.DRAWER: imputing.NAMES,
     language.TASK: ("n_tokens", "temperature", "top_k", "top_p", "seed"),
     speaking.TASK: ("beam", "n_best", "hot_words", "spot"),
     translating.TASK: ("to",),
@@ -137,7 +136,8 @@ def predict(
 ) -> int:
     """Answers as CSV, on standard output or in a file; `settings` are those of `ASKED_OF`. The exit code."""
     estimator, configuration = loaded(model)
-    if not hasattr(estimator, "predict") and not hasattr(estimator, "generate"):
+    fills = hasattr(estimator, "impute") and (settings or {}).get("impute")
+    if not fills and not hasattr(estimator, "predict") and not hasattr(estimator, "generate"):
         draws = f": parnassus sample {model} draws rows" if hasattr(estimator, "sample") else "; use it from Python"
         raise SettingError(f"{model} holds {with_article(estimator.task)}, which predicts nothing{draws}")
     asked = asked_of(estimator, settings or {}, model)
@@ -166,6 +166,8 @@ def predict(
         told: dict[str, Any] = {"heading": heading, "out": out, "proba": proba, "on_error": on_error, "json": json}
         _hand_out_drawn(estimator, X, names, asked, **told)
         return 0
+    if asked and estimator.task in (imputing.TASK, imputing.DRAWER):
+        return imputing.fill(estimator, X, asked, model, out=out, proba=proba, on_error=on_error, json=json)
     rows = _records(estimator, X, names, asked, heading=heading, proba=proba, on_error=on_error)
     hand_out(rows, out, json=json)
     return 0
@@ -179,8 +181,6 @@ def _records(
         return stepping.said(estimator, X, proba=proba)
     if estimator.task == language.TASK:
         return language.written(estimator, X, asked, proba=proba, on_error=on_error)
-    if asked and estimator.task == imputing.TASK:
-        return imputing.filled(estimator, X, proba=proba, on_error=on_error)
     if asked and estimator.task == speaking.TASK:
         return speaking.heard(estimator, X, names, asked, heading=heading, on_error=on_error)
     rows = answers(estimator, X, names, heading=heading, proba=proba, on_error=on_error)
@@ -218,22 +218,14 @@ def _hand_out_drawn(
 def asked_of(estimator: "Estimator", settings: dict[str, Any], model: str) -> dict[str, Any]:
     """Those of the settings that were given; refused where the estimator is of another task."""
     asked = {name: value for name, value in settings.items() if value is not None}
-    for task, names in ASKED_OF.items():
-        strange = [f"--{name.replace('_', '-')}" for name in asked if name in names and task != estimator.task]
-        if strange:
-            held = with_article(estimator.task)
-            raise SettingError(f"{', '.join(strange)} is for {with_article(task)}, and {model} holds {held}")
+    strange = {name: [t for t, names in ASKED_OF.items() if name in names] for name in asked}
+    strange = {name: takers for name, takers in strange.items() if estimator.task not in takers}
+    if strange:
+        takers = next(iter(strange.values()))
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name, those in strange.items() if those == takers)
+        told, held = " or ".join(map(with_article, takers)), with_article(estimator.task)
+        raise SettingError(f"{flags} is for {told}, and {model} holds {held}")
     return asked
-
-
-def hand_out(rows: list[dict[str, Any]], out: Path | None, *, json: bool, what: str = "predictions") -> None:
-    """Records as CSV in a file or on standard output, or as JSON."""
-    if out is not None:
-        write_text(out, as_csv(rows))
-        note(f"wrote {len(rows):,} {what} to {out}")
-    elif not json:
-        print(as_csv(rows), end="")
-    Console(json=json).result(rows)
 
 
 def check_form(estimator: "Estimator", X: Any, name: str) -> None:
@@ -306,16 +298,6 @@ def several(what: str, values: Iterable[Any], estimator: "Estimator") -> dict[st
     names = names if isinstance(names, list | tuple) else getattr(estimator.target_, "names", None) or ()
     named = names if len(names) == len(values) else range(len(values))
     return {f"{what} {name}": value for name, value in zip(named, values, strict=True)}
-
-
-def as_csv(rows: list[dict[str, Any]]) -> str:
-    """Records as CSV; several labels of a row are joined by semicolons."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({k: "; ".join(map(str, v)) if isinstance(v, list) else v for k, v in row.items()})
-    return text.getvalue()
 
 
 def _inputs(

@@ -54,9 +54,7 @@ def holed_codec(codec: Codec) -> Codec:
     raise SettingError(f"holes are those of tables and pictures, and this model reads {type(codec).__name__}")
 
 
-def made_of(
-    estimator: "Generator", codec: Codec, rows: Rows, making: Making, condition: Any, seed: int
-) -> Tensor:
+def made_of(estimator: "Generator", codec: Codec, rows: Rows, making: Making, condition: Any, seed: int) -> Tensor:
     """What `making` makes of encoded rows (n, ...), on the CPU."""
     objective = diffusion_of(estimator, "this")
     device, generator, parts = device_under(objective), seeded(seed), []
