@@ -123,7 +123,7 @@ SURFACE = {
     "sample": {"RUN", "n", "condition", "seed", "out", "json"},
     "align": {"RUN", "data", "to", "out", "heard", "target", "json"},
     "report": {"RUN", "data", "out", "target", "json"},
-    "export": {"RUN", "DATA", "to", "out", "int8", "target", "json"},
+    "export": {"RUN", "DATA", "to", "out", "int8", "codes", "target", "json"},
     "serve": {"RUN", "host", "port", "token", "max-batch", "max-wait-ms", "max-queue", "max-bytes", "timeout"},
     "plan": {"SIZE", "batch", "context", "devices", "memory", "bandwidth", "optimizer", "precision", "micro-batch"}
     | {"again", "json"},

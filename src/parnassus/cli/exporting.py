@@ -25,6 +25,9 @@ def export(
     int8: Annotated[
         Literal["dynamic", "static"] | None, Parameter(help="of onnx: weights in 8 bits; static needs data")
     ] = None,
+    codes: Annotated[
+        bool, Parameter(negative=(), help="write what transform or features answer, not predictions")
+    ] = False,
     target: Annotated[tuple[str, ...], Parameter(negative=(), help="the column of the answers in data")] = (),
     json: Annotated[bool, Parameter(name="--json", negative=(), help="print JSON, and nothing else")] = False,
 ) -> int:
@@ -36,6 +39,8 @@ def export(
     console = Console(json=json)
     if int8 is not None and to != "onnx":
         raise SettingError(f"--int8 is for --to onnx; --to {to} has no such form")
+    if codes and to not in ("onnx", "program"):
+        raise SettingError(f"--codes is for --to onnx or program; --to {to} has no such form")
     estimator, configuration = loaded(model)
     drawn = estimator.task in DRAWN and to != "card"
     as_given = estimator.task == "forecaster" or drawn  # read by the estimator itself, pictures without answers too
@@ -56,7 +61,8 @@ def export(
         return 0
 
     X = data if as_given else examples.X if examples is not None else None
-    made = to_program(estimator, path, X=X) if to == "program" else to_onnx(estimator, path, X=X, int8=int8)
+    told: dict[str, Any] = {"X": X, "codes": codes}
+    made = to_program(estimator, path, **told) if to == "program" else to_onnx(estimator, path, int8=int8, **told)
     console.say(str(made))
     console.result({**vars(made), "path": str(made.path)})
     return 0

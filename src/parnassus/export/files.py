@@ -20,6 +20,7 @@ import torch
 from ..errors import DataError, DataWarning, FileError, SettingError, did_you_mean, missing_extra
 from ..estimators.fitting.intake import count_rows, inputs_of, take_rows
 from ..files import replacing
+from ..layers.real_systems import in_real_numbers
 from ..train.randomness import kept_random
 from ..version import __version__
 from .examples import made_up
@@ -58,11 +59,14 @@ class Exported:
         )
 
 
-def to_onnx(estimator: "Estimator", path: str | os.PathLike, *, X: Any = None, int8: str | None = None) -> Exported:
+def to_onnx(
+    estimator: "Estimator", path: str | os.PathLike, *, X: Any = None, int8: str | None = None, codes: bool = False
+) -> Exported:
     """Write a fitted estimator as ONNX with a free number of rows; it is run and compared.
 
     Of a Classifier, Regressor, Forecaster, LanguageModel (ids -> logits), Tagger (scores of tags), Segmenter
-    (probabilities at pixels), KeypointFinder (places) or Detector (boxes before suppression).
+    (probabilities at pixels), KeypointFinder (places) or Detector (boxes before suppression); of an Autoencoder, RBM
+    or another Density what `transform` answers.
 
     Parameters
     ----------
@@ -71,6 +75,7 @@ def to_onnx(estimator: "Estimator", path: str | os.PathLike, *, X: Any = None, i
         activities are taken from all of them.
     int8 : "dynamic" holds weights in 8 bits and measures activities as they come (dense layers); "static" fixes their
         ranges by X (convolutions too). How far answers move is said, and `weigh` shows what it costs in score.
+    codes : of a Classifier (a DBN too) or Regressor, its features instead of its answers: the net without its head.
 
     Raises
     ------
@@ -85,7 +90,7 @@ def to_onnx(estimator: "Estimator", path: str | os.PathLike, *, X: Any = None, i
         if importlib.util.find_spec(package) is None:
             raise missing_extra(package, "export", "writing ONNX")
     rows = rows_to_try(estimator, X)
-    graph, path = graph_of(estimator, tried(rows)), Path(path)
+    graph, path = graph_of(estimator, tried(rows), codes=codes), Path(path)
     with scratch() as folder:
         whole = folder / "model.onnx"
         write_onnx(graph, graph.inlet.feeds(tried(rows)), whole)
@@ -109,10 +114,10 @@ def to_onnx(estimator: "Estimator", path: str | os.PathLike, *, X: Any = None, i
     return Exported(path, kind, difference, count_rows(tried(rows)), size, told["inputs"], told["output"])
 
 
-def to_program(estimator: "Estimator", path: str | os.PathLike, *, X: Any = None) -> Exported:
+def to_program(estimator: "Estimator", path: str | os.PathLike, *, X: Any = None, codes: bool = False) -> Exported:
     """Write a fitted estimator as a torch.export program with a free number of rows; see `to_onnx`."""
     rows = tried(rows_to_try(estimator, X))
-    graph, path = graph_of(estimator, rows), Path(path)
+    graph, path = graph_of(estimator, rows, codes=codes), Path(path)
     feeds = graph.inlet.feeds(rows)
     program, made = traced(graph, feeds), io.BytesIO()  # torch ends the process where a disk is full
     with unwritable(graph):
@@ -215,7 +220,8 @@ def quiet() -> Iterator[None]:
 
 def write_onnx(graph: Graph, feeds: Feeds, path: Path) -> None:
     """The graph as an ONNX file, weights inside."""
-    program = traced(graph, feeds)
+    with in_real_numbers(graph, tensors_of(graph, feeds)):
+        program = traced(graph, feeds)
     with unwritable(graph):
         torch.onnx.export(
             program,

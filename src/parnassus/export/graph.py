@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 SERVED = ("classifier", "regressor")
 PLACED = ("segmenter", "keypoint_finder", "detector")
-WRITTEN = (*SERVED, "forecaster", *PLACED, "language_model", "tagger")
+CODED = ("autoencoder", "density")  # tasks whose files answer what `transform` does
+WRITTEN = (*SERVED, "forecaster", *PLACED, "language_model", "tagger", *CODED)
 Feeds = dict[str, np.ndarray]
 
 
@@ -235,9 +236,12 @@ def checked(estimator: Any, served: tuple[str, ...] = SERVED) -> Any:
     return fitted(estimator)
 
 
-def graph_of(estimator: Any, X: Any) -> Any:
-    """The graph of a fitted estimator, in evaluation mode, on the CPU."""
+def graph_of(estimator: Any, X: Any, *, codes: bool = False) -> Any:
+    """The graph of a fitted estimator, in evaluation mode, on the CPU; with `codes`, of what it makes for others."""
     checked(estimator, WRITTEN)
+    if codes and estimator.task not in (*SERVED, *CODED):
+        raise SettingError(f"codes=True writes what features or transform answer, of a {' or '.join(SERVED + CODED)}; "
+                           f"this is a {estimator.task}")  # fmt: skip
     if estimator.inference is not None:
         raise SettingError(
             f"inference={estimator.inference!r} answers by many draws of weights, and a file holds one net; fit one "
@@ -257,4 +261,8 @@ def graph_of(estimator: Any, X: Any) -> Any:
         from .picture_graph import graph_of_pictures
 
         return graph_of_pictures(estimator, X)
+    if codes or estimator.task in CODED:
+        from .codes_graph import CodesGraph
+
+        return CodesGraph(estimator, inlet_of(estimator, X)).eval()
     return Graph(estimator, inlet_of(estimator, X)).eval()

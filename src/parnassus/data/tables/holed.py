@@ -40,7 +40,6 @@ class HoledTable(Table):
         batch = super().prepare(batch, view, training=training)
         observed = batch["observed"].to(batch["x"].dtype)
         if ids is not None and view == "vector":
-            sizes = torch.tensor(self.sizes, device=ids.device)
-            known = (ids > 0).to(observed.dtype).repeat_interleave(sizes, dim=1)
-            observed = torch.cat([observed, known], 1)
+            owners = torch.from_numpy(np.repeat(np.arange(len(self.sizes)), self.sizes)).to(ids.device)
+            observed = torch.cat([observed, (ids > 0).to(observed.dtype).index_select(1, owners)], 1)
         return batch | {"observed": observed}
