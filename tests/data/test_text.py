@@ -213,3 +213,11 @@ def test_counts_that_are_no_whole_numbers_are_refused():
         for value in (2.5, "3", True):
             with pytest.raises(SettingError, match=name):
                 Text(**{name: value})
+
+
+@pytest.mark.parametrize("gap", [None, float("nan")], ids=["None", "NaN"])
+@pytest.mark.parametrize("kind", [list, lambda rows: np.array(rows, dtype=object)], ids=["list", "array"])
+def test_a_gap_before_the_first_text_is_named_and_hides_no_text(gap, kind):
+    given = kind([gap, *TEXTS])
+    with pytest.raises(DataError, match="row 0 of X is missing, and a text is due"):
+        codec_for(given).fit(given)

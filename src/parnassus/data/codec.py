@@ -107,7 +107,7 @@ def form_of(raw: Any) -> str | None:
         return "sounds" if named and len(named) == n_columns else "table"
     if isinstance(raw, np.ndarray) and raw.ndim > 2:
         return "videos" if raw.ndim == 5 else "sequences" if raw.ndim == 3 and raw.dtype.kind == "f" else "pictures"
-    first = raw[0] if isinstance(raw, list | tuple | np.ndarray) and len(raw) else None
+    first = first_known(raw)
     if ending := form_by_ending(raw, first):
         return ending
     if isinstance(first, str | bytes):
@@ -119,6 +119,14 @@ def form_of(raw: Any) -> str | None:
         steps = first.ndim == 2 and first.dtype not in (np.uint8, torch.uint8)
         return "videos" if first.ndim == 4 else "sequences" if steps else "pictures"
     return form_of_ragged(raw) or "table"
+
+
+def first_known(raw: Any) -> Any:
+    """The first row of a list or an array that is not missing, so that a gap does not hide what the others are."""
+    if isinstance(raw, np.ndarray) and raw.dtype != object:
+        return raw[0] if len(raw) else None
+    rows = raw if isinstance(raw, list | tuple | np.ndarray) else ()
+    return next((row for row in rows if row is not None and not (isinstance(row, float) and row != row)), None)
 
 
 def form_of_ragged(raw: Any) -> str | None:
