@@ -97,10 +97,18 @@ WHOLE = np.array([[0.0, 1.0], [1.0, 2.0]])
     (lambda: squared_mmd(WHOLE, HOLED), "y holds NaN"),
     (lambda: squared_mmd(WHOLE[:0], WHOLE), "rows of one width"),
     (lambda: mode_coverage(HOLED, WHOLE, radius=1.0), "samples holds NaN"),
+    (lambda: frechet_between([["a", "b"]] * 3, WHOLE), "array of numbers"),
+    (lambda: squared_mmd(WHOLE, [[1.0], [1.0, 2.0]]), "one width"),
 ])  # fmt: skip
 def test_what_cannot_be_measured_is_refused(call, words):
     with pytest.raises(DataError, match=words):
         call()
+
+
+@pytest.mark.parametrize("asked", [{"radius": -1.0}, {"radius": float("nan")}, {"radius": 1.0, "least": 0.0}])
+def test_modes_without_a_place_or_a_share_are_refused(asked):
+    with pytest.raises(SettingError, match="radius is how near"):
+        mode_coverage(WHOLE, WHOLE, **asked)
 
 
 def test_a_window_of_no_width_is_refused():

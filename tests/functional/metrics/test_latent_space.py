@@ -102,6 +102,10 @@ def test_what_cannot_be_measured_is_refused():
         linear_separability(z, torch.zeros(9))
     with pytest.raises(DataError, match="0 or 1"):
         linear_separability(z, torch.arange(10))
+    with pytest.raises(DataError, match="no attribute"):
+        linear_separability(z, torch.zeros(10, 2))
+    some = torch.stack([torch.zeros(10), (z[:, 0] > 0).float()], 1)
+    assert linear_separability(z, some) == linear_separability(z, some[:, 1])  # what all have is no question
 
 
 def test_bytes_of_pictures_do_not_wrap_round():

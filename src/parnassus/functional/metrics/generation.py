@@ -1,5 +1,6 @@
 """How near generated rows are to real ones: distances of samples, scores by a classifier, modes that were missed."""
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -123,6 +124,10 @@ def mode_coverage(samples: Rows, modes: Rows, *, radius: float, least: float = 0
     >>> found.covered.tolist(), found.astray, found.duplicates
     ([True, False], 0.0, 0.875)
     """
+    if not 0 < radius < math.inf or not 0 < least <= 1:
+        raise SettingError(
+            f"radius is how near a mode a sample of it lies, above 0, and least a share above 0; got {radius} and {least}"
+        )
     rows, centres = vectors(samples=samples, modes=modes)
     one, two = centred(samples=rows, modes=centres)
     apart = torch.cdist(one, two)

@@ -134,14 +134,17 @@ def linear_separability(latents: Rows, labels: Rows, confidence: Rows | None = N
         raise DataError(f"labels are 0 or 1; got {y[(y != 0) & (y != 1)][:5].tolist()}")
     z = (z - z.mean(0)) / z.std(0).clamp(min=1e-12)
     sure = None if sure is None else sure.reshape(y.shape)
-    total = 0.0
+    total, n_asked = 0.0, 0
     for i in range(y.shape[1]):
         kept = torch.arange(len(z)) if sure is None else sure[:, i].argsort(descending=True)[: len(z) // 2]
         x, one = z[kept].cpu().numpy(), y[kept, i].cpu().numpy().astype(np.int64)
         if len(np.unique(one)) < 2:
             continue  # an attribute that all have is no question
+        n_asked += 1
         side = LinearSVC(max_iter=20_000, random_state=0).fit(x, one).predict(x).astype(np.int64)
         total += conditional_entropy(torch.from_numpy(np.bincount(2 * side + one, minlength=4).reshape(2, 2)))
+    if not n_asked:
+        raise DataError("no attribute is 0 of some latents and 1 of others, so that no plane can part any; give more")
     return math.exp(total)
 
 

@@ -16,7 +16,15 @@ def tensor(rows: Rows) -> Tensor:
     >>> tensor([[1, 2]])
     tensor([[1, 2]])
     """
-    return rows if isinstance(rows, Tensor) else torch.from_numpy(np.array(rows))
+    if isinstance(rows, Tensor):
+        return rows
+    try:
+        found = np.array(rows)
+    except ValueError as error:  # rows of several lengths
+        raise DataError(f"rows are an array of numbers, all of one width ({error})") from error
+    if found.dtype.kind not in "biuf":
+        raise DataError(f"rows are an array of numbers; got {found.dtype}, of shape {found.shape}")
+    return torch.from_numpy(found)
 
 
 def vectors(**given: Rows) -> list[Tensor]:
