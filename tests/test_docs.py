@@ -163,7 +163,7 @@ def test_the_documentation_builds_without_a_warning(tmp_path):
     pytest.importorskip("sphinx")
     pytest.importorskip("furo")
     pytest.importorskip("myst_parser")
-    plain = "extensions=myst_parser,sphinx.ext.autodoc"  # without a page of each source, which takes a sixth of the time
+    plain = "extensions=myst_parser,sphinx.ext.autodoc"  # no page of each source: a sixth of the time
     done = subprocess.run(
         [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-D", plain, "-d", str(tmp_path / "doctrees"),
          str(DOCS), str(tmp_path / "html")],
