@@ -107,6 +107,51 @@ def test_what_lies_behind_the_end_of_a_sequence_changes_nothing(model, free, tmp
     np.testing.assert_allclose(answers(path, x=padded, lengths=lengths), clf.predict_proba(rows[:5]), atol=1e-6)
 
 
+SEQUENCE_NETS = {
+    "s4": {"n_layers": 1},
+    "s4d": {"n_layers": 1, "discretization": "bilinear"},
+    "s5": {"n_layers": 1},
+    "mamba2": {"n_layers": 1, "head": 8},
+    "jamba": {"n_layers": 2, "attention_every": 2},
+    "rnn": {"cell": "indrnn"},
+    "jordan": {"cell": "jordan"},
+    "resnet1d": None,
+    "inceptiontime": None,
+    "echo_state": None,
+}
+
+
+@pytest.mark.parametrize("name", SEQUENCE_NETS)
+def test_every_net_of_sequences_is_written_for_any_number_of_rows(name, tmp_path):
+    rows, options = [draw(i).normal(2, 3, (4 + i % 5, 2)) for i in range(COUNT)], SEQUENCE_NETS[name]
+    called = "rnn" if options and "cell" in options else name
+    model = called if options is None else pn.model(called, hidden=8, **options)
+    clf = pn.Classifier(model, **({} if name == "echo_state" else {"epochs": 1}))
+    clf.fit(rows, draw(11).integers(2, size=COUNT))
+    said = clf.predict(rows)
+    made = pn.export.to_onnx(clf, tmp_path / "m.onnx", X=rows)
+    lengths = np.array([len(r) for r in rows[:5]])
+    padded = np.full((5, 8, 2), 77.0)
+    for row, values in zip(padded, rows, strict=False):
+        row[: len(values)] = values
+    found = answers(made.path, x=padded, lengths=lengths)
+    if name == "echo_state":
+        assert ((found[:, 0] > 0) == (said[:5] == clf.classes_[1])).all()
+    else:
+        np.testing.assert_allclose(found, clf.predict_proba(rows[:5]), atol=1e-5)
+    assert (clf.predict(rows) == said).all()  # what was put in the place of complex numbers is gone again
+    if name != "mamba2":  # whose many axes take their time
+        assert pn.export.to_program(clf, tmp_path / "m.pt2", X=rows).difference < 1e-4
+
+
+def test_a_program_asks_for_no_kernel_of_this_library(tmp_path):
+    rows = draw(3).normal(size=(COUNT, 6, 2))
+    clf = pn.Classifier(pn.model("rnn", hidden=4, cell="indrnn"), epochs=1).fit(rows, draw(11).integers(2, size=COUNT))
+    path = pn.export.to_program(clf, tmp_path / "m.pt2", X=rows).path
+    read = torch.export.load(path)
+    assert not [node.target for node in read.graph.nodes if "parnassus" in str(node.target)]
+
+
 def test_numbers_come_out_in_their_own_units(tmp_path):
     X = draw(12).normal(size=(COUNT, 3))
     y = np.stack([1000 + 50 * X[:, 0], X[:, 1]], 1)
@@ -196,9 +241,9 @@ def test_what_cannot_be_written_is_refused_in_words(tmp_path):
     stepped = clf.calibrate(more, clf.predict(more + 3), how="platt")
     with pytest.raises(SettingError, match="calibrated by 'platt'"):
         pn.export.to_onnx(stepped, path)
-    convolved = pn.Classifier("s4", epochs=1).fit(draw(18).normal(size=(COUNT, 6, 2)), y)
+    warped = pn.Classifier("dtw_neighbors").fit(draw(18).normal(size=(COUNT, 6, 2)), y)
     with pytest.raises(SettingError, match="cannot be written as a graph"):
-        pn.export.to_onnx(convolved, path)
+        pn.export.to_onnx(warped, path)
     with pytest.raises(pn.NotFitted):
         pn.export.to_onnx(pn.Classifier("mlp"), path)
     for other in (None, pn.Classifier):

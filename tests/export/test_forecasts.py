@@ -27,7 +27,12 @@ def waves(n=90, seed=0, level=50.0):
     return level + 10 * np.sin(np.arange(n) / 6) + rng.normal(size=n)
 
 
-@pytest.mark.parametrize("model", ["mlp", "lstm", "tcn", "nbeats", "transformer", "seq2seq"])
+PATCHES = pn.model("patch_transformer", patch=4, stride=4)
+
+
+@pytest.mark.parametrize(
+    "model", ["mlp", "lstm", "tcn", "nbeats", "transformer", "seq2seq", "s4", "s4d", PATCHES], ids=str
+)
 def test_the_last_steps_go_in_as_they_are(model, tmp_path):
     fc = pn.Forecaster(model, **FEW).fit(waves())
     made = pn.export.to_onnx(fc, tmp_path / "m.onnx")
@@ -114,7 +119,6 @@ def test_a_selective_scan_is_written_step_by_step(tmp_path):
         (lambda y: pn.Forecaster("naive", horizon=3).fit(y), "no net for all series"),
         (lambda y: pn.Forecaster("ridge", horizon=3).fit(y), "no net for all series"),
         (lambda y: pn.Forecaster("mlp", scope="local", **FEW).fit([y, y]), "one of `members_`"),
-        (lambda y: pn.Forecaster("s4", **FEW).fit(y), "cannot be written as a graph"),
         (lambda y: pn.Forecaster("mlp", inference="laplace", **FEW).fit(y), "many draws of weights"),
     ],
 )

@@ -76,6 +76,8 @@ def independent_scan(a: Tensor, u: Tensor, h: Tensor | None = None) -> Tensor:
     """
     refuse_no_steps(a.shape[1])
     begin = a.new_zeros(a.shape[0], a.shape[2]) if h is None else h
+    if torch.compiler.is_exporting():  # a file has no kernels: its steps, one after the other
+        return independent_stepwise(a, u, begin)
     served = a.device.type == "cpu" and a.dtype in (torch.float32, torch.float64) and u.dtype == begin.dtype == a.dtype
     compiled = kernels.load("indrnn") if served and a.numel() else None
     return (IndependentScan if compiled is None else CompiledScan).apply(a, u, begin)

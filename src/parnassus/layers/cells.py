@@ -249,7 +249,7 @@ class Jordan(Cell):
         return self.of_x(x)
 
     def begin(self, x: Tensor) -> State:
-        return x.new_zeros(len(x), self.n_units), x.new_zeros(len(x), self.n_outputs)
+        return x.new_zeros(x.shape[0], self.n_units), x.new_zeros(x.shape[0], self.n_outputs)
 
     def step(self, z: Tensor, state: State) -> State:
         h = torch.tanh(z + self.of_y(state[1]))

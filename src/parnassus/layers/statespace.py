@@ -130,9 +130,12 @@ class S4D(SequenceLayer):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         x = masked(x, lengths)
+        return fft_convolution(x.mT, self.kernel(x.shape[1])).mT + self.skip * x
+
+    def kernel(self, n_steps: int) -> Tensor:
+        """K (width, n_steps)."""
         _, w, log_a = self.discrete()
-        k = diagonal_kernel(log_a, w, x.shape[1])
-        return fft_convolution(x.mT, k).mT + self.skip * x
+        return diagonal_kernel(log_a, w, n_steps)
 
     def begin(self, x: Tensor) -> State:
         a, w, _ = self.discrete()
@@ -171,9 +174,12 @@ class S4(SequenceLayer):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         x = masked(x, lengths)
+        return fft_convolution(x.mT, self.kernel(x.shape[1])).mT + self.skip * x
+
+    def kernel(self, n_steps: int) -> Tensor:
+        """K (width, n_steps)."""
         lam, p, b, delta = self.system()
-        k = dplr_kernel(lam, p, b, as_complex(self.c), delta, x.shape[1])
-        return fft_convolution(x.mT, k).mT + self.skip * x
+        return dplr_kernel(lam, p, b, as_complex(self.c), delta, n_steps)
 
     def begin(self, x: Tensor) -> State:
         a_bar, b_bar = dplr_discrete(*self.system())

@@ -45,9 +45,9 @@ def ssd_chunked(
     x, b, c = (pad(v, (0, 0, 0, 0, 0, spare)) for v in (x, b, c))
     delta = pad(delta, (0, 0, 0, spare))
     # (batch, chunks, chunk, groups, heads of a group, ...)
-    shape = len(x), -1, chunk, groups, x.shape[2] // groups
+    shape = x.shape[0], x.shape[1] // chunk, chunk, groups, x.shape[2] // groups
     taken = (delta[..., None] * x).view(*shape, x.shape[3])
-    b, c = (v.view(len(x), -1, chunk, groups, b.shape[3]) for v in (b, c))
+    b, c = (v.view(*shape[:4], b.shape[3]) for v in (b, c))
     s = (delta * a).view(shape).cumsum(2)
     gap = s[:, :, :, None] - s[:, :, None]  # from j to i
     later = torch.ones(chunk, chunk, dtype=torch.bool, device=x.device).tril()[..., None, None]
@@ -58,4 +58,5 @@ def ssd_chunked(
     after = linear_scan(torch.exp(s[:, :, -1])[..., None, None], arrived, start)
     before = torch.cat([start[:, None], after[:, :-1]], 1)
     y = y + torch.einsum("zkign,zkghpn->zkighp", c, before) * torch.exp(s)[..., None]
-    return y.reshape(len(x), -1, *x.shape[2:])[:, :time], after[:, -1].reshape(len(x), *x.shape[2:], b.shape[-1])
+    last = after[:, -1].reshape(x.shape[0], *x.shape[2:], b.shape[-1])
+    return y.reshape(*x.shape)[:, :time], last

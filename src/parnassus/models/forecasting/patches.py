@@ -97,7 +97,7 @@ class PatchTransformer(nn.Module):
         scaled = (own - center) / spread
         h = self.patches(scaled.mT.flatten(0, 1)[..., None], beside, n_channels=own.shape[2])
         h = self.encoder(self.dropout(self.inputs(h) + self.places))
-        said = self.head(h.flatten(1)).unflatten(0, (len(x), -1))
+        said = self.head(h.flatten(1)).unflatten(0, (x.shape[0], -1))
         return said * spread.mT + center.mT
 
     def _scales(self, own: Tensor) -> tuple[Tensor, Tensor]:

@@ -46,20 +46,23 @@ class Reservoir(LeastSquares):
     def inputs(self, batch: Batch) -> Tensor:
         """(batch, hidden + step_features): the summary of the states, and the last input."""
         x = batch["x"].to(self.w_x.dtype)
-        lengths = batch["lengths"] if "lengths" in batch else torch.full((len(x),), x.shape[1], device=x.device)
+        lengths = batch["lengths"] if "lengths" in batch else torch.full((x.shape[0],), x.shape[1], device=x.device)
+        if torch.compiler.is_exporting():  # rows of any number, at once
+            return self._of_rows(x, lengths)
         return torch.cat([self._of_rows(*some) for some in zip(x.split(ROWS), lengths.split(ROWS), strict=True)])
 
     def _of_rows(self, x: Tensor, lengths: Tensor) -> Tensor:
-        h = total = x.new_zeros(len(x), len(self.w_h))
-        ragged = bool((lengths < x.shape[1]).any())
-        for t in range(int(lengths.max())):
+        h = total = x.new_zeros(x.shape[0], len(self.w_h))
+        written = torch.compiler.is_exporting()  # then nothing may depend on the lengths that were tried
+        ragged = written or bool((lengths < x.shape[1]).any())
+        for t in range(x.shape[1] if written else int(lengths.max())):
             drive = torch.addmm(self.b, x[:, t], self.w_x.T)
             new = torch.lerp(h, torch.addmm(drive, h, self.w_h.T).tanh_(), self.leak)
             inside = (t < lengths)[:, None] if ragged else None
             h = new if inside is None else torch.where(inside, new, h)
             if self.pooling == "mean":
                 total = total + (h if inside is None else torch.where(inside, h, 0.0))
-        last = x[torch.arange(len(x), device=x.device), (lengths - 1).clamp(min=0)]
+        last = x[torch.arange(x.shape[0], device=x.device), (lengths - 1).clamp(min=0)]
         return torch.cat([h if self.pooling == "last" else total / lengths[:, None].clamp(min=1), last], 1)
 
     def begin(self, batch: Batch) -> None:
