@@ -200,3 +200,36 @@ def test_small_tools():
 def test_rows_without_steps_are_refused_in_words(cell):
     with pytest.raises(DataError, match=r"x \(2, 0, 3\) has no steps"):
         Recurrent(MAKERS[cell], 3, [4])(torch.zeros(2, 0, 3))
+
+
+@pytest.mark.parametrize("name", ["elman", "lstm", "gru_before", "peephole", "indrnn"])
+def test_slopes_end_where_a_piece_begins(name):
+    pieces = Recurrent(MAKERS[name], 3, [5], truncate=4).double()
+    x = torch.randn(2, 11, 3, dtype=torch.float64).requires_grad_()
+    (found,) = torch.autograd.grad(pieces(x)[:, 10].square().sum(), x)
+    (cell,) = pieces.forwards
+    with torch.no_grad():
+        whole, before = cell.run(x)[0], cell.run(x[:, :8])[1]
+    torch.testing.assert_close(pieces(x).detach(), whole)
+    last = x.detach()[:, 8:].requires_grad_()
+    (due,) = torch.autograd.grad(cell.run(last, before)[0][:, -1].square().sum(), last)
+    torch.testing.assert_close(found[:, 8:], due)
+    assert found[:, 8:].abs().sum() > 0
+    assert found[:, :8].abs().sum() == 0
+
+
+def test_pieces_change_no_state_of_rows_of_several_lengths_in_both_directions():
+    net, lengths = Recurrent(cells.GRU, 3, [5, 5], bidirectional=True, truncate=3).double(), torch.tensor([11, 7, 0])
+    x = torch.randn(3, 11, 3, dtype=torch.float64)
+    h, summary, _ = net.run(x, lengths)
+    with torch.no_grad():  # where no slopes are asked for there are no pieces
+        whole, due, _ = net.run(x, lengths)
+    torch.testing.assert_close((h.detach(), summary.detach()), (whole, due))
+
+
+def test_a_state_that_was_given_keeps_its_slope_through_the_first_piece():
+    net, x = Recurrent(cells.Elman, 3, [5], truncate=4).double(), torch.randn(2, 6, 3, dtype=torch.float64)
+    start = torch.zeros(2, 5, dtype=torch.float64, requires_grad=True)
+    h = net.run(x, None, [(start,)])[0]
+    assert torch.autograd.grad(h[:, 3].sum(), start, retain_graph=True)[0].abs().sum() > 0
+    assert torch.autograd.grad(h[:, 4].sum(), start)[0].abs().sum() == 0

@@ -104,6 +104,8 @@ def test_3_B26_the_demo_of_a_net_in_torch():
         (pn.model("lstm", pooling="first"), "pooling='first'"),
         (pn.model("lstm", zoneout=1.0), "zoneout are in"),
         (pn.model("lstm", embedding=5), "embedding is for ids"),
+        (pn.model("gru", truncate=0), "truncate is how many steps slopes go back through.*got 0"),
+        (pn.model("rnn", cell="jordan", truncate=3), "leave out truncate"),
     ],
     ids=repr,
 )

@@ -242,6 +242,8 @@ def _recurrent_net(module: Any, name: str) -> list[Layer]:
     body, inside = module.body, _joined(name, "body")
     if body.backwards and body.merge != "concat" and module.pooling == "last":
         raise SettingError(f"merge={body.merge!r} of two directions' last states has no by-hand form; 'concat' has")
+    if body.truncate is not None:
+        raise SettingError(f"slopes that end after truncate={body.truncate} steps have no by-hand form; None has")
     layers: list[Layer] = []
     for i, cell in enumerate(body.forwards):
         back = _cell(body.backwards[i], f"{inside}.backwards.{i}") if body.backwards else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ from ...layers.cells import (
     PeepholeLSTM,
     zoned,
 )
-from ...layers.recurrent import Recurrent, last_of, mask_of
+from ...layers.recurrent import Merge, Recurrent, last_of, mask_of
 from .sequences import sequence_model
 
 POOLINGS = ("last", "mean", "max")
@@ -90,6 +91,7 @@ def _net(
     pooling: str,
     dropout: float,
     zoneout: float,
+    truncate: int | None,
 ) -> RecurrentNet:
     """A net of these cells, its settings checked."""
     if hidden < 1 or n_layers < 1:
@@ -101,9 +103,10 @@ def _net(
             raise SettingError(f"model {name!r}: {setting}={value!r}; {did_you_mean(value, known)}")
     if merge != "concat" and not bidirectional:
         raise SettingError(f"model {name!r}: merge is for bidirectional=True, and would change nothing here")
-    wrapped = partial(zoned, make, zoneout)
-    units = [hidden] * n_layers
-    body = Recurrent(wrapped, step_features, units, bidirectional=bidirectional, merge=merge, dropout=dropout)  # type: ignore[arg-type]
+    body = Recurrent(
+        partial(zoned, make, zoneout), step_features, [hidden] * n_layers, bidirectional=bidirectional,
+        merge=cast(Merge, merge), dropout=dropout, truncate=truncate,
+    )  # fmt: skip
     return RecurrentNet(body, n_outputs, pooling=pooling, dropout=dropout)
 
 
@@ -120,11 +123,12 @@ def rnn(
     pooling: str = "last",
     dropout: float = 0.0,
     zoneout: float = 0.0,
+    truncate: int | None = None,
 ) -> nn.Module:
     """A recurrent net of plain cells: "elman" (tanh), "relu", "irnn", "indrnn", "deep_transition" or "jordan"."""
     if cell == "jordan":
         odd = {"n_layers": n_layers != 1, "bidirectional": bidirectional, "pooling": pooling != "last"}
-        odd |= {"dropout": dropout > 0, "zoneout": zoneout > 0}
+        odd |= {"dropout": dropout > 0, "zoneout": zoneout > 0, "truncate": truncate is not None}
         if any(odd.values()):
             names = ", ".join(name for name, is_odd in odd.items() if is_odd)
             raise SettingError(
@@ -145,6 +149,7 @@ def rnn(
         pooling=pooling,
         dropout=dropout,
         zoneout=zoneout,
+        truncate=truncate,
     )
 
 
@@ -163,6 +168,7 @@ def lstm(
     pooling: str = "last",
     dropout: float = 0.0,
     zoneout: float = 0.0,
+    truncate: int | None = None,
 ) -> nn.Module:
     """Long short-term memory, in one or both directions, with peepholes or layer-normalised gates where asked for."""
     make: Callable[..., Cell] = partial(LSTM, forget_bias=forget_bias)
@@ -180,6 +186,7 @@ def lstm(
         pooling=pooling,
         dropout=dropout,
         zoneout=zoneout,
+        truncate=truncate,
     )
 
 
@@ -196,6 +203,7 @@ def gru(
     pooling: str = "last",
     dropout: float = 0.0,
     zoneout: float = 0.0,
+    truncate: int | None = None,
 ) -> nn.Module:
     """Gated recurrent units, their reset gate "after" the product with the state (torch, Keras) or "before" (books)."""
     if reset not in RESETS:
@@ -212,4 +220,5 @@ def gru(
         pooling=pooling,
         dropout=dropout,
         zoneout=zoneout,
+        truncate=truncate,
     )

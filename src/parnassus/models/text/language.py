@@ -34,10 +34,11 @@ class RecurrentLM(nn.Module):
         hidden: int,
         n_layers: int,
         dropout: float,
+        truncate: int | None = None,
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, width)
-        self.body = Recurrent(make, width, [hidden] * n_layers, dropout=dropout)
+        self.body = Recurrent(make, width, [hidden] * n_layers, dropout=dropout, truncate=truncate)
         self.dropout, self.head = nn.Dropout(dropout), nn.Linear(hidden, vocab_size)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -155,44 +156,49 @@ def masked_attention(*, vocab_size: int, width: int = 32, n_heads: int = 16, siz
 
 
 def _recurrent(
-    name: str, make: Callable[..., Cell], vocab_size: int, *, width: int, hidden: int, n_layers: int, dropout: float
-) -> nn.Module:
+    name: str, make: Callable[..., Cell], vocab_size: int, *, width: int, hidden: int, n_layers: int, dropout: float,
+    truncate: int | None,
+) -> nn.Module:  # fmt: skip
     _sized(name, width=width, hidden=hidden, n_layers=n_layers)
     if not 0 <= dropout < 1:
         raise SettingError(f"model {name!r}: dropout is in [0, 1); got {dropout}")
-    return RecurrentLM(make, vocab_size, width=width, hidden=hidden, n_layers=n_layers, dropout=dropout)
+    sizes = {"width": width, "hidden": hidden, "n_layers": n_layers}
+    return RecurrentLM(make, vocab_size, **sizes, dropout=dropout, truncate=truncate)
 
 
 @model.register("language_model", name="rnn")
 def rnn_language_model(
     *, vocab_size: int, width: int = 64, hidden: int = 256, activation: str = "tanh", n_layers: int = 1,
-    dropout: float = 0.0,
+    dropout: float = 0.0, truncate: int | None = None,
 ) -> nn.Module:  # fmt: skip
     """Elman's recurrent net over ids."""
     make = partial(Elman, activation=activation)
-    return _recurrent("rnn", make, vocab_size, width=width, hidden=hidden, n_layers=n_layers, dropout=dropout)
+    sizes = {"width": width, "hidden": hidden, "n_layers": n_layers}
+    return _recurrent("rnn", make, vocab_size, **sizes, dropout=dropout, truncate=truncate)
 
 
 @model.register("language_model", name="lstm")
 def lstm_language_model(
     *, vocab_size: int, width: int = 64, hidden: int = 256, forget_bias: float = 1.0, n_layers: int = 1,
-    dropout: float = 0.0,
+    dropout: float = 0.0, truncate: int | None = None,
 ) -> nn.Module:  # fmt: skip
     """Long short-term memory over ids."""
     make = partial(LSTM, forget_bias=forget_bias)
-    return _recurrent("lstm", make, vocab_size, width=width, hidden=hidden, n_layers=n_layers, dropout=dropout)
+    sizes = {"width": width, "hidden": hidden, "n_layers": n_layers}
+    return _recurrent("lstm", make, vocab_size, **sizes, dropout=dropout, truncate=truncate)
 
 
 @model.register("language_model", name="gru")
 def gru_language_model(
     *, vocab_size: int, width: int = 64, hidden: int = 256, reset: str = "after", n_layers: int = 1,
-    dropout: float = 0.0,
+    dropout: float = 0.0, truncate: int | None = None,
 ) -> nn.Module:  # fmt: skip
     """Gated recurrent units over ids, reset "after" the product with the state or "before"."""
     cells: dict[str, Callable[..., Cell]] = {"after": GRU, "before": GRUResetBefore}
     if reset not in cells:
         raise SettingError(f"model 'gru': reset={reset!r}; {did_you_mean(reset, cells)}")
-    return _recurrent("gru", cells[reset], vocab_size, width=width, hidden=hidden, n_layers=n_layers, dropout=dropout)
+    sizes = {"width": width, "hidden": hidden, "n_layers": n_layers}
+    return _recurrent("gru", cells[reset], vocab_size, **sizes, dropout=dropout, truncate=truncate)
 
 
 @model.register("language_model", name="gpt")
