@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ..estimators.classifier import Classifier
 from ..functional.surfaces import quadratic
 from ..insight.curves import activation_curves
-from ..insight.gates import gru_gate_values, lstm_gate_values
+from ..insight.gates import cell_gates
 from ..insight.memory import state_slopes
 from ..insight.summary import summarize
 from ..insight.trajectories import values_at
@@ -75,8 +75,8 @@ def the_picture_that_excites_one_place() -> float:
 def gates_make_torchs_states() -> float:
     """States rebuilt from the gates of an LSTM and a GRU, h = o tanh(c) and h = (1 - z) n + z h, are torch's."""
     x = drawn(3, 7, 2)
-    lstm, gru = seeded(nn.LSTM, 2, 4, batch_first=True), seeded(nn.GRU, 2, 4, batch_first=True)
-    of_lstm, of_gru = lstm_gate_values(lstm, x), gru_gate_values(gru, x)
+    ours = seeded(cells.LSTM, 2, 4), seeded(cells.GRU, 2, 4)
+    (lstm, gru), (of_lstm, of_gru) = (cell.inner for cell in ours), (cell_gates(cell, x) for cell in ours)
     before = torch.cat([torch.zeros(3, 1, 4).double(), gru(x)[0][:, :-1]], 1)
     return max(
         gap(of_lstm["output"] * of_lstm["cell"].tanh(), lstm(x)[0]),

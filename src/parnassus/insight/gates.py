@@ -1,7 +1,7 @@
 """What the gates of an LSTM or a GRU do step by step."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -10,8 +10,9 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from ..errors import SettingError
+from ..layers.cells import GRU, LSTM, Cell, GRUResetBefore, PeepholeLSTM, State, Zoneout
 from .style import MUTED, canvas, styled
-from .watching import inputs_of
+from .watching import batch_of, inputs_of, recurrent_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,7 +35,8 @@ class GateTrace:
 def gate_trace(estimator: Any, X: Any, *, layer: int = 0) -> GateTrace:
     """Every gate of one layer of a fitted "lstm" or "gru" at every step of sequences X; the forward direction.
 
-    `layer` counts the net's recurrent layers from 0, the lowest.
+    `layer` counts the net's recurrent layers from 0, the lowest. Of a forecaster X are series, and rows the windows
+    inside them.
 
     Systems: gate-activity-trace
     Source: Jaiswal, sections 4.11 and 4.12.
@@ -42,22 +44,41 @@ def gate_trace(estimator: Any, X: Any, *, layer: int = 0) -> GateTrace:
     net = getattr(getattr(estimator, "objective_", None), "model", None)
     if net is None:
         raise SettingError("gates are of a fitted estimator, such as pn.Classifier('lstm').fit(sequences, y)")
+    net.eval()
+    body, embedding = recurrent_of(estimator)
+    if body is None:
+        return _of_torchs_layers(estimator, net, X, layer)
+    cells = cast(list[Cell], list(body.forwards))
+    if not 0 <= layer < len(cells):
+        raise SettingError(f"the net has {len(cells)} recurrent layers, from 0; got layer={layer}")
+    batch = batch_of(estimator, X)
+    with torch.no_grad():
+        x = batch["x"] if embedding is None else embedding(batch["x"])
+        found = cell_gates(cells[layer], body.read_by(layer, x, batch.get("lengths")))
+    return _as_trace(found, batch.get("lengths", torch.full((len(x),), x.shape[1])))
+
+
+def _of_torchs_layers(estimator: Any, net: nn.Module, X: Any, layer: int) -> GateTrace:
+    """The gates of a net that holds layers of torch's itself, as those of videos do."""
     found = [m for m in net.modules() if isinstance(m, nn.LSTM | nn.GRU)]
     if not found:
-        raise SettingError("this net has no LSTM or GRU of torch's kind; take 'lstm', or 'gru' with reset='after'")
+        raise SettingError("this net has no LSTM or GRU; take pn.model('lstm') or pn.model('gru')")
     if not 0 <= layer < len(found):
         raise SettingError(f"the net has {len(found)} recurrent layers, from 0; got layer={layer}")
-    net.eval()
-    rows = estimator.codec_.encode(X)
-    batch = estimator.codec_.prepare(rows.take(torch.arange(len(rows))), estimator.view_)
-    with inputs_of(found[layer]) as kept, torch.no_grad():
+    batch, inner = batch_of(estimator, X), found[layer]
+    with inputs_of(inner) as kept, torch.no_grad():
         estimator.objective_.outputs(batch)
+    if not kept:
+        raise SettingError(f"the net answers without its recurrent layer {layer}; ask for another")
     x, lengths = _padded(kept[0])
-    cell = found[layer]
+    cell = (LSTM if isinstance(inner, nn.LSTM) else GRU)(x.shape[2], inner.hidden_size)
+    cell.inner.load_state_dict({name: w for name, w in inner.state_dict().items() if name.endswith("_l0")})
     with torch.no_grad():
-        gates = lstm_gate_values(cell, x) if isinstance(cell, nn.LSTM) else gru_gate_values(cell, x)
-    given = batch.get("lengths", lengths)
-    return GateTrace({k: v.double().cpu().numpy() for k, v in gates.items()}, given.cpu().numpy())
+        return _as_trace(cell_gates(cell.to(x.device), x), batch.get("lengths", lengths))
+
+
+def _as_trace(gates: dict[str, Tensor], lengths: Tensor) -> GateTrace:
+    return GateTrace({name: v.double().cpu().numpy() for name, v in gates.items()}, lengths.cpu().numpy())
 
 
 def _padded(x: Any) -> tuple[Tensor, Tensor]:
@@ -67,35 +88,52 @@ def _padded(x: Any) -> tuple[Tensor, Tensor]:
     return x, torch.full((len(x),), x.shape[1])
 
 
-def lstm_gate_values(cell: nn.LSTM, x: Tensor) -> dict[str, Tensor]:
-    """The gates of torch's LSTM over x (rows, time, n), with state and cell, (rows, time, units) each."""
-    w_x, w_h, b_x, b_h = cell.all_weights[0][:4]
-    h = c = x.new_zeros(len(x), cell.hidden_size)
-    found: dict[str, list[Tensor]] = {name: [] for name in (*LSTM_GATES, "cell", "state")}
-    for step in x.unbind(1):
-        i, f, g, o = (F.linear(step, w_x, b_x) + F.linear(h, w_h, b_h)).chunk(4, 1)
-        i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
-        c = f * c + i * g
-        h = o * c.tanh()
-        for name, value in zip(found, (i, f, g, o, c, h), strict=True):
-            found[name].append(value)
-    return {name: torch.stack(values, 1) for name, values in found.items()}
+def cell_gates(cell: Cell, x: Tensor) -> dict[str, Tensor]:
+    """The gates of an LSTM or a GRU over x (rows, time, n), an LSTM's cell, and the state, (rows, time, units) each.
+
+    A cell with zoneout shows its gates and the states that it keeps in use, which are mixed with those before.
+    """
+    inner = cell.inner if isinstance(cell, Zoneout) else cell
+    if not isinstance(inner, LSTM | PeepholeLSTM | GRU | GRUResetBefore):
+        raise SettingError(
+            f"the cell {type(inner).__name__} has no gates; those of 'lstm' and 'gru' have. See insight.memory for "
+            "how far back it sees"
+        )
+    gated = isinstance(inner, LSTM | PeepholeLSTM)
+    names = (*LSTM_GATES, "cell", "state") if gated else (*GRU_GATES, "state")
+    state, shown = cell.begin(x), []
+    for z in cell.project(x).unbind(1):
+        after = cell.step(z, state)
+        own = lstm_values(inner, z, state) if gated else gru_values(inner, z, state[0])  # type: ignore[arg-type]
+        shown.append((*own, *after[::-1]))
+        state = after
+    return {name: torch.stack(values, 1) for name, values in zip(names, zip(*shown, strict=True), strict=True)}
 
 
-def gru_gate_values(cell: nn.Module, x: Tensor) -> dict[str, Tensor]:
-    """The gates of torch's GRU over x (rows, time, n), with the state, (rows, time, units) each."""
-    assert isinstance(cell, nn.GRU)
-    w_x, w_h, b_x, b_h = cell.all_weights[0][:4]
-    h = x.new_zeros(len(x), cell.hidden_size)
-    found: dict[str, list[Tensor]] = {name: [] for name in (*GRU_GATES, "state")}
-    for step in x.unbind(1):
-        (x_r, x_z, x_n), (h_r, h_z, h_n) = F.linear(step, w_x, b_x).chunk(3, 1), F.linear(h, w_h, b_h).chunk(3, 1)
-        r, z = (x_r + h_r).sigmoid(), (x_z + h_z).sigmoid()
-        n = (x_n + r * h_n).tanh()
-        h = z * h + (1 - z) * n
-        for name, value in zip(found, (r, z, n, h), strict=True):
-            found[name].append(value)
-    return {name: torch.stack(values, 1) for name, values in found.items()}
+def lstm_values(cell: LSTM | PeepholeLSTM, z: Tensor, state: State) -> tuple[Tensor, ...]:
+    """Input gate, forget gate, cell input and output gate of one step (rows, units), from its projection z."""
+    h, c = state
+    if isinstance(cell, LSTM):
+        i, f, g, o = (z + F.linear(h, cell.inner.all_weights[0][1])).chunk(4, 1)
+        return i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+    i, f, g, o = (z + cell.norm_h(cell.of_h(h))).chunk(4, 1)
+    f = f + cell.forget_bias
+    if cell.peepholes is not None:
+        i, f = i + cell.peepholes[0] * c, f + cell.peepholes[1] * c
+        o = o + cell.peepholes[2] * (f.sigmoid() * c + i.sigmoid() * g.tanh())
+    return i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+
+
+def gru_values(cell: GRU | GRUResetBefore, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Reset gate, update gate and candidate of one step (rows, units), from its projection z and the state h."""
+    if isinstance(cell, GRUResetBefore):
+        n = cell.n_units
+        r, keep = torch.sigmoid(z[:, : 2 * n] + cell.of_h(h)).chunk(2, 1)
+        return r, keep, torch.tanh(z[:, 2 * n :] + cell.of_reset(r * h))
+    _, w_h, _, b_h = cell.inner.all_weights[0]
+    (x_r, x_z, x_n), (h_r, h_z, h_n) = z.chunk(3, 1), F.linear(h, w_h, b_h).chunk(3, 1)
+    r, keep = (x_r + h_r).sigmoid(), (x_z + h_z).sigmoid()
+    return r, keep, (x_n + r * h_n).tanh()
 
 
 @styled

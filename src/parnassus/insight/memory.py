@@ -10,6 +10,7 @@ from torch import Tensor
 from ..errors import SettingError
 from ..layers.cells import Cell, State
 from .style import BLUE, MUTED, VERMILION, canvas, styled
+from .watching import batch_of, recurrent_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,32 +84,26 @@ def state_slopes(cell: Cell, x: Tensor, *, lags: int | None = None) -> Tensor:
 
 
 def memory(estimator: Any, X: Any, *, layer: int = 0, lags: int | None = None, n_rows: int = 16) -> Memory:
-    """How far back a layer of a fitted recurrent estimator sees, on rows of X of one length.
+    """How far back a layer of a fitted recurrent estimator sees, on rows of X of one length; of a forecaster X are
+    series, and rows the windows inside them. Of two directions it is the forward one.
 
     Systems: rnn-gradient-analysis
     Source: Pascanu, Mikolov and Bengio 2013; Hifny 10.3 (eqs. 10.25 to 10.33: the bound takes the largest SINGULAR
     value), Baker A141 and A194, Martinez-Ramon 5.4 (whose eqs. 5.28 and 5.29 hold for symmetric matrices alone), Keras
     course K99.
     """
-    net = getattr(getattr(estimator, "objective_", None), "model", None)
-    net, embedding = getattr(net, "net", net), getattr(net, "embedding", getattr(net, "vectors", None))
-    body = getattr(net, "body", None)
-    if body is None or not hasattr(body, "forwards"):
+    body, embedding = recurrent_of(estimator)
+    if body is None:
         raise SettingError("memory is of a fitted recurrent estimator, such as pn.Classifier('lstm').fit(X, y)")
-    rows = estimator.codec_.encode(X)
-    batch = estimator.codec_.prepare(rows.take(torch.arange(min(n_rows, len(rows)))), estimator.view_)
+    batch = batch_of(estimator, X, n_rows)
     if "lengths" in batch and len(batch["lengths"].unique()) > 1:
         raise SettingError("memory compares lags over rows of one length; give rows of one length")
     with torch.no_grad():
-        h = batch["x"] if embedding is None else embedding(batch["x"])
+        x = batch["x"] if embedding is None else embedding(batch["x"])
         cells = cast(list[Cell], list(body.forwards))
         if not 0 <= layer < len(cells):
             raise SettingError(f"the net has layers 0 to {len(cells) - 1}; got layer={layer}")
-        if body.backwards and layer:
-            raise SettingError("of a net that reads in both directions the first layer alone can be looked at")
-        for below in cells[:layer]:
-            h = below.run(h)[0]
-        cell = cells[layer]
+        h, cell = body.eval().read_by(layer, x), cells[layer]
         norms = state_slopes(cell, h, lags=lags).double().cpu().numpy()
     matrix = _recurrent_matrix(cell)
     if matrix is None:

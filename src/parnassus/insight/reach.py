@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..errors import SettingError
 from .style import BLUE, canvas, styled
+from .watching import batch_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,14 +65,13 @@ def reach(estimator: Any, X: Any, *, n_rows: int = 16) -> Reach:
     """How far back the answers of a fitted net for sequences see, on rows of X of one length.
 
     `memory` follows the state of a recurrent net; this follows inputs to answers, through any net. Of ids it takes the
-    vectors that they become.
+    vectors that they become. Of a forecaster X are series, and rows the windows inside them.
     """
     objective = getattr(estimator, "objective_", None)
     net = getattr(objective, "model", None)
     if net is None or ("step_features" not in estimator.facts_ and "vocab_size" not in estimator.facts_):
         raise SettingError("reach is of a fitted estimator of sequences, such as pn.Classifier('s4d').fit(X, y)")
-    rows = estimator.codec_.encode(X)
-    batch = estimator.codec_.prepare(rows.take(torch.arange(min(n_rows, len(rows)))), estimator.view_)
+    batch = batch_of(estimator, X, n_rows)
     if "lengths" in batch and len(batch["lengths"].unique()) > 1:
         raise SettingError("reach compares lags over rows of one length; give rows of one length")
     net.eval()
