@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import DataError
 from ...functional.forecasting import Spread, drift, mean, naive, seasonal_naive
 from ...objectives.sequence.local_forecasting import Local, Outlook
 from ...registry import model
@@ -16,6 +17,14 @@ class Benchmark(Local):
     def __init__(self, rule: Callable[[np.ndarray, int], Spread], lives_on: str) -> None:
         super().__init__()
         self.rule, self.lives_on = rule, lives_on
+
+    def learn(self, y: np.ndarray, known: np.ndarray) -> dict[str, Any]:
+        if self.lives_on == "season" and len(y) < self.season:
+            raise DataError(
+                f"y has {len(y)} steps, and a season of {self.season} has not gone by once; give a longer series, or "
+                "season=1"
+            )
+        return super().learn(y, known)
 
     def look(
         self, y: np.ndarray, learned: dict[str, Any], horizon: int, ahead: np.ndarray, known: np.ndarray
