@@ -53,6 +53,7 @@ MODELS = {
     ("bayesian_linear", "regressor"), ("bayesian_logistic", "classifier"),
     ("relevance_vector_machine", "regressor"), ("relevance_vector_machine", "classifier"),
     ("polynomial", "regressor"), ("vae_m2", "classifier"), ("dtw_neighbors", "classifier"),
+    ("neocognitron", "classifier"),
     ("kmeans", "clusterer"), ("minibatch_kmeans", "clusterer"), ("gmm", "clusterer"), ("gmm", "density"),
     ("rbm", "density"), ("gaussian_rbm", "density"), ("dbn", "classifier"),
     *((name, "density") for name in ("gaussian_output_rbm", "softmax_rbm", "replicated_softmax")),

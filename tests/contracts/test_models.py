@@ -41,6 +41,7 @@ NARROW = {name: {"hidden": 24, "n_state": 6, "n_layers": 1} for name in ("s4", "
 NARROW |= {n: {"width": 16, "n_layers": 1, "dropout": 0.0, "attention_dropout": 0.0} for n in ("bert", "distilbert")}
 NARROW |= {"resnet1d": {"hidden": 8}, "inceptiontime": {"hidden": 4, "depth": 3}, "rocket": {"n_kernels": 60}}
 NARROW["relevance_vector_machine"] = {"scale": 4.0}  # where it is found, 35 models are solved for
+NARROW["neocognitron"] = {"selectivity": (2.0, 20.0)}  # at which each picture of noise gets a template
 NARROW["mamba2"] = {"hidden": 16, "n_state": 8, "n_layers": 1, "head": 8}
 NARROW["jamba"] = {"hidden": 16, "n_state": 4, "n_layers": 2, "attention_every": 2, "n_experts": 3, "feed": 16}
 

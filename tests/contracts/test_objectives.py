@@ -185,7 +185,7 @@ def trainer_of(objective, n=N, optimizer="adam", **plan):
 ZOO = {"xception", "alexnet", "zfnet", "googlenet", "mobilenet_v1", "mobilenet_v2"}
 ZOO |= {"dbn"}  # contrastive steps draw for every row: weighted rows are other draws; see test_energy.py
 ZOO |= {"cnn_lstm", "c3d", "r3d18", "nin", "highway", "conv1d", "resnet1d", "inceptiontime", "text_cnn", "bert"}
-ZOO |= {"distilbert", "rocket", "dtw_neighbors", "vae_m2"}  # the last three: see their own tests
+ZOO |= {"distilbert", "rocket", "dtw_neighbors", "vae_m2", "neocognitron"}  # the last four: see their own tests
 ZOO |= {"transformer", "s4", "s4d", "s5", "mamba", "mamba2", "bimamba", "jamba"}
 
 
