@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ...errors import SettingError, did_you_mean
 
-Kind = Literal["linear", "scaled_linear", "cosine"]
+Kind = Literal["linear", "scaled_linear", "cosine"]  # "learned" is an objective's: it begins as "linear"
 
 
 class Schedule(NamedTuple):
@@ -34,6 +34,17 @@ def schedule_of(betas: Tensor) -> Schedule:
     """
     beta = torch.cat([torch.zeros(1, dtype=torch.float64), betas.double()])
     return Schedule(beta, 1 - beta, (1 - beta).cumprod(0))
+
+
+def schedule_of_log_snr(log_snr: Tensor) -> Schedule:
+    """The schedule of falling ln(alpha_bar_t / (1 - alpha_bar_t)) of steps 1 ... T, (T,), with their gradients.
+
+    >>> schedule_of_log_snr(torch.tensor([0.0, -math.log(3)])).alpha_bar.tolist()
+    [1.0, 0.5, 0.25]
+    """
+    bar = torch.cat([torch.ones(1, dtype=torch.float64, device=log_snr.device), log_snr.double().sigmoid()])
+    alpha = torch.cat([bar[:1], bar[1:] / bar[:-1]])
+    return Schedule(1 - alpha, alpha, bar)
 
 
 def noise_schedule(

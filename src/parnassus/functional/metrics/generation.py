@@ -126,7 +126,7 @@ def mode_coverage(samples: Rows, modes: Rows, *, radius: float, least: float = 0
     """
     if not 0 < radius < math.inf or not 0 < least <= 1:
         raise SettingError(
-            f"radius is how near a mode a sample of it lies, above 0, and least a share above 0; got {radius} and {least}"
+            f"radius is how near a mode a sample of it lies, above 0, and least a share above 0; got {radius}, {least}"
         )
     rows, centres = vectors(samples=samples, modes=modes)
     one, two = centred(samples=rows, modes=centres)

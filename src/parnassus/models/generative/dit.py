@@ -1,5 +1,7 @@
 """Diffusion Transformers: a noisy picture as a row of patches, whose norms are told the step and the class."""
 
+from typing import Literal
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -146,7 +148,7 @@ def dit(
     width: int = 128,
     n_layers: int = 4,
     n_heads: int = 4,
-    schedule: Kind = "linear",
+    schedule: Kind | Literal["learned"] = "linear",
     n_steps: int = 1000,
     target: Target = "noise",
     weighting: Weighting = "simple",
@@ -163,7 +165,7 @@ def dit(
     patch_size : the side of a patch in pixels, which divides those of pictures.
     width, n_layers, n_heads : of the transformer; published are 384, 12, 6 and 768, 12, 12 and 1024, 24, 16 and
         1152, 28, 16.
-    schedule : of the noise: "linear", "scaled_linear" or "cosine".
+    schedule : of the noise: "linear", "scaled_linear", "cosine", or "learned" beside the net.
     n_steps : into noise.
     target : what the net says: the "noise", the "clean" row or the "velocity".
     weighting : of the steps: "simple" alike, or as the "bound" has it.

@@ -321,7 +321,7 @@ def ddpm(
     n_blocks: int = 1,
     dropout: float = 0.0,
     hidden: tuple[int, ...] = (128, 128, 128),
-    schedule: Kind = "linear",
+    schedule: Kind | Literal["learned"] = "linear",
     n_steps: int = 1000,
     target: Target = "noise",
     weighting: Weighting = "simple",
@@ -339,7 +339,7 @@ def ddpm(
     n_blocks : residual blocks a resolution.
     dropout : in each residual block.
     hidden : widths of the dense layers, for tables.
-    schedule : of the noise: "linear", "scaled_linear" or "cosine".
+    schedule : of the noise: "linear", "scaled_linear", "cosine", or "learned" beside the net.
     n_steps : into noise.
     target : what the net says: the "noise", the "clean" row or the "velocity".
     weighting : of the steps: "simple" alike, or as the "bound" has it.

@@ -23,9 +23,11 @@ from ...functional.diffusion.schedules import Kind, Schedule, noise_schedule
 from ...train.phase import Batch, Phase
 from .autoencoder import mean_over
 from .generating import Generating
+from .learned_schedule import LearnedSchedule, uneven
 
 Weighting = Literal["simple", "bound"]
 Variance = Literal["posterior", "learned"]
+LEARNED = (0.05, 0.6)  # of a training: when a schedule is learned, so that the net knows the last one
 BOUND_SHARE = 0.001  # of the bound, in the loss of a net that learns variances
 
 
@@ -37,6 +39,7 @@ class Diffusion(Generating):
     Parameters
     ----------
     net : (x_t, t, classes, numbers or None) -> the shape of x_t.
+    schedule : of `functional.diffusion.schedules`, or "learned": see `LearnedSchedule`.
     target : "noise", "clean" or "velocity".
     weighting : "simple" is w = 1; "bound" weighs the noise's error as eq. 8.35 does.
     variance : of a step back: "posterior" is beta~, and "learned" has a net that says twice as much: behind its answer
@@ -63,7 +66,7 @@ class Diffusion(Generating):
         n_classes: int = 0,
         *,
         n_told: int = 0,
-        schedule: Kind = "linear",
+        schedule: Kind | Literal["learned"] = "linear",
         n_steps: int = 1000,
         target: Target = "noise",
         weighting: Weighting = "simple",
@@ -90,9 +93,20 @@ class Diffusion(Generating):
             )
         self.net, self.target, self.weighting, self.variance, self.drop = net, target, weighting, variance, drop
         self.sampler, self.n_sampled, self.guidance = sampler, n_sampled, guidance
-        self.namer, self.schedule = namer, self.noise_of(schedule, n_steps)
+        self.namer = namer
+        self.noise = LearnedSchedule(n_steps) if schedule == "learned" else None
+        self._known = None if schedule == "learned" else self.noise_of(schedule, n_steps)
         self.register_buffer("low", torch.full(shape, -1.0))
         self.register_buffer("high", torch.ones(shape))
+
+    @property
+    def schedule(self) -> Schedule:
+        """How much noise each step adds, as it is now."""
+        if self.noise is None:
+            assert self._known is not None
+            return self._known
+        with torch.no_grad():
+            return self.noise()
 
     def noise_of(self, kind: Kind, n_steps: int) -> Schedule:
         """How much noise each step adds."""
@@ -102,7 +116,20 @@ class Diffusion(Generating):
         found = [Phase("denoise", self.loss, self.net.parameters())]
         if self.namer is not None:
             found.append(Phase("name", self.naming, self.namer.parameters()))
+        if self.noise is not None:
+            own = {"name": "adam", "lr": 0.02}
+            found.append(Phase("schedule", self.uneven, self.noise.parameters(), during=LEARNED, optimizer=own))
         return found
+
+    def uneven(self, batch: Batch) -> Tensor:
+        """How unevenly steps add to the bound: what a learned schedule lowers."""
+        assert self.noise is not None
+        schedule, x = self.noise(), self.clean(batch)
+        t = torch.randint(2, schedule.n_steps + 1, (len(x),), device=x.device)
+        x_t = noised(x, t, torch.randn_like(x), schedule)
+        said, *_ = self.split(self.net(x_t, t, self.net_told(self.condition_of(batch))))
+        clean, _ = clean_and_noise(self.target, said, x_t, t, schedule)
+        return uneven((x - clean).square().flatten(1).mean(1), t.to(self.noise.at.device), schedule)
 
     def naming(self, batch: Batch) -> Tensor:
         """What the namer's answers of noised rows cost it, a mean over rows."""
