@@ -115,3 +115,21 @@ def test_rows_sorted_by_class_are_watched_as_all_are():
     assert found.n_rows == 1024
     whole = estimator.diagnose(X, Y, by_heart=False)
     assert found.layers[0].mean == pytest.approx(whole.layers[0].mean, abs=0.2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["boxes", "masks", "points"])
+def test_answers_that_lie_in_pictures_are_taken_as_fit_takes_them(what):
+    pictures = np.random.default_rng(0).integers(0, 255, (6, 32, 32)).astype(np.uint8)
+    quick = {"epochs": 1, "batch_size": 3, "progress": False}
+    made, y = {
+        "boxes": (pn.Detector(pn.model("ssd", widths=(8, 8)), **quick), [([[2, 2, 20, 20]], ["cat"])] * 6),
+        "masks": (pn.Segmenter(pn.model("u_net", widths=(4, 4)), **quick), list((pictures > 128).astype(int))),
+        "points": (pn.KeypointFinder(pn.model("heat_unet", widths=(4, 4)), **quick), np.full((6, 2, 2), 9.0)),
+    }[what]
+    found = made.fit(pictures, y).diagnose(pictures, y)
+    assert found.by_heart.n_rows == 6
+    assert not any("find_rate" in remedy for advice in found.advice for remedy in advice.remedies)
+    if what != "boxes":
+        with pytest.raises(SettingError, match="give the answers as y"):
+            made.diagnose(pictures)

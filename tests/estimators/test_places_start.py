@@ -91,6 +91,14 @@ def test_a_frozen_backbone_is_the_old_one_bit_for_bit_with_its_norms(pets, name)
     assert any(not torch.equal(before[n], after[n]) for n in moved if n not in found.start_["new"])
 
 
+def test_a_net_and_an_objective_are_starts_as_the_estimator_is(pets):
+    for start in (pets("fcos").objective_, pets("fcos").objective_.net):
+        found = pn.Detector(SMALL["fcos"], start=start, freeze="body", **QUICK).fit(PICTURES, PETS)
+        assert torch.equal(
+            weights(found)["maps.body.stages.0.0.0.weight"], weights(pets("fcos"))["maps.body.stages.0.0.0.weight"]
+        )
+
+
 def test_layers_join_from_an_epoch_on(pets):
     settings = {**QUICK, "epochs": 2}
     found = pn.Detector(start=pets("ssd"), freeze="body", unfreeze=1, rate_decay=0.5, **settings).fit(PICTURES, CARS)

@@ -115,6 +115,8 @@ def test_what_cannot_be_learned_is_refused():
     X, y = shown(HERE)
     with pytest.raises(pn.SettingError, match="epochs of at least 3"):
         pn.Classifier(SMALL, epochs=2, progress=False).fit(X, y)
+    with pytest.raises(pn.SettingError, match=r"learns in stages, .* use fit"):
+        pn.Classifier(SMALL, progress=False).partial_fit(X, y)
     with pytest.raises(pn.SettingError, match="one entry a stage each"):
         pn.Classifier(pn.model("neocognitron", planes=(4, 4, 4)), progress=False).fit(X, y)
     with pytest.raises(pn.SettingError, match="odd sizes of templates"):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..base import Estimator
 
 EVALUATED = 1024  # rows that a prediction takes at a time
+PLACED = ("detector", "segmenter", "keypoint_finder")  # whose answers lie in pictures
 PAIRED = (*WRITTEN, "question_answerer")  # tasks whose rows and answers come in forms of their own
 
 
@@ -99,6 +100,12 @@ def asked(estimator: "Estimator", X: Any, y: Any, target: "Columns | None", samp
     if fitted(estimator).task in PAIRED:
         own: Any = estimator
         return own._judged(X, y, target, sample_weight)
+    if estimator.task in PLACED:
+        own = estimator
+        found: Examples = own._examples(X, y, sample_weight)
+        if found.y is None:
+            raise SettingError("give the answers as y: what is in each picture, and where")
+        return found
     learned = estimator.target_name_
     target = learned if y is None and target is None else as_learned(target, learned)
     return examples_of(X, y, target=target, sample_weight=sample_weight, memory=estimator.memory)

@@ -99,7 +99,8 @@ def origin_of(start: Any) -> Origin:
 
         return Origin(os.fspath(start), dict(hub.load(start).state_dict()))
     if isinstance(start, nn.Module):
-        return Origin(f"a {type(start).__name__}", learned_weights(start, f"start, a {type(start).__name__}"))
+        net = start.learner if isinstance(start, Detection) else start
+        return Origin(f"a {type(start).__name__}", learned_weights(net, f"start, a {type(start).__name__}"))
     if not isinstance(start, str | os.PathLike) and not hasattr(start, "get_params"):
         raise SettingError(
             f"start is a fitted estimator, the path of a saved one or of a folder for pn.hub, or an nn.Module; "

@@ -64,6 +64,8 @@ def diagnosis_of(estimator: "Estimator", examples: Examples, *, by_heart: bool) 
         findings.insert(0, Advice("warning", "a handful of rows is not learned", str(heart), remedies))
     fit, words = fit_verdict(estimator.history_, *losses_here(estimator, some))
     advice = sorted([*findings, *words], key=lambda one: one.severity != "warning")
+    if estimator.task not in ("classifier", "regressor"):  # which alone find_rate takes
+        advice = [replace(a, remedies=tuple(r.partition(": pn.find_rate")[0] for r in a.remedies)) for a in advice]
     return Diagnosis(estimator.model_name, fit, layers, advice, estimator.history_, len(some), heart)
 
 
