@@ -64,6 +64,15 @@ def test_builders_of_one_name_and_task_share_their_options(registry):
         registry.register("classifier", name="twin")(lambda *, vocab_size, depth=1: None)
 
 
+def test_none_is_taken_where_an_option_says_so_and_nowhere_else(registry):
+    @registry.register("classifier")
+    def net(*, in_features: int, band: float | None = 0.1, depth: int = 2): ...
+
+    assert registry("net", band=None).options == {"band": None}
+    with pytest.raises(SettingError, match="depth is like 2; got None"):
+        registry("net", depth=None)
+
+
 def test_a_builder_may_be_entered_for_each_choice_of_its_facts():
     registry = Registry("model")
 

@@ -11,7 +11,7 @@ import itertools
 import numbers
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from .errors import SettingError, did_you_mean
 from .imports import load_all
@@ -33,6 +33,10 @@ class Builder:
         facts = frozenset(p.name for p in keywords if p.default is p.empty)
         defaults = {p.name: p.default for p in keywords if p.default is not p.empty}
         return cls(name or make.__name__, make, tasks or (None,), facts, defaults)
+
+    def takes_none(self, key: str) -> bool:
+        """Whether an option may be None, as its annotation says, whatever it is by default."""
+        return type(None) in get_args(inspect.signature(self.make).parameters[key].annotation)
 
     @property
     def summary(self) -> str:
@@ -187,7 +191,10 @@ class Spec:
         return self
 
     def _check(self, key: str, value: Any) -> None:
-        defaults = [b.defaults[key] for b in self.registry.builders(self.name) if key in b.defaults]
+        builders = [b for b in self.registry.builders(self.name) if key in b.defaults]
+        defaults = [b.defaults[key] for b in builders]
+        if value is None and any(b.takes_none(key) for b in builders):
+            return
         if not defaults:
             known = self.defaults()
             hint = did_you_mean(key, known) if known else "it has none"

@@ -126,6 +126,21 @@ def test_neighbours_are_those_of_brute_force():
         np.testing.assert_allclose(said[i], np.bincount(y[:10].numpy()[near], minlength=3) / 3)
 
 
+def test_numbers_of_neighbours_are_means_over_those_of_brute_force(tmp_path):
+    rng = np.random.default_rng(0)
+    X, y = [rng.normal(size=(int(n), 2)) for n in rng.integers(5, 12, 14)], rng.normal(50, 9, 14)
+    reg = pn.Regressor(pn.model("dtw_neighbors", n_neighbors=3, band=None)).fit(X[:10], y[:10])
+    scale = np.concatenate(X[:10])
+    rows = [torch.from_numpy((x - scale.mean(0)) / scale.std(0)) for x in X]
+    for row, said in zip(rows[10:], reg.predict(X[10:]), strict=True):
+        near = np.argsort([dtw(row, other, squared=True).total for other in rows[:10]])[:3]
+        assert said == pytest.approx(y[near].mean(), rel=1e-5)
+    two = pn.Regressor("dtw_neighbors").fit(X, np.stack([y, -y], 1))
+    np.testing.assert_allclose(two.predict(X[:3]), np.stack([y, -y], 1)[:3], rtol=1e-5)
+    two.save(tmp_path / "r.parnassus")
+    np.testing.assert_array_equal(pn.load(tmp_path / "r.parnassus").predict(X), two.predict(X))
+
+
 def waves(n, seed=0):
     rng, rows, names = np.random.default_rng(seed), [], []
     for i in range(n):

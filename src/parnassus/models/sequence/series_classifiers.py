@@ -11,7 +11,7 @@ from ...errors import SettingError
 from ...functional.linear import as_signs
 from ...layers.steps import SameConv1d, StepNorm, inside_of, kept, mean_over_steps
 from ...objectives.rules import as_given
-from ...objectives.sequence.nearest import NearestSeries
+from ...objectives.sequence.nearest import NearestNumbers, NearestSeries
 from ...objectives.sequence.random_convolutions import RandomConvolutions
 from ...registry import model
 from .sequences import sequence_model
@@ -159,9 +159,22 @@ def dtw_neighbors(
     *, step_features: int, n_outputs: int, n_neighbors: int = 1, band: float | None = 0.1
 ) -> NearestSeries:
     """The classes of the nearest series of training by dynamic time warping; `band` is the share time may be off."""
+    _check_neighbors(n_neighbors, band)
+    return NearestSeries(step_features, n_outputs, n_neighbors=n_neighbors, band=band)
+
+
+@model.register("regressor", name="dtw_neighbors")
+def dtw_neighbors_of_numbers(
+    *, step_features: int, n_outputs: int, n_neighbors: int = 1, band: float | None = 0.1
+) -> NearestNumbers:
+    """The numbers of the nearest series of training by dynamic time warping; `band` is the share time may be off."""
+    _check_neighbors(n_neighbors, band)
+    return NearestNumbers(step_features, n_outputs, n_neighbors=n_neighbors, band=band)
+
+
+def _check_neighbors(n_neighbors: int, band: float | None) -> None:
     if n_neighbors < 1 or (band is not None and not 0 <= band <= 1):
         raise SettingError(
             f"model 'dtw_neighbors': n_neighbors is at least 1 and band a share in [0, 1] or None; got {n_neighbors} "
             f"and {band}"
         )
-    return NearestSeries(step_features, n_outputs, n_neighbors=n_neighbors, band=band)
