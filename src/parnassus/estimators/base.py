@@ -246,9 +246,6 @@ class Estimator(Settings):
             name_features(self)
             self._build(device_of(self.device))
             self.n_steps_, self._optimizer_state = 0, {}
-        if self.objective_.full_batch and any(phase.during != (0.0, 1.0) for phase in self.objective_.phases()):
-            del self.objective_
-            raise SettingError("this model learns in stages, each from all rows, and partial_fit is one pass; use fit")
         rows = rows_of(self, examples)
         device = device_under(self.objective_)
         with regularized(self, self.objective_) as held_back:

@@ -194,6 +194,10 @@ def one_pass(estimator: "Estimator") -> "Estimator":
     """An unfitted copy whose training is one pass over some rows, with draws of its own."""
     if estimator.inference is not None:
         raise SettingError("inference weighs a prior against all rows, which partial_fit has not; use fit")
+    if estimator.objective_.full_batch and any(p.during != (0.0, 1.0) for p in estimator.objective_.phases()):
+        if not estimator.n_steps_:
+            del estimator.objective_  # which has learned nothing
+        raise SettingError("this model learns in stages, each from all rows, and partial_fit is one pass; use fit")
     own = estimator.get_params(deep=False) | {"epochs": 1, "patience": None}
     return type(estimator)(**own | {"seed": seed_of(estimator.seed, estimator.n_steps_)})
 
