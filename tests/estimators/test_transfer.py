@@ -125,6 +125,8 @@ def test_what_does_not_fit_is_refused(base, tmp_path):
     assert "not fitted" in said(start=pn.Classifier("mlp"))
     assert "there is no such file" in said(start=str(tmp_path / "nothing"))
     assert "got 3" in said(start=3)
+    (tmp_path / "net.pth").write_bytes(b"\x80\x04K\x01.")
+    assert "is a pickle, which can run code" in said(start=tmp_path / "net.pth")
     assert "an objective of its own" in said(model="gaussian_nb", freeze="body")
     assert "one step" in said(start=base, rate_decay=0.5, optimizer="lbfgs")
 

@@ -113,8 +113,8 @@ class TemplateClassifier(Objective):
         if not self.wins.any():
             raise SettingError(
                 "model 'neocognitron' learned no template that answers: give epochs of at least "
-                f"{len(self.stages) + 1}, one a stage and one to count, a lower selectivity, or pictures with "
-                "figures on an even ground"
+                f"{len(self.stages) + 1}, one a stage and one to count, and no patience, a lower selectivity, or "
+                "pictures with figures on an even ground"
             )
 
     def outputs(self, batch: Batch) -> Tensor:

@@ -94,10 +94,12 @@ def _stamp(path: str | os.PathLike) -> tuple[float, int]:
 
 def origin_of(start: Any) -> Origin:
     """The weights behind `start`: a fitted estimator, its file, an nn.Module, or a folder that `pn.hub` reads."""
-    if is_folder(start):
-        from ... import hub
+    from ... import hub
 
+    if is_folder(start):
         return Origin(os.fspath(start), dict(hub.load(start).state_dict()))
+    if isinstance(start, str | os.PathLike) and Path(start).suffix in hub.PICKLES and Path(start).is_file():
+        hub.read(start)  # which refuses a pickle, and says how to convert it
     if isinstance(start, nn.Module):
         net = start.learner if isinstance(start, Detection) else start
         return Origin(f"a {type(start).__name__}", learned_weights(net, f"start, a {type(start).__name__}"))
