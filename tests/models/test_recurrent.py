@@ -134,3 +134,18 @@ def test_pictures_of_floats_are_told_apart_by_their_codec():
     with pytest.raises(pn.DataError, match=r"for pictures give codec=pn.Image\(\)"):
         pn.Classifier("cnn").fit(X, [0, 1] * 5)
     assert pn.Classifier("cnn", epochs=1, codec=pn.Image()).fit(X, [0, 1] * 5).view_ == "image"
+
+
+def test_nets_that_answer_at_every_step_learn_by_truncated_slopes_too():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(12, 8, 2))
+    texts = [" ".join(rng.choice(list("abc"), 8)) for _ in range(12)]
+    for truncate, reached in ((None, 8), (3, 2)):  # the last piece of 8 steps by 3 has 2
+        for kind in ("lstm", "gru"):
+            net = pn.model(kind, hidden=4, width=3, truncate=truncate)
+            tagger = pn.Tagger(net, epochs=1, progress=False).fit(rows, (rows[:, :, 0] > 0).astype(int))
+            made, seen = tagger.objective_.model.eval(), torch.from_numpy(rows[:1]).float().requires_grad_()
+            made(seen, torch.tensor([8]))[:, -1].sum().backward()
+            assert int((seen.grad.abs().sum(2) > 0).sum()) == reached
+            writer = pn.LanguageModel(net, epochs=1, progress=False).fit(texts)
+            assert writer.objective_.model.body.truncate == truncate

@@ -73,11 +73,13 @@ class RecurrentTagger(nn.Module):
 
     def __init__(
         self, vectors: Vectors, n_tags: int, make: Callable[[int, int], Cell], *, hidden: int, n_layers: int,
-        dropout: float, bidirectional: bool,
+        dropout: float, bidirectional: bool, truncate: int | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.vectors, self.dropout = vectors, nn.Dropout(dropout)
-        self.body = Recurrent(make, vectors.width, [hidden] * n_layers, bidirectional=bidirectional, dropout=dropout)
+        self.body = Recurrent(
+            make, vectors.width, [hidden] * n_layers, bidirectional=bidirectional, dropout=dropout, truncate=truncate
+        )
         self.head = nn.Linear(self.body.width, n_tags)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
@@ -135,11 +137,12 @@ def _checked(name: str, dropout: float, **sizes: int) -> None:
 
 
 def _recurrent(
-    name: str, vectors: Vectors, n_outputs: int, dropout: float, *, both: bool = True, cell: str = "lstm", **sizes: int
-) -> nn.Module:
+    name: str, vectors: Vectors, n_outputs: int, dropout: float, *, both: bool = True, cell: str = "lstm",
+    truncate: int | None = None, **sizes: int,
+) -> nn.Module:  # fmt: skip
     _checked(name, dropout, **sizes)
     make: Callable[[int, int], Cell] = {"lstm": LSTM, "gru": GRU}[cell]
-    return RecurrentTagger(vectors, n_outputs, make, dropout=dropout, bidirectional=both, **sizes)
+    return RecurrentTagger(vectors, n_outputs, make, dropout=dropout, bidirectional=both, truncate=truncate, **sizes)
 
 
 @model.variants("tagger", choices=("cardinalities | step_features | vocab_size",))
@@ -167,10 +170,13 @@ def bilstm_crf(
 def lstm_tagger(
     *, cardinalities: tuple[int, ...] | None, step_features: int | None, vocab_size: int | None, n_outputs: int,
     width: int = 64, hidden: int = 64, n_layers: int = 1, dropout: float = 0.3,
+    truncate: int | None = None,
 ) -> TokenTagging:  # fmt: skip
     """LSTM cells that read onward: a tag is said of what came so far, and does not wait for the end."""
     vectors = vectors_of(cardinalities, step_features, vocab_size, width)
-    net = _recurrent("lstm", vectors, n_outputs, dropout, both=False, hidden=hidden, n_layers=n_layers)
+    net = _recurrent(
+        "lstm", vectors, n_outputs, dropout, both=False, truncate=truncate, hidden=hidden, n_layers=n_layers
+    )
     return TokenTagging(net)
 
 
@@ -178,10 +184,13 @@ def lstm_tagger(
 def gru_tagger(
     *, cardinalities: tuple[int, ...] | None, step_features: int | None, vocab_size: int | None, n_outputs: int,
     width: int = 64, hidden: int = 64, n_layers: int = 1, dropout: float = 0.3,
+    truncate: int | None = None,
 ) -> TokenTagging:  # fmt: skip
     """GRU cells that read onward: a tag is said of what came so far, and does not wait for the end."""
     vectors = vectors_of(cardinalities, step_features, vocab_size, width)
-    net = _recurrent("gru", vectors, n_outputs, dropout, both=False, cell="gru", hidden=hidden, n_layers=n_layers)
+    net = _recurrent(
+        "gru", vectors, n_outputs, dropout, both=False, cell="gru", truncate=truncate, hidden=hidden, n_layers=n_layers
+    )
     return TokenTagging(net)
 
 
