@@ -72,6 +72,24 @@ def test_a_diffusion_fills_a_table_too(tmp_path, capsys):
     assert "sample" in capsys.readouterr().err
 
 
+def test_a_told_diffusion_reads_what_rows_are_of_from_the_file(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"a": rng.normal(size=40), "b": rng.normal(size=40), "k": ["x", "y"] * 20})
+    net = pn.model("ddpm", hidden=(4,), n_steps=10, n_sampled=3)
+    made = pn.Generator(net, epochs=1, progress=False).fit(table, target="k")
+    made.save(tmp_path / "d.parnassus")
+    holed = pd.DataFrame({"a": [0.5, None], "b": [None, 1.0], "k": ["y", "x"]})
+    holed.to_csv(tmp_path / "holed.csv", index=False)
+    given = [str(tmp_path / "d.parnassus"), str(tmp_path / "holed.csv"), "--impute", "--seed", "2"]
+    assert main(["predict", *given]) == 0
+    found = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    due = made.impute(holed[["a", "b"]], condition=["y", "x"], seed=2)
+    pd.testing.assert_frame_equal(found, due, rtol=1e-6)
+    holed[["a", "b"]].to_csv(tmp_path / "holed.csv", index=False)
+    assert main(["predict", *given]) == 2
+    assert "column 'k'" in capsys.readouterr().err
+
+
 def test_transparent_pixels_are_holes(tmp_path, capsys):
     from PIL import Image
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data.sources import names_of, open_source
 from ..errors import DataError, FileError, SettingError
 from .anomalies import shown
 from .console import Console, finite, note
@@ -28,16 +29,30 @@ def check(estimator: Any, asked: dict[str, Any], *, proba: bool, on_error: str) 
         raise SettingError("--seed is of draws, and an autoencoder fills in means unless told --draws N")
 
 
+def conditions(estimator: Any, data: list[str]) -> dict[str, Any]:
+    """What each row of a file is of, for a generator that was told: the column, or columns, that it was told by."""
+    if estimator.task != DRAWER or estimator.target_ is None:
+        return {}
+    names = list(names_of(estimator.target_name_))
+    X: Any = open_source(data[0]).X if names and len(data) == 1 else None
+    if not hasattr(X, "columns") or any(name not in X.columns for name in names):
+        raise SettingError(
+            f"this generator was told what rows are of, and fills holes of rows of which it is: give a file with the "
+            f"column {', '.join(map(repr, names)) or 'of classes'}, or take impute(X, condition=...) in Python"
+        )
+    return {"condition": X[names[0]].to_numpy() if len(names) == 1 else X[names].to_numpy()}
+
+
 def fill(
-    estimator: Any, X: Any, asked: dict[str, Any], model: str, *, out: Path | None, proba: bool, on_error: str,
-    json: bool,
+    estimator: Any, X: Any, asked: dict[str, Any], data: list[str], model: str, *, out: Path | None, proba: bool,
+    on_error: str, json: bool,
 ) -> int:  # fmt: skip
     """Rows as they were given, with means in their holes, or draws where `draws` says how many. The exit code.
 
     A table becomes a CSV, and pictures whose holes are transparent a folder of PNGs.
     """
     check(estimator, asked, proba=proba, on_error=on_error)
-    told = {"n_draws": asked.get("draws"), "seed": asked.get("seed")}
+    told = {"n_draws": asked.get("draws"), "seed": asked.get("seed"), **conditions(estimator, data)}
     if hasattr(X, "to_dict"):
         return _table(estimator, X, told, out, json=json)
     if isinstance(X, list):

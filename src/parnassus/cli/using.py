@@ -167,7 +167,7 @@ def predict(
         _hand_out_drawn(estimator, X, names, asked, **told)
         return 0
     if asked and estimator.task in (imputing.TASK, imputing.DRAWER):
-        return imputing.fill(estimator, X, asked, model, out=out, proba=proba, on_error=on_error, json=json)
+        return imputing.fill(estimator, X, asked, data, model, out=out, proba=proba, on_error=on_error, json=json)
     rows = _records(estimator, X, names, asked, heading=heading, proba=proba, on_error=on_error)
     hand_out(rows, out, json=json)
     return 0

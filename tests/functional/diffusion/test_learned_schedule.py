@@ -97,3 +97,14 @@ def test_it_is_trained_saved_and_drawn_from(tmp_path):
     assert np.array_equal(again.sample(4, seed=1), made.sample(4, seed=1))
     with pytest.raises(SettingError, match="3 or more"):
         pn.Generator(pn.model("ddpm", schedule="learned", n_steps=2, n_sampled=1), progress=False).fit(X)
+
+
+def test_a_misspelt_schedule_is_told_of_it():
+    with pytest.raises(SettingError, match="did you mean 'learned'"):
+        Diffusion(nn.Identity(), (1,), schedule="lerned")
+
+
+def test_a_latent_diffusion_learns_none():
+    pictures = np.zeros((4, 8, 8), dtype=np.uint8)
+    with pytest.raises(SettingError, match="of 'ddpm' and 'dit'"):
+        pn.Generator(pn.model("latent_diffusion", schedule="learned"), progress=False).fit(pictures)

@@ -1,18 +1,15 @@
 """Diffusion Transformers: a noisy picture as a row of patches, whose norms are told the step and the class."""
 
-from typing import Literal
-
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...errors import DataError, SettingError
 from ...functional.diffusion.process import Target
 from ...functional.diffusion.samplers import Sampler
-from ...functional.diffusion.schedules import Kind
 from ...functional.positions import sinusoidal_grid
 from ...layers.attention import MultiHeadAttention
 from ...layers.transformer import FeedForward
-from ...objectives.generative.diffusion import Diffusion, Variance, Weighting
+from ...objectives.generative.diffusion import Diffusion, Scheduled, Variance, Weighting
 from ...registry import model
 from ..vision.vit import Patches
 from .unet_diffusion import StepEmbedding, rows_and_options
@@ -148,7 +145,7 @@ def dit(
     width: int = 128,
     n_layers: int = 4,
     n_heads: int = 4,
-    schedule: Kind | Literal["learned"] = "linear",
+    schedule: Scheduled = "linear",
     n_steps: int = 1000,
     target: Target = "noise",
     weighting: Weighting = "simple",

@@ -11,10 +11,9 @@ from torch.nn import functional as F
 from ...errors import DataError, SettingError, did_you_mean
 from ...functional.diffusion.process import Target, step_embedding
 from ...functional.diffusion.samplers import Sampler
-from ...functional.diffusion.schedules import Kind
 from ...layers.conditioning import NumbersTold
 from ...layers.normalization import published_groups, wide_groups
-from ...objectives.generative.diffusion import Diffusion, Weighting
+from ...objectives.generative.diffusion import Diffusion, Scheduled, Weighting
 from ...registry import model
 
 Guide = Literal["free", "classifier"]
@@ -321,7 +320,7 @@ def ddpm(
     n_blocks: int = 1,
     dropout: float = 0.0,
     hidden: tuple[int, ...] = (128, 128, 128),
-    schedule: Kind | Literal["learned"] = "linear",
+    schedule: Scheduled = "linear",
     n_steps: int = 1000,
     target: Target = "noise",
     weighting: Weighting = "simple",

@@ -27,6 +27,7 @@ from .learned_schedule import LearnedSchedule, uneven
 
 Weighting = Literal["simple", "bound"]
 Variance = Literal["posterior", "learned"]
+Scheduled = Literal["linear", "scaled_linear", "cosine", "learned"]
 LEARNED = (0.05, 0.6)  # of a training: when a schedule is learned, so that the net knows the last one
 BOUND_SHARE = 0.001  # of the bound, in the loss of a net that learns variances
 
@@ -66,7 +67,7 @@ class Diffusion(Generating):
         n_classes: int = 0,
         *,
         n_told: int = 0,
-        schedule: Kind | Literal["learned"] = "linear",
+        schedule: Scheduled = "linear",
         n_steps: int = 1000,
         target: Target = "noise",
         weighting: Weighting = "simple",
@@ -78,8 +79,9 @@ class Diffusion(Generating):
         namer: nn.Module | None = None,
     ) -> None:
         super().__init__(shape, n_classes, n_told)
-        for name, value, known in (("target", target, Target), ("weighting", weighting, Weighting),
-                                   ("sampler", sampler, Sampler), ("variance", variance, Variance)):  # fmt: skip
+        for name, value, known in (("schedule", schedule, Scheduled), ("target", target, Target),
+                                   ("weighting", weighting, Weighting), ("sampler", sampler, Sampler),
+                                   ("variance", variance, Variance)):  # fmt: skip
             if value not in get_args(known):
                 raise SettingError(f"a diffusion's {name}={value!r}; {did_you_mean(value, get_args(known))}")
         if weighting == "bound" and (target != "noise" or variance == "learned"):

@@ -49,6 +49,9 @@ class LatentDiffusion(Diffusion):
         **options: Any,
     ) -> None:
         super().__init__(net, shape, n_conditions, **options)
+        if self.noise is not None:
+            raise SettingError("schedule='learned' is of 'ddpm' and 'dit': maps change while their coder learns; give "
+                               "'scaled_linear'")  # fmt: skip
         if not (0 < coding < 1 and divergence >= 0):
             raise SettingError(
                 f"a latent diffusion has coding in (0, 1) and divergence at least 0; got {coding} and {divergence}"
