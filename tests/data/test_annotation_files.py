@@ -115,3 +115,23 @@ def test_one_picture_under_two_names_of_a_table_or_of_voc_is_refused(folder):
     voc(folder / "other.xml", "<filename>a.jpg</filename>")
     with pytest.raises(DataError, match=r"'a\.xml' and 'other\.xml' are one picture, a\.jpg"):
         annotated(folder, None)
+
+
+def test_of_two_pictures_that_differ_by_their_suffix_voc_takes_the_one_it_names_and_passes_over_none(folder):
+    voc(folder / "a.xml", "<filename>a.jpg</filename>")
+    assert [file.name for file in annotated(folder, None)[0]] == ["a.jpg"]
+    Pictures.fromarray(np.ones((20, 30, 3), dtype=np.uint8)).save(folder / "a.png")
+    with pytest.raises(DataError, match=r"1 pictures have no \.xml, such as .*a\.png"):
+        annotated(folder, None)
+    assert [file.name for file in annotated(folder, str(folder))[0]] == ["a.jpg"]  # where some may be left aside
+
+
+def test_boxes_of_yolo_that_may_be_of_either_picture_are_refused(folder):
+    (folder / "classes.txt").write_text("cat\n")
+    Pictures.fromarray(np.ones((20, 30, 3), dtype=np.uint8)).save(folder / "a.png")
+    (folder / "b.txt").write_text("0 .5 .5 .2 .2\n")
+    Pictures.fromarray(np.ones((20, 30, 3), dtype=np.uint8)).save(folder / "b.png")
+    assert [len(one) for one in annotated(folder, None)[1]] == [0, 0, 1]  # nothing is said of either a
+    (folder / "a.txt").write_text("0 .5 .5 .2 .2\n")
+    with pytest.raises(DataError, match=r"a\.jpg and .*a\.png have one name"):
+        annotated(folder, None)

@@ -22,12 +22,13 @@ def read_voc(path: Path, pictures: Path | None = None) -> tuple[Any, list[Boxes]
     if not files:
         raise FileError(f"{path}: its .xml files lie deeper than Annotations; give the folder that holds them")
     folders = [pictures] if pictures is not None else [path / "JPEGImages", path / "images", path, path.parent]
-    by_stem = {p.stem: p for folder in reversed([f for f in folders if f.is_dir()]) for p in pictures_in(folder)}
+    there = [p for folder in reversed([f for f in folders if f.is_dir()]) for p in pictures_in(folder)]
+    by_name, by_stem = {p.name: p for p in there}, {p.stem: p for p in there}
     found, boxes = [], []
     for file in files:
         name, one = read_voc_file(file)
         stem = Path(name).stem if name else file.stem
-        picture = by_stem.get(stem) or by_stem.get(file.stem)
+        picture = by_name.get(Path(name).name) or by_stem.get(stem) or by_stem.get(file.stem)
         if picture is None:
             raise FileError(
                 f"{file} has boxes for {name or file.stem!r}, and there is no such picture in "
@@ -36,7 +37,9 @@ def read_voc(path: Path, pictures: Path | None = None) -> tuple[Any, list[Boxes]
         found.append(picture)
         boxes.append(one)
     refuse_shared(found, [file.name for file in files], f"{path}:")
-    left = sorted(set(by_stem.values()) - set(found)) if pictures is None else []
+    taken, stems = set(found), {(p.parent, p.stem) for p in found}  # beside a.jpg an a.png would be passed over
+    lost = {p for p in there if p not in taken and (p is by_stem[p.stem] or (p.parent, p.stem) in stems)}
+    left = sorted(lost) if pictures is None else []
     if left:
         raise DataError(
             f"{len(left)} pictures have no .xml, such as {left[0]}; leave them out, or write one without an object for "

@@ -30,6 +30,14 @@ def read_yolo(path: Path, pictures: Path | None = None) -> tuple[Any, list[Boxes
     lost = sorted(files.keys() - {p.stem for p in found})
     if lost:
         raise FileError(f"{files[lost[0]]} has boxes for a picture {lost[0]!r}, and there is none in {folder}")
+    seen: dict[str, Path] = {}
+    for picture in found:
+        other = seen.setdefault(picture.stem, picture)
+        if other is not picture and picture.stem in files:
+            raise DataError(
+                f"{other} and {picture} have one name, and {files[picture.stem]} may be of either; rename one with its "
+                ".txt, or leave it out"
+            )
     sizes = sizes_of(found)
     return found, [
         read_yolo_file(files[p.stem], size, names) if p.stem in files else _boxes([], names)
