@@ -233,7 +233,7 @@ def test_what_cannot_be_written_is_refused_in_words(tmp_path):
         pn.export.to_onnx(clf, path, int8="dinamic")
     with pytest.raises(DataError, match="give X, some hundred"):
         pn.export.to_onnx(clf, path, int8="static")
-    with pytest.raises(SettingError, match="LanguageModel or Tagger; got KMeans"):
+    with pytest.raises(SettingError, match="Autoencoder or Density; got KMeans"):
         pn.export.to_onnx(pn.KMeans(n_clusters=2).fit(X), path)
     with pytest.raises(SettingError, match="many draws of weights"):
         pn.export.to_onnx(fitted(inference="vi")[0], path)
@@ -247,7 +247,7 @@ def test_what_cannot_be_written_is_refused_in_words(tmp_path):
     with pytest.raises(pn.NotFitted):
         pn.export.to_onnx(pn.Classifier("mlp"), path)
     for other in (None, pn.Classifier):
-        with pytest.raises(SettingError, match="LanguageModel or Tagger; got"):
+        with pytest.raises(SettingError, match="Autoencoder or Density; got"):
             pn.export.to_onnx(other, path)
     with pytest.raises(DataError, match="no rows to try"):
         pn.export.to_onnx(fitted()[0], path, X=X[:0])
