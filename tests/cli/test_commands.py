@@ -97,7 +97,7 @@ SURFACE = {
     | {"transform", "calendar"}
     | {"time", "series", "past", "known", "frequency", "missing", "duplicates"}
     | {f"model.{name}" for name in ("hidden", "reset", "n-layers", "bidirectional", "merge", "pooling", "dropout")}
-    | {"model.zoneout", "model.embedding"},
+    | {"model.zoneout", "model.truncate", "model.embedding"},
     "tune classifier --model mlp": ({*SHARED.split(), *TRANSFER, "class-weight", "threshold"} - {"validation"})
     | {"teacher", "teacher-share", "temperature", "space", "trials", "budget", "metric", "folds", "outer"}
     | {"sampler", "pruner", "storage", "workers"},
