@@ -18,6 +18,7 @@ from parnassus.functional.ngram_smoothing import (
     modified_discounts,
     ngram_model,
 )
+from parnassus.functional.ngram_weights import left_out_weights
 from parnassus.functional.ngrams import NGrams
 
 with contextlib.suppress(ImportError):  # its import draws from the global random state, which tests must leave alone
@@ -246,3 +247,55 @@ def test_settings_that_do_not_exist_are_refused():
         pizza(0, "mle")
     with pytest.raises(pn.SettingError, match="between 0 and 1"):
         pizza(2, "absolute", discount=2.0)
+
+
+def test_an_interpolated_bigram_of_a_told_weight_is_the_mixture_written_out():
+    model = pizza(2, "interpolation", weight=0.75)
+    alone = {"pizza": 0.75 * 2 / 9 + 0.25 / 5, "eat": 0.75 * 1 / 9 + 0.25 / 5}
+    assert p(model, "pizza", "like") == pytest.approx(0.75 / 2 + 0.25 * alone["pizza"])
+    assert p(model, "eat", "like") == pytest.approx(0.25 * alone["eat"])
+    assert p(model, "eat", "pizza") == pytest.approx(alone["eat"])  # nothing ever followed "pizza"
+
+
+def left_out(rows, w1, w2):
+    """Sum of ln p of each pair of ids by the counts of all others, of the second ids and of the pairs; no arrays."""
+    spoken = [w for row in rows for w in row[1:]]
+    ones, pairs = Counter(spoken), Counter(pair for row in rows for pair in pairwise(row))
+    firsts = Counter(row[i] for row in rows for i in range(len(row) - 1))
+    found = [0.0, 0.0]
+    for (c, w), n in pairs.items():
+        alone = w1 * (ones[w] - 1) / (len(spoken) - 1) + (1 - w1) / (N - 1)
+        found[0] += n * math.log(alone)
+        if firsts[c] > 1:
+            found[1] += n * math.log(w2 * (pairs[c, w] - 1) / (firsts[c] - 1) + (1 - w2) * alone)
+    return found
+
+
+def test_weights_of_an_interpolation_are_the_likeliest_where_each_pair_is_left_out():
+    rows = corpus(4)
+    w1, w2 = left_out_weights(count_ngrams(*flat(rows), 2, n_ids=N), n_kinds=N - 1, start=START)
+    assert 0.05 < w2 < 0.95
+    best = left_out(rows, w1, w2)
+    for step in (-0.01, 0.01):
+        assert left_out(rows, min(w1 + step, 1), w2)[0] < best[0] or w1 + step >= 1
+        assert left_out(rows, w1, w2 + step)[1] < best[1]
+    model = ngram_model(*flat(rows), 2, n_ids=N, smoothing="interpolation", start=START)
+    pairs, firsts = (
+        Counter(pair for row in rows for pair in pairwise(row)),
+        Counter(w for row in rows for w in row[:-1]),
+    )
+    ones = Counter(w for row in rows for w in row[1:])
+    alone = w1 * ones[3] / ones.total() + (1 - w1) / (N - 1)
+    assert np.exp(model.following([2])[3]) == pytest.approx(w2 * pairs[2, 3] / firsts[2] + (1 - w2) * alone)
+
+
+def test_an_interpolation_is_asked_for_by_name_and_travels_as_arpa(tmp_path):
+    texts = ["a b a c", "a b", "b a c a"] * 3
+    lm = pn.LanguageModel(pn.model("ngram", order=2, smoothing="interpolation")).fit(texts)
+    pn.export.to_arpa(lm, tmp_path / "lm.arpa")
+    again = pn.LanguageModel.read(tmp_path / "lm.arpa")
+    assert again.log_prob(["a c b"]) == pytest.approx(lm.log_prob(["a c b"]), abs=1e-5)
+    with pytest.raises(pn.SettingError, match="weight is of smoothing interpolation"):
+        pn.LanguageModel(pn.model("ngram", weight=0.5)).fit(texts)
+    with pytest.raises(pn.SettingError, match="between 0 and 1"):
+        ngram_model(np.array([1, 2]), np.array([2]), 2, n_ids=3, smoothing="interpolation", weight=0.0)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import SettingError, did_you_mean
 from .ngram_counts import Ids, Level, count_ngrams, places
+from .ngram_weights import left_out_weights
 
 Floats = np.ndarray
 FALLBACK = (0.5, 1.0, 1.5)  # discounts of counts 1, 2 and more, where counts of counts give none
@@ -165,6 +166,18 @@ def _interpolated(levels: list[Level], adjusted: list[Floats], discount: Discoun
             log_back.append(_log(left))
         log_p.append(_log(lower))
     return NGramModel(levels, log_p, log_back, n_kinds, start, fallbacks=fallbacks)
+
+
+def interpolation(levels: list[Level], *, weight: float | None = None, start: int | None = None) -> NGramModel:
+    """p(w | c) = weight c(c w) / c(c .) + (1 - weight) p(w | shorter c), 1 / V below all; `left_out_weights` if None.
+
+    Source: Jelinek and Mercer 1980.
+    """
+    if weight is not None and not 0 < weight < 1:
+        raise SettingError(f"a weight is between 0 and 1; got {weight}")
+    n_kinds = int(_spoken(levels, start).sum())
+    weights = [weight] * len(levels) if weight else left_out_weights(levels, n_kinds=n_kinds, start=start)
+    return _interpolated(levels, _raw(levels, start), lambda a, k: ((1 - weights[k - 1]) * a, False), start)
 
 
 def _raw(levels: list[Level], start: int | None) -> list[Floats]:
@@ -352,6 +365,7 @@ SMOOTHINGS: dict[str, Callable[..., NGramModel]] = {
     "lidstone": lidstone,
     "good_turing": good_turing,
     "witten_bell": witten_bell,
+    "interpolation": interpolation,
     "absolute": absolute_discount,
     "kneser_ney": kneser_ney,
     "modified_kneser_ney": modified_kneser_ney,

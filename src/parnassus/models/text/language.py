@@ -118,20 +118,24 @@ def _sized(name: str, **sizes: int) -> None:
 OPTIONS_OF_COUNTS: dict[str, tuple[tuple[str, ...], float]] = {  # whose they are, and the largest
     "k": (("lidstone",), 1e9),
     "discount": (("absolute", "kneser_ney"), 1.0),
+    "weight": (("interpolation",), 1.0),
 }
 
 
 @model.register("language_model")
 def ngram(
     *, vocab_size: int, n_samples: int, order: int = 3, smoothing: str = "modified_kneser_ney",
-    k: float | None = None, discount: float | None = None,
+    k: float | None = None, discount: float | None = None, weight: float | None = None,
 ) -> NGramCounting:  # n_samples is a fact of the view "stream" alone, whose blocks follow each other  # fmt: skip
     """Counts of n-grams; smoothing is "mle", "laplace", "good_turing", "witten_bell", "absolute", "kneser_ney", ....
 
     `k` is what "lidstone" adds to each count, 1 unless told otherwise; `discount` what "absolute" and "kneser_ney" take
-    off, estimated by counts of counts unless told.
+    off, estimated by counts of counts unless told; `weight` that of each order's shares in "interpolation" beside those
+    of shorter contexts, an own one an order unless told, the likeliest where each n-gram is left out of its counts.
     """
-    options = {name: value for name, value in (("k", k), ("discount", discount)) if value is not None}
+    options = {
+        name: value for name, value in (("k", k), ("discount", discount), ("weight", weight)) if value is not None
+    }
     for name, value in options.items():
         users, most = OPTIONS_OF_COUNTS[name]
         if smoothing not in users:
