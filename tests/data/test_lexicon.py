@@ -11,6 +11,7 @@ def test_a_word_may_be_said_in_several_ways():
     assert found["the"] == [("dh", "ah"), ("dh", "iy")]
     assert found.units == ["ah", "dh", "iy"]
     assert Lexicon(found.plain()).words == found.words
+    assert Lexicon({"a": [["ax"], ["ey"]], "two": [["t", "uw"]], "i": ["ay"]})["a"] == [("ax",), ("ey",)]
 
 
 def test_words_are_spelled_or_whole():
@@ -39,6 +40,11 @@ def test_a_line_without_units_is_refused_by_its_number(tmp_path):
         ({}, "no words"),
         ({"a": ""}, "'a' has the pronunciations"),
         ({"a": []}, "'a'"),
+        (
+            {"a": "ax", "two": ["t", "uw"]},
+            r"'two'.*one pronunciation of 2 units.*write 't uw', or \[\['t'\], \['uw'\]\]",
+        ),
+        ({"two": ("t", "uw")}, "may be one pronunciation"),
         (7, "mapping"),
         ("no.txt", "cannot be read"),
     ],

@@ -124,7 +124,7 @@ def test_states_between_neighbours_explain_what_a_plain_state_cannot():
 
 def test_a_recording_of_a_graph_is_scored_as_all_its_ways_are():
     """The score of a one-word sentence by hand: pauses of 1/2 each, states that stay or go on."""
-    topology = Topology(Lexicon({"w": ["x", "y"]}), n_states=1, n_silence=0)
+    topology = Topology(Lexicon({"w": [("x",), ("y",)]}), n_states=1, n_silence=0)
     stay = torch.tensor([0.6, 0.8], dtype=torch.float64)
     table = torch.cat([stay.log(), (1 - stay).log()])
     logs = torch.tensor([[-1.0, -2.0], [-0.5, -0.3], [-1.5, -0.2]], dtype=torch.float64)

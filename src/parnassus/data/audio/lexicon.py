@@ -15,7 +15,12 @@ class Lexicon:
 
     Parameters
     ----------
-    words : word -> pronunciations, each a sequence of units, or one string of units with spaces between them.
+    words : word -> its pronunciation, units with spaces between them, or a list of pronunciations, each such a text or
+        a sequence of units.
+
+    Raises
+    ------
+    DataError : a word without units, or a list of single units, which may be one pronunciation or several.
 
     >>> Lexicon({"two": "t uw", "to": ["t uw", "t ax"]})["to"]
     [('t', 'uw'), ('t', 'ax')]
@@ -102,6 +107,12 @@ def read_lexicon(given: Any) -> Lexicon:
 
 def _pronunciations(word: str, given: str | Sequence[Any]) -> list[Pronunciation]:
     ways = [given] if isinstance(given, str) else list(given)
+    if len(ways) > 1 and all(isinstance(way, str) and len(way.split()) == 1 for way in ways):
+        one, several = " ".join(ways), ", ".join(f"[{way!r}]" for way in ways)
+        raise DataError(
+            f"lexicon: the word {word!r} has {given!r}, which may be one pronunciation of {len(ways)} units or "
+            f"{len(ways)} of one; write {one!r}, or [{several}]"
+        )
     found = [tuple(way.split()) if isinstance(way, str) else tuple(str(u) for u in way) for way in ways]
     if not word or not found or not all(way and all(way) for way in found):
         raise DataError(f"lexicon: the word {word!r} has the pronunciations {given!r}; give at least one unit each")
