@@ -60,6 +60,7 @@ class Objective(nn.Module):
     full_batch = False
     probabilistic = True  # whether outputs are logits or the like, of which a target makes probabilities
     epochs: int | None = None  # how many are enough, where the rule ends by itself: one for the normal equation
+    least_steps: int = 0  # `epochs` grow where few rows would make fewer
     as_one = False  # whether losses look at weights outside the parts' calls: gradients inside, weights drawn anew
     n_training = 0  # rows of the training, told before it begins
     progress = 0.0  # the share of the training that is done, told before each step

@@ -81,6 +81,7 @@ def test_hybrids_of_time_delay_nets_and_of_lstms_learn(network):
     spec = pn.model("hybrid", network=network, context="none", width=24, n_layers=2, **QUICK)
     found = SpeechRecognizer(spec, lr=0.01, progress=False).fit(*corpus(30))
     assert found.score(*corpus(8, seed=1)) >= 0.9
+    assert len(found.history_) == 100  # 30 recordings are two steps an epoch
 
 
 def test_the_likelihood_rises_at_each_step_between_growths(trained):

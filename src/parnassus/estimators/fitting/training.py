@@ -110,6 +110,7 @@ def plan_of(estimator: "Estimator", objective: Objective, n_rows: int) -> Plan:
     if epochs is None:
         largest = batch_size if isinstance(batch_size, int) else max(rows for _, rows in batch_size)
         epochs = objective.epochs or default_epochs(n_rows, largest)
+        epochs = max(epochs, math.ceil(objective.least_steps / math.ceil(n_rows / largest)))
     return Plan(
         epochs=epochs,
         batch_size=batch_size,

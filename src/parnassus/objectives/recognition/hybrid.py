@@ -17,6 +17,7 @@ from .chained import ChainRecognizer, Language, padded
 from .embedded import Embedded, Plan
 
 EPOCHS = 10  # of a round: states are many frames each, so a few passes are enough
+LEAST_STEPS = 100  # of a round: few recordings are few steps a pass, which leave a net where it began
 
 
 class HybridRecognizer(ChainRecognizer):
@@ -52,7 +53,7 @@ class HybridRecognizer(ChainRecognizer):
         rounds: int,
     ) -> None:
         super().__init__(acoustic, units, language, plan, n_states)
-        self.epochs = EPOCHS * rounds
+        self.epochs, self.least_steps = EPOCHS * rounds, LEAST_STEPS * rounds
         self.net, self.head, self.rounds = network, nn.Linear(width, n_most), rounds
         self.teacher = nn.ModuleList([copy.deepcopy(self.net), copy.deepcopy(self.head)]).requires_grad_(False)
         self.register_buffer("counts", torch.zeros(n_most, dtype=torch.float64))
