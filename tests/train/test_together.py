@@ -40,6 +40,7 @@ SETTINGS = [
     ({"optimizer": "adam", "schedule": "cosine"}, {}),
     ({"optimizer": pn.optimizer("sgd", momentum=0.9, weight_decay=0.01)}, {}),
     ({"average": 0.9, "clip_norm": 0.1}, {}),
+    ({"average": 2}, {}),
     ({"batch_size": 1000}, {}),
     ({}, {"sample_weight": RNG.uniform(0.5, 2, size=104)}),
 ]

@@ -186,6 +186,34 @@ def test_the_moving_average_is_what_is_kept():
     assert max(checks.gap(m, p) for m, p in zip(mean, mine.parameters(), strict=True)) < 1e-6
 
 
+def test_the_mean_of_the_last_epochs_is_that_of_shorter_trainings():
+    x, y = toy(96)
+
+    def trained(**plan):
+        mine = net(10, 2)
+        plan = Plan(batch_size=32, **plan)
+        trainer_for(supervised(mine), 96, plan=plan, optimizer=pn.optimizer("sgd", lr=0.5)).fit(Dense(x=x, y=y))
+        return [p.detach().double() for p in mine.parameters()]
+
+    ends = zip(*[trained(epochs=n) for n in (3, 4, 5)], strict=True)
+    for kept, last in zip(trained(epochs=5, average=3), ends, strict=True):
+        assert checks.gap(kept, sum(last) / 3) < 1e-6
+        assert checks.gap(kept, last[-1]) > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"average": 2.5}, "such as 0.999, or a number of last epochs"),
+        ({"average": 6, "epochs": 5}, "there are 5; give more epochs"),
+        ({"average": 2, "patience": 1}, "patience ends at one unknown"),
+    ],
+)
+def test_a_mean_of_epochs_that_may_not_be_run_is_refused(settings, words):
+    with pytest.raises(SettingError, match=words):
+        Plan(**settings)
+
+
 def test_bfloat16_learns_and_keeps_float32_weights():
     x, y = toy()
     objective = supervised(net(10, 32, 2))

@@ -87,7 +87,8 @@ class Estimator(Settings):
     clip_value : the largest size of any gradient.
     patience : epochs without improvement on the validation rows after which training ends and the best weights return.
     monitor : what patience watches: "loss", or "accuracy" where it is measured.
-    average : the decay of a moving average of the weights, such as 0.999, which is then what is evaluated and kept.
+    average : the decay of a moving average of the weights, such as 0.999, or a number of last epochs, such as 5, whose
+        weights at their ends are averaged; the average is then what is evaluated and kept.
     inference : None learns one set of weights; "vi", "laplace", `pn.inference("hmc", n_draws=100)` a distribution.
     precision : "float32", or "bfloat16" for matrix products in half the bits (autocast).
     codec : how X becomes numbers, such as `pn.Table(missing="median")`; None learns it from X.

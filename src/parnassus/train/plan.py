@@ -36,10 +36,25 @@ class Plan:
             value = getattr(self, name)
             if value is not None and not (isinstance(value, Real) and float(value) > 0):
                 raise SettingError(f"{name} is a number above 0, or None; got {value!r}")
-        if self.average is not None and not (isinstance(self.average, Real) and 0 < float(self.average) < 1):
-            raise SettingError(f"average is a decay in (0, 1), such as 0.999; got {self.average!r}")
+        if self.average is not None:
+            _check_average(self.average, self.epochs, self.patience)
         if not isinstance(self.precision, str) or self.precision not in ("float32", "bfloat16"):
             raise SettingError(f"precision is 'float32' or 'bfloat16'; got {self.precision!r}")
+
+
+def _check_average(average: object, epochs: int, patience: int | None) -> None:
+    """Refuse what is neither a decay nor a number of epochs that are surely run."""
+    number = float(average) if isinstance(average, Real) else -1.0
+    if not 0 < number < 1 and not (number >= 2 and number.is_integer()):
+        raise SettingError(
+            f"average is a decay in (0, 1), such as 0.999, or a number of last epochs, such as 5; got {average!r}"
+        )
+    if number >= 2 and patience:
+        raise SettingError(
+            f"average={average!r} takes the last epochs, and patience ends at one unknown; give a decay, such as 0.999"
+        )
+    if number > epochs:
+        raise SettingError(f"average={average!r} takes the last epochs, and there are {epochs}; give more epochs")
 
 
 def _counts(value: object, least: int) -> bool:

@@ -44,6 +44,23 @@ class Timetable:
         """Whether so many steps end an epoch."""
         return step in self._ends
 
+    def newest_share(self, average: float, step: int) -> float:
+        """The share of the weights after so many steps in the average: by a decay, or as one of the last epochs' ends.
+
+        Of the last `average` epochs the weights at their ends count alike; before the first of them all is the newest.
+
+        Source: Vaswani et al. 2017, section 6.1 (the mean of the last checkpoints).
+
+        >>> [Timetable(4, 3, [(0, 2)]).newest_share(2, step) for step in range(1, 7)]
+        [1.0, 1.0, 1.0, 1.0, 0.0, 0.5]
+        """
+        if average < 1:
+            return 1 - average
+        before = len(self.windows) - int(average)
+        if step <= self.starts[before + 1]:
+            return 1.0
+        return 1 / (self.place(step)[0] - before) if self.ends_epoch(step) else 0.0
+
     def window(self, step: int) -> int:
         """The rows of this step's window."""
         return self.windows[min(self.place(step)[0], len(self.windows) - 1)]

@@ -130,7 +130,8 @@ class Together:
         for trainer in self.trainers if plan.clip_norm or plan.clip_value else ():
             clip(trainer.distinct, norm=plan.clip_norm, value=plan.clip_value)
         self.optimizer.apply(self.first.schedule(self.first.step / self.first.steps))
+        newest = self.first.timetable.newest_share(plan.average, self.first.step + 1) if plan.average else 0.0
         for block in self.blocks if plan.average else ():
-            block.average.lerp_(block.values, 1 - plan.average)  # type: ignore[union-attr, operator]
+            block.average.lerp_(block.values, newest)  # type: ignore[union-attr]
         for trainer in self.trainers:
             trainer.step += 1

@@ -230,7 +230,7 @@ class Trainer:
                 self.losses[phase.name].add(*self._move(phase, batches, counts, sizes))
         if self.plan.average:
             for block in self.distinct:
-                block.average.lerp_(block.values, 1 - self.plan.average)  # type: ignore[union-attr]
+                block.average.lerp_(block.values, self.timetable.newest_share(self.plan.average, self.step + 1))  # type: ignore[union-attr]
         self.step += 1
 
     def prepared(self, cut: Batch) -> Batch:
