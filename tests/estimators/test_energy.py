@@ -299,6 +299,7 @@ def test_objectives_say_how_many_numbers_are_free(draws):
 @pytest.mark.parametrize("make", [
     lambda **s: pn.RBM(pn.model("rbm", n_components=6, n_chains=5), **s),
     lambda **s: pn.DBN(pn.model("dbn", hidden=(8, 6)), **s),
+    lambda **s: pn.DBN(pn.model("dbn", hidden=(8, 6), wake_sleep=0.5), **s),
 ])  # fmt: skip
 def test_a_run_that_was_cut_short_goes_on_to_the_same_weights(tmp_path, make):
     X = stripes(60)

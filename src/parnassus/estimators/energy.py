@@ -47,7 +47,9 @@ class RBM(Density):
 class DBN(Classifier):
     """`Classifier("dbn")`, a transformer too: `transform` gives how likely each unit of the top layer is on.
 
-    Columns of a table are brought to 0 to 1, unless a codec is given; so are pictures.
+    Columns of a table are brought to 0 to 1, unless a codec is given; so are pictures. With
+    `pn.model("dbn", wake_sleep=0.3)` so much of the training, after the greedy layers, goes to wake-sleep: `transform`
+    and the classifier go up by the weights that recognise, `sample` comes down by those that make.
 
     Systems: deep-belief-network
     """

@@ -100,6 +100,19 @@ def dbn(
     pretraining: float = 0.3,
     fine_tuning: bool = True,
     n_steps: int = 1,
+    wake_sleep: float = 0.0,
 ) -> BeliefNet:
-    """A deep belief net: machines trained layer by layer on rows from 0 to 1, then a classifier on top of them."""
-    return BeliefNet(in_features, hidden, n_outputs, pretraining=pretraining, fine_tuning=fine_tuning, n_steps=n_steps)
+    """A deep belief net: machines trained layer by layer on rows from 0 to 1, then a classifier on top of them.
+
+    Parameters
+    ----------
+    hidden : units of each hidden layer, the lowest first.
+    pretraining : the share of steps that go to the machines.
+    fine_tuning : whether the classifier's gradients move the layers too.
+    n_steps : rounds of both layers to a step of contrastive divergence.
+    wake_sleep : the share of steps after the machines' in which making edges part from recognising ones.
+    """
+    return BeliefNet(
+        in_features, hidden, n_outputs, pretraining=pretraining, fine_tuning=fine_tuning, n_steps=n_steps,
+        wake_sleep=wake_sleep,
+    )  # fmt: skip
