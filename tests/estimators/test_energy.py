@@ -18,6 +18,7 @@ from parnassus.errors import DataError, DataWarning, SettingError
 from parnassus.functional.energy import (
     Machine,
     contrastive_slopes,
+    estimated_log_partition,
     exact_log_partition,
     free_energy,
     hidden_probability,
@@ -164,6 +165,28 @@ def test_log_densities_of_many_units_are_estimated_once_and_saved(tmp_path):
     again = pn.load(machine.save(tmp_path / "m.parnassus") and tmp_path / "m.parnassus")
     np.testing.assert_array_equal(again.score_samples(X[:5]), scores)
     assert again.objective_.log_partition() == (value, error)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("base", ["own", "shares", "zeros"])
+def test_an_estimate_agrees_with_the_exact_law_from_wherever_it_begins(base):
+    bars = np.kron(np.eye(3), np.ones(6))  # 18 units of either kind: more than are written out unasked
+    rng = np.random.default_rng(0)
+    X = ((rng.random((300, 3)) < 0.5) @ bars > 0) ^ (rng.random((300, 18)) < 0.03)
+    net = pn.RBM(n_components=18, epochs=40, batch_size=20).fit(X.astype(float)).objective_
+    machine = Machine(*(p.detach().double() for p in (net.net.w, net.net.b, net.net.c)))
+    exact = exact_log_partition(machine)
+    begins = {
+        "own": machine.b.clone(),
+        "shares": torch.logit(torch.from_numpy(X).double().mean(0)),
+        "zeros": torch.zeros(18).double(),
+    }[base]
+    generator = torch.Generator().manual_seed(0)
+    found = estimated_log_partition(machine, begins, generator=generator, n_chains=100, n_steps=1000)
+    assert found[0] == pytest.approx(exact, abs=5 * found[1])
+    assert 0 < found[1] < 0.1
+    if base == "own":
+        assert net.log_partition() == found  # in float64, as it was found
 
 
 def test_it_is_a_transformer_in_a_pipeline():

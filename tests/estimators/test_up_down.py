@@ -163,12 +163,12 @@ def test_widths_that_cannot_be_written_out_are_refused():
 
 
 def test_it_comes_between_the_machines_and_the_classifier_and_parts_the_edges():
-    net = net_of(epochs=5).fit(X[:100], Y[:100])
+    net = net_of(epochs=5).fit(X[:40], Y[:40])
     moved = [next(iter(set(r) & {"layer0", "layer1", "wake_sleep", "fit"})) for r in net.history_]
     assert list(dict.fromkeys(moved)) == ["layer0", "layer1", "wake_sleep", "fit"]
     (making,), (recognising,) = net.objective_.makers, net.objective_.recognisers
     assert not torch.equal(making[0], recognising[0])
-    without = net_of(0.0, epochs=5).fit(X[:100], Y[:100])
+    without = net_of(0.0, epochs=5).fit(X[:40], Y[:40])
     assert not any(name.startswith("making") for name in without.objective_.state_dict())
     assert without.objective_.makers[0][0] is without.objective_.machines[0].w
 
@@ -186,7 +186,7 @@ def test_edges_are_as_the_machines_left_them_until_they_part(draws):
 
 
 def test_equal_seeds_give_equal_nets_and_a_file_keeps_both_kinds_of_edges(tmp_path):
-    net, other = (net_of(epochs=4, seed=3).fit(X[:100], Y[:100]) for _ in range(2))
+    net, other = (net_of(epochs=4, seed=3).fit(X[:40], Y[:40]) for _ in range(2))
     net.save(tmp_path / "net.parnassus")
     again = pn.load(tmp_path / "net.parnassus")
     dreams = net.sample(5, n_sweeps=10, seed=1)

@@ -9,7 +9,7 @@ import torch
 from sklearn.neural_network import BernoulliRBM
 
 from parnassus.byhand.boltzmann import RBM, likelihood_gradient
-from parnassus.errors import DataError
+from parnassus.errors import DataError, SettingError
 from parnassus.functional import energy as e
 
 MACHINE = e.Machine(
@@ -199,3 +199,23 @@ def test_disturbed_patterns_are_recalled_and_energies_never_rise():
 def test_bad_input_is_refused(call, words):
     with pytest.raises(DataError, match=words):
         call()
+
+
+@pytest.mark.parametrize(("change", "settings", "error", "words"), [
+    ({"base": torch.zeros(3)}, {}, DataError, r"\(4,\) torch.float32 as the machine's are; got \(3,\) torch.float32"),
+    ({"base": torch.zeros(4).double()}, {}, DataError, r"got \(4,\) torch.float64: take machine.b.clone"),
+    ({"base": 0.0}, {}, DataError, "got 0.0: take machine.b.clone"),
+    ({}, {"n_chains": 1}, SettingError, "2 chains or more.*got n_chains=1"),
+    ({}, {"n_steps": 0}, SettingError, "a step or more.*n_steps=0"),
+    ({"counted": True}, {}, DataError, "take estimated_length_log_partitions"),
+])  # fmt: skip
+def test_an_estimate_that_is_asked_for_wrongly_is_refused(change, settings, error, words):
+    machine = e.Machine(torch.zeros(4, 3), torch.zeros(4), torch.zeros(3), counted=change.get("counted", False))
+    with pytest.raises(error, match=words):
+        e.estimated_log_partition(machine, change.get("base", machine.b), generator=rng(), **settings)
+
+
+def test_a_machine_of_counts_has_no_one_partition_function():
+    machine = e.Machine(torch.zeros(4, 3), torch.zeros(4), torch.zeros(3), counted=True)
+    with pytest.raises(DataError, match="take length_log_partitions"):
+        e.exact_log_partition(machine)

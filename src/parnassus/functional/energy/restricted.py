@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...errors import DataError
+from ...errors import DataError, SettingError
 from ..autoencoding import drawn_units, log_shares
 from ..probability import LOG_2PI
 from .boltzmann import MOST, all_states
@@ -138,6 +138,7 @@ def free_energy(v: Tensor, machine: Machine) -> Tensor:
 
 def exact_log_partition(machine: Machine) -> float:
     """ln Z by writing out the states of the smaller layer, 20 units at most; see `replicated` for counts."""
+    _refuse_counts(machine, "length_log_partitions")
     n_visible, n_hidden = machine.w.shape
     plain = not (machine.gaussian or machine.groups)
     if not machine.gaussian_output and (n_hidden <= n_visible or not plain):
@@ -175,6 +176,8 @@ def estimated_log_partition(
 
     Source: Neal 2001; Salakhutdinov and Murray 2008.
     """
+    _refuse_counts(machine, "estimated_length_log_partitions")
+    _check_way(machine, base, n_chains, n_steps)
     n_hidden = machine.w.shape[1]
     v = draw_visible(base.new_zeros(n_chains, n_hidden), tempered(machine, 0.0, base), generator)
     log_base = n_hidden * (LOG_2PI / 2 if machine.gaussian_output else math.log(2))
@@ -189,6 +192,28 @@ def estimated_log_partition(
     spread = (log_weight - log_weight.max()).exp()
     error = float(spread.std() / spread.mean()) / math.sqrt(n_chains)
     return float(found) + log_base, error
+
+
+def _refuse_counts(machine: Machine, instead: str) -> None:
+    if machine.counted:
+        raise DataError(
+            f"a machine of counts has no one Z, but one for each number of words in a row; take {instead}(machine, ...)"
+        )
+
+
+def _check_way(machine: Machine, base: Tensor, n_chains: int, n_steps: int) -> None:
+    """Refuses biases to begin at that are not one for each visible unit, and too few chains or steps."""
+    told = f"{tuple(base.shape)} {base.dtype}" if isinstance(base, Tensor) else repr(base)
+    if told != (wanted := f"{tuple(machine.b.shape)} {machine.b.dtype}"):
+        raise DataError(
+            f"base is a tensor of visible biases to begin at, {wanted} as the machine's are; got {told}: take "
+            "machine.b.clone(), or of units of 0 and 1 the logits of how often each is on"
+        )
+    if n_chains < 2 or n_steps < 1:
+        raise SettingError(
+            f"ln Z is estimated with 2 chains or more, for its error, and a step or more; got n_chains={n_chains} and "
+            f"n_steps={n_steps}"
+        )
 
 
 def tempered(machine: Machine, power: float, base: Tensor | None = None) -> Machine:

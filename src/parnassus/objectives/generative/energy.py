@@ -269,7 +269,7 @@ class ContrastiveDivergence(Objective):
     def log_partition(self) -> tuple[float, float]:
         """ln Z and its standard error, 0 where it is written out; found once."""
         if not bool(self.log_z.isfinite().all()):
-            self.log_z.copy_(torch.tensor(log_partition_of(self._double())))
+            self.log_z.copy_(torch.tensor(log_partition_of(self._double()), dtype=torch.float64))
         return float(self.log_z[0]), float(self.log_z[1])
 
     def log_density(self, batch: Batch) -> Tensor:
