@@ -283,8 +283,8 @@ def predict(
     top_k: Annotated[int | None, Parameter(help="a language model draws among so many tokens")] = None,
     top_p: Annotated[float | None, Parameter(help="a language model draws among tokens of so much in all")] = None,
     seed: Annotated[int | None, Parameter(help="of draws; without it, the run's")] = None,
-    beam: Annotated[float | None, Parameter(help="how widely a recogniser searches, as its model counts it")] = None,
-    n_best: Annotated[int | None, Parameter(help="the so many best texts of a recogniser, with scores")] = None,
+    beam: Annotated[float | None, Parameter(help="how widely a recogniser, translator or captioner searches")] = None,
+    n_best: Annotated[int | None, Parameter(help="so many best texts of the same, with scores")] = None,
     hot_words: Annotated[
         tuple[str, ...], Parameter(consume_multiple=True, negative=(), help="words that a recogniser likes to hear")
     ] = (),

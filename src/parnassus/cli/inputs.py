@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..estimators.fitting.intake import Examples
 
 
+CAPTIONS = "image_captioner"
 # tasks whose answers are places, in pictures or texts
 DRAWN = ("detector", "segmenter", "keypoint_finder", "question_answerer")
 
@@ -81,10 +82,28 @@ def unanswered(data: str, examples: "Examples", task: str) -> DataError:
     if task == speaking.TASK:
         return speaking.unsaid(data, examples)
     columns = columns_of(examples.X)
+    if task == CAPTIONS:
+        return _uncaptioned(data, examples.X, columns)
     if not columns:
         return DataError(f"{data} holds no answers; give a folder with a folder of pictures for each class")
     named = f"name their column, such as --target {shlex.quote(columns[-1])}"
     return DataError(f"{data} holds no answers; {named}; the columns are {', '.join(columns[:20])}")
+
+
+def _uncaptioned(data: str, X: Any, columns: Sequence[str]) -> DataError:
+    from ..data.tables.path_columns import path_columns
+
+    paths = path_columns(X) if columns else []
+    beside = [name for name in columns if name not in paths]
+    if not beside:
+        return DataError(
+            f"{data} holds pictures and no captions beside them; give a table of their paths and their captions, and "
+            "name the captions by --target, such as --target caption"
+        )
+    return DataError(
+        f"{data} holds pictures, and which column holds what they show is not said; name the captions by --target, "
+        f"such as --target {shlex.quote(beside[-1])}; the columns beside the paths are {', '.join(beside[:20])}"
+    )
 
 
 def without(X: Any, drop: Sequence[str], path: str) -> Any:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..evaluation.alignment import Alignment
 
 TASK = "speech_recognizer"
+SEARCHERS = {TASK: "transcribe", "translator": "translate", "image_captioner": "caption"}  # by a beam, and n_best
 
 
 def recorded(path: str, target: "Columns | None", drop: Sequence[str], column: str | None) -> "Examples":
@@ -63,7 +64,7 @@ def recordings_alone(estimator: Any, data: Sequence[str], on_error: str) -> tupl
 def heard(
     estimator: Any, X: Any, names: Sequence[Any], settings: dict[str, Any], *, heading: str, on_error: str
 ) -> list[dict[str, Any]]:
-    """One record a text that is heard: of each recording the one, or with `n_best` several with rank and score.
+    """One record a text that is heard or written: of each row the one, or with `n_best` several with rank and score.
 
     With `spot` it is one a word that is found, and one without a word where none is.
     """
@@ -72,7 +73,7 @@ def heard(
     beam = settings.get("beam")
     if beam is not None:
         settings = settings | {"beam": int(beam) if float(beam).is_integer() else beam}
-    found = estimator.transcribe(X, on_error=on_error, **settings)
+    found = getattr(estimator, SEARCHERS[estimator.task])(X, on_error=on_error, **settings)
     reasons = getattr(estimator, "skipped_", {}) if on_error == "skip" else {}
     if "n_best" not in settings:
         rows = [{heading: name, "prediction": text} for name, text in zip(names, found, strict=True)]

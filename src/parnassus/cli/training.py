@@ -304,12 +304,13 @@ def claimed(request: Request, folder: Path) -> "Run":
 
 def _trained(request: Request, console: "Console", command: str) -> int:
     from ..estimators.unsupervised import Unsupervised
-    from .inputs import kind_of, unanswered
+    from .inputs import CAPTIONS, kind_of, unanswered
 
     data = request.words["data"][0]
     codec = _single(request.words, "codec")
-    texts = codec == "text"
-    examples = examples_at(request, data, texts=texts)
+    examples = examples_at(request, data, texts=codec == "text")
+    if examples.y is None and request.task == CAPTIONS:
+        raise unanswered(data, examples, request.task)
     estimator = estimator_for(request, codec or kind_of(examples.X))
     if examples.y is None and not isinstance(estimator, Unsupervised) and request.task != language.TASK:
         raise unanswered(data, examples, request.task)

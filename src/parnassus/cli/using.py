@@ -25,6 +25,8 @@ ASKED_OF = {  # what `predict` may be told beside data, by task
     language.TASK: ("n_tokens", "temperature", "top_k", "top_p", "seed"),
     speaking.TASK: ("beam", "n_best", "hot_words", "spot"),
     translating.TASK: ("to",),
+    "translator": ("beam", "n_best"),
+    "image_captioner": ("beam", "n_best"),
 }
 
 FILES = {"image": "picture", "speech": "sound", "video": "video"}  # what files of a kind of data are called
@@ -181,7 +183,7 @@ def _records(
         return stepping.said(estimator, X, proba=proba)
     if estimator.task == language.TASK:
         return language.written(estimator, X, asked, proba=proba, on_error=on_error)
-    if asked and estimator.task == speaking.TASK:
+    if asked and estimator.task in speaking.SEARCHERS:
         return speaking.heard(estimator, X, names, asked, heading=heading, on_error=on_error)
     rows = answers(estimator, X, names, heading=heading, proba=proba, on_error=on_error)
     doubt(estimator, X, rows, on_error=on_error, **asked)
