@@ -45,11 +45,12 @@ class Tagger(Estimator):
 
     Parameters
     ----------
-    model : "bilstm_crf", "bilstm", "bimamba" or "transformer", which read rows to their end, "lstm", "gru" or "mamba",
-        which say a tag of what came so far, or a spec such as `pn.model("bilstm_crf", hidden=100)`.
+    model : "bilstm_crf", "bilstm", "bimamba" or "transformer", which read rows to their end, "crf", which reads a step
+        and its neighbours, "lstm", "gru" or "mamba", which say a tag of what came so far, or a spec such as
+        `pn.model("bilstm_crf", hidden=100)`.
     scheme : how entities are written: "bio", "iobes", "bilou", "plain" (tags that are no entities), or "auto".
     constraints : where steps that a scheme knows not, such as O to I-name, are impossible: "decoding" (no answer has
-        one), "training" too (of "bilstm_crf"; its chain then shares no probability with them), or "none".
+        one), "training" too (of "crf" and "bilstm_crf"; the chain then shares no probability with them), or "none".
     lower : of tokens: fold upper case into lower case; the shape of a word is read besides.
     min_count : of tokens: words seen less often are unknown.
     n_endings : of tokens: letters of a word's ending that are read besides.
@@ -191,7 +192,7 @@ class Tagger(Estimator):
     def predict_proba(self, X: Any) -> Any:
         """p of each tag at each token or step, in the order of `tags_`: (its length, tags) float64 a row.
 
-        Of a table (rows, tags), as its rows stand. Of "bilstm_crf" they are the marginals of its chain, by
+        Of a table (rows, tags), as its rows stand. Of "crf" and "bilstm_crf" they are marginals of the chain, by
         forward-backward, of others each token's softmax; where `constraints` hold, given that a row keeps its scheme.
         `predict` says the likeliest chain, which is not always the likeliest tag of each token.
         """

@@ -1,4 +1,4 @@
-"""Nets that say a tag for each token or step: recurrent, with a chain above, a Transformer, Mamba."""
+"""Nets that say a tag for each token or step: a chain, recurrent ones, also under a chain, a Transformer, Mamba."""
 
 from collections.abc import Callable
 from functools import partial
@@ -66,6 +66,23 @@ def vectors_of(
         return StepVectors(step_features, width)
     assert vocab_size is not None
     return SymbolVectors(vocab_size, width)
+
+
+class WindowTagger(nn.Module):
+    """x of steps, lengths (batch,) -> scores (batch, time, n_tags), linear in a step's vector and its neighbours'.
+
+    `reach` steps to either side are read; beyond a row's ends stand zeros.
+    """
+
+    def __init__(self, vectors: Vectors, n_tags: int, *, reach: int) -> None:
+        super().__init__()
+        self.vectors, self.reach = vectors, reach
+        self.head = nn.Conv1d(vectors.width, n_tags, 2 * reach + 1, padding=reach)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        h = self.vectors(x)
+        inside = torch.arange(h.shape[1], device=h.device) < lengths[:, None]
+        return self.head((h * inside[..., None]).transpose(1, 2)).transpose(1, 2)
 
 
 class RecurrentTagger(nn.Module):
@@ -143,6 +160,22 @@ def _recurrent(
     _checked(name, dropout, **sizes)
     make: Callable[[int, int], Cell] = {"lstm": LSTM, "gru": GRU}[cell]
     return RecurrentTagger(vectors, n_outputs, make, dropout=dropout, bidirectional=both, truncate=truncate, **sizes)
+
+
+@model.variants("tagger", choices=("cardinalities | step_features | vocab_size",), name="crf")
+def crf_tagger(
+    *, cardinalities: tuple[int, ...] | None, step_features: int | None, vocab_size: int | None, n_outputs: int,
+    width: int = 64, reach: int = 1,
+) -> ChainTagging:  # fmt: skip
+    """A linear-chain CRF alone: scores linear in a step and `reach` neighbours to either side, no hidden layer.
+
+    Source: Lafferty, McCallum and Pereira 2001.
+    """
+    _checked("crf", 0.0, width=width)
+    if reach < 0:
+        raise SettingError(f"model 'crf': reach is at least 0; got {reach}")
+    vectors = vectors_of(cardinalities, step_features, vocab_size, width)
+    return ChainTagging(WindowTagger(vectors, n_outputs, reach=reach), n_outputs)
 
 
 @model.variants("tagger", choices=("cardinalities | step_features | vocab_size",))
