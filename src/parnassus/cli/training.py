@@ -306,9 +306,9 @@ def _trained(request: Request, console: "Console", command: str) -> int:
     from ..estimators.unsupervised import Unsupervised
     from .inputs import CAPTIONS, kind_of, unanswered
 
-    data = request.words["data"][0]
-    codec = _single(request.words, "codec")
-    examples = examples_at(request, data, texts=codec == "text")
+    data, codec = request.words["data"][0], _single(request.words, "codec")
+    texts = codec == "text"
+    examples = examples_at(request, data, texts=texts)
     if examples.y is None and request.task == CAPTIONS:
         raise unanswered(data, examples, request.task)
     estimator = estimator_for(request, codec or kind_of(examples.X))
