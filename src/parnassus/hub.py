@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from .errors import DataError, FileError, SettingError, did_you_mean
+from .errors import DataError, DataWarning, FileError, SettingError, did_you_mean
 from .files import write_text
 from .layouts import (
     FOLDERS,
@@ -198,7 +198,14 @@ def save_pretrained(module: Any, folder: str | os.PathLike) -> None:
     if head == "none":
         theirs = {name.removeprefix(layout.prefix): tensor for name, tensor in theirs.items()}
     write(folder, config | getattr(tokenizer, "config", {}) | {"model_type": layout.model_type}, theirs)
-    if tokenizer is not None and hasattr(tokenizer, "written"):
+    if tokenizer is not None and not hasattr(tokenizer, "written"):
+        warnings.warn(
+            f"{folder} holds the net without its units, which have no tokenizer.json here: fit a Translator with "
+            "unit='pieces' for a folder that can be read again, or keep it by save",
+            DataWarning,
+            stacklevel=2,
+        )
+    elif tokenizer is not None:
         write_tokenizer(folder, tokenizer)
         (Path(folder) / TARGETS).unlink(missing_ok=True)
         if hasattr(target, "written") and target.written() != tokenizer.written():

@@ -166,3 +166,12 @@ def test_a_marian_folder_with_two_files_is_read_started_from_and_written(tmp_pat
     with torch.no_grad():
         weights = pn.hub.load(tmp_path / "back").state_dict()["sources.weight"]
     assert weights.shape[0] == len(ids)
+
+
+def test_a_folder_without_its_units_is_told_of(tmp_path):
+    X, y = ["a b", "b a"] * 4, ["x", "y"] * 4
+    net = pn.model("marian", width=8, n_layers=1, n_heads=2)
+    tr = pn.Translator(net, unit="words", shared=True, epochs=1, device="cpu").fit(X, y)
+    with pytest.warns(pn.DataWarning, match="without its units.*unit='pieces'"):
+        pn.hub.save_pretrained(tr, tmp_path)
+    assert not (tmp_path / "tokenizer.json").exists()
