@@ -141,10 +141,34 @@ def test_masks_noise_and_speed_change_training_batches_alone():
     assert not one["x"][1, int(one["lengths"][1]) :].any()
 
 
+def test_rooms_ring_in_training_alone():
+    """Of a click the room's answer is heard: the click, then noise of 0.3 its size that dies away within `room`."""
+    clicks = [np.zeros(n, np.float32) for n in (8000, 2000)]
+    for click in clicks:
+        click[100] = 0.5
+    codec = pn.Speech(sample_rate=RATE, hold="wave", room=0.3).fit(clicks)
+    rows = codec.encode(clicks)
+    batch = rows.take(torch.arange(2))
+    with kept_random(CPU, 1):
+        one = codec.prepare(batch, "wave", training=True)["x"]
+    with kept_random(CPU, 2):
+        two = codec.prepare(batch, "wave", training=True)["x"]
+    torch.testing.assert_close(one[:, :101], torch.from_numpy(np.stack([c[:101] for c in clicks])), atol=1e-6, rtol=0)
+    for heard in (one, two):
+        assert float(heard[0, 101:].norm()) == pytest.approx(0.15, rel=1e-4)
+        assert float(heard[0, 101 : 101 + 400].norm()) > 0.05
+        assert float(heard[0, 100 + int(0.3 * RATE) :].abs().max()) < 1e-6
+        assert not heard[1, 2000:].any()
+    assert not torch.equal(one, two)
+    assert torch.equal(codec.prepare(batch, "wave")["x"][0], torch.from_numpy(clicks[0]))
+    assert codec.from_state(codec.state()).options["room"] == 0.3
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [({"features": "mel"}, "log_mel"), ({"convention": "htx"}, "htk"), ({"normalize": "speaker"}, "utterance"),
      ({"noise": (0, 10)}, "hold='wave'"), ({"noise": (9, 1), "hold": "wave"}, "low, high"), ({"speed": 2}, "hold"),
+     ({"room": 0.5}, "hold='wave'"), ({"room": 9, "hold": "wave"}, "room is 0, or 0.05 to 5 seconds; got 9"),
      ({"sample_rate": 16}, "at least 100"), ({"deltas": -1}, "at least 0")],
 )  # fmt: skip
 def test_wrong_options_are_refused(options, words):

@@ -33,6 +33,7 @@ THREADS = 4
 FEATURES = {"log_mel": signal.log_mel, "mfcc": signal.mfcc}
 NORMS = ("training", "utterance", "mean", "sliding", "none")
 HOLDS = ("features", "wave")
+SHORTEST = 0.05  # seconds that a room rings
 
 
 class Speech(Codec):
@@ -52,10 +53,12 @@ class Speech(Codec):
         "mean" (each recording loses its mean alone), "sliding" (over 3 s), "none".
     channels : "mean" averages several, "one" refuses them.
     hold : what is kept between epochs. "features" are computed once, when rows are encoded; "wave" keeps the samples
-        and computes features on the device for each batch, which `noise`, `speed` and models of waves need.
+        and computes features on the device for each batch, which `noise`, `speed`, `room` and models of waves need.
     mask : bands and stretches of the features that are hidden from each row in training (SpecAugment); 0 hides none.
     noise : (low, high) decibels between which the signal stands above white noise that is added in training.
     speed : the largest change of speed in training, such as 0.1 for 0.9 to 1.1 in steps of 0.05.
+    room : the longest that a room rings, in seconds, such as 0.5: in training each batch is heard in a room drawn anew
+        that rings for 0.05 s to that long; 0 leaves rooms as they are.
     column, folder : of a table, the column of paths and the folder they start from.
     memory : bytes that may be held; recordings in files beyond that are read when a batch needs them.
 
@@ -92,6 +95,7 @@ class Speech(Codec):
         mask: int = 0,
         noise: Sequence[float] | None = None,
         speed: float = 0.0,
+        room: float = 0.0,
         column: str | None = None,
         folder: str | None = None,
         memory: int = MEMORY_BUDGET,
@@ -99,8 +103,8 @@ class Speech(Codec):
         self.options = {
             "features": features, "convention": convention, "sample_rate": sample_rate, "n_mels": n_mels,
             "n_ceps": n_ceps, "deltas": deltas, "normalize": normalize, "channels": channels, "hold": hold,
-            "mask": mask, "noise": None if noise is None else list(noise), "speed": speed, "column": column,
-            "folder": folder, "memory": memory,
+            "mask": mask, "noise": None if noise is None else list(noise), "speed": speed, "room": room,
+            "column": column, "folder": folder, "memory": memory,
         }  # fmt: skip
         check_options(self.options)
         self._read: tuple[Any, Rows] | None = None
@@ -281,6 +285,8 @@ class Speech(Codec):
             factor = 1 + int(torch.randint(-steps, steps + 1, ())) / 20
             x, lengths = signal.at_speed(x, factor), (lengths / factor).long().clamp(min=self._setting.frame)
             x = torch.nn.functional.pad(x, (0, max(0, int(lengths.max()) - x.shape[1])))
+        if training and self.options["room"]:
+            x = in_some_room(x, lengths, longest=self.options["room"], sample_rate=self.sample_rate)
         if training and self.options["noise"]:
             low, high = self.options["noise"]
             inside = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
@@ -320,6 +326,14 @@ def log_power(wave: Tensor, setting: signal.Analysis) -> Tensor:
     return signal.logarithm(signal.spectrogram(wave, setting), setting)
 
 
+def in_some_room(x: Tensor, lengths: Tensor, *, longest: float, sample_rate: int) -> Tensor:
+    """Waves x (batch, n) in a room drawn anew, ringing for `SHORTEST` to `longest` seconds; 0 behind a row's end."""
+    rings = SHORTEST + (longest - SHORTEST) * float(torch.rand(()))
+    response = signal.room_response(sample_rate, reverberation=rings, seed=int(torch.randint(2**31, ())))
+    inside = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
+    return signal.in_room(x * inside, response.to(x.device)) * inside
+
+
 def name_of(sound: Any, row: int) -> str:
     """A recording as a message names it."""
     return str(sound) if isinstance(sound, str | os.PathLike) else f"sound {row}"
@@ -337,8 +351,10 @@ def check_options(given: dict[str, Any]) -> None:
     for name, known in choices.items():
         if given[name] not in known:
             raise SettingError(f"Speech: {name}={given[name]!r}; {did_you_mean(given[name], known)}")
-    if (given["noise"] or given["speed"]) and given["hold"] != "wave":
-        raise SettingError("Speech: noise and speed change waves, and features are held; say hold='wave'")
+    if (given["noise"] or given["speed"] or given["room"]) and given["hold"] != "wave":
+        raise SettingError("Speech: noise, speed and room change waves, and features are held; say hold='wave'")
+    if given["room"] != 0 and not SHORTEST <= given["room"] <= 5:
+        raise SettingError(f"Speech: room is 0, or {SHORTEST} to 5 seconds; got {given['room']!r}")
     if given["noise"] is not None and (len(given["noise"]) != 2 or given["noise"][0] > given["noise"][1]):
         raise SettingError(f"Speech: noise is (low, high) decibels; got {given['noise']}")
     if not 0 <= given["speed"] <= 0.5 or given["mask"] < 0 or given["deltas"] < 0:
