@@ -10,7 +10,7 @@ import pytest
 
 import parnassus as pn
 from parnassus.data.text.arpa import read_arpa, write_arpa
-from parnassus.functional.ngram_counts import count_ngrams, spelled
+from parnassus.functional.ngram_counts import count_ngrams, merged_counts, spelled
 from parnassus.functional.ngram_smoothing import (
     SMOOTHINGS,
     good_turing_counts,
@@ -86,6 +86,20 @@ def test_counts_are_those_of_a_counter():
         theirs = Counter(tuple(r[i : i + k]) for r in rows for i in range(len(r) - k + 1))
         ours = dict(zip(map(tuple, spelled(levels, k).tolist()), levels[k - 1].counts.tolist(), strict=True))
         assert ours == dict(theirs)
+
+
+def test_counts_of_parts_are_merged_into_those_of_the_whole():
+    rows = corpus(5)
+    merged = merged_counts(*(count_ngrams(*flat(part), 4, n_ids=N) for part in (rows[:7], rows[7:])))
+    for k in (2, 3, 4):
+        theirs = Counter(tuple(r[i : i + k]) for r in rows for i in range(len(r) - k + 1))
+        grams = list(map(tuple, spelled(merged, k).tolist()))
+        assert dict(zip(grams, merged[k - 1].counts.tolist(), strict=True)) == dict(theirs)
+        shorter = [tuple(g) for g in spelled(merged, k - 1).tolist()] if k > 2 else [(i,) for i in range(N)]
+        assert [shorter[i] for i in merged[k - 1].suffixes] == [g[1:] for g in grams]
+    assert merged[0].counts.tolist() == np.bincount(flat(rows)[0], minlength=N).tolist()
+    with pytest.raises(pn.SettingError, match=r"order 4 over 14 ids and order 2 over 14 ids"):
+        merged_counts(merged, merged[:2])
 
 
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)

@@ -68,6 +68,34 @@ def count_ngrams(ids: Ids, lengths: Ids, order: int, *, n_ids: int) -> list[Leve
     return levels
 
 
+def merged_counts(first: list[Level], second: list[Level]) -> list[Level]:
+    """The levels of two collections of rows as those of both, so that rows are counted part by part.
+
+    Only the n-grams that differ are then in memory, beside one part. Both are of one vocabulary and one order.
+
+    >>> parts = [count_ngrams(np.array(ids), np.array([2]), 2, n_ids=3) for ids in ([0, 1], [2, 1])]
+    >>> merged_counts(*parts)[1].codes.tolist()
+    [1, 7]
+    """
+    n_ids = len(first[0].codes)
+    if len(second[0].codes) != n_ids or len(first) != len(second):
+        kinds = [f"order {len(one)} over {len(one[0].codes)} ids" for one in (first, second)]
+        raise SettingError(f"counts of one order and one vocabulary are merged; got {' and '.join(kinds)}")
+    levels = [Level(first[0].codes, first[0].counts + second[0].counts, first[0].suffixes)]
+    moved = [np.arange(n_ids), np.arange(n_ids)]  # where the (k-1)-grams of either stand among all
+    for pair in zip(first[1:], second[1:], strict=True):
+        own = [at[level.codes // n_ids] * n_ids + level.codes % n_ids for level, at in zip(pair, moved, strict=True)]
+        codes = np.union1d(*own)
+        counts, suffixes = np.zeros((2, len(codes)), dtype=np.int64)
+        here = [np.searchsorted(codes, one) for one in own]
+        for level, at, place in zip(pair, moved, here, strict=True):
+            counts[place] += level.counts
+            suffixes[place] = at[level.suffixes]
+        levels.append(Level(codes, counts, suffixes))
+        moved = here
+    return levels
+
+
 def _at(ends: Ids, values: Ids, n: int) -> Ids:
     """Values by position, -1 where there is none."""
     found = np.full(n, -1, dtype=np.int64)
