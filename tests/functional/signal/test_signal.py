@@ -185,6 +185,8 @@ def test_speakers_share_their_moments():
     np.testing.assert_allclose(together.mean(0), 0, atol=1e-12)
     np.testing.assert_allclose(together.square().mean(0), 1, atol=1e-6)
     np.testing.assert_allclose(found[1].mean(0), 0, atol=1e-12)
+    with pytest.raises(DataError, match="3 utterances and 2 speakers"):
+        signal.by_speaker(parts, ["a", "b"])
 
 
 @pytest.mark.parametrize(("n", "width"), [(50, 11), (50, 10), (7, 300)])

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ...errors import DataError
+
 EPS = 1e-10
 
 
@@ -64,7 +66,16 @@ def standardized(x: Tensor, lengths: Tensor | None = None) -> Tensor:
 
 
 def by_speaker(utterances: Sequence[Tensor], speakers: Sequence[object]) -> list[Tensor]:
-    """Utterances (n_frames, c), each of mean 0 and variance 1 over all that its speaker said."""
+    """Utterances (n_frames, c), each of mean 0 and variance 1 over all that its speaker said.
+
+    Raises
+    ------
+    DataError : not one speaker for each utterance.
+    """
+    if len(utterances) != len(speakers):
+        raise DataError(
+            f"there are {len(utterances)} utterances and {len(speakers)} speakers; give one speaker for each utterance"
+        )
     found: dict[object, tuple[Tensor, Tensor]] = {}
     for who in set(speakers):
         together = torch.cat([u for u, s in zip(utterances, speakers, strict=True) if s == who])
