@@ -338,3 +338,9 @@ def test_lidstone_adds_k_and_absolute_takes_its_discount_off():
     ):
         with pytest.raises(pn.SettingError, match=words):
             p(smoothing, 2, **options)
+
+
+@pytest.mark.parametrize("choices", [[], " mat"])
+def test_what_is_chosen_from_is_a_list_of_texts(choices):
+    with pytest.raises(pn.DataError, match="choices are a list of texts"):
+        LanguageModel(pn.model("ngram", order=1)).fit(TEXTS).choose("the", choices)

@@ -300,6 +300,8 @@ class LanguageModel(Estimator):
         """
         if isinstance(choices, str):
             raise DataError(f"choices are a list of texts; got one text, {choices!r:.60}")
+        if not len(choices):
+            raise DataError("choices are a list of texts; got none: give those that may follow, such as [' yes', ' no']")
         options = strings(list(choices))
         between = " " if fitted(self).codec_.options.get("unit") == "words" else ""
         whole = self.token_log_probs([prompt + between + option for option in options])
