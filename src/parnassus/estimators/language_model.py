@@ -298,10 +298,9 @@ class LanguageModel(Estimator):
 
         Models of words take a choice as words of its own, with a space before it or without.
         """
-        if isinstance(choices, str):
-            raise DataError(f"choices are a list of texts; got one text, {choices!r:.60}")
-        if not len(choices):
-            raise DataError("choices are a list of texts; got none: give those that may follow, such as [' yes', ' no']")
+        if isinstance(choices, str) or not len(choices):
+            found = f"one text, {choices!r:.60}" if choices else "nothing"
+            raise DataError(f"choices are a list of texts that may follow; got {found}")
         options = strings(list(choices))
         between = " " if fitted(self).codec_.options.get("unit") == "words" else ""
         whole = self.token_log_probs([prompt + between + option for option in options])
