@@ -10,9 +10,12 @@ import functools
 import warnings
 
 import numpy as np
+import torch
 
 import parnassus as pn
 from harness import arguments, compare, installed
+from parnassus import kernels
+from parnassus.functional.nearest import lloyd_round
 
 N, D, K, ITERATIONS = 100_000, 16, 16, 20
 
@@ -51,6 +54,18 @@ def ours_kmeans(X: np.ndarray, start: tuple) -> None:
     pn.Clusterer(pn.model("kmeans", n_clusters=K, centers=start, tol=0.0), epochs=ITERATIONS, progress=False).fit(X)
 
 
+def our_rounds(X: np.ndarray, start: np.ndarray) -> None:
+    """Lloyd's rounds and the last labels, without an estimator's checks, fingerprint and evaluation."""
+    x, centers = torch.from_numpy(X), torch.from_numpy(start)
+    origin = torch.from_numpy(X.mean(0, dtype=np.float64))
+    centers = centers - origin
+    for _ in range(ITERATIONS):
+        found = lloyd_round(x, origin, None, centers, told=False)
+        assert found is not None
+        centers = found.sums / found.counts[:, None]
+    lloyd_round(x, origin, None, centers)
+
+
 def theirs_kmeans(X: np.ndarray, start: np.ndarray) -> None:
     from sklearn.cluster import KMeans
 
@@ -69,6 +84,8 @@ if __name__ == "__main__":
             works["scikit-learn"] = functools.partial(theirs_em, wide, start, shape)
         compare(f"EM {shape} {N} x {D}, {K} components, {ITERATIONS} steps", works, ours="parnassus", args=args)
     works = {"parnassus": functools.partial(ours_kmeans, X, given)}
+    if kernels.load("nearest") is not None:
+        works["parnassus, rounds alone"] = functools.partial(our_rounds, X, start)
     if installed("sklearn"):
         works["scikit-learn float64"] = functools.partial(theirs_kmeans, wide, start)
         works["scikit-learn float32"] = functools.partial(theirs_kmeans, X, start.astype(np.float32))
