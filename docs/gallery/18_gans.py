@@ -103,7 +103,7 @@ from parnassus.estimators.generator_ensemble import sample_together
 
 large = pixels.repeat(2, 1).repeat(2, 2)
 net = pn.model("stackgan", width=8, n_noise=16)
-stack = pn.Generator(net, epochs=size(1, 60), batch_size=64).fit(large[some], y[some])
+stack = pn.Generator(net, epochs=size(30, 60), batch_size=64).fit(large[some], y[some])
 net = pn.model("dcgan", width=16, n_noise=32)
 deep = pn.Generator(net, epochs=size(5, 60), batch_size=16, lr=0.001).fit(pixels[some])
 for how in ("blend", "vote", "average"):

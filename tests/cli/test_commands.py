@@ -21,8 +21,8 @@ SHARED = """
     codec.clean codec.language codec.n-grams
     codec.augment codec.standardize codec.dtype codec.n-symbols
     codec.max-length codec.weighting codec.features codec.convention codec.sample-rate codec.n-mels codec.n-ceps
-    codec.deltas codec.normalize codec.channels codec.hold codec.mask codec.noise codec.speed codec.column codec.folder
-    codec.n-frames codec.stride
+    codec.deltas codec.normalize codec.channels codec.hold codec.mask codec.noise codec.speed codec.room codec.column
+    codec.folder codec.n-frames codec.stride
     model.hidden model.activation model.dropout model.norm init regularizers inference
 """
 WITHOUT_MODEL = {name for name in SHARED.split() if not name.startswith("model.")}
@@ -51,7 +51,7 @@ SURFACE = {
     | {"model.n-components", "model.n-steps", "model.n-chains", "model.n-powers"},
     "train dbn": WITHOUT_MODEL
     | {"class-weight", "threshold", "teacher", "teacher-share", "temperature", *TRANSFER}
-    | {"model.hidden", "model.pretraining", "model.fine-tuning", "model.n-steps"},
+    | {"model.hidden", "model.pretraining", "model.wake-sleep", "model.fine-tuning", "model.n-steps"},
     "train classifier --model mlp": {*SHARED.split(), *TRANSFER, "class-weight", "threshold"}
     | {"teacher", "teacher-share", "temperature"},
     "train regressor --model mlp": {*SHARED.split(), *TRANSFER},

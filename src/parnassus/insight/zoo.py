@@ -1,5 +1,6 @@
 """What nets for pictures cost: parameters, multiply-adds and memory as counted, beside what others published."""
 
+import inspect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from torch import nn
 
 from ..errors import SettingError
 from ..registry import Builder, model
+from ..train.phase import Objective
 from .summary import Layer, summarize
 
 # year, top-1 and top-5 of ImageNet's validation pictures: Keras applications where it says K, else torchvision's first
@@ -55,12 +57,18 @@ class NetCost:
 
 
 def picture_nets(task: str = "classifier") -> list[str]:
-    """The names of registered nets for pictures."""
+    """The names of registered nets for pictures; what learns by rules of its own is none."""
     return [name for name in model.names(task) if _of_pictures(name, task) is not None]
 
 
 def _of_pictures(name: str, task: str) -> Builder | None:
-    return next((b for b in model.builders(name, task) if "in_channels" in b.facts and "frames" not in b.facts), None)
+    return next((b for b in model.builders(name, task) if _is_net_of_pictures(b)), None)
+
+
+def _is_net_of_pictures(builder: Builder) -> bool:
+    made = inspect.signature(builder.make).return_annotation
+    by_own_rules = isinstance(made, type) and issubclass(made, Objective)
+    return not by_own_rules and "in_channels" in builder.facts and "frames" not in builder.facts
 
 
 def net_costs(
