@@ -1,7 +1,7 @@
 """Rows as short codes and back: what is odd, what is missing, and, of variational ones, new rows."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from ..data.images.image import Image
 from ..data.sources import Columns
 from ..data.tables.holed import HoledTable
 from ..data.timeseries.sequences import Sequences
-from ..errors import DataError, SettingError
+from ..errors import DataError, SettingError, did_you_mean
 from ..evaluation.result import Evaluation
 from ..evaluation.unsupervised import mean_of
 from ..objectives.generative.autoencoder import Autoencoding, observed_of, row_means
@@ -30,6 +30,7 @@ from .unsupervised import Unsupervised
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+Drawing = Literal["pairs", "codes", "manifold", "traverse"]
 N_WEIGHED = 64  # draws of a bound of the likelihood
 HELD = 1 << 25  # numbers of x that draws of codes are compared with at once
 
@@ -269,10 +270,18 @@ class Autoencoder(Unsupervised):
         metric = mean_of("reconstruction_error", errors, float(alone.mean()), higher_is_better=False)
         return Evaluation(task, [metric], len(errors), "the mean of these very rows for each of them")
 
-    def plot(self, X: Any, *, n: int = 10) -> "Figure":
-        """Pictures above and what their codes give back below."""
-        from ..insight.generated import plot_pairs
+    def plot(self, X: Any, *, n: int = 10, kind: Drawing = "pairs", y: Any = None) -> "Figure":
+        """Pictures and what their codes give back; "codes" of rows on a map (of colours y); n x n decoded "manifold"s;
+        or a "traverse" of n steps through the first row's code. `insight.codes` has the last two as arrays.
+        """
+        from ..insight import codes, generated, maps
 
+        if kind not in get_args(Drawing):
+            raise SettingError(f"kind={kind!r}; {did_you_mean(str(kind), get_args(Drawing))}")
+        if kind == "codes":
+            return maps.project(self.encode(X)).plot(y)
+        if kind != "pairs":
+            return (codes.manifold if kind == "manifold" else codes.traverse)(self, X, n=n).plot()
         if not isinstance(fitted(self).codec_, Image):
-            raise SettingError("plot shows pictures beside their reconstructions; these rows are no pictures")
-        return plot_pairs(np.asarray(X[:n]), self.reconstruct(X[:n]))
+            raise SettingError("plot shows pictures beside what their codes give back; other rows: kind='codes'")
+        return generated.plot_pairs(np.asarray(X[:n]), self.reconstruct(X[:n]))
