@@ -291,10 +291,23 @@ def test_it_is_refused_with_both_sides_named(work, kind, words):
     assert all(word in str(error.value) for word in words), str(error.value)
 
 
+def test_words_that_fit_did_not_see_count_as_errors_and_are_told(trained):
+    model = trained()
+    heard = model.predict(NEW[:4])
+    n = sum(len(text.split()) for text in heard)
+    said = [heard[0] + " azz", *heard[1:]]  # one word more, with two characters that it cannot write
+    assert model.score(NEW[:4], said) == pytest.approx(1 - 1 / (n + 1))
+    found = model.evaluate(NEW[:4], said)
+    assert found["word_error_rate"].value == pytest.approx(1 / (n + 1))
+    assert [row["unknown"] for row in found.by_class] == [1, 2]
+    weighed = model.evaluate(NEW[:4], said, sample_weight=[3.0, 1, 1, 1])
+    assert weighed.by_class[0]["unknown"] == 3
+
+
 def test_a_fitted_recogniser_refuses_what_it_cannot_write_or_do(trained):
     model = trained()
     with pytest.raises(DataError, match=r"row 1.*'z'"):
-        model.score(NEW[:2], ["ab", "abz"])
+        model.align(NEW[:2], ["ab", "abz"])
     with pytest.raises(DataError, match=r"row 0.*needs 7"):
         model.align([np.zeros((6, 6))], ["aaaa"])
     with pytest.raises(SettingError, match=r"'beams'.*beam"):

@@ -295,9 +295,12 @@ class SpeechRecognizer(Estimator):
     # --- how good it is ---------------------------------------------------------------------------
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, target: Columns | None = None) -> float:
-        """1 minus the word error rate: 1 is perfect, 0 is what silence scores, and it may be below."""
+        """1 minus the word error rate: 1 is perfect, 0 is what silence scores, and it may be below.
+
+        Words that the recogniser cannot write, as training did not have them, count as errors.
+        """
         examples = self._judged(X, y, target, sample_weight)
-        said, heard = self.target_.checked(examples.y), self.predict(examples.X)
+        said, heard = self.target_.normalized(examples.y), self.predict(examples.X)
         if examples.weight is None:
             return 1 - error_rate(said, heard).rate
         found = evaluate_recognition(said, heard, commonest="", sample_weight=examples.weight, n_bootstrap=0)
@@ -306,12 +309,17 @@ class SpeechRecognizer(Estimator):
     def evaluate(
         self, X: Any, y: Any = None, *, target: Columns | None = None, sample_weight: Any = None
     ) -> Evaluation:
-        """Word and character error rates with intervals, beside those of a constant answer."""
+        """Word and character error rates with intervals, beside those of a constant answer.
+
+        Words that the recogniser cannot write count as errors; `by_class` says how many there were (`unknown`).
+        """
         examples = self._judged(X, y, target, sample_weight)
+        said = self.target_.normalized(examples.y)
         return evaluate_recognition(
-            self.target_.checked(examples.y),
+            said,
             self.predict(examples.X),
             commonest=self.target_.commonest,
+            unknown=self.target_.unknown(said, words=getattr(self.objective_, "words", None)),
             sample_weight=examples.weight,
             seed=self.seed,
         )
@@ -322,7 +330,7 @@ class SpeechRecognizer(Estimator):
 
     def worst(self, examples: Examples, n: int) -> list[tuple[int, str, str, str, str, dict[str, str]]]:
         """The recordings with the most wrong words: row, what was said and heard, errors, their name, the recording."""
-        said, heard = self.target_.checked(examples.y), self.predict(examples.X)
+        said, heard = self.target_.normalized(examples.y), self.predict(examples.X)
         errors = np.array([aligned(a.split(), b.split()).n_errors for a, b in zip(said, heard, strict=True)])
         order = [int(i) for i in np.argsort(-errors, kind="stable") if errors[i]][:n]
         sounds = recordings(examples.X, (), target=self.target_name_, codec=self.codec_)[0]

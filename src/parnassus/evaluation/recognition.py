@@ -19,6 +19,7 @@ def evaluate_recognition(
     hypotheses: Sequence[str],
     *,
     commonest: str,
+    unknown: Sequence[tuple[int, int]] | None = None,
     sample_weight: ArrayLike | None = None,
     seed: int = 0,
     n_bootstrap: int = 1000,
@@ -27,7 +28,8 @@ def evaluate_recognition(
     """Word and character error rates with bootstrap intervals over recordings, and what kinds of errors there are.
 
     The baseline answers `commonest`, the commonest transcript of training, or nothing at all where that is better.
-    Rates are errors over the length of all references together; a resample draws whole recordings.
+    Rates are errors over the length of all references together; a resample draws whole recordings. `unknown` says of
+    each reference how many words, and how many characters of them, the recogniser cannot write: the table counts them.
 
     Systems: word-error-rate
     """
@@ -40,6 +42,7 @@ def evaluate_recognition(
     bootstrap = Bootstrap(row_weights(sample_weight, len(references)), n_bootstrap, seed)
     point, replicates = bootstrap.run([_rates(counts, exact)])
     trivial = _baseline(references, commonest, bootstrap.weight)
+    strange = np.array(unknown or [(0, 0)] * len(references), dtype=np.float64).T @ bootstrap.weight
     metrics = []
     for name in point:
         low, high = interval(replicates.get(name), confidence)
@@ -50,7 +53,10 @@ def evaluate_recognition(
         metrics,
         len(references),
         f"always answering the commonest transcript of training, {commonest[:40]!r}, or nothing",
-        by_class=[_row(unit, counts[unit], bootstrap.weight) for unit in counts],
+        by_class=[
+            _row(unit, counts[unit], bootstrap.weight) | {"unknown": float(n)}
+            for unit, n in zip(counts, strange, strict=True)
+        ],
         confidence=confidence,
         replicates={m.name: replicates[m.name] for m in metrics if m.name in replicates},
         rows=bootstrap.fingerprint(np.frombuffer("\n".join(references).encode(), dtype=np.uint8)),

@@ -245,6 +245,15 @@ def test_words_outside_the_lexicon_are_refused_by_row_and_name():
         found.fit(X, [texts[0], "ab zz", texts[2]])
 
 
+def test_words_of_the_lexicon_that_training_did_not_have_are_heard_and_known():
+    lexicon = {word: " ".join(word) for word in (*WORDS, "dac")}
+    found = recognizer(context="none", lexicon=lexicon, first_steps=4, steps_between=1).fit(*corpus(12))
+    said = ["dac ab", "cad xy"]  # of which xy is in no lexicon
+    judged = found.evaluate([utterance("dac ab", np.random.default_rng(3)), *corpus(1)[0]], said)
+    assert judged["word_error_rate"].value < 1
+    assert judged.by_class[0]["unknown"] == 1  # xy
+
+
 def test_an_empty_transcript_is_refused():
     X, texts = corpus(3)
     with pytest.raises(DataError, match="row 1 has an empty transcript"):

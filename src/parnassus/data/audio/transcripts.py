@@ -137,6 +137,19 @@ class Transcripts(Target):
                 )
         return texts
 
+    def unknown(self, texts: Sequence[str], *, words: Iterable[str] | None = None) -> list[tuple[int, int]]:
+        """How many words of each text have units that fit did not see, and how many characters those units are.
+
+        Where a recogniser writes `words` of a lexicon, those are what is known.
+        """
+        kind, known = ("words", set(words)) if words is not None else (self.known.kind, self.known.places.keys())
+        found = []
+        for text in texts:
+            units = [list(word) if kind == "characters" else [word] for word in text.split()]
+            strange = [[u for u in own if u not in known] for own in units]
+            found.append((sum(map(bool, strange)), sum(len(u) for own in strange for u in own)))
+        return found
+
     def encode(self, raw: Any) -> Texts:
         rows = [self.known.ids(text) for text in self.checked(raw)]
         lengths = torch.tensor([len(row) for row in rows], dtype=torch.int64)

@@ -164,6 +164,11 @@ class ChainRecognizer(Objective):
     # --- use --------------------------------------------------------------------------------------
 
     @property
+    def words(self) -> list[str]:
+        """The words that it can hear."""
+        return self.acoustic.topology.words
+
+    @property
     def network(self) -> Network:
         """The grammar as one search graph."""
         topology = self.acoustic.topology
