@@ -344,3 +344,39 @@ def test_lidstone_adds_k_and_absolute_takes_its_discount_off():
 def test_what_is_chosen_from_is_a_list_of_texts(choices):
     with pytest.raises(pn.DataError, match="choices are a list of texts"):
         LanguageModel(pn.model("ngram", order=1)).fit(TEXTS).choose("the", choices)
+
+
+@pytest.mark.parametrize("smoothing", ["modified_kneser_ney", "good_turing", "mle"])
+def test_counts_of_parts_are_those_of_the_whole(smoothing, monkeypatch):
+    spec = pn.model("ngram", order=3, smoothing=smoothing)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pn.DataWarning)
+        whole = LanguageModel(spec).fit(TEXTS)
+        in_calls = LanguageModel(spec)
+        for part in (TEXTS[:4], TEXTS[4:5], TEXTS[5:]):  # the first four hold all words
+            in_calls.partial_fit(part)
+        monkeypatch.setattr("parnassus.objectives.text.language.PART", 7)
+        by_sevens = LanguageModel(spec, batch_size=2, context=4).fit(TEXTS)
+    new = ["the dog sat on the mat and the cat", "mat mat"]
+    expected = np.concatenate(whole.token_log_probs(new))
+    np.testing.assert_array_equal(np.concatenate(in_calls.token_log_probs(new)), expected)
+    np.testing.assert_array_equal(np.concatenate(by_sevens.token_log_probs(new)), expected)
+
+
+def test_words_of_later_parts_are_unknown_and_counts_are_not_in_files(tmp_path):
+    model = small("ngram").partial_fit(["a b", "b a"]).partial_fit(["a zebra b"])
+    assert model.choose("a", [" b", " zebra"]) == " b"
+    model.save(tmp_path / "m.parnassus")
+    with pytest.raises(pn.SettingError, match="holds no counts to add to"):
+        pn.load(tmp_path / "m.parnassus").partial_fit(["a b"])
+
+
+@pytest.mark.parametrize("name", ["gpt", "bert"])
+def test_nets_go_on_where_the_last_part_ended(name):
+    spec = pn.model(name, width=16, n_layers=1, n_heads=2)
+    model = LanguageModel(spec, context=16, seed=1, lr=0.01).partial_fit(TEXTS)
+    steps, before = model.n_steps_, model.perplexity(TEXTS)
+    for _ in range(8):
+        model.partial_fit(TEXTS)
+    assert model.n_steps_ == 9 * steps
+    assert model.perplexity(TEXTS) < 0.9 * before

@@ -239,14 +239,14 @@ class Estimator(Settings):
         return self
 
     def _partial_fit(self, examples: Examples, target: Target | None) -> None:
-        """One pass over the examples, the optimizers going on from where they were; `target` is fitted, and new."""
+        """One pass over the examples, optimizers going on from where they were; `target` is fitted, for the first."""
         check_settings(self)
-        if target is not None:
+        if not hasattr(self, "objective_"):
             self.codec_, self.target_ = learned_codec(self, examples.X), target
             self.target_name_ = None
             name_features(self)
             self._build(device_of(self.device))
-            self.n_steps_, self._optimizer_state = 0, {}
+            self.n_steps_, self.history_, self._optimizer_state = 0, [], {}
         rows = rows_of(self, examples)
         device = device_under(self.objective_)
         with regularized(self, self.objective_) as held_back:
@@ -255,7 +255,7 @@ class Estimator(Settings):
             for name, state in self._optimizer_state.items():
                 trainer.optimizers[name].load_state_dict(state)
             trainer.fit(rows)
-        steps, history = self.n_steps_, [] if target is not None else list(self.history_)
+        steps, history = self.n_steps_, list(self.history_)
         self._settle(trainer, None)
         self.seconds_ = None
         self.n_steps_, self.history_ = steps + trainer.step, history + trainer.history

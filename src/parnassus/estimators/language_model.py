@@ -17,12 +17,12 @@ from ..data.text.tokenizers import words_of
 from ..errors import DataError, DataWarning, SettingError
 from ..evaluation.language import bits, evaluate_language, perplexity
 from ..evaluation.result import Evaluation
-from ..objectives.text.language import START, NGramCounting
+from ..objectives.text.language import NGramCounting
 from ..registry import Spec
 from ..train.randomness import kept_random
 from .answers.choosing import share_chosen
 from .answers.contextual import text_vectors, token_vectors
-from .answers.generation import Manner, least_expected, net_scores, prompted, telling, write
+from .answers.generation import Manner, continued, least_expected, net_scores, prompted, telling
 from .answers.masked import (
     BOTH_WAYS,
     codec_of_gaps,
@@ -35,6 +35,7 @@ from .answers.using import EVALUATED
 from .base import Estimator
 from .fitting.assembly import device_under
 from .fitting.intake import Examples
+from .fitting.teaching import refuse_parts
 from .fitting.texts import texts_of
 from .fitting.training import threads_for
 from .fitting.written_start import language_of_arpa, language_of_folder, units_from
@@ -103,12 +104,21 @@ class LanguageModel(Estimator):
         """
         if sample_weight is not None:
             raise SettingError("LanguageModel weighs all texts alike; leave sample_weight out, or repeat texts")
-        texts = self._texts(X, target)
+        texts = texts_of(X, target)
         if validation is not None and not isinstance(validation, int | float):
-            validation = (self._texts(validation, target), None)
+            validation = (texts_of(validation, target), None)
         goal = NextToken() if kind_of_gaps(self) is None else None
-        ready = self._ready(Examples(texts, target=target), goal, validation, None)
-        return self._train(ready)
+        return self._train(self._ready(Examples(texts, target=target), goal, validation, None))
+
+    def partial_fit(self, X: Any, *, target: Columns | None = None) -> Self:
+        """One pass over texts X, going on from where the last call ended; the first call's texts name the units.
+
+        An "ngram" adds counts to counts, so that a corpus larger than memory is learned part by part.
+        """
+        refuse_parts(self)
+        first = not hasattr(self, "objective_") and kind_of_gaps(self) is None
+        self._partial_fit(Examples(texts_of(X, target), target=target), NextToken() if first else None)
+        return self
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
@@ -130,11 +140,7 @@ class LanguageModel(Estimator):
         if self.start is None:
             super()._fit_codecs(train, target)
             return
-        self.codec_ = units_from(self, train.X)
-        self.target_ = target
-
-    def _texts(self, X: Any, target: Columns | None = None) -> list[str]:
-        return texts_of(X, target)
+        self.codec_, self.target_ = units_from(self, train.X), target
 
     def own_codec(self, X: Any) -> Codec:
         due = kind_of_gaps(self) or TokenStream
@@ -163,15 +169,13 @@ class LanguageModel(Estimator):
         """
         objective, codec = fitted(self).objective_, self.codec_
         if isinstance(objective, BOTH_WAYS):
-            return gap_log_probs(self, self._texts(X))
+            return gap_log_probs(self, texts_of(X))
         stride = max(codec.context // 2, 1) if stride is None else stride
         if not 1 <= stride <= codec.context:
             raise SettingError(f"stride is from 1 to the context, {codec.context}; got {stride}")
-        rows = codec.rows(self._texts(X))
+        rows = codec.rows(texts_of(X))
         if isinstance(objective, NGramCounting):
-            lengths = np.array([len(row) for row in rows])
-            ids = np.concatenate([np.concatenate([[START], row[1:]]) for row in rows])
-            return [part[1:] for part in np.split(objective.log_probs(ids, lengths), lengths.cumsum()[:-1])]
+            return objective.scores(rows)
         objective.eval()
         device = device_under(objective)
         with torch.inference_mode(), threads_for(objective, EVALUATED), kept_random(device, self.seed, "use"):
@@ -189,7 +193,7 @@ class LanguageModel(Estimator):
         """
         if per not in UNITS_OF:
             raise SettingError(f"per is one of {', '.join(UNITS_OF)}; got {per!r}")
-        texts = self._texts(X)
+        texts = texts_of(X)
         each = self.token_log_probs(texts, stride=stride)
         n = sum(len(row) for row in each)
         if per != "token":
@@ -198,7 +202,7 @@ class LanguageModel(Estimator):
 
     def bits_per_character(self, X: Any, *, stride: int | None = None) -> float:
         """-log2 p of all texts, their ends included, over their characters."""
-        texts = self._texts(X)
+        texts = texts_of(X)
         n = sum(map(len, texts))
         if not n:
             raise DataError("the texts have no characters to count bits by; give texts that say something")
@@ -206,13 +210,13 @@ class LanguageModel(Estimator):
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, target: Columns | None = None) -> float:
         """The mean ln p of a token: more is better."""
-        return -math.log(self.perplexity(self._texts(X, target)))
+        return -math.log(self.perplexity(texts_of(X, target)))
 
     def evaluate(
         self, X: Any, y: Any = None, *, target: Columns | None = None, sample_weight: Any = None
     ) -> Evaluation:
         """Perplexity and bits a character with intervals over whole texts, beside even chances."""
-        texts = self._texts(X, target)
+        texts = texts_of(X, target)
         each = self.token_log_probs(texts)
         log_p, n_tokens = np.array([row.sum() for row in each]), np.array([len(row) for row in each])
         n_characters = np.array([len(text) for text in texts])
@@ -229,11 +233,11 @@ class LanguageModel(Estimator):
         Of "bert" and "t5", which read both ways, and of "gpt", where a vector knows what stands before it. Tokens are
         those of `codec_.tokenizer`, without marks at the ends.
         """
-        return token_vectors(self, self._texts(X))
+        return token_vectors(self, texts_of(X))
 
     def transform(self, X: Any) -> np.ndarray:
         """A vector of each text, the mean of its tokens' (texts, width) float32; an empty text stands at 0."""
-        return text_vectors(self, self._texts(X))
+        return text_vectors(self, texts_of(X))
 
     # --- what follows -----------------------------------------------------------------------------
 
@@ -284,9 +288,7 @@ class LanguageModel(Estimator):
         objective: Any = self.objective_.eval()
         device = device_under(objective)
         with torch.inference_mode(), threads_for(objective, len(prompts)), kept_random(device, self.seed, "use"):
-            spaced = [one[-1:].isspace() for one in prompts]
-            drafts = write(objective, self.codec_, ids, manner, spaced=spaced, tell=tell)
-        found = [before + draft.text() for before, draft in zip(prompts, drafts, strict=True)]
+            found = continued(objective, self.codec_, prompts, ids, manner, tell)
         return found[0] if isinstance(prompt, str) else found
 
     def fill(self, text: str, *, n: int = 5) -> list[tuple[str, float]]:
@@ -303,8 +305,7 @@ class LanguageModel(Estimator):
             raise DataError(f"choices are a list of texts that may follow; got {found}")
         options = strings(list(choices))
         between = " " if fitted(self).codec_.options.get("unit") == "words" else ""
-        whole = self.token_log_probs([prompt + between + option for option in options])
-        scores = [row[:-1].sum() for row in whole]
+        scores = [row[:-1].sum() for row in self.token_log_probs([prompt + between + option for option in options])]
         if max(scores) == -math.inf:
             warnings.warn("no choice is possible for this model: the first is taken", DataWarning, stacklevel=2)
         return options[int(np.argmax(scores))]

@@ -152,6 +152,19 @@ class _Allowed:
         self.follower.select(rows)
 
 
+def continued(
+    made: torch.nn.Module,
+    codec: TokenStream,
+    prompts: Sequence[str],
+    ids: Sequence[list[int]],
+    manner: Manner,
+    tell: Callable[[int, str], None] | None = None,
+) -> list[str]:
+    """Prompts and what follows their ids."""
+    drafts = write(made, codec, ids, manner, spaced=[one[-1:].isspace() for one in prompts], tell=tell)
+    return [before + draft.text() for before, draft in zip(prompts, drafts, strict=True)]
+
+
 def write(
     made: torch.nn.Module,
     codec: TokenStream,

@@ -14,7 +14,7 @@ from .intake import split_target
 WHOLE = 1 << 62  # bytes: texts are held in memory all at once
 
 
-def texts_of(X: Any, target: Columns | None) -> list[str]:
+def texts_of(X: Any, target: Columns | None = None) -> list[str]:
     """The texts of a list, of a column of a frame or table, of a file's paragraphs or of a folder's files, as a list.
 
     Raises

@@ -9,17 +9,19 @@ from torch import Tensor
 
 from ...errors import SettingError, did_you_mean
 from ...functional.losses import IGNORED
-from ...functional.ngram_counts import Level
-from ...functional.ngram_smoothing import SMOOTHINGS, NGramModel, ngram_model
+from ...functional.ngram_counts import Level, count_ngrams, merged_counts
+from ...functional.ngram_smoothing import SMOOTHINGS, NGramModel
 from ...train.phase import Batch, Objective, Phase
 
 START = 0  # the id that fills blocks begins the rows of counts: it is never said
+PART = 1 << 22  # ids that are counted at a time: sorting takes about a hundred bytes an id
 
 
 class NGramCounting(Objective):
     """An n-gram model of the texts of a stream of blocks; the last id ends a text.
 
-    A text begins with its start, which is looked at like an id; contexts never reach over the end of a text.
+    A text begins with its start, which is looked at like an id; contexts never reach over the end of a text. Counts of
+    parts are merged, so that what is held grows with the n-grams that differ; passes over further texts add to them.
     """
 
     full_batch = True
@@ -32,7 +34,8 @@ class NGramCounting(Objective):
         if order < 1:
             raise SettingError(f"model 'ngram': order is at least 1; got {order}")
         self.vocab_size, self.order, self.smoothing, self.options = vocab_size, order, smoothing, options
-        self._parts: list[Tensor] = []
+        self._waiting: list[Tensor] = []
+        self._counts: list[Level] | None = None
         self.table: NGramModel | None = None
 
     @property
@@ -47,18 +50,34 @@ class NGramCounting(Objective):
         return (batch["y"] != IGNORED).sum()
 
     def add(self, batch: Batch) -> Tensor:
-        """Keep the ids; the loss of a model that is not yet there is that of even chances."""
-        self._parts.append(batch["y"][batch["y"] != IGNORED].cpu())
+        """Keep the ids, and count them when they are many; the loss of a model not yet there is that of even chances.
+
+        Raises
+        ------
+        SettingError : the model was loaded from a file, which holds probabilities and no counts to add to.
+        """
+        if self._counts is None and self.table is not None:
+            raise SettingError("an n-gram model from a file holds no counts to add to; fit a new one from all texts")
+        self._waiting.append(batch["y"][batch["y"] != IGNORED].cpu())
+        if sum(map(len, self._waiting)) > PART:
+            self._count(whole=False)
         return torch.tensor(float(np.log(self.vocab_size - 1)))
 
     def finish(self) -> None:
-        """The model of what was kept."""
-        stream = torch.cat(self._parts).numpy().astype(np.int64)
-        self._parts = []
-        ids, lengths = self.rows_of(stream)
-        self.table = ngram_model(
-            ids, lengths, self.order, n_ids=self.vocab_size, smoothing=self.smoothing, start=START, **self.options
-        )
+        """The model of all that was counted."""
+        self._count(whole=True)
+        assert self._counts is not None
+        self.table = SMOOTHINGS[self.smoothing](self._counts, start=START, **self.options)
+
+    def _count(self, *, whole: bool) -> None:
+        """Add the counts of the texts that wait: of all, or of those whose end has come."""
+        stream = torch.cat(self._waiting).numpy().astype(np.int64)
+        ends = np.flatnonzero(stream == self.end)
+        cut = len(stream) if whole else int(ends[-1]) + 1 if len(ends) else 0
+        self._waiting = [] if whole else [torch.from_numpy(stream[cut:])]
+        if cut:
+            found = count_ngrams(*self.rows_of(stream[:cut]), self.order, n_ids=self.vocab_size)
+            self._counts = found if self._counts is None else merged_counts(self._counts, found)
 
     def rows_of(self, stream: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A stream of texts, each with its end, as rows that begin with the start; what has no end is a row too."""
@@ -71,6 +90,12 @@ class NGramCounting(Objective):
         """ln p of each id of rows that begin with the start."""
         assert self.table is not None
         return self.table.log_probs(ids, lengths)
+
+    def scores(self, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """ln p of each id but the first of each row; the first stands for the start."""
+        ids = np.concatenate([np.concatenate([[START], row[1:]]) for row in rows])
+        lengths = np.array([len(row) for row in rows])
+        return [part[1:] for part in np.split(self.log_probs(ids, lengths), lengths.cumsum()[:-1])]
 
     def evaluate(self, batch: Batch) -> dict[str, Tensor]:
         """Mean -ln p; blocks are taken as they follow each other."""
