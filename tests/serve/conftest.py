@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import parnassus as pn
+from parnassus.data.proteins.hairpins import hairpin_proteins
 
 pytest.importorskip("fastapi", reason="the extra 'serve' is not installed")
 pytest.importorskip("httpx", reason="the tests ask by httpx")
@@ -58,6 +59,21 @@ def sounds():
     return pn.Classifier("tdnn", epochs=1, progress=False, codec=pn.Speech(sample_rate=8000)).fit(X, ["a", "b"] * 4)
 
 
+@pytest.fixture(scope="session")
+def videos():
+    """A classifier of four of every second frame, of any size."""
+    pytest.importorskip("av", reason="the extra video is not installed")
+    X = np.random.default_rng(3).integers(0, 255, (6, 8, 16, 16, 3), dtype=np.uint8)
+    codec = pn.Video(n_frames=4, size=16, stride=2)
+    return pn.Classifier(codec=codec, epochs=1, progress=False).fit(X, ["a", "b"] * 3)
+
+
+@pytest.fixture(scope="session")
+def predictor():
+    made, small = hairpin_proteins(8), pn.model("contact_transformer", width=16, n_heads=2)
+    return pn.ContactPredictor(small, epochs=1, progress=False).fit(made.sequences, made.coordinates)
+
+
 @contextmanager
 def asking(model, **limits):
     """A client in this process."""
@@ -82,6 +98,21 @@ def wav(samples, rate=8000):
 
     file = io.BytesIO()
     soundfile.write(file, samples, rate, format="WAV")
+    return file.getvalue()
+
+
+def film(frames, kind="mp4", codec="mpeg4", rate=10):
+    """The bytes of a file of frames (time, height, width, 3)."""
+    av = pytest.importorskip("av", reason="the extra video is not installed")
+    file = io.BytesIO()
+    with av.open(file, "w", format=kind) as held:
+        stream = held.add_stream(codec, rate=rate)
+        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
+        for one in frames:
+            for packet in stream.encode(av.VideoFrame.from_ndarray(one, format="rgb24")):
+                held.mux(packet)
+        for packet in stream.encode():
+            held.mux(packet)
     return file.getvalue()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import parnassus as pn
 
-from .conftest import png, wav
+from .conftest import film, png, wav
 from .driving import Driven
 from .test_page import CHROMIUM, browser, served
 
@@ -74,6 +74,43 @@ def test_a_picture_is_dropped_and_a_stroke_is_drawn(tmp_path):
         page.drop(".drop", tmp_path / "text.png")
         page.wait("document.querySelector('.error') !== null")
         assert "cannot be read as a picture" in page.do("document.querySelector('.error').innerText")
+
+
+def test_a_video_is_dropped_and_the_frames_it_rests_on_are_listed(tmp_path):
+    """Of dark and bright videos, which a chosen file is the one and the other of."""
+    rng = np.random.default_rng(0)
+    X = np.stack([rng.integers(a, a + 60, (6, 16, 16, 3)).astype(np.uint8) for a in (10, 180) * 10])
+    plan = {"codec": pn.Video(n_frames=6, size=16), "epochs": 20, "lr": 0.01, "progress": False}
+    model = pn.Classifier(**plan).fit(X, ["dark", "bright"] * 10)
+    for i in (0, 1):
+        (tmp_path / f"{i}.webm").write_bytes(film(X[i].repeat(8, 1).repeat(8, 2), "webm", "libvpx"))
+    with served(model) as address, Driven(CHROMIUM, tmp_path / "browser") as page:
+        page.open(address)
+        for i, name in enumerate(("dark", "bright")):
+            page.drop(".drop", tmp_path / f"{i}.webm")
+            page.wait(f"{ANSWER} !== null && {ANSWER}.innerText === {name!r}")
+            page.wait("document.querySelector('.drop video').videoWidth === 128")  # it can be seen
+            page.wait("document.querySelectorAll('#why .bars li').length === 6")
+            shown(page, f"video {name}")
+        (tmp_path / "text.mp4").write_text("no video")
+        page.drop(".drop", tmp_path / "text.mp4")
+        page.wait("document.querySelector('.error') !== null")
+        assert "no video that is known" in page.do("document.querySelector('.error').innerText")
+
+
+def test_a_chain_is_typed_and_its_map_is_drawn(predictor, tmp_path):
+    with served(predictor) as address, Driven(CHROMIUM, tmp_path / "browser") as page:
+        page.open(address)
+        page.type("#text", "PGLMMNCGGGPGGQKRFHGPGPYIDETG")
+        page.click("#go")
+        page.wait(f"{ANSWER} !== null && {ANSWER}.innerText === 'The likeliest contacts'")
+        page.wait("document.querySelector('canvas.map').width === 28")
+        assert page.do("document.querySelectorAll('#answer .bars li').length") == 12
+        shown(page, "chain")
+        page.type("#text", "PG-L")
+        page.click("#go")
+        page.wait("document.querySelector('.error') !== null")
+        assert "place 2 is '-', which is no amino acid" in page.do("document.querySelector('.error').innerText")
 
 
 def test_a_sound_is_dropped_or_recorded_and_its_moments_are_marked(tmp_path):

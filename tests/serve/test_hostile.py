@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .conftest import ROW, asking, error_of, png, wav
+from .conftest import ROW, asking, error_of, film, png, wav
 
 N_REQUESTS = int(os.environ.get("PARNASSUS_FUZZ", "500"))
 pytestmark = pytest.mark.timeout(60 + N_REQUESTS)
@@ -39,12 +39,13 @@ def share(part):
 
 
 @pytest.fixture(scope="module")
-def servers(table, pictures, texts, sounds):
+def servers(table, pictures, texts, sounds, videos, predictor):
     """A client of each model; they live as long as the module."""
     from contextlib import ExitStack
 
     with ExitStack() as stack:
         models = {"table": table, "pictures": pictures, "texts": texts, "sounds": sounds}
+        models |= {"videos": videos, "chains": predictor}
         limits = {"max_bytes": 1 << 18, "max_seconds": 5, "max_pixels": 10**6, "max_queue": 64}
         yield {k: stack.enter_context(asking(m, **limits)) for k, m in models.items()}
 
@@ -60,7 +61,8 @@ def check(client, path, body, kind):
     return response
 
 
-@given(which=st.sampled_from(["table", "texts", "pictures", "sounds"]), path=st.sampled_from(["/predict", "/explain"]),
+@given(which=st.sampled_from(["table", "texts", "pictures", "sounds", "videos", "chains"]),
+       path=st.sampled_from(["/predict", "/explain"]),
        body=st.binary(max_size=300), kind=KINDS)  # fmt: skip
 @share(0.2)
 def test_any_bytes(servers, which, path, body, kind):
@@ -69,7 +71,7 @@ def test_any_bytes(servers, which, path, body, kind):
 
 @pytest.mark.slow
 @given(
-    which=st.sampled_from(["table", "texts"]),
+    which=st.sampled_from(["table", "texts", "chains"]),
     inputs=st.lists(JSON, max_size=4),
     path=st.sampled_from(["/predict", "/explain"]),
 )
@@ -90,6 +92,7 @@ def test_rows_that_are_nearly_right(servers, inputs):
 def test_any_text(servers, text):
     check(servers["texts"], "/predict", json.dumps({"inputs": [text]}), "application/json")
     check(servers["texts"], "/explain", json.dumps({"inputs": [text]}), "application/json")
+    check(servers["chains"], "/predict", json.dumps({"inputs": [text]}), "application/json")
 
 
 PICTURE = png(np.arange(120, dtype=np.uint8).reshape(12, 10))
@@ -97,19 +100,22 @@ JPEG = png(np.arange(120, dtype=np.uint8).reshape(12, 10), "JPEG")
 GIF = png(np.arange(120, dtype=np.uint8).reshape(12, 10), "GIF")
 TIFF = png(np.arange(120, dtype=np.uint8).reshape(12, 10), "TIFF")
 SOUND = wav(np.linspace(-0.5, 0.5, 2000))
+FILM = np.random.default_rng(0).integers(0, 255, (6, 16, 16, 3), dtype=np.uint8)
+FILMS = [film(FILM), film(FILM, "webm", "libvpx"), film(FILM, "avi")]
 
 
 CUTS = st.lists(st.tuples(st.integers(0, 400), st.binary(max_size=8)), max_size=4)
 
 
 @pytest.mark.slow
-@given(file=st.sampled_from([PICTURE, JPEG, GIF, TIFF, SOUND]), cuts=CUTS, end=st.integers(0, 5000))
+@given(file=st.sampled_from([PICTURE, JPEG, GIF, TIFF, SOUND, *FILMS]), cuts=CUTS, end=st.integers(0, 5000))
 @share(0.25)
 def test_files_with_broken_bytes(servers, file, cuts, end):
     made = bytearray(file)
     for at, what in cuts:
         made[at : at + len(what)] = what
     which, kind = ("sounds", "audio/wav") if file is SOUND else ("pictures", "image/png")
+    which, kind = ("videos", "video/mp4") if file in FILMS else (which, kind)
     check(servers[which], "/predict", bytes(made[:end]), kind)
 
 
@@ -128,4 +134,5 @@ def test_after_all_that_the_servers_answer_as_before(servers, table):
         assert check(servers["table"], "/predict", json.dumps({"inputs": [ROW]}), "application/json").status_code == 200
     assert check(servers["pictures"], "/predict", PICTURE, "image/png").status_code == 200
     assert check(servers["sounds"], "/predict", SOUND, "audio/wav").status_code == 200
-    assert 'status="500"' not in servers["table"].get("/metrics").text
+    assert check(servers["videos"], "/predict", FILMS[0], "video/mp4").status_code == 200
+    assert all('status="500"' not in one.get("/metrics").text for one in servers.values())

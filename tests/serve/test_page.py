@@ -17,6 +17,7 @@ from parnassus.serve import app_of
 from parnassus.serve.files import Picture, Sound
 from parnassus.serve.inputs import Input
 from parnassus.serve.page import HEADERS, page
+from parnassus.serve.videos import Clip
 
 from .conftest import asking
 from .driving import Driven
@@ -39,9 +40,9 @@ def test_a_page_is_one_file_that_asks_no_other_host(name):
 
 
 def test_every_kind_of_input_has_a_form():
-    known = {*kinds_below(Input), Picture, Sound}
+    known = {*kinds_below(Input), Picture, Sound, Clip}
     kinds = {one.kind for one in known if getattr(one, "kind", "")} | {"prompt", "draw", "series"}
-    assert kinds >= {"row", "question", "picture", "sound", "tokens"}
+    assert kinds >= {"row", "question", "picture", "sound", "tokens", "video", "chain"}
     missing = [kind for kind in sorted(kinds) if not re.search(rf"\bforms\.{kind} =", page("page"))]
     assert missing == []
 

@@ -292,6 +292,8 @@ def drawn(samples: Any) -> list[Any]:
     """Samples as JSON."""
     if isinstance(samples, np.ndarray) and samples.dtype == np.uint8 and samples.ndim in (3, 4):
         return [{"picture": png(pixels)} for pixels in samples]
+    if isinstance(samples, np.ndarray) and samples.dtype == np.uint8 and samples.ndim == 5:
+        return [{"pictures": [png(pixels) for pixels in video]} for video in samples]
     return records(samples)
 
 
@@ -300,7 +302,8 @@ def png(pixels: np.ndarray) -> str:
     from PIL import Image
 
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
+    grey = pixels.ndim == 3 and pixels.shape[2] == 1
+    Image.fromarray(pixels[..., 0] if grey else pixels).save(file, "PNG")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 

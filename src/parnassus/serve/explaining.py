@@ -1,4 +1,4 @@
-"""What an answer rests on: columns, words and moments of a sound by leaving each out, pictures by a map over them."""
+"""What an answer rests on: columns, words, moments of a sound and frames by leaving each out, pictures by a map."""
 
 import re
 from collections.abc import Callable
@@ -6,13 +6,16 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import torch
 
 from ..errors import ParnassusError
 from .files import Sound
 from .inputs import Input, Json, Row, Text
+from .videos import Clip
 
 MOST_WORDS = 60
 PATCHES = 7  # a side is covered in steps of half such a part, so that a large picture costs no more than a small one
+SCENES = 10  # parts of the clip that a model sees of a video
 MOMENTS = 20  # parts of a sound, but none shorter than SHORTEST
 SHORTEST = 0.05  # seconds
 PEAKS = 240  # of the wave as it is drawn
@@ -30,6 +33,8 @@ def explainer_of(
         return lambda items: [by_word(item, answer) for item in items]
     if isinstance(taken, Sound) and task in ("classifier", "regressor"):
         return lambda items: [by_moment(item, taken.rate, answer) for item in items]
+    if isinstance(taken, Clip) and task in ("classifier", "regressor"):
+        return lambda items: [by_frames(taken, item, answer) for item in items]
     if taken.kind == "picture" and task == "classifier" and "in_channels" in getattr(estimator, "facts_", {}):
         return lambda items: [over_picture(estimator, item) for item in items]
     return None
@@ -90,6 +95,22 @@ def by_moment(wave: np.ndarray, rate: int, answer: Callable[[list[Any]], list[Js
     top = float(np.abs(wave).max()) or 1.0
     peaks = [round(float(np.abs(part).max()) / top, 3) for part in np.array_split(wave, min(PEAKS, len(wave)))]
     return {"of": what, "beside": "silence in its place", "parts": parts, "wave": peaks}
+
+
+def by_frames(taken: Clip, video: np.ndarray, answer: Callable[[list[Any]], list[Json]]) -> Json:
+    """For each stretch of the frames that the model sees, what it adds beside blank ones in training's mean colour."""
+    seen = taken.seen(video)
+    blank = taken.codec.mean.flatten().round().to(torch.uint8).numpy()
+    spans = [part.tolist() for part in np.array_split(seen, min(SCENES, len(seen)))]
+    others = []
+    for span in spans:
+        other = video.copy()
+        other[span] = blank
+        others.append(other)
+    what, found = effects(answer, video, others)
+    names = [f"frame {s[0]}" if len(s) == 1 else f"frames {s[0]} to {s[-1]}" for s in spans]
+    parts = [{"part": name, "effect": e} for name, e in zip(names, found, strict=True) if e is not None]
+    return {"of": what, "beside": "blank frames of the mean colour", "parts": parts}
 
 
 def ranked(names: list[str], found: list[float | None]) -> list[Json]:

@@ -135,5 +135,5 @@ class Sound(Input):
 
 def reason(error: Exception) -> str:
     """What a decoder said, short, and without the places in memory that some name."""
-    text = str(error).split("<")[0].split("(")[0].strip(" .:")
+    text = str(getattr(error, "strerror", None) or error).split("<")[0].split("(")[0].strip(" .:")
     return ascii(text)[1:-1][:80] or type(error).__name__

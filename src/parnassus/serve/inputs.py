@@ -17,7 +17,7 @@ class Input:
     """One kind of input: `read` checks one and makes it what the estimator takes, `stack` puts several together."""
 
     kind: str
-    upload: str | None = None  # "image" or "audio" where a file is sent
+    upload: str | None = None  # "image", "audio" or "video" where a file is sent
     schema: Json = {}
     parameters: dict[str, Json] = {}  # what the address of a request may say of its inputs
 
@@ -306,7 +306,9 @@ TEXT: tuple[Json, Any] = ({"type": "string"}, read_text)
 
 def input_of(codec: Any, limits: Any) -> Input:
     """The input that a fitted codec takes, or a refusal that says which codecs are served."""
+    from .chains import Chain
     from .files import Picture, Sound
+    from .videos import Clip
 
     kind = codec.kind
     if kind in ("table", "holed_table"):
@@ -315,6 +317,10 @@ def input_of(codec: Any, limits: Any) -> Input:
         return Picture(codec, limits)
     if kind == "speech":
         return Sound(codec, limits)
+    if kind == "video":
+        return Clip(codec, limits)
+    if kind == "residues":
+        return Chain()
     if kind == "sequences":
         return Steps(codec)
     if kind == "tokens":
@@ -324,7 +330,7 @@ def input_of(codec: Any, limits: Any) -> Input:
     if codec.form == "strings" or kind in ("source_texts", "corpus", "pieces", "text", "token_stream"):
         return Text(word_of(codec))
     raise SettingError(
-        f"models of {kind} are not served; tables, texts, pictures, sounds, sequences and series are: "
+        f"models of {kind} are not served; tables, texts, pictures, sounds, videos, sequences and series are: "
         f"use parnassus predict for this one"
     )
 

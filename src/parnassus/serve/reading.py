@@ -19,7 +19,7 @@ async def inputs_from(request: Any, taken: Input, settings: Settings, decoding: 
             kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
             if kind == "multipart/form-data":
                 files = await files_of(request)
-            elif kind.startswith(("image/", "audio/")) or kind == "application/octet-stream":
+            elif kind.startswith(("image/", "audio/", "video/")) or kind == "application/octet-stream":
                 files = [await request.body()]
             elif kind == "application/json" or kind.endswith("+json"):
                 body = await request.body()

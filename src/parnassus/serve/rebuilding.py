@@ -52,9 +52,10 @@ def rebuilt(estimator: Any, X: Any) -> list[Any]:
 
 def rebuilt_schema(codec: Any) -> Json:
     """The schema of an input that was rebuilt."""
-    if codec.kind == "image":
-        url = {"type": "string", "description": "a data URL: PNG"}
-        return {"type": "object", "properties": {"picture": url}}
+    if codec.kind in ("image", "video"):
+        url: Json = {"type": "string", "description": "a data URL: PNG"}
+        frames = {"pictures": {"type": "array", "items": url}}
+        return {"type": "object", "properties": {"picture": url} if codec.kind == "image" else frames}
     if codec.form == "strings":
         return {"type": "string"}
     return {"type": "array"} if codec.kind == "sequences" else {"type": ["object", "array"]}

@@ -15,6 +15,7 @@ from ..estimators.protocol import fitted
 from ..functional.threads import one_thread
 from ..objectives.text.language import NGramCounting
 from . import answers
+from .chains import of_contact_predictor
 from .explaining import explainer_of
 from .inputs import TEXT, Input, Json, Options, between, chosen, input_of, numbers, whole
 from .rebuilding import of_autoencoder
@@ -96,7 +97,8 @@ def parts_of(estimator: Any, settings: Settings) -> tuple[Input, tuple[answers.A
     if task == "image_translator":
         return _image_translator(estimator, settings), answers.of_image_translator(estimator)
     if task not in BY_TASK:
-        raise SettingError(f"this {str(task).replace('_', ' ')} is not served; these are: {', '.join(sorted(SERVED))}")
+        name = str(task or type(estimator).__name__).replace("_", " ")
+        raise SettingError(f"this {name} is not served; these are: {', '.join(sorted(SERVED))}")
     return input_of(estimator.codec_, settings), BY_TASK[task](estimator)
 
 
@@ -198,6 +200,7 @@ BY_TASK: dict[str, Callable[[Any], tuple[answers.Answer, Json]]] = {
     "detector": answers.of_detector,
     "segmenter": answers.of_segmenter,
     "keypoint_finder": answers.of_keypoint_finder,
+    "contact_predictor": of_contact_predictor,
     "question_answerer": answers.of_question_answerer,
     "translator": lambda e: answers.of_writer(e.translate),
     "speech_recognizer": lambda e: answers.of_writer(e.transcribe),

@@ -122,14 +122,18 @@ class Video(Codec):
             raise DataError(
                 f"video {i} has {found.shape[1]} channels, and training had {self.shape[0]}; make them alike"
             )
-        if found.shape[2:] == self.shape[1:]:
-            return found.contiguous()
-        if self.options["size"] is None:
+        if self.options["size"] is None and found.shape[2:] != self.shape[1:]:
             raise DataError(
                 f"video {i} has frames of {found.shape[2]} x {found.shape[3]}, and the first {self.shape[1]} x "
                 f"{self.shape[2]}; give codec=pn.Video(size=(height, width)), which takes any"
             )
-        wide = F.interpolate(found.float(), self.shape[1:], mode="bilinear", antialias=True)
+        return self.stretched(found)
+
+    def stretched(self, frames: Tensor) -> Tensor:
+        """Frames (time, channels, height, width) uint8 at the height and width of training."""
+        if frames.shape[2:] == self.shape[1:]:
+            return frames.contiguous()
+        wide = F.interpolate(frames.float(), self.shape[1:], mode="bilinear", antialias=True)
         return wide.round().clamp(0, 255).to(torch.uint8)
 
     def prepare(self, batch: Batch, view: str, *, training: bool = False) -> Batch:

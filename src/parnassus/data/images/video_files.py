@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,38 +69,65 @@ def read_video(path: str | os.PathLike) -> np.ndarray:
     """
     try:
         import av
-        from av.sidedata.sidedata import Type
     except ImportError:
         raise missing_extra("av", "video", f"reading {os.fspath(path)}") from None
-    frames: list[np.ndarray] = []
-    short, shown_by = False, None
     try:
         with av.open(os.fspath(path)) as held:
-            if not held.streams.video:
-                raise FileError(f"{path}: holds no pictures; give a video, or leave it out")
-            stream, last = held.streams.video[0], None
-            for frame in held.decode(video=0):
-                if not frames:
-                    beside: Any = frame.side_data
-                    shown_by = beside.get(Type.DISPLAYMATRIX)
-                frames.append(frame.to_ndarray(format="rgb24"))
-                last = frame.pts
-            fewer = len(frames) < stream.frames - REORDERED  # also where frames are held longer than others (AVI)
-            ends = None if last is None else last - (stream.start_time or 0)
-            short = fewer and ends is not None and ends < ENDS * (stream.duration or 0)
+            reading = Reading(held, os.fspath(path))
+            frames = list(reading)
     except FileNotFoundError:
         raise FileError(f"{path}: does not exist; look at the path") from None
     except FileError:
         raise
     except (av.FFmpegError, OSError) as error:
-        why = str(error).splitlines()[0]
-        raise FileError(f"{path}: cannot be read as a video after {len(frames)} frames ({why}); mend it") from error
-    if not frames:
-        raise FileError(f"{path}: a video without a frame; leave it out")
-    if short:
+        raise FileError(f"{path}: cannot be read as a video ({str(error).splitlines()[0]}); mend it") from error
+    if reading.short:
         words = f"{path}: ends after {len(frames)} frames, before its header says; was it copied to its end?"
         warnings.warn(words, DataWarning, stacklevel=2)
-    return np.stack(frames) if shown_by is None else turned(np.stack(frames), bytes(shown_by))
+    return np.stack(frames)
+
+
+class Reading:
+    """The frames of a video that PyAV holds open: upright, uint8 (height, width, 3), one after the other.
+
+    Raises
+    ------
+    FileError : the video holds no pictures, breaks off within a frame, or has none; `name` is named.
+
+    Attributes: `size`, (height, width) by the header, before a frame is unpacked; `seconds` by the header, None where
+    it does not tell; `short`, once all were read: whether the last part is missing of what the header tells of.
+    """
+
+    def __init__(self, held: Any, name: str) -> None:
+        if not held.streams.video:
+            raise FileError(f"{name}: holds no pictures; give a video, or leave it out")
+        self.held, self.name, self.short = held, name, False
+        self.stream = stream = held.streams.video[0]
+        self.size = (stream.codec_context.height, stream.codec_context.width)
+        whole = None if held.duration is None else held.duration / 1e6  # what a container tells is in microseconds
+        own = None if stream.duration is None else float(stream.duration * stream.time_base)
+        self.seconds = max((s for s in (whole, own) if s is not None), default=None)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        import av
+        from av.sidedata.sidedata import Type
+
+        n, last, shown_by = 0, None, None
+        try:
+            for frame in self.held.decode(video=0):
+                if not n:
+                    beside: Any = frame.side_data
+                    shown_by = beside.get(Type.DISPLAYMATRIX)
+                pixels, n, last = frame.to_ndarray(format="rgb24"), n + 1, frame.pts
+                yield pixels if shown_by is None else turned(pixels[None], bytes(shown_by))[0]
+        except (av.FFmpegError, OSError) as error:
+            why = str(error).splitlines()[0]
+            raise FileError(f"{self.name}: cannot be read as a video after {n} frames ({why}); mend it") from error
+        if not n:
+            raise FileError(f"{self.name}: a video without a frame; leave it out")
+        fewer = n < self.stream.frames - REORDERED  # also where frames are held longer than others (AVI)
+        ends = None if last is None else last - (self.stream.start_time or 0)
+        self.short = fewer and ends is not None and ends < ENDS * (self.stream.duration or 0)
 
 
 def turned(frames: np.ndarray, matrix: bytes) -> np.ndarray:

@@ -37,16 +37,15 @@ def residue_rows(raw: Any) -> list[str]:
     for i, row in enumerate(raw):
         if not isinstance(row, str):
             raise DataError(f"row {i} of X is {row!r:.60}; a sequence is a text of amino acids, such as 'MKV'")
-        letters = row.upper()
-        wrong = next((j for j, letter in enumerate(letters) if letter not in _IDS), None)
+        wrong = next((j for j, letter in enumerate(row) if not letter.isascii() or letter.upper() not in _IDS), None)
         if wrong is not None:
             raise DataError(
                 f"row {i} of X, place {wrong} is {row[wrong]!r}, which is no amino acid; the letters are {AMINO}, and "
                 f"{', '.join(OTHERS)} for what is unknown: take gaps, blanks and signs out"
             )
-        if not letters:
+        if not row:
             raise DataError(f"row {i} of X is empty; leave it out")
-        rows.append(letters)
+        rows.append(row.upper())
     if not rows:
         raise DataError("X holds no sequences; give at least one")
     return rows

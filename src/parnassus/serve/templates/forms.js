@@ -36,6 +36,7 @@ forms.text = (input) => {
   gather = async () => { if (!box.value.trim()) throw new Error("Type a text first."); return box.value; };
 };
 forms.tokens = forms.text;
+forms.chain = (input) => { forms.text(input); $("fields").querySelector("label").textContent = "Chain of residues, a letter each"; };
 
 forms.question = (input) => {
   const usual = JSON.parse(input.example || "{}"), boxes = ["question", "context"].map((name) => {
@@ -164,6 +165,12 @@ forms.sound = () => {
     } catch (error) { $("answer").replaceChildren(made("p", { class: "error", role: "alert", text: "No microphone: " + error.message })); }
   } });
   $("extra").replaceChildren(button);
+};
+
+forms.video = () => {
+  const state = drop("video/*,.avi,.mkv", "Drop a video here, or choose one", (file) => made("video", { controls: true, muted: true, src: URL.createObjectURL(file) }));
+  gather = async () => { if (!state.file) throw new Error("Choose a video first."); return state.file; };
+  $("fields").replaceChildren(state.area);
 };
 
 async function asWav(blob) {

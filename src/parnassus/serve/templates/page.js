@@ -84,6 +84,7 @@ function show(answer, content) {
   if ("text" in answer) parts.push(made("p", { class: "prose", text: answer.text || "(nothing)" }));
   if ("tags" in answer) parts.push(made("div", { class: "tags" }, ...answer.tags.map((t) => made("span", { text: shown(t.token ?? t.step) }, made("b", { text: shown(t.tag) })))));
   if ("states" in answer) parts.push(made("div", { class: "tags" }, ...answer.states.map((k, i) => made("span", { text: i }, made("b", { text: shown(k) })))), made("p", { class: "quiet", text: "The state of each step; ln p = " + shown(answer.log_prob) }));
+  if ("contacts" in answer) parts.push(...contacts(answer));
   if ("answers" in answer) parts.push(spans(answer.answers, content));
   if ("points" in answer) parts.push(pointed(answer.points, content));
   if ("vector" in answer) parts.push(made("p", { class: "quiet", text: answer.vector.length + " numbers" }), made("pre", { tabindex: 0, text: answer.vector.map(shown).join("  ") }));
@@ -98,6 +99,21 @@ function show(answer, content) {
   $("answer").replaceChildren(...parts);
 }
 
+function contacts(answer) {
+  const canvas = made("canvas", { class: "shown pixels map", role: "img", "aria-label": "the probability that two residues touch" }), image = new Image();
+  image.onload = () => {
+    const n = canvas.width = canvas.height = image.width, pen = canvas.getContext("2d"); pen.drawImage(image, 0, 0);
+    const data = pen.getImageData(0, 0, n, n);
+    for (let i = 0; i < data.data.length; i += 4) data.data.set([36, 89, 196, data.data[i]], i);
+    pen.putImageData(data, 0, 0);
+  };
+  image.src = answer.map;
+  const name = (c) => `${c.pair[0]}${c.i + 1} and ${c.pair[1]}${c.j + 1}`;
+  return [made("p", { class: "big", text: answer.contacts.length ? "The likeliest contacts" : "No pair is far enough apart" }),
+    bars(answer.contacts.slice(0, 12).map((c, i) => bar(name(c), c.probability, percent(c.probability), i === 0))),
+    made("p", { class: "quiet", text: "The map of all pairs, the first residue at the top and at the left, counted from 1 here" }), canvas];
+}
+
 function pair(content, picture, words) {
   const url = URL.createObjectURL(content);
   return made("div", { class: "gallery" }, made("img", { src: url, alt: "the picture that was sent", class: "pixels", onload: () => URL.revokeObjectURL(url) }), made("img", { src: picture, alt: words, class: "pixels" }));
@@ -110,6 +126,8 @@ function rebuilt(answer, content) {
   const sent = schema.input.kind, said = made("h3", { text: "Rebuilt from its code" });
   if (sent === "picture") {
     parts.push(said, pair(content, made_of.picture, "the picture rebuilt from its code"));
+  } else if (sent === "video") {
+    parts.push(said, samples([made_of]));
   } else if (sent === "row") {
     const rows = Object.entries(content).map(([name, value], i) => ({ column: name, sent: value === null ? "missing" : value, ...(answer.filled && Object.keys(filled).length ? { filled: name in filled ? filled[name] : "" } : {}), rebuilt: Array.isArray(made_of) ? made_of[i] : made_of[name] }));
     parts.push(said, samples(rows));
@@ -122,6 +140,7 @@ function rebuilt(answer, content) {
 }
 
 function samples(rows) {
+  if (rows.length && rows[0].pictures) return made("div", {}, ...rows.map((r) => samples(r.pictures.map((picture) => ({ picture })))));
   if (rows.length && rows[0].picture) return made("div", { class: "gallery" }, ...rows.map((r, i) => made("img", { src: r.picture, alt: "sample " + (i + 1) })));
   if (!rows.length || rows.some((r) => r === null || typeof r !== "object" || Array.isArray(r))) return made("pre", { tabindex: 0, text: rows.map((r) => JSON.stringify(r)).join("\n") });
   const names = Object.keys(rows[0]), cells = (r) => names.map((n) => made("td", { text: shown(r[n]).replace(/T00:00:00$/, "") }));
