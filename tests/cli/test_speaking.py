@@ -142,3 +142,20 @@ def test_words_are_looked_for(run, capsys):
     assert found[0]["start"] == pytest.approx(0.2, abs=0.05)
     assert main(["predict", "run", *sounds, "--spot", "high", "--beam", "9"]) == 2
     assert "leave --beam out" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_table_says_who_speaks_and_so_does_the_test_part(folder, capsys):
+    by_voice = ("--codec.features", "mfcc", "--codec.normalize", "speaker", "--codec.speaker", "voice")
+    words = ["train", "speech-recognizer", str(folder / "said.csv"), "--target", "text", *TRAINING, *by_voice]
+    assert main(words) == 0
+    kept = pd.read_csv("run/test.csv")
+    assert {p.split("/")[-2] for p in kept["path"]} == set(kept["voice"])
+    assert [p.split("/")[-2] for p in kept["path"]] == kept["voice"].tolist()
+    capsys.readouterr()
+    assert main(["evaluate", "run", "run/test.csv"]) == 0
+    assert "who speaks" not in capsys.readouterr().err
+    assert main([*words[:-2], "--overwrite"]) != 0  # the usual column is not there
+    told = capsys.readouterr().err
+    assert "do not say who speaks" in told
+    assert "a column 'speaker'" in told

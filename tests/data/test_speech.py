@@ -58,6 +58,61 @@ def test_other_norms_learn_nothing_from_training(normalize):
         assert abs(float(features(codec, WAVES[:1])["x"].mean())) < 1e-4
 
 
+def by_hand(who, codec, deltas=1):
+    """Cepstra of WAVES less the mean of their speaker's frames, over their deviation, with deltas."""
+    plain = [signal.mfcc(torch.from_numpy(wave), codec.analysis).double().numpy() for wave in WAVES]
+    found = []
+    for x, own in zip(plain, who, strict=True):
+        together = np.concatenate([p for p, other in zip(plain, who, strict=True) if other == own])
+        normed = torch.from_numpy(((x - together.mean(0)) / together.std(0)).astype(np.float32))
+        found.append(signal.with_deltas(normed, orders=deltas))
+    return found
+
+
+def written_waves(folder, who):
+    """WAVES as files, each in its speaker's folder; their paths."""
+    paths = []
+    for i, (name, wave) in enumerate(zip(who, WAVES, strict=True)):
+        (folder / name).mkdir(exist_ok=True)
+        paths.append(folder / name / f"{i}.wav")
+        soundfile.write(paths[-1], wave, RATE, subtype="FLOAT")
+    return paths
+
+
+@pytest.mark.parametrize("form", ["arrays", "folders", "table", "files beyond the budget"])
+def test_speakers_are_normalised_over_all_they_say(form, tmp_path):
+    who, told = ["ann", "bob", "ann"], {"speaker": "folder"} if "f" in form else {"speaker": "name"}
+    codec = pn.Speech(
+        features="mfcc", normalize="speaker", deltas=1, memory=100 if "budget" in form else 1 << 30, **told
+    )
+    paths = written_waves(tmp_path, who)
+    raw = {"arrays": Sounds(WAVES, RATE, speakers=who), "table": pd.DataFrame({"path": map(str, paths), "name": who})}
+    raw = raw.get(form, paths)
+    rows = codec.fit(raw).encode(raw)
+    assert isinstance(rows, Stream) == ("budget" in form)
+    batch = codec.prepare(rows.take(torch.tensor([2, 0, 1])), "features")
+    for row, wanted in zip((1, 2, 0), by_hand(who, codec), strict=True):
+        n = int(batch["lengths"][row])
+        torch.testing.assert_close(batch["x"][row, :n], wanted, rtol=1e-3, atol=1e-4)
+
+
+def test_speakers_that_nothing_tells_are_refused_in_fit_and_normalised_alone_in_use(tmp_path):
+    codec = pn.Speech(features="mfcc", normalize="speaker", sample_rate=RATE)
+    with pytest.raises(pn.DataError, match=r"3 of 3 .* who speaks, .* sound 0; give a table with a column 'speaker'"):
+        codec.fit(Sounds(WAVES, RATE))
+    with pytest.raises(pn.DataError, match=r"2 of 3 .* sound 1;"):
+        codec.fit(Sounds(WAVES, RATE, speakers=["ann", None, float("nan")]))
+    with pytest.raises(pn.DataError, match="3 sounds and 2 speakers"):
+        Sounds(WAVES, RATE, speakers=["ann", "bob"])
+    with pytest.raises(pn.DataError, match=r"all 3 recordings lie in .*one"):
+        pn.Speech(normalize="speaker", speaker="folder").fit(written_waves(tmp_path, ["one"] * 3))
+    codec.fit(Sounds(WAVES, RATE, speakers=["ann", "bob", "ann"]))
+    with pytest.warns(pn.DataWarning, match="3 of 3 recordings do not say who speaks"):
+        batch = features(codec, Sounds(WAVES, RATE))
+    wanted = by_hand([0, 1, 2], codec, deltas=0)
+    torch.testing.assert_close(batch["x"][1, : len(wanted[1])], wanted[1], rtol=1e-3, atol=1e-4)
+
+
 def test_the_vector_is_mean_and_deviation_over_time():
     codec = pn.Speech(sample_rate=RATE).fit(WAVES)
     batch, vector = features(codec, WAVES), features(codec, WAVES, "vector")["x"]
@@ -166,7 +221,8 @@ def test_rooms_ring_in_training_alone():
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"features": "mel"}, "log_mel"), ({"convention": "htx"}, "htk"), ({"normalize": "speaker"}, "utterance"),
+    [({"features": "mel"}, "log_mel"), ({"convention": "htx"}, "htk"), ({"normalize": "cepstral"}, "utterance"),
+     ({"normalize": "speaker", "hold": "wave"}, "leave hold"), ({"speaker": None}, "column's name"),
      ({"noise": (0, 10)}, "hold='wave'"), ({"noise": (9, 1), "hold": "wave"}, "low, high"), ({"speed": 2}, "hold"),
      ({"room": 0.5}, "hold='wave'"), ({"room": 9, "hold": "wave"}, "room is 0, or 0.05 to 5 seconds; got 9"),
      ({"sample_rate": 16}, "at least 100"), ({"deltas": -1}, "at least 0")],

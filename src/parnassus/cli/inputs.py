@@ -33,16 +33,17 @@ def opened(
     task: str = "",
     parts: Sequence[str] = (),
     column: str | None = None,
+    speaker: str | None = None,
 ) -> "Examples":
     """The examples at a path; `target` and `drop` name columns, and `texts` says that the one left holds texts.
 
     Tasks whose answers are places in pictures, or in texts, read paths in their own way; a detector's have `parts`
-    beside boxes, a recogniser's tables a `column` of paths.
+    beside boxes, a recogniser's tables a `column` of paths, and one of who speaks.
     """
     if task == TASK:
         return texts_alone(path, target, drop)
     if task == speaking.TASK:
-        return speaking.recorded(path, target, drop, column)
+        return speaking.recorded(path, target, drop, column, speaker)
     if task in DRAWN:
         return _drawn(path, task, target or drop, parts)
     from ..estimators.fitting.intake import examples_of
@@ -208,15 +209,17 @@ def write_rows(examples: "Examples", folder: Path) -> Path | None:
 def _are_paths(X: Any) -> bool:
     from ..data.tables.path_columns import is_path
 
-    return isinstance(X, list) and all(isinstance(x, os.PathLike) and is_path(x) for x in X)
+    return isinstance(X, list) and all(isinstance(x, os.PathLike) and (is_path(x) or hasattr(x, "speaker")) for x in X)
 
 
 def _write_table(X: Any, y: Any, target: "Columns", path: Path) -> Path:
-    """The rows of a frame, or paths of pictures or videos, with their answers in columns of their own."""
+    """The rows of a frame, or paths of pictures, videos or speech, with their answers in columns of their own."""
     import numpy as np
     import pandas as pd
 
-    X = pd.DataFrame({"path": [str(one.resolve()) for one in X]}) if isinstance(X, list) else X
+    if isinstance(X, list):
+        told = {one.column: [getattr(x, "speaker", None) for x in X] for one in X if hasattr(one, "speaker")}
+        X = pd.DataFrame({"path": [str(one.resolve()) for one in X]} | told)
     names = [target] if isinstance(target, str) else list(target)
     X.assign(**dict(zip(names, np.asarray(y).reshape(len(X), -1).T, strict=True))).to_csv(path, index=False)
     return path

@@ -21,13 +21,18 @@ TASK = "speech_recognizer"
 SEARCHERS = {TASK: "transcribe", "translator": "translate", "image_captioner": "caption"}  # by a beam, and n_best
 
 
-def recorded(path: str, target: "Columns | None", drop: Sequence[str], column: str | None) -> "Examples":
-    """The recordings of a folder, table or list, as paths, with their transcripts; `column` is that of the paths."""
+def recorded(
+    path: str, target: "Columns | None", drop: Sequence[str], column: str | None, speaker: str | None = None
+) -> "Examples":
+    """The recordings of a folder, table or list, as paths, with their transcripts.
+
+    `column` is that of the paths, `speaker` that of who speaks.
+    """
     from ..data.audio.recordings import recordings
     from ..data.audio.speech import Speech
     from ..estimators.fitting.intake import Examples
 
-    codec = Speech(column=column) if column is not None else None
+    codec = Speech(column=column, speaker=speaker or "speaker")
     X, y, name = recordings(path, None, target=target, codec=codec, drop=drop)
     return Examples(X, list(y) if y is not None else None, target=name)
 

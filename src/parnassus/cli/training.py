@@ -348,7 +348,7 @@ def examples_at(request: Request, path: str, *, texts: bool, **given: Any) -> "E
     from .inputs import opened
 
     own = {name: request.own(name) for name in ("target", "drop", "memory")}
-    own["column"] = _single(request.words, "codec.column")
+    own |= {name: _single(request.words, f"codec.{name}") for name in ("column", "speaker")}
     return opened(path, texts=texts, task=request.task, parts=parts_asked(request), **own | given)
 
 

@@ -93,7 +93,8 @@ def examples_in(estimator: "Estimator", configuration: dict[str, Any], data: str
     target = as_learned(target, learned)
     drop = present(data, drop)
     if estimator.task == speaking.TASK:
-        return speaking.recorded(data, target, drop, estimator.codec_.options.get("column"))
+        told = estimator.codec_.options
+        return speaking.recorded(data, target, drop, told.get("column"), told.get("speaker"))
     found = opened(data, target=target, drop=drop, texts=estimator.codec_.kind == "text", memory=estimator.memory)
     found.y = like_classes(found.y, estimator.target_)
     return found

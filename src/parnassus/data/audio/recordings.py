@@ -12,6 +12,7 @@ from ...errors import DataError, FileError, did_you_mean
 from ..codec import Codec
 from ..sources import TABLES, Columns, open_source
 from .sounds import Sounds, is_sound_path, is_wave, sounds_in
+from .speakers import FOLDER, spoken
 
 
 def recordings(
@@ -41,7 +42,8 @@ def recordings(
             if name not in frame.columns:
                 raise DataError(f"the table has no column {name!r} to drop; {did_you_mean(name, frame.columns)}")
         frame = frame.drop(list(drop))
-        return _of_table(frame, y, target, folder, (codec.options if codec is not None else {}).get("column"))
+        options = codec.options if codec is not None else {}
+        return _of_table(frame, y, target, folder, options.get("column"), options.get("speaker", FOLDER))
     rate = codec.options.get("sample_rate") if codec is not None else None
     if rate and isinstance(X, list | tuple) and len(X) and all(is_wave(row) for row in X):
         X = Sounds(X, rate)
@@ -64,9 +66,12 @@ def listed_texts(y: Any) -> Any:
 
 
 def _of_table(
-    frame: "nw.DataFrame", y: Any, target: Columns | None, folder: Path | None, column: str | None
+    frame: "nw.DataFrame", y: Any, target: Columns | None, folder: Path | None, column: str | None, speaker: str
 ) -> tuple[Any, Any, Any]:
-    """The paths of a table, and its transcripts where `target` names a column that is still there."""
+    """The paths of a table, and its transcripts where `target` names a column that is still there.
+
+    Paths know who speaks by the column `speaker`, where the table has one.
+    """
     if target is not None and not isinstance(target, str):
         raise DataError(f"transcripts are one column; target names {list(target)!r}")
     if target is not None and y is None:
@@ -82,7 +87,10 @@ def _of_table(
             "codec=pn.Speech(column=...)"
         )
     given = [Path(str(path)) for path in frame[column].to_list()]
-    return [folder / p if folder is not None and (folder / p).is_file() else p for p in given], y, target
+    placed = [folder / p if folder is not None and (folder / p).is_file() else p for p in given]
+    if speaker in frame.columns:
+        placed = [spoken(p, who, speaker) for p, who in zip(placed, frame[speaker].to_list(), strict=True)]
+    return placed, y, target
 
 
 def _of_folder(path: Path, y: Any) -> tuple[Any, Any, None]:

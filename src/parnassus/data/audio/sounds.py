@@ -3,29 +3,38 @@
 import os
 import struct
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from ...errors import DataError, DataWarning, FileError
+from ...errors import DataError, DataWarning, FileError, did_you_mean
 from ...functional.signal.sampling import resample
 from ..answers import shown
 from ..shards import Member, as_file, stream_of
+from .speakers import spoken
 
 SOUNDS = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".w64", ".caf", ".sph"}
 CLIPPED = 0.001  # share of samples at the limit, in runs of three and more, from which on a recording is called clipped
 
 
 class Sounds:
-    """Arrays (n,) that know their sample rate: what `form_of` cannot tell from the rows of a table."""
+    """Arrays (n,) that know their sample rate: what `form_of` cannot tell from the rows of a table.
+
+    speakers : who speaks in each, where that matters: for `Speech(normalize="speaker")`.
+    """
 
     form = "sounds"
 
-    def __init__(self, arrays: Sequence[Any], sample_rate: int) -> None:
+    def __init__(self, arrays: Sequence[Any], sample_rate: int, *, speakers: Sequence[Any] | None = None) -> None:
         self.arrays, self.sample_rate = list(arrays), int(sample_rate)
+        self.speakers = None if speakers is None else list(speakers)
+        if self.speakers is not None and len(self.speakers) != len(self.arrays):
+            raise DataError(
+                f"there are {len(self.arrays)} sounds and {len(self.speakers)} speakers; give one speaker for each"
+            )
 
     def __len__(self) -> int:
         return len(self.arrays)
@@ -38,7 +47,8 @@ class Sounds:
 
     def take_rows(self, rows: np.ndarray) -> "Sounds":
         """Some of them, in the order given."""
-        return Sounds([self.arrays[i] for i in rows.tolist()], self.sample_rate)
+        told = None if self.speakers is None else [self.speakers[i] for i in rows.tolist()]
+        return Sounds([self.arrays[i] for i in rows.tolist()], self.sample_rate, speakers=told)
 
 
 def is_sound_path(given: Any) -> bool:
@@ -50,6 +60,29 @@ def is_wave(given: Any) -> bool:
     """Whether something is one channel of float samples."""
     kind = isinstance(given, Tensor) and given.is_floating_point()
     return (kind or (isinstance(given, np.ndarray) and given.dtype.kind == "f")) and given.ndim == 1
+
+
+def paths_in(frame: Any, options: Mapping[str, Any]) -> list[Path]:
+    """The paths in a table's column, in the folder that they start from; they know their speaker where a column does.
+
+    `options` are those of `Speech`: column, folder, speaker.
+    """
+    names, column, speaker = [str(name) for name in frame.columns], options["column"], options["speaker"]
+    if column is None:
+        found = [n for n in names if len(frame) and is_sound_path(frame[n].to_list()[0])]
+        if len(found) != 1:
+            raise DataError(
+                f"of the columns {', '.join(names[:20])} {len(found) or 'none'} hold paths of sounds; name one: "
+                "codec=pn.Speech(column=...)"
+            )
+        column = found[0]
+    if column not in names:
+        raise DataError(f"the table has no column {column!r} of paths; {did_you_mean(column, names)}")
+    folder = Path(options["folder"] or "")
+    paths = [folder / str(path) for path in frame[column].to_list()]
+    if speaker not in names:
+        return paths
+    return [spoken(path, who, speaker) for path, who in zip(paths, frame[speaker].to_list(), strict=True)]
 
 
 # --- reading --------------------------------------------------------------------------------------

@@ -5,35 +5,33 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ...errors import DataError, SettingError, did_you_mean
+from ...errors import DataError
 from ...functional import signal
 from ..codec import Codec, State
 from ..rows import Batch, Ragged, Rows, Stream
 from ..shards import as_file
+from .options import SHORTEST, check_options
 from .sounds import (
     Sounds,
     at_rate,
     check_header,
     clipped_share,
-    is_sound_path,
     is_wave,
+    paths_in,
     read_sound,
     warn_of_odd,
 )
+from .speakers import Norm, alone, check_speakers, normed, norms_of, speakers_of
 
 MEMORY_BUDGET = 2 << 30  # bytes of features or waves; more stays in files
 THREADS = 4
 FEATURES = {"log_mel": signal.log_mel, "mfcc": signal.mfcc}
-NORMS = ("training", "utterance", "mean", "sliding", "none")
-HOLDS = ("features", "wave")
-SHORTEST = 0.05  # seconds that a room rings
 
 
 class Speech(Codec):
@@ -50,7 +48,8 @@ class Speech(Codec):
     n_mels, n_ceps : of the features; None as the convention says, but 40 for log mel energies.
     deltas : how many times changes over time are put beside (2: features, slopes, slopes of slopes).
     normalize : "training" (mean 0 and variance 1 over all training frames), "utterance" (over each recording),
-        "mean" (each recording loses its mean alone), "sliding" (over 3 s), "none".
+        "mean" (each recording loses its mean alone), "sliding" (over 3 s), "speaker" (over all that a speaker says in
+        the recordings that are given together), "none".
     channels : "mean" averages several, "one" refuses them.
     hold : what is kept between epochs. "features" are computed once, when rows are encoded; "wave" keeps the samples
         and computes features on the device for each batch, which `noise`, `speed`, `room` and models of waves need.
@@ -60,6 +59,8 @@ class Speech(Codec):
     room : the longest that a room rings, in seconds, such as 0.5: in training each batch is heard in a room drawn anew
         that rings for 0.05 s to that long; 0 leaves rooms as they are.
     column, folder : of a table, the column of paths and the folder they start from.
+    speaker : of a table, the column that says who speaks; "folder" takes the folder that each file lies in. Arrays are
+        told by `Sounds(arrays, rate, speakers=[...])`. It is asked where `normalize="speaker"`.
     memory : bytes that may be held; recordings in files beyond that are read when a batch needs them.
 
     A batch of features that are held was ready in a tenth of the time of one computed anew (90 recordings of 0.4 s, a
@@ -98,13 +99,14 @@ class Speech(Codec):
         room: float = 0.0,
         column: str | None = None,
         folder: str | None = None,
+        speaker: str = "speaker",
         memory: int = MEMORY_BUDGET,
     ) -> None:
         self.options = {
             "features": features, "convention": convention, "sample_rate": sample_rate, "n_mels": n_mels,
             "n_ceps": n_ceps, "deltas": deltas, "normalize": normalize, "channels": channels, "hold": hold,
             "mask": mask, "noise": None if noise is None else list(noise), "speed": speed, "room": room,
-            "column": column, "folder": folder, "memory": memory,
+            "column": column, "folder": folder, "speaker": speaker, "memory": memory,
         }  # fmt: skip
         check_options(self.options)
         self._read: tuple[Any, Rows] | None = None
@@ -116,6 +118,10 @@ class Speech(Codec):
         self.sample_rate = self.options["sample_rate"] or self._rate_of(raw, sounds)
         self._analyse()
         self.mean, self.std = torch.zeros(self.n_features), torch.ones(self.n_features)
+        if self.options["normalize"] == "speaker":
+            names = [name_of(sound, i) for i, sound in enumerate(sounds)]
+            check_speakers(self._speakers(raw, sounds), names, self.options["speaker"])
+            return self
         if self._size_of(sounds) > self.options["memory"]:
             parts: Iterable[Tensor] = (self._one(sound, i)[0] for i, sound in enumerate(sounds))
         else:
@@ -123,7 +129,8 @@ class Speech(Codec):
             self._read = (raw, held)
             parts = held.values.split(held.lengths.tolist())
         if self.options["normalize"] == "training":
-            self._measure(parts)
+            each = (part if part.ndim == 2 else self._raw_features(part) for part in parts)
+            self.mean, self.std = frame_moments(each)
         return self
 
     def _rate_of(self, raw: Any, sounds: list) -> int:
@@ -158,16 +165,6 @@ class Speech(Codec):
         n = {"log_mel": setting.n_mels, "mfcc": setting.n_ceps, "spectrogram": setting.n_fft // 2 + 1}
         return n[self.options["features"]] * (1 + self.options["deltas"])
 
-    def _measure(self, parts: Iterable[Tensor]) -> None:
-        """Mean and standard deviation of each feature over all frames of training."""
-        total, squares, n = torch.zeros(self.n_features, dtype=torch.float64), torch.zeros((), dtype=torch.float64), 0
-        for part in parts:
-            values = (part if part.ndim == 2 else self._raw_features(part)).double()
-            total, squares, n = total + values.sum(0), squares + values.square().sum(0), n + len(values)
-        mean = total / n
-        std = (squares / n - mean.square()).clamp(min=0).sqrt()
-        self.mean, self.std = mean.float(), torch.where(std > 1e-5, std, 1.0).float()
-
     # --- encode -----------------------------------------------------------------------------------
 
     def views(self) -> dict[str, dict[str, Any]]:
@@ -181,14 +178,32 @@ class Speech(Codec):
             (_, rows), self._read = self._read, None
             return rows
         sounds = self._listed(raw)
+        if self.options["normalize"] == "speaker":
+            return self._by_speaker(sounds, alone(self._speakers(raw, sounds)))
         if self._size_of(sounds) > self.options["memory"]:
             return Stream(sounds, lambda part: self._held(part))
         return self._held(sounds)
 
+    def _speakers(self, raw: Any, sounds: list) -> list[Any]:
+        return speakers_of(sounds, getattr(raw, "speakers", None), self.options["speaker"])
+
+    def _by_speaker(self, sounds: list, speakers: list[Any]) -> Rows:
+        """Features, each normalised over its speaker's frames; files beyond the budget are read twice."""
+        if self._size_of(sounds) <= self.options["memory"]:
+            held = self._held(sounds)
+            parts = held.values.split(held.lengths.tolist())
+            return normed(held, norms_of(parts, speakers), self.options["deltas"])
+        norms = norms_of((self._one(sound, i)[0] for i, sound in enumerate(sounds)), speakers)
+
+        def encode(part: list[tuple[Any, Norm]]) -> Rows:
+            return normed(self._held([sound for sound, _ in part]), [n for _, n in part], self.options["deltas"])
+
+        return Stream(list(zip(sounds, norms, strict=True)), encode)
+
     def _listed(self, raw: Any) -> list:
         """Recordings one by one: of a table the paths in its column, of anything else its rows."""
         if hasattr(raw, "columns"):
-            return self._paths(raw)
+            return paths_in(raw, self.options)
         if isinstance(raw, Sounds) and raw.sample_rate != (wanted := getattr(self, "sample_rate", raw.sample_rate)):
             return [at_rate(read_sound(x, f"sound {i}")[0], raw.sample_rate, wanted) for i, x in enumerate(raw)]
         if isinstance(raw, str | os.PathLike):
@@ -199,22 +214,6 @@ class Speech(Codec):
         if not sounds:
             raise DataError("X holds no sounds; give at least one")
         return sounds
-
-    def _paths(self, frame: Any) -> list[Path]:
-        names = [str(name) for name in frame.columns]
-        column = self.options["column"]
-        if column is None:
-            found = [n for n in names if len(frame) and is_sound_path(frame[n].to_list()[0])]
-            if len(found) != 1:
-                raise DataError(
-                    f"of the columns {', '.join(names[:20])} {len(found) or 'none'} hold paths of sounds; name one: "
-                    "codec=pn.Speech(column=...)"
-                )
-            column = found[0]
-        if column not in names:
-            raise DataError(f"the table has no column {column!r} of paths; {did_you_mean(column, names)}")
-        folder = Path(self.options["folder"] or "")
-        return [folder / str(path) for path in frame[column].to_list()]
 
     def _size_of(self, sounds: list) -> int:
         """About how many bytes recordings in files take when held; arrays are in memory anyway."""
@@ -258,6 +257,8 @@ class Speech(Codec):
             found = signal.cepstral_mean(found[None])[0]
         elif self.options["normalize"] == "sliding":
             found = signal.sliding(found)
+        elif self.options["normalize"] == "speaker":
+            return found  # deltas are of what is normalised, once all that the speaker says is known
         return signal.with_deltas(found, orders=self.options["deltas"])
 
     # --- prepare and decode -----------------------------------------------------------------------
@@ -321,6 +322,17 @@ class Speech(Codec):
         return codec
 
 
+def frame_moments(parts: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+    """Mean and deviation (features,) over all frames of parts (time, features); 1 for what never changes."""
+    n, total, squares = 0, torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+    for part in parts:
+        values = part.double()
+        total, squares, n = total + values.sum(0), squares + values.square().sum(0), n + len(values)
+    mean = total / n
+    std = (squares / n - mean.square()).clamp(min=0).sqrt()
+    return mean.float(), torch.where(std > 1e-5, std, 1.0).float()
+
+
 def log_power(wave: Tensor, setting: signal.Analysis) -> Tensor:
     """The logarithm of the spectrum of each frame, (time, n_fft // 2 + 1)."""
     return signal.logarithm(signal.spectrogram(wave, setting), setting)
@@ -337,31 +349,3 @@ def in_some_room(x: Tensor, lengths: Tensor, *, longest: float, sample_rate: int
 def name_of(sound: Any, row: int) -> str:
     """A recording as a message names it."""
     return str(sound) if isinstance(sound, str | os.PathLike) else f"sound {row}"
-
-
-def check_options(given: dict[str, Any]) -> None:
-    """Refuses options of `Speech` that mean nothing."""
-    choices = {
-        "features": ("log_mel", "mfcc", "spectrogram"),
-        "convention": tuple(signal.CONVENTIONS),
-        "normalize": NORMS,
-        "channels": ("mean", "one"),
-        "hold": HOLDS,
-    }
-    for name, known in choices.items():
-        if given[name] not in known:
-            raise SettingError(f"Speech: {name}={given[name]!r}; {did_you_mean(given[name], known)}")
-    if (given["noise"] or given["speed"] or given["room"]) and given["hold"] != "wave":
-        raise SettingError("Speech: noise, speed and room change waves, and features are held; say hold='wave'")
-    if given["room"] != 0 and not SHORTEST <= given["room"] <= 5:
-        raise SettingError(f"Speech: room is 0, or {SHORTEST} to 5 seconds; got {given['room']!r}")
-    if given["noise"] is not None and (len(given["noise"]) != 2 or given["noise"][0] > given["noise"][1]):
-        raise SettingError(f"Speech: noise is (low, high) decibels; got {given['noise']}")
-    if not 0 <= given["speed"] <= 0.5 or given["mask"] < 0 or given["deltas"] < 0:
-        raise SettingError("Speech: speed lies between 0 and 0.5, and mask and deltas are at least 0")
-    for name, least in (("n_mels", 1), ("n_ceps", 1), ("deltas", 0), ("mask", 0)):
-        value = given[name]
-        if value is not None and (not isinstance(value, int) or value < least):
-            raise SettingError(f"Speech: {name} is a whole number of at least {least}; got {value!r}")
-    if given["sample_rate"] is not None and given["sample_rate"] < 100:
-        raise SettingError(f"Speech: sample_rate is samples a second, at least 100; got {given['sample_rate']}")
