@@ -32,6 +32,16 @@ def test_every_training_inside_is_a_run_with_its_epochs(tmp_path):
     assert told == [(i + 1, pytest.approx(h["loss"])) for i, h in enumerate(made.history_)]
 
 
+def test_a_run_says_what_was_trained_and_where(tmp_path):
+    with pn.track(tmp_path / "held"):
+        pn.Classifier(pn.model("mlp", hidden=(4,)), epochs=1, out=tmp_path / "wide").fit(X, Y)
+        pn.Regressor("mlp", epochs=1).fit(X, X[:, 1])
+    found = {run.info.run_name: run.data.params for run in runs_at(tmp_path / "held")[1]}
+    assert found.keys() == {"wide", "mlp"}  # and no two of one drawn name
+    assert (found["wide"]["task"], found["wide"]["model"]) == ("classifier", "model('mlp', hidden=(4,))")
+    assert (found["mlp"]["task"], found["mlp"]["model"]) == ("regressor", "mlp")
+
+
 def test_a_training_that_fails_is_a_failed_run(tmp_path):
     with pn.track(tmp_path), pytest.raises(Diverged):
         pn.Regressor("mlp", epochs=3, optimizer="sgd", lr=1e30).fit(X, X[:, 0] + X[:, 1])

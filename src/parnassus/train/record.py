@@ -83,6 +83,10 @@ class Losses:
 class Record:
     """Hears of every step and epoch; the plain one says nothing."""
 
+    def of(self, estimator: Any) -> "Record":
+        """What hears of the training that this estimator begins: itself, or a record of that training alone."""
+        return self
+
     @contextmanager
     def showing(self, trainer: "Trainer") -> Iterator[None]:
         yield

@@ -59,18 +59,32 @@ def undrawn() -> Iterator[None]:
 
 
 class ToMlflow(Record):
-    """One MLflow run for each training that begins: its settings, its epochs, and how it ended."""
+    """One MLflow run for each training that begins: what is trained, its settings, its epochs, and how it ended."""
 
     def __init__(self, place: str | os.PathLike, experiment: str, settings: Mapping[str, Any]) -> None:
         with undrawn():
             self.client, self.settings = client_of(place), settings
             self.experiment = experiment_of(self.client, experiment, place)
 
+    def of(self, estimator: Any) -> "OneRun":
+        """The record of one training, since one may begin within another."""
+        name = Path(estimator.out).name if estimator.out is not None else estimator.model_name
+        model = estimator.model if estimator.model is not None else estimator.model_name
+        told = {"task": estimator.task, "model": model, "loss": estimator.loss}
+        return OneRun(self, name, {k: v for k, v in told.items() if v is not None})
+
+
+class OneRun(Record):
+    """A training as one of MLflow's runs."""
+
+    def __init__(self, place: ToMlflow, name: str, told: Mapping[str, Any]) -> None:
+        self.client, self.place, self.name, self.told = place.client, place, name, told
+
     @contextmanager
     def showing(self, trainer: "Trainer") -> Iterator[None]:
         with undrawn():
-            self.run = self.client.create_run(self.experiment).info.run_id
-            log_settings(self.client, self.run, {**trainer.identity, **self.settings})
+            self.run = self.client.create_run(self.place.experiment, run_name=self.name).info.run_id
+            log_settings(self.client, self.run, {**trainer.identity, **self.told, **self.place.settings})
         try:
             yield
         except BaseException:

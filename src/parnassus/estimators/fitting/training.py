@@ -284,7 +284,7 @@ def record_of(estimator: "Estimator", identity: dict[str, Any]) -> Record:
     if estimator.out is not None and checkpoint is not None:
         folder = Path(estimator.out)
         records += [Alone(folder), Log(folder, getattr(estimator, "stage", None)), checkpoint]
-    return Several(*records, *LISTENERS.get())
+    return Several(*records, *(one.of(estimator) for one in LISTENERS.get()))
 
 
 def checkpoint_of(estimator: "Estimator", out: Path, identity: dict[str, Any]) -> Record:
