@@ -1,7 +1,7 @@
 """Recognisers of speech by templates and hidden Markov models, by name."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from ...data.audio.lexicon import read_lexicon
 from ...data.audio.transcripts import Units
@@ -12,11 +12,13 @@ from ...objectives.recognition.chained import Language
 from ...objectives.recognition.embedded import Plan
 from ...objectives.recognition.generative import GmmHmm
 from ...objectives.recognition.hybrid import HybridRecognizer
+from ...objectives.recognition.opposed import Criterion, Opposition
 from ...objectives.recognition.templates import Templates
 from ...registry import model
 
 N_SILENCE = 3
 CONTEXTS = ("none", "triphone")
+CRITERIA = get_args(Criterion)
 
 
 @model.register("speech_recognizer")
@@ -42,16 +44,28 @@ def word_hmm(
     steps_between: int = 4,
     floor: float = 0.01,
     tol: float = 1e-4,
+    criterion: str = "ml",
+    opposed_steps: int = 10,
+    acoustic_scale: float = 0.1,
 ) -> GmmHmm:
     """A hidden Markov model for each word, in any order: for small vocabularies.
 
     grammar : "loop" (any word after any; also None), "bigram" (by the words before, counted in training), "transcripts"
         (the sentences of training alone), a tuple of sentences, or commands: "turn [the] (light | radio) on".
+    criterion : what is raised; see `gmm_hmm`.
     """
     _check(n_states=n_states, n_mixtures=n_mixtures, first_steps=first_steps, steps_between=steps_between)
     plan = Plan(first_steps, steps_between, n_mixtures, n_tied=0, min_count=0.0)
     language = Language(spelled=False, grammar=grammar or "loop", word_penalty=word_penalty)
-    return GmmHmm(Acoustic(step_features, floor=floor), units, language, plan, n_states=n_states, tol=tol)
+    return GmmHmm(
+        Acoustic(step_features, floor=floor),
+        units,
+        language,
+        plan,
+        n_states=n_states,
+        tol=tol,
+        opposition=_opposition(criterion, opposed_steps, acoustic_scale),
+    )
 
 
 @model.register("speech_recognizer")
@@ -71,6 +85,9 @@ def gmm_hmm(
     steps_between: int = 4,
     floor: float = 0.01,
     tol: float = 1e-4,
+    criterion: str = "ml",
+    opposed_steps: int = 10,
+    acoustic_scale: float = 0.1,
 ) -> GmmHmm:
     """Characters or phones as three states each, tied between neighbours, with mixtures of Gaussians and a grammar.
 
@@ -80,11 +97,23 @@ def gmm_hmm(
         `min_count` frames; "none": a unit sounds alike everywhere.
     first_steps, steps_between : steps of Baum-Welch before states are tied and mixtures grow, and after each time.
     floor : the least variance, as a share of that of all frames.
+    criterion : what is raised: "ml", the likelihood of what was said; after that, in `opposed_steps` of extended
+        Baum-Welch, "mmi", its posterior among all that the grammar allows, "mpe" or "mwe", the units or words that are
+        right on average among the ten best sentences, or "mce", how few sentences are wrong.
+    acoustic_scale : what log likelihoods of sounds are multiplied by, where sentences are weighed against each other.
     """
     _check(n_states=n_states, n_mixtures=n_mixtures, first_steps=first_steps, steps_between=steps_between)
     plan = _plan(context, n_tied, n_mixtures, min_count, first_steps, steps_between)
     language = Language(lexicon, grammar=grammar or "loop", word_penalty=word_penalty)
-    return GmmHmm(Acoustic(step_features, floor=floor), units, language, plan, n_states=n_states, tol=tol)
+    return GmmHmm(
+        Acoustic(step_features, floor=floor),
+        units,
+        language,
+        plan,
+        n_states=n_states,
+        tol=tol,
+        opposition=_opposition(criterion, opposed_steps, acoustic_scale),
+    )
 
 
 @model.register("speech_recognizer")
@@ -129,6 +158,14 @@ def hybrid(
         n_most=max(plan.n_tied, _n_units(lexicon, units) * n_states + N_SILENCE),
         rounds=rounds,
     )
+
+
+def _opposition(criterion: str, steps: int, scale: float) -> Opposition:
+    if criterion not in CRITERIA:
+        raise SettingError(f"criterion={criterion!r}; {did_you_mean(criterion, CRITERIA)}")
+    if steps < 1 or not scale > 0:
+        raise SettingError(f"opposed_steps is at least 1 and acoustic_scale above 0; got {steps} and {scale}")
+    return Opposition(cast(Criterion, criterion), steps, scale)
 
 
 def _n_units(lexicon: Any, units: Units) -> int:

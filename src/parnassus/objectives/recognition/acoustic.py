@@ -93,16 +93,25 @@ class Acoustic(nn.Module):
         return found[..., 0] if found.shape[2] == 1 else torch.logsumexp(found, 2)
 
     def count(
-        self, x: Tensor, lengths: Sequence[int], graphs: Sequence[SearchGraph], weights: Sequence[float]
+        self,
+        x: Tensor,
+        lengths: Sequence[int],
+        graphs: Sequence[SearchGraph],
+        weights: Sequence[float],
+        *,
+        scale: float = 1.0,
     ) -> tuple[list[float], list[Tensor]]:
-        """log p of each sequence and the weighted sums of one step: of staying and leaving, and of the emissions."""
+        """log p of each sequence and the weighted sums of one step: of staying and leaving, and of the emissions.
+
+        `scale` multiplies log probabilities of frames and of staying and leaving, and not what is fixed.
+        """
         x = self.scaled(x)
         parts = self.parts(x)
         logs = torch.logsumexp(parts, 2).contiguous()
         table = self.table
         gammas, log_probs, moves = [], [], torch.zeros(len(table), dtype=torch.float64)
         for graph, own, weight in zip(graphs, logs.cpu().split(list(lengths)), weights, strict=True):
-            found = expected_counts(graph, graph.weighted(table), own)
+            found = expected_counts(graph, graph.weighted(scale * table), scale * own)
             gammas.append(found.gamma * weight)
             log_probs.append(found.log_prob)
             trained = graph.kinds >= 0
