@@ -86,7 +86,7 @@ SURFACE = {
     "train image-translator --model cyclegan": WITHOUT_MODEL
     | {f"model.{name}" for name in ("width", "n-blocks", "cycle", "identity", "game", "n-past")}
     | {"schedule.hold"},
-    "train keypoint-finder --model heat_unet": WITHOUT_MODEL | {"model.widths", "model.norm", "model.sigma"},
+    "train keypoint-finder --model heat_unet": WITHOUT_MODEL | {"model.widths", "model.norm", "model.sigma", *TRANSFER},
     "train question-answerer --model bert": WITHOUT_MODEL
     | {"longest", "null-threshold", "start"}
     | {f"model.{n}" for n in ("width", "n-layers", "n-heads", "hidden", "context", "activation", "eps")}

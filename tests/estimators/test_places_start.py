@@ -1,10 +1,13 @@
-"""Detectors and segmenters that start from learned weights: what is taken, what is new, what stays, what is refused."""
+"""Detectors, segmenters and finders of keypoints that start from learned weights: what is taken, what is new, what stays, what is refused."""
 
 import numpy as np
+import pandas as pd
+import PIL.Image
 import pytest
 import torch
 
 import parnassus as pn
+from parnassus.data.detection.scenes import kite_scenes
 
 pytestmark = pytest.mark.slow
 
@@ -175,7 +178,8 @@ def test_a_detector_s_start_that_does_not_fit_is_refused_with_the_remedy(pets, c
     assert "pn.model('retinanet', backbone='resnet18')" in said(start=classes)
     assert "no classifier has the backbone of model 'ssd'" in said("ssd", start=classes)
     assert "pn.model('resnet34', stem='paper')" in said(pn.model("fcos", backbone="resnet34"), start=classes)
-    assert "do not fit model 'fcos'" in said("fcos", start=pets("ssd"))
+    assert "another kind, whose backbone is not that of model 'fcos'" in said("fcos", start=pets("ssd"))
+    assert "do not fit" in said(pn.model("ssd", widths=(8, 16)), start=pets("ssd"))
     other = pn.Classifier("mlp", **QUICK).fit(rng.normal(size=(9, 2)), [0, 1, 2] * 3)
     assert "'vgg16' as its backbone" in said(start=other)
     spec = pn.model("retinanet", backbone="resnet18")
@@ -186,6 +190,43 @@ def test_a_detector_s_start_that_does_not_fit_is_refused_with_the_remedy(pets, c
         pn.Detector(spec, start=classes, **QUICK).fit(PICTURES[..., 0], PETS)
     coloured = pn.Image(mode="RGB", size=64, resize="pad")
     pn.Detector(spec, start=classes, codec=coloured, **GENTLE).fit(list(PICTURES[..., 0]), PETS)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "shared"),
+    [
+        ("fcos", "retinanet", {"maps.body", "maps.pyramid"}),
+        ("retinanet", "ssd", {"maps.body"}),
+        ("ssd", "faster_rcnn", {"maps.stages"}),
+        ("faster_rcnn", "fcos", {"maps.body", "maps.pyramid"}),
+    ],
+)
+def test_a_detector_of_another_kind_lends_its_backbone_and_its_pyramid(pets, ours, theirs, shared):
+    found = pn.Detector(SMALL[ours], start=pets(theirs), freeze="body", **QUICK).fit(PICTURES, PETS)
+    assert {".".join(name.split(".")[:2]) for name in found.start_["taken"]} == shared
+    before, after = weights(pets(theirs)), weights(found)
+    prefixes = ["maps." if name == "ssd" else "maps.body." for name in (ours, theirs)]
+    body = [name.removeprefix(prefixes[0]) for name in after if name.startswith(f"{prefixes[0]}stages.")]
+    assert len(body) > 40
+    assert all(torch.equal(after[prefixes[0] + name], before[prefixes[1] + name]) for name in body)
+    assert found.model.name == ours
+
+
+@pytest.mark.parametrize("classes_here", [["cat"], ["bird"]])
+def test_boxes_of_regions_begin_masks_of_regions(pets, classes_here):
+    spec = pn.model("mask_rcnn", widths=(8, 8), hidden=8, n_regions=8)
+    told = [
+        {
+            "boxes": b,
+            "labels": names if classes_here == ["cat"] else ["bird"],
+            "masks": np.ones((1, 64, 64), dtype=bool),
+        }
+        for b, names in PETS
+    ]
+    found = pn.Detector(spec, start=pets("faster_rcnn"), **QUICK).fit(PICTURES, told)
+    new = {name.rpartition(".")[0].split(".convolutions")[0] for name in found.start_["new"]}
+    others = {"head.classes", "head.offsets"} if classes_here == ["bird"] else set()
+    assert new == {"mask_head", "mask_head.enlarge", "mask_head.planes"} | others
 
 
 # --- segmenters -----------------------------------------------------------------------------------
@@ -235,3 +276,63 @@ def test_what_no_segmenter_begins_with_is_refused(classes, masks):
         pn.Segmenter(start=classes, **QUICK).fit(PICTURES[:, :16, :16], MAPS)
     with pytest.raises(pn.SettingError, match="do not fit model 'fcn'"):
         pn.Segmenter("fcn", start=masks("u_net"), **QUICK).fit(PICTURES[:, :16, :16], MAPS)
+
+
+# --- finders of keypoints -------------------------------------------------------------------------
+
+KITES = kite_scenes(9, size=16, seed=0)
+HEAT = pn.model("heat_unet", widths=(4, 6))
+
+
+@pytest.fixture(scope="module")
+def corners():
+    return pn.KeypointFinder(HEAT, **QUICK).fit(*KITES)
+
+
+def test_a_finder_starts_from_one_of_other_points(corners, tmp_path):
+    corners.save(tmp_path / "k.parnassus")
+    found = pn.KeypointFinder(start=tmp_path / "k.parnassus", freeze="body", **QUICK).fit(KITES[0], KITES[1][:, :3])
+    before, after = weights(corners), weights(found)
+    assert set(found.start_["new"]) == {"head.weight", "head.bias"}
+    assert all(torch.equal(before[n], after[n]) for n in after.keys() - set(found.start_["new"]))
+    assert found.predict(KITES[0]).shape == (9, 3, 2)
+    assert torch.equal(found.codec_.mean, corners.codec_.mean)
+    found.save(tmp_path / "l.parnassus")
+    assert pn.load(tmp_path / "l.parnassus").start_ == found.start_
+
+
+def test_a_finder_of_the_same_points_goes_on_from_every_weight(corners):
+    found = pn.KeypointFinder(start=corners, **unmoved({})).fit(*KITES)
+    assert found.start_["new"] == []
+    for n, p in found.objective_.net.named_parameters():
+        torch.testing.assert_close(p, weights(corners)[n], atol=1e-6, rtol=0)
+
+
+def test_points_of_other_names_are_other_points(tmp_path):
+    def table(*names):
+        columns = {f"{n}_{axis}": KITES[1][:, k, i] for k, n in enumerate(names) for i, axis in enumerate("xy")}
+        path = tmp_path / f"{names[0]}.csv"
+        pd.DataFrame({"image": pictures} | columns).to_csv(path, index=False)
+        return path
+
+    pictures = [f"{i}.png" for i in range(9)]
+    for name, picture in zip(pictures, KITES[0], strict=True):
+        PIL.Image.fromarray(picture).save(tmp_path / name)
+    base = pn.KeypointFinder(HEAT, **QUICK).fit(table("nose", "tail"))
+    assert pn.KeypointFinder(start=base, **QUICK).fit(table("tail", "nose")).start_["new"] == [
+        "head.bias",
+        "head.weight",
+    ]
+    assert pn.KeypointFinder(start=base, **QUICK).fit(KITES[0], KITES[1][:, :2]).start_["new"] == []
+
+
+def test_a_segmenter_s_u_net_begins_a_finder_that_names_its_widths(corners):
+    base = pn.Segmenter(pn.model("u_net", widths=(4, 6)), **QUICK).fit(KITES[0], (KITES[0] > 90).astype(int))
+    found = pn.KeypointFinder(HEAT, start=base, freeze="body", unfreeze=1, rate_decay=0.5, **QUICK | {"epochs": 2})
+    found.fit(*KITES)
+    assert set(found.start_["new"]) == {"head.weight", "head.bias"}
+    assert [[k for k in h if k not in ("rate", "loss")] for h in found.history_] == [["fit"], ["from_epoch_1"]]
+    with pytest.raises(pn.SettingError, match="name the finder that has its layers"):
+        pn.KeypointFinder(start=base, **QUICK).fit(*KITES)
+    with pytest.raises(pn.SettingError, match="do not fit model 'heat_unet'"):
+        pn.KeypointFinder("heat_unet", start=corners, **QUICK).fit(*KITES)

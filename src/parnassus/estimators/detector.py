@@ -58,8 +58,9 @@ class Detector(Estimator):
     augment : random changes of training pictures, which the boxes follow, such as "shift-flip" or
         {"jaccard_crop": 0.5, "brightness": 0.3}; see `pn.data.images.augmentation.Augmentation`.
     start : what to start from instead of drawn weights: a fitted detector or the path of a saved one, whose frame and
-        scale of pixels are taken too, and whose last layers are drawn anew for other classes; or, as the backbone, a
-        fitted classifier, the path of one or of a folder that `pn.hub` reads, or an nn.Module.
+        scale of pixels are taken too, and whose last layers are drawn anew for other classes, or, where it is of
+        another model, all but the backbone and its pyramid; or, as the backbone, a fitted classifier, the path of one
+        or of a folder that `pn.hub` reads, or an nn.Module.
     freeze : what stays as it is: "body" (the backbone), a number of layers from the input, or names such as
         "maps.body" or "*.bn1.*".
     unfreeze : the epoch from which everything trains, or a dict from epochs to names that join then.

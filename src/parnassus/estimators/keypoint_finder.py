@@ -41,12 +41,19 @@ class KeypointFinder(Estimator):
 
     Parameters
     ----------
+    start : what to start from instead of drawn weights: a fitted finder or the path of a saved one, whose frame and
+        scale of pixels are taken too; a fitted "u_net" of a Segmenter, or the path of one, where `model` names the
+        "heat_unet" of its widths; or an nn.Module. The last layer is drawn anew for other points.
+    freeze : what stays as it is: "body" (all but the head), a number of layers from the input, or names such as
+        "down.0" or "*.weight".
+    unfreeze : the epoch from which everything trains, or a dict from epochs to names that join then.
+    rate_decay : what multiplies the learning rate from each layer to the one below it.
     **training : the settings that all estimators share; see `Estimator`. `codec` is a `pn.Image`, with resize="pad" or
         "stretch"; None, or a `pn.Image` that leaves `resize` open, pads pictures to their common or median size, at
         most 256 pixels a side. Keypoints follow what `pn.Image(augment=...)` does. Where it flips, points whose names
         differ by left and right change places, or those of its `flip_pairs`; where neither says which, it is refused.
 
-    Attributes: `n_points_`, `history_`.
+    Attributes: `n_points_`, `start_`, `history_`.
 
     Source: Tompson et al. 2014; He et al. 2017, section 5.
     """
@@ -54,8 +61,20 @@ class KeypointFinder(Estimator):
     default_models = {"image": "heat_unet"}
     target_: PointTargets
 
-    def __init__(self, model: Any = None, **training: Any) -> None:
+    learned = (*Estimator.learned, "start_")
+
+    def __init__(
+        self,
+        model: Any = None,
+        *,
+        start: Any = None,
+        freeze: int | str | tuple[str, ...] = (),
+        unfreeze: Any = None,
+        rate_decay: float = 1.0,
+        **training: Any,
+    ) -> None:
         super().__init__(model, **training)
+        self.start, self.freeze, self.unfreeze, self.rate_decay = start, freeze, unfreeze, rate_decay
 
     def fit(
         self, X: Any, y: Any = None, *, target: Columns | None = None, validation: Any = None, sample_weight: Any = None

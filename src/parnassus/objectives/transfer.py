@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 from torch import Tensor, nn
 
 from ..errors import SettingError, did_you_mean
 from ..functional.criteria import Loss
 from ..functional.distillation import distillation
-from ..train.phase import Batch, Phase
+from ..train.phase import Batch, Objective, Phase
 from .supervised import Supervised
 
 Frozen = frozenset[str]  # names of parameters
@@ -156,6 +156,36 @@ class Stages:
             if before and (own or isinstance(module, nn.modules.batchnorm._BatchNorm)):
                 found.append(module)
         return found
+
+
+class Staged(Objective):
+    """What nets of places share that may begin with learned weights: a subclass has `net` and `mean_loss(batch)`.
+
+    `transfer` is what stays as it is, and until when; None where everything trains from the first epoch on.
+    """
+
+    net: nn.Module
+    transfer: Stages | None = None
+
+    @property
+    def learner(self) -> nn.Module:
+        """The module by whose names weights are taken and frozen."""
+        return self.net
+
+    def mean_loss(self, batch: Batch) -> Tensor:
+        """The loss of a batch."""
+        raise NotImplementedError
+
+    def phases(self) -> Sequence[Phase]:
+        if self.transfer is not None:
+            return self.transfer.phases(self.learner, self.mean_loss, lambda: self.train(self.training))
+        return [Phase("fit", self.mean_loss, self.parameters())]
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        for module in self.transfer.still(self.learner) if mode and self.transfer is not None else ():
+            module.eval()
+        return self
 
 
 class Transferred(Supervised):

@@ -1,4 +1,4 @@
-"""What nets of places start from: a fitted detector or segmenter, or a classifier as a detector's backbone."""
+"""What nets of places start from: fitted ones of their task, another detector's backbone, or a classifier as one."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,18 +10,25 @@ from ...data.images.image import Image, is_stack
 from ...errors import SettingError
 from ...layouts import few, pattern, renamed
 from ...objectives.transfer import Frozen
+from ...registry import Spec
+from .assembly import model_of
 
-PLACES = ("detector", "segmenter")
+PLACES = ("detector", "segmenter", "keypoint_finder")
 STAND = ("resnet18", "resnet34", "resnet50", "resnet101")
 
 
 def refuse_other_kinds(name: str, task: str) -> None:
-    """Refuses to make a detector or segmenter of a model that is none, and says what would be one."""
+    """Refuses to make a detector, segmenter or finder of a model that is none, and says what would be one."""
     if task == "detector" and (name in STAND or name == "vgg16"):
         stand = ("retinanet", name) if name in STAND else ("ssd", "vgg16")
         raise SettingError(
             f"start is a {name!r}, which finds no places by itself; name the detector that stands on it: "
             f"pn.model({stand[0]!r}, backbone={stand[1]!r})"
+        )
+    if task == "keypoint_finder" and name == "u_net":
+        raise SettingError(
+            "start is a 'u_net', which answers with classes; name the finder that has its layers: "
+            "pn.model('heat_unet', widths=...), of the same widths"
         )
     if task in PLACES:
         others = ", or a classifier 'resnet18' to 'resnet101' or 'vgg16' as its backbone" if task == "detector" else ""
@@ -77,6 +84,50 @@ def is_detector(estimator: Any, weights: Mapping[str, Tensor]) -> bool:
     return getattr(estimator, "task", None) == "detector" or any(name.startswith("maps.") for name in weights)
 
 
+def is_of_another_kind(theirs: Any, mine: Any) -> bool:
+    """Whether two detectors are of different models, such as RetinaNet and Faster R-CNN."""
+    first, second = (given.name if isinstance(given, Spec) else given for given in map(model_of, (theirs, mine)))
+    return first != second
+
+
+def as_stand(
+    net: nn.Module, weights: Mapping[str, Tensor], told: str, named: str, *, renewed: Frozen
+) -> dict[str, Tensor]:
+    """What a detector of another kind has for this net: its backbone, the pyramid on it, and of nets that look at
+    regions what proposes them and says their classes; all but what is `renewed`.
+
+    Raises
+    ------
+    SettingError : the backbones are not the same.
+    """
+    prefix, _ = backbone_of(net)
+    whole = "maps.body." if any(name.startswith("maps.body.") for name in weights) else "maps."
+    theirs = {prefix + n.removeprefix(whole): t for n, t in weights.items() if n.startswith(whole)}
+    own = net.state_dict()
+    odd = _odd_layers({n: t for n, t in own.items() if n.startswith(prefix)}, theirs, prefix)
+    if odd:
+        raise SettingError(
+            f"start: {told} is a detector of another kind, whose backbone is not that of {named}: {few(odd)}; give "
+            "both the same backbone, or the same widths where it is small"
+        )
+    for part in ("maps.pyramid.", "proposer.", "head.") if prefix == whole else ():
+        due = [n for n in own if n.startswith(part) and n not in renewed]
+        if all(n in weights and weights[n].shape == own[n].shape for n in due):  # half a part is of no use
+            theirs |= {n: weights[n] for n in due}
+    return theirs
+
+
+def _odd_layers(own: Mapping[str, Tensor], found: Mapping[str, Tensor], prefix: str) -> list[str]:
+    """Weights of a backbone that are not there, of another shape, or too many, in words."""
+    odd = [
+        f"{name.removeprefix(prefix)} is {'absent' if name not in found else tuple(found[name].shape)} there and "
+        f"{tuple(tensor.shape)} here"
+        for name, tensor in own.items()
+        if name not in found or found[name].shape != tensor.shape
+    ]
+    return odd + [f"{name.removeprefix(prefix)} is absent here" for name in found if name not in own]
+
+
 def as_backbone(net: nn.Module, weights: Mapping[str, Tensor], told: str, named: str) -> dict[str, Tensor]:
     """A classifier's weights under the names of a detector's backbone; without its head.
 
@@ -95,13 +146,7 @@ def as_backbone(net: nn.Module, weights: Mapping[str, Tensor], told: str, named:
     found = {f"{prefix}{new}": t for n, t in weights.items() if (new := renamed(n, patterns)) is not None}
     above = above_backbone(net)
     own = {name: tensor for name, tensor in net.state_dict().items() if name not in above}
-    odd = [
-        f"{name.removeprefix(prefix)} is {'absent' if name not in found else tuple(found[name].shape)} there and "
-        f"{tuple(tensor.shape)} here"
-        for name, tensor in own.items()
-        if name not in found or found[name].shape != tensor.shape
-    ]
-    odd += [f"{name.removeprefix(prefix)} is absent here" for name in found if name not in own]
+    odd = _odd_layers(own, found, prefix)
     if odd:
         raise SettingError(
             f"start: {told} is not the backbone of {named}: {few(odd)}; take a classifier that was learned with "

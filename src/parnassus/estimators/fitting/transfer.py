@@ -22,7 +22,7 @@ from ...objectives.detection.detector import Detection
 from ...objectives.supervised import Supervised
 from ...objectives.text.question_answering import SpanAnswering
 from ...objectives.text.translation import Translation
-from ...objectives.transfer import Frozen, Stages, Transferred, frozen_by, rates_by_layer, stages_of
+from ...objectives.transfer import Frozen, Staged, Stages, Transferred, frozen_by, rates_by_layer, stages_of
 from ...registry import Spec, model
 from ...train.phase import Objective
 from .assembly import codec_called_for, model_of, reads_pieces, start_of
@@ -30,7 +30,9 @@ from .places_start import (
     PLACES,
     above_backbone,
     as_backbone,
+    as_stand,
     is_detector,
+    is_of_another_kind,
     refuse_other_kinds,
     renewed,
     scaled_as,
@@ -101,7 +103,7 @@ def origin_of(start: Any) -> Origin:
     if isinstance(start, str | os.PathLike) and Path(start).suffix in hub.PICKLES and Path(start).is_file():
         hub.read(start)  # which refuses a pickle, and says how to convert it
     if isinstance(start, nn.Module):
-        net = start.learner if isinstance(start, Detection) else start
+        net = start.learner if isinstance(start, Staged) else start
         return Origin(f"a {type(start).__name__}", learned_weights(net, f"start, a {type(start).__name__}"))
     if not isinstance(start, str | os.PathLike) and not hasattr(start, "get_params"):
         raise SettingError(
@@ -112,7 +114,7 @@ def origin_of(start: Any) -> Origin:
     if getattr(getattr(held, "codec_", None), "kind", None) == "corpus":
         return Origin("an Embedder's vectors", {"embedding.weight": word_table(held)}, held, words_alone=True)
     objective = getattr(held, "objective_", None)
-    model = objective.learner if isinstance(objective, Detection) else getattr(objective, "model", None)
+    model = objective.learner if isinstance(objective, Staged) else getattr(objective, "model", None)
     if not isinstance(model, nn.Module):
         raise SettingError(f"start: the {type(held).__name__} has no net whose weights could be taken")
     told = os.fspath(start) if isinstance(start, str | os.PathLike) else f"a fitted {type(held).__name__}"
@@ -217,8 +219,10 @@ def begun(estimator: "Estimator", objective: Objective) -> Objective:
         return objective
     if (isinstance(objective, Translation) or estimator.task == "language_model") and asked.keys() == {"start"}:
         return begun_texts(estimator, objective)
-    if isinstance(objective, Detection):
-        stages, rates = _settled(estimator, objective.learner, above_backbone(objective.learner))
+    if isinstance(objective, Staged):
+        net, n_outputs = objective.learner, estimator.target_.facts()["n_outputs"]
+        head = above_backbone(net) if isinstance(objective, Detection) else head_of(net, n_outputs)
+        stages, rates = _settled(estimator, net, head)
         objective.transfer = Stages(stages, rates)
         objective.transfer.settle(objective.learner)
         return objective
@@ -308,8 +312,12 @@ def head_of(model: nn.Module, n_outputs: int | None) -> Frozen:
 
 
 def detector_from(estimator: "Estimator", origin: Origin, net: nn.Module) -> tuple[Origin, Frozen]:
-    """The weights of a detector, or of a classifier as its backbone, by our names; and what of it is drawn anew."""
+    """The weights of a detector, or of another kind's or a classifier's backbone, by our names; and what is new."""
     if is_detector(origin.estimator, origin.weights):
+        if origin.estimator is not None and is_of_another_kind(origin.estimator, estimator):
+            anew = renewed(net, estimator.target_, origin.estimator.target_)
+            taken = as_stand(net, origin.weights, origin.told, named(estimator), renewed=anew)
+            return Origin(origin.told, taken), frozenset(net.state_dict()) - taken.keys()
         return origin, renewed(net, estimator.target_, getattr(origin.estimator, "target_", None))
     taken = as_backbone(net, origin.weights, origin.told, named(estimator))
     return Origin(origin.told, taken), above_backbone(net)
@@ -383,4 +391,5 @@ def _same_answers(estimator: "Estimator", other: Any) -> bool:
     if type(mine) is not type(theirs) or mine.facts() != theirs.facts():
         return False
     known = [name for name in ("classes", "labels", "point_names") if hasattr(mine, name)]
+    known += ["names"] if getattr(mine, "names", ()) and getattr(theirs, "names", ()) else []  # of keypoints
     return all(np.array_equal(np.asarray(getattr(mine, n)), np.asarray(getattr(theirs, n))) for n in known)

@@ -1,7 +1,6 @@
 """Objectives of detectors: what anchors, or points, answer for, the losses, and the way from outputs to boxes."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +17,8 @@ from ...functional.boxes import (
     ssd_loss,
 )
 from ...functional.losses import huber
-from ...train.phase import Batch, Objective, Phase
-from ..transfer import Stages
+from ...train.phase import Batch
+from ..transfer import Staged
 
 CANDIDATES = 1000  # boxes of a picture that suppression looks at
 
@@ -32,16 +31,15 @@ class Found(NamedTuple):
     classes: Tensor
 
 
-class Detection(Objective):
+class Detection(Staged):
     """What all detectors share: a batch holds x (batch, channels, height, width) and, where they are known, the true
     boxes y (batch, most, 4), their classes y_labels (batch, most; -1 for what is not counted) and y_lengths (batch,).
 
-    The losses are means over the anchors (or points, or regions) that answer for boxes, which `weight` counts.
+    `learner` holds `maps`, and heads on them. The losses are means over the anchors (or points, or regions) that answer
+    for boxes, which `weight` counts.
     """
 
     probabilistic = False
-    net: nn.Module
-    transfer: Stages | None = None  # what stays, where the training starts from learned weights
     finds_masks = False  # whether it also says which pixels of a box are the thing's
     finds_points = False  # whether it also says where the keypoints of a box's thing are
 
@@ -49,28 +47,8 @@ class Detection(Objective):
         super().__init__()
         self.image_size = image_size
 
-    @property
-    def learner(self) -> nn.Module:
-        """The module by whose names weights are taken and frozen: its `maps`, and heads on them."""
-        return self.net
-
-    def phases(self) -> Sequence[Phase]:
-        if self.transfer is not None:
-            return self.transfer.phases(self.learner, self.mean_loss, lambda: self.train(self.training))
-        return [Phase("fit", self.mean_loss, self.parameters())]
-
-    def train(self, mode: bool = True) -> Self:
-        super().train(mode)
-        for module in self.transfer.still(self.learner) if mode and self.transfer is not None else ():
-            module.eval()
-        return self
-
     def evaluate(self, batch: Batch) -> dict[str, Tensor]:
         return {"loss": self.mean_loss(batch)}
-
-    def mean_loss(self, batch: Batch) -> Tensor:
-        """The loss of a batch."""
-        raise NotImplementedError
 
     def weight(self, batch: Batch) -> Tensor:
         classes = self.goals(batch)[0]

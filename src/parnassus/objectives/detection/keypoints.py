@@ -1,14 +1,13 @@
 """Keypoints as maps of heat: a net's map for each point is a distribution over places, learned by cross-entropy."""
 
-from collections.abc import Sequence
-
 from torch import Tensor, nn
 
 from ...functional.heatmaps import heatmaps, peaks
-from ...train.phase import Batch, Objective, Phase
+from ...train.phase import Batch
+from ..transfer import Staged
 
 
-class HeatKeypoints(Objective):
+class HeatKeypoints(Staged):
     """A map of scores for each keypoint, whose softmax over all places says where the point is.
 
         L = mean over points that are there of -sum_{y,x} q(y, x) log softmax(m)(y, x)
@@ -31,9 +30,6 @@ class HeatKeypoints(Objective):
     def __init__(self, net: nn.Module, *, sigma: float) -> None:
         super().__init__()
         self.net, self.sigma = net, sigma
-
-    def phases(self) -> Sequence[Phase]:
-        return [Phase("fit", self.mean_loss, self.parameters())]
 
     def outputs(self, batch: Batch) -> Tensor:
         """Scores (n, k, h, w)."""
