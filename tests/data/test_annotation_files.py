@@ -135,3 +135,40 @@ def test_boxes_of_yolo_that_may_be_of_either_picture_are_refused(folder):
     (folder / "a.txt").write_text("0 .5 .5 .2 .2\n")
     with pytest.raises(DataError, match=r"a\.jpg and .*a\.png have one name"):
         annotated(folder, None)
+
+
+def test_an_annotation_of_coco_that_stands_there_twice_is_refused_and_a_shared_id_told_of(folder):
+    path = coco(folder / "a.json")
+    tree = json.loads(path.read_text())
+    first = tree["annotations"][0]
+    path.write_text(json.dumps(tree | {"annotations": [first, dict(first)]}))
+    with pytest.raises(DataError, match=r"a\.json: annotation 1 stands there twice, with the same box of image 0"):
+        annotated(path, None)
+    path.write_text(json.dumps(tree | {"annotations": [first, first | {"bbox": [3, 3, 9, 9]}]}))
+    with pytest.warns(DataWarning, match=r"different annotations share the id 1; all are read"):
+        assert len(annotated(path, None)[1][0]) == 2
+    path.write_text(json.dumps(tree | {"annotations": [first, first | {"id": 2, "bbox": [3, 3, 9, 9]}]}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(annotated(path, None)[1][0]) == 2
+
+
+@pytest.mark.parametrize(("named", "told"), [("a", False), ("", False), ("a.bmp", True), ("holiday.jpg", True)])
+def test_voc_says_which_picture_it_took_for_one_that_is_not_there(folder, named, told):
+    voc(folder / "a.xml", f"<filename>{named}</filename>")
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        assert [file.name for file in annotated(folder, None)[0]] == ["a.jpg"]
+    assert len(said) == told
+    if told:
+        assert f"a.xml names {named!r}, and a.jpg was taken" in str(said[0].message)
+
+
+@pytest.mark.parametrize("named", ["a", "", "a.bmp"])
+def test_voc_does_not_choose_between_pictures_that_differ_by_their_ending(folder, named):
+    """With a folder of pictures of its own, where some may be without boxes, one was taken silently."""
+    voc(folder / "a.xml", f"<filename>{named}</filename>")
+    Pictures.fromarray(np.ones((20, 30, 3), dtype=np.uint8)).save(folder / "a.png")
+    for pictures in (None, str(folder)):
+        with pytest.raises(DataError, match=r"a\.jpg (or|and) a\.png.*<filename>"):
+            annotated(folder, pictures) if pictures is None else annotated(pictures, str(folder))

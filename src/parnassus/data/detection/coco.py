@@ -1,6 +1,7 @@
 """Boxes of COCO: one JSON file for all pictures, read and written."""
 
 import json
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import DataError, FileError, did_you_mean
+from ...errors import DataError, DataWarning, FileError, did_you_mean
 from ...files import write_text
 from ..answers import shown
 from ..sources import PICTURES
@@ -63,7 +64,33 @@ def opened(path: Path) -> tuple[dict[str, Any], dict[Any, str], dict[Any, str]]:
             raise DataError(f"{path}: several entries share the id of one {what}; ids must differ")
     if not images:
         raise DataError(f"{path} names no images; nothing can be learned from it")
+    check_notes(path, tree["annotations"])
     return tree, images, names
+
+
+def check_notes(path: Path, notes: Sequence[Any]) -> None:
+    """Refuses an annotation that stands there twice, and warns of one id that different annotations share."""
+    told: dict[Any, Any] = {}
+    shared: dict[Any, None] = {}
+    for note in notes:
+        if not isinstance(note, dict) or not isinstance(note.get("id"), int | str):
+            continue
+        what = [note.get(key) for key in ("image_id", "category_id", "bbox")]
+        other = told.setdefault(note["id"], what)
+        if other is not what and other == what:
+            raise DataError(
+                f"{path}: annotation {note['id']} stands there twice, with the same box of image {what[0]!r}, and would "
+                "be learned as two things; remove one"
+            )
+        if other is not what:
+            shared[note["id"]] = None
+    if shared:
+        warnings.warn(
+            f"{path}: different annotations share the {'id' if len(shared) == 1 else 'ids'} {', '.join(map(repr, list(shared)[:5]))}; all "
+            "are read, as things of their own. Ids are to differ: number them anew where that is what they are",
+            DataWarning,
+            stacklevel=2,
+        )
 
 
 def told_size(image: dict[str, Any]) -> tuple[int, int] | None:
