@@ -79,15 +79,16 @@ def check_notes(path: Path, notes: Sequence[Any]) -> None:
         other = told.setdefault(note["id"], what)
         if other is not what and other == what:
             raise DataError(
-                f"{path}: annotation {note['id']} stands there twice, with the same box of image {what[0]!r}, and would "
-                "be learned as two things; remove one"
+                f"{path}: annotation {note['id']} stands there twice, with the same box of image {what[0]!r}, and "
+                "would be learned as two things; remove one"
             )
         if other is not what:
             shared[note["id"]] = None
     if shared:
+        ids = ", ".join(map(repr, list(shared)[:5]))
         warnings.warn(
-            f"{path}: different annotations share the {'id' if len(shared) == 1 else 'ids'} {', '.join(map(repr, list(shared)[:5]))}; all "
-            "are read, as things of their own. Ids are to differ: number them anew where that is what they are",
+            f"{path}: different annotations share the {'id' if len(shared) == 1 else 'ids'} {ids}; all are read, as "
+            "things of their own. Ids are to differ: number them anew where that is what they are",
             DataWarning,
             stacklevel=2,
         )

@@ -19,7 +19,8 @@ def read_voc(path: Path, pictures: Path | None = None) -> tuple[Any, list[Boxes]
 
     VOC counts pixels from 1 and both corners are inside, so that a box from 1 to 8 spans 0 to 8 here. Boxes marked as
     difficult are not counted. A <filename> without its ending, or with another one, means the picture that has the rest
-    of the name: between two of those it is refused, and another ending is told of. Every file needs its picture, and every picture of the folder its file.
+    of the name: between two of those it is refused, and another ending is told of. Every file needs its picture, and
+    every picture of the folder its file.
     """
     files = sorted((path / "Annotations").glob("*.xml")) or sorted(path.glob("*.xml"))
     if not files:
