@@ -131,8 +131,14 @@ def test_several_texts_are_heard_with_their_scores(run, capsys):
     model = pn.load("run/model.parnassus")
     best = model.transcribe([run / "said/bob/02.wav"], n_best=2)[0]
     assert [(row["prediction"], row["score"]) for row in found] == best
-    assert main(["predict", "run", str(run / "said/bob/02.wav"), "--hot-words", "low"]) == 2
-    assert "hot_words" in capsys.readouterr().err
+    assert main(["predict", "run", str(run / "said/bob/02.wav"), "--hot-words", "loud"]) == 2
+    assert "the hot word 'loud'" in capsys.readouterr().err
+    hot = said_of(capsys, "predict", "run", str(run / "said/bob/02.wav"), "--n-best", "2", "--hot-words", "low")
+    gains = {text: 5.0 * text.split().count("low") for text, _ in best}
+    assert any(
+        row["score"] == pytest.approx(dict(best).get(row["prediction"], 0) + gains.get(row["prediction"], 0))
+        for row in hot
+    )
 
 
 def test_words_are_looked_for(run, capsys):

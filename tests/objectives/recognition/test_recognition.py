@@ -14,6 +14,7 @@ from parnassus.data.audio.lexicon import Lexicon, letters
 from parnassus.errors import DataError, SettingError
 from parnassus.estimators.speech_recognizer import SpeechRecognizer
 from parnassus.functional.edit_distance import error_rate
+from parnassus.functional.ngrams import NGrams
 from parnassus.functional.search_graph import best_path
 from parnassus.objectives.recognition.acoustic import Acoustic
 from parnassus.objectives.recognition.embedded import Embedded, Plan, Utterance, spoken_lexicon
@@ -299,9 +300,58 @@ def test_settings_that_mean_nothing_are_refused(options, words):
         recognizer(**options).fit(*corpus(4))
 
 
-def test_language_models_and_hot_words_are_refused_by_name(trained):
-    with pytest.raises(SettingError, match=r"without .hot_words."):
-        trained.transcribe(corpus(1)[0], hot_words=["ab"])
+def by_sentence(trained, frames, text):
+    """The log probability of the best path through a text's own graph."""
+    acoustic = trained.objective_.acoustic
+    graph = acoustic.topology.sentence(text.split()).graph
+    batch = trained.codec_.prepare(trained.codec_.encode([frames]).take(torch.tensor([0])), trained.view_)
+    logs = trained.objective_.log_scores(batch)
+    return best_path(graph, graph.weighted(acoustic.table), logs[0]).score
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_n_gram_models_weigh_words_in_place_of_the_grammar(trained, order):
+    language = NGrams(order).fit(["ab cad bda", "ab cad", "cab", "bda ab cad bda"])
+    X = corpus(1, seed=4)[0][0]
+    hot = {"cad": 2.0, "ab cad": 7.0}
+    for weight, gains in ((1.0, {}), (3.0, {}), (1.0, hot)):
+        found = trained.transcribe([X], n_best=4, language_model=language, language_weight=weight, hot_words=gains)[0]
+        assert len({answer for answer, _ in found}) == 4
+        for answer, score in found:
+            pairs = list(itertools.pairwise(["", *answer.split()]))
+            gained = sum(7.0 if pair == ("ab", "cad") else 2.0 for pair in pairs if gains and pair[1] == "cad")
+            wanted = by_sentence(trained, X, answer) + weight * language.score(answer) + gained
+            assert score == pytest.approx(wanted, rel=1e-9), answer
+
+
+def test_hot_words_gain_under_any_grammar(trained):
+    X = corpus(1, seed=4)[0]
+    plain = dict(trained.transcribe(X, n_best=6)[0])
+    hot = dict(trained.transcribe(X, n_best=6, hot_words={"cad": 1.5, "ab": 0.5})[0])
+    both = plain.keys() & hot.keys()
+    assert len(both) > 2
+    for text in both:
+        gain = 1.5 * text.split().count("cad") + 0.5 * text.split().count("ab")
+        assert hot[text] == pytest.approx(plain[text] + gain, rel=1e-12)
+    loud = trained.transcribe(X, hot_words={"bda": 1e4})[0]
+    assert loud.split().count("bda") > next(iter(plain)).split().count("bda")
+
+
+def test_what_no_graph_can_be_weighed_by_is_refused(trained):
+    X = corpus(1)[0]
+    with pytest.raises(SettingError, match=r"'xy' holds .*cannot write"):
+        trained.transcribe(X, hot_words=["xy"])
+    with pytest.raises(SettingError, match="'ab cad' is a phrase; without a language_model"):
+        trained.transcribe(X, hot_words=["ab cad"])
+    with pytest.raises(SettingError, match="counts characters"):
+        trained.transcribe(X, language_model=NGrams(2, unit="characters").fit(["ab"]))
+    said = trained.objective_.language
+    trained.objective_.language = said._replace(grammar=("ab", "cad"))
+    try:
+        with pytest.raises(SettingError, match="language_model weighs any words after any, and grammar"):
+            trained.transcribe(X, language_model=NGrams(1).fit(["ab"]))
+    finally:
+        trained.objective_.language = said
 
 
 def test_silence_is_no_unit_of_an_alignment(trained):

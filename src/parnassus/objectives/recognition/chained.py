@@ -1,7 +1,7 @@
 """What recognisers with a search graph share: transcripts in and out, decoding, and forced alignment."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,9 +12,11 @@ from ...data.audio.commands import Commands, is_commands
 from ...data.audio.lexicon import Lexicon, letters, read_lexicon, whole
 from ...data.audio.transcripts import Units
 from ...errors import DataError, SettingError, did_you_mean
+from ...functional.ngrams import NGrams
 from ...functional.search_graph import Found, Spot, best_path, n_best_words, spotted
 from ...train.phase import Batch, Objective
 from .acoustic import Acoustic
+from .biased import weighed_network
 from .embedded import Embedded, Plan, Utterance, check_words, refuse_short, spoken_lexicon
 from .topology import Network, Occurrence, Topology, bigram_of
 
@@ -187,15 +189,32 @@ class ChainRecognizer(Objective):
         share = 1 / len(topology.words)
         return topology.loop(dict.fromkeys(topology.words, share), grammar["last"], penalty=penalty)
 
-    def transcribe(self, batch: Batch, *, beam: float | None = None, n_best: int = 1) -> list[list[tuple[str, float]]]:
+    def transcribe(
+        self,
+        batch: Batch,
+        *,
+        beam: float | None = None,
+        n_best: int = 1,
+        language_model: NGrams | None = None,
+        language_weight: float = 1.0,
+        hot_words: Sequence[str] | Mapping[str, float] = (),
+    ) -> list[list[tuple[str, float]]]:
         """The n best texts of each row with the log probability of their best paths, best first.
 
         beam : what may lie behind a frame's best path before it is given up; None gives up nothing. A beam that loses
             all paths is widened. A row too short for any sentence of the grammar gets "" and -inf.
+        language_model : an n-gram model of words, in place of a grammar of any word after any; its log probabilities
+            count `language_weight` times.
+        hot_words : words that gain 5, or what a dict says.
 
         Systems: asr-map-decision
         """
         network, table = self.network, self.acoustic.table
+        if language_model is not None or hot_words:
+            network = weighed_network(
+                network, self.acoustic.topology, self.language.grammar, language_model=language_model,
+                language_weight=language_weight, hot_words=hot_words, penalty=self.language.word_penalty,
+            )  # fmt: skip
         weights = network.graph.weighted(table)
         found = []
         for logs, n in zip(self.log_scores(batch).cpu(), batch["lengths"].tolist(), strict=True):
