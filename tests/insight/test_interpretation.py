@@ -8,6 +8,7 @@ import torch
 
 import parnassus as pn
 from parnassus.errors import SettingError
+from parnassus.insight.attention import attention_maps
 from parnassus.insight.attribution import WAYS, attribute
 from parnassus.insight.gates import gate_trace
 from parnassus.insight.units import (
@@ -21,6 +22,8 @@ from parnassus.insight.units import (
 )
 
 pytestmark = pytest.mark.slow
+
+OF_CONVOLUTIONS = [way for way in WAYS if way not in ("cam", "rollout")]
 
 
 def corners(n=240, seed=0):
@@ -45,7 +48,7 @@ def fitted():
     return net
 
 
-@pytest.mark.parametrize("how", [w for w in WAYS if w != "cam"])
+@pytest.mark.parametrize("how", OF_CONVOLUTIONS)
 def test_maps_lie_on_the_square_that_decides(fitted, how):
     pictures, y = corners(24, seed=2)
     options = {"n_samples": 200, "n_segments": 16} if how == "lime" else {"patch": 4} if how == "occlusion" else {}
@@ -61,7 +64,7 @@ def test_maps_lie_on_the_square_that_decides(fitted, how):
     assert found.plot().axes
 
 
-@pytest.mark.parametrize("how", [w for w in WAYS if w != "cam"])
+@pytest.mark.parametrize("how", OF_CONVOLUTIONS)
 def test_random_weights_change_the_map(fitted, how):
     pictures, _ = corners(6, seed=3)
     other = copy.deepcopy(fitted)
@@ -83,6 +86,43 @@ def test_class_maps_are_of_nets_that_average():
     lenet = pn.Classifier("lenet", epochs=1).fit(pictures, y)
     with pytest.raises(SettingError, match="grad_cam"):
         attribute(lenet, pictures[:2], how="cam")
+
+
+@pytest.mark.parametrize("pooling", ["class", "mean"])
+def test_rollout_lays_the_attentions_of_a_net_of_patches_over_the_picture(pooling):
+    """Each patch's share by the product of (A + I) / 2, written out; other weights give other maps."""
+    pictures, y = corners(24)
+    spec = pn.model("vit_ti", n_layers=2, patch_size=4, pooling=pooling)
+    net = pn.Classifier(spec, epochs=1, progress=False).fit(pictures, y)
+    found = attribute(net, pictures[:3], how="rollout")
+    assert found.maps.shape == (3, 16, 16)
+    assert found.targets == net.predict(pictures[:3]).tolist()
+    assert len(found.plot().axes) == 6
+
+    first, second = (weights.mean(1) for weights in attention_maps(net, pictures[:3]).maps.values())
+    both = (second + np.eye(first.shape[1])) @ (first + np.eye(first.shape[1])) / 4
+    shares = (both[:, 0, 1:] if pooling == "class" else both.mean(1)).reshape(3, 4, 4)
+    middles = found.maps.reshape(3, 4, 4, 4, 4)[:, :, 1:3, :, 1:3].mean(
+        (2, 4)
+    )  # of bilinear maps: an eighth of a neighbour
+    by_hand = np.pad(shares, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    along = (by_hand[:, :-2] + 14 * by_hand[:, 1:-1] + by_hand[:, 2:]) / 16
+    expected = (along[:, :, :-2] + 14 * along[:, :, 1:-1] + along[:, :, 2:]) / 16
+    np.testing.assert_allclose(middles, expected, atol=1e-6)
+
+    other = copy.deepcopy(net)
+    with torch.no_grad():
+        for parameter in other.objective_.model.encoder.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
+    assert np.abs(attribute(other, pictures[:3], how="rollout").maps - found.maps).max() > 1e-3
+
+
+def test_rollout_is_of_nets_of_patches_and_of_no_answer(fitted):
+    pictures, y = corners(12)
+    with pytest.raises(SettingError, match=r"how='rollout' is of nets that attend to patches, such as 'vit_ti'"):
+        attribute(fitted, pictures[:2], how="rollout")
+    with pytest.raises(SettingError, match="whatever the answer is: leave target, layer and options out"):
+        attribute(fitted, pictures[:2], how="rollout", target="left")
 
 
 def test_own_answers_are_explained_unless_another_is_named(fitted):

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from ..errors import SettingError, did_you_mean
 from ..functional import attribution as equations
+from ..models.vision.vit import ViT
+from .attention import attention_maps
 from .style import MUTED, canvas, styled
 from .watching import outputs_of
 
@@ -24,6 +26,7 @@ WAYS = (
     "grad_cam",
     "grad_cam_plus_plus",
     "lime",
+    "rollout",
 )
 SIGNED = ("occlusion", "integrated_gradients", "lime", "cam")
 
@@ -130,7 +133,8 @@ def attribute(
     Parameters
     ----------
     how : "saliency", "smooth_grad", "integrated_gradients", "occlusion", "cam" (nets that end in a mean over places and
-        a dense layer), "grad_cam", "grad_cam_plus_plus" or "lime".
+        a dense layer), "grad_cam", "grad_cam_plus_plus", "lime", or "rollout" (nets of patches such as 'vit_ti'): how
+        much of each patch reaches the end through all attentions, whatever the answer.
     target : the answer to explain, or the label of several, one for all or one a picture; None explains the net's own.
     layer : whose maps are weighed, by its name in the net; None is the last convolution.
     **options : those of the equation in `functional.attribution`: n_samples, noise, n_steps, patch, stride, n_segments.
@@ -142,7 +146,14 @@ def attribute(
     if how not in WAYS:
         raise SettingError(f"how is one of {', '.join(WAYS)}; {did_you_mean(how, WAYS)}")
     seen = Looked(estimator, X)
+    if how == "rollout" and (target is not None or layer is not None or options):
+        raise SettingError(
+            "how='rollout' multiplies the attentions of all layers, whatever the answer is: leave target, layer and "
+            "options out, or use how='saliency' for an answer"
+        )
     number, names = seen.targets(target)
+    if how == "rollout":
+        return Attribution(_rolled(estimator, seen, X), seen.codec.decode(seen.x), names, how)
     try:
         maps = _maps(seen, number, how, layer, torch.Generator().manual_seed(seed), options)
     except TypeError as error:
@@ -172,6 +183,22 @@ def _maps(
     if how == "grad_cam":
         return equations.upsampled(equations.grad_cam(maps, slopes, **options), size)
     return equations.upsampled(_class_map(seen, target), size)
+
+
+def _rolled(estimator: Any, seen: Looked, X: Any) -> np.ndarray:
+    """How much of each patch reaches what the head is given: the class vector, or the mean of all patches."""
+    net: Any = seen.net
+    if not isinstance(net, ViT):
+        raise SettingError(
+            "how='rollout' is of nets that attend to patches, such as 'vit_ti'; use how='grad_cam' for convolutions"
+        )
+    found = attention_maps(estimator, X, n_rows=len(seen.x))
+    (height, width), patch = seen.x.shape[2:], net.patches.patch
+    grid = -(-height // patch), -(-width // patch)
+    rows = [found.rollout(row=i) for i in range(len(seen.x))]
+    shares = np.stack([row[0, 1:] if net.pooling == "class" else row.mean(0) for row in rows])
+    maps = torch.from_numpy(shares.reshape(-1, *grid))
+    return equations.upsampled(maps, (grid[0] * patch, grid[1] * patch))[:, :height, :width].numpy()
 
 
 def _class_map(seen: Looked, target: Tensor) -> Tensor:
