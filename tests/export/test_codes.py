@@ -1,15 +1,18 @@
 """Files that answer what a model makes of rows for other models: codes, hidden units, features."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import parnassus as pn
 from parnassus.cli import main
 from parnassus.errors import SettingError
 from parnassus.export import to_onnx, to_program
+from parnassus.export.codes_graph import how_of
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
@@ -89,9 +92,55 @@ def test_from_a_shell(tmp_path, capsys):
     assert "--codes is for" in capsys.readouterr().err
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", ["full", "diag", "tied", "spherical"])
+def test_a_mixture_answers_the_logarithms_of_its_densities(shape, tmp_path):
+    model = pn.Density(pn.model("gmm", covariance_type=shape), n_components=3, progress=False).fit(X)
+    made = to_onnx(model, tmp_path / "g.onnx", X=X)
+    held = model.objective_
+    run_, wide = held.leader, torch.eye(5, dtype=torch.float64)
+    covariances = {
+        "full": lambda c: c, "tied": lambda c: c.expand(3, 5, 5), "diag": torch.diag_embed,
+        "spherical": lambda c: c[:, None, None] * wide,
+    }[shape](held.covariances[run_])  # fmt: skip
+    law = torch.distributions.MultivariateNormal(held.means[run_] + held.shift, covariances)
+    wanted = law.log_prob(torch.tensor(X, dtype=torch.float32).double()[:, None]) + held.weights[run_].log()
+    found = run(made.path, X)
+    assert np.allclose(found, wanted.numpy(), atol=1e-6)  # rows are 32-bit numbers
+    assert np.allclose(np.logaddexp.reduce(found, 1), model.score_samples(X), atol=1e-9)
+    assert run(made.path, X[:1]).shape == (1, 3)
+    assert made.output["sums"]["logsumexp"] == "ln p of the row"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ppca", "factor_analysis"])
+def test_hidden_directions_are_written_as_one_product(name, tmp_path):
+    model = pn.Density(name, n_components=2, progress=False).fit(X)
+    made = to_onnx(model, tmp_path / "p.onnx", X=X)
+    w, noise = model.objective_.loadings.numpy(), model.objective_.noise.numpy()
+    gaps = X - model.objective_.mean.numpy()  # densities take rows in their own units
+    wanted = np.linalg.solve(np.eye(2) + (w.T / noise) @ w, (w.T / noise) @ gaps.T).T
+    assert np.allclose(run(made.path, X), wanted, atol=1e-5)
+    assert to_program(model, tmp_path / "p.pt2", X=X).difference < 1e-6
+
+
+@pytest.mark.slow
+def test_the_code_of_a_sequence_is_that_of_its_last_step_in_any_number_of_rows(tmp_path):
+    rows = [RNG.normal(size=(2 + i % 4, 3)) for i in range(12)]
+    model = pn.Autoencoder(pn.model("lstm_ae", hidden=8), **QUICK).fit(rows)
+    made = to_onnx(model, tmp_path / "l.onnx", X=rows)
+    padded = np.zeros((12, 5, 3))
+    for row, one in zip(padded, rows, strict=True):
+        row[: len(one)], row[len(one) :] = one, 9.0  # what stands behind the end counts for nothing
+    lengths = np.array([len(one) for one in rows])
+    assert np.allclose(run(made.path, padded, lengths), model.encode(rows), atol=1e-5)
+    assert np.allclose(run(made.path, padded[:1], lengths[:1]), model.encode(rows[:1]), atol=1e-5)
+
+
 def test_models_without_such_numbers_are_refused(tmp_path):
-    with pytest.raises(SettingError, match="makes no other numbers"):
-        to_onnx(pn.Density("gmm").fit(X), tmp_path / "g.onnx", X=X)
+    own = SimpleNamespace(task="density", objective_=torch.nn.Identity(), model_name="own")
+    with pytest.raises(SettingError, match="'own' makes no other numbers of rows, as 'rbm' and 'realnvp' do"):
+        how_of(own)
     series = pn.Forecaster("mlp", horizon=1, **QUICK).fit(np.arange(60.0))
     with pytest.raises(SettingError, match="codes=True"):
         to_program(series, tmp_path / "f.pt2", codes=True)

@@ -1,5 +1,6 @@
 """What a model makes of rows for other models, as a graph: codes, hidden units, what the last layer is given."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,33 +9,64 @@ from torch import Tensor, nn
 
 from ..data.rows import Batch
 from ..errors import SettingError
+from ..models.probabilistic.factors import HiddenDirections
+from ..objectives.probabilistic.mixtures import GaussianMixtureEM
 from .graph import Graph, Inlet
 
 if TYPE_CHECKING:
     from ..estimators.base import Estimator
 
+LOGARITHMS = "ln of each component's weight times its density"
+
 
 class CodesGraph(Graph):
-    """`forward(*inputs)`, as the inlet names them -> (rows, numbers): `transform`, or `features` of a classifier."""
+    """`forward(*inputs)`, as the inlet names them -> (rows, numbers): `transform`, or `features` of a classifier.
+
+    Of a mixture of Gaussians the logarithms that its densities and shares are made of, (rows, components), float64.
+    """
 
     def __init__(self, estimator: "Estimator", inlet: Inlet) -> None:
         nn.Module.__init__(self)
         self.objective = estimator.objective_
         self.inlet, self.codec, self.view = inlet, estimator.codec_, estimator.view_
         self.how = how_of(estimator)
+        self.ask = asked_of(estimator.objective_, self.how)
         self.output: dict[str, Any] = {"holds": self.how}
+        if self.how == LOGARITHMS:
+            self.output["sums"] = {"logsumexp": "ln p of the row", "softmax": "each component's share of the row"}
 
     def forward(self, *given: Tensor) -> Tensor:
         batch = self.inlet.batch(dict(zip(self.inlet.names, given, strict=True)))
         ready = batch if self.inlet.prepared else self.codec.prepare(batch, self.view)
-        if self.how == "features":
-            return last_given(self.objective, ready).float()
-        ask = self.objective.codes if self.how == "codes" else self.objective.project
-        return ask(ready).float()  # type: ignore[operator]
+        said = self.ask(ready)
+        return said if self.how == LOGARITHMS else said.float()
 
     def due(self, estimator: Any, rows: Any) -> np.ndarray:
         """What the estimator says of raw rows."""
+        if self.how == LOGARITHMS:
+            return estimator._asked(estimator._rows(rows), estimator.objective_.outputs)
         return np.asarray(estimator.features(rows) if self.how == "features" else estimator.transform(rows))
+
+
+def asked_of(objective: Any, how: str) -> Callable[[Batch], Tensor]:
+    """What makes the numbers of a prepared batch; what rests on the weights alone is worked out before, in float64."""
+    if how == "features":
+        return lambda batch: last_given(objective, batch)
+    if how == "codes":
+        return objective.codes
+    if isinstance(objective, GaussianMixtureEM):
+        score, shape, shift = objective.scored(), objective.shape, objective.shift
+
+        def joint(batch: Batch) -> Tensor:
+            x = batch["x"].double() - shift
+            return score(x, shape.features(x))
+
+        return joint
+    if isinstance(objective, HiddenDirections):
+        mean = objective.mean
+        turn = objective.project({"x": mean + torch.eye(len(mean), dtype=mean.dtype)})
+        return lambda batch: (batch["x"].double() - mean) @ turn
+    return objective.project
 
 
 def how_of(estimator: "Estimator") -> str:
@@ -42,6 +74,8 @@ def how_of(estimator: "Estimator") -> str:
     made: Any = estimator.objective_
     if estimator.task == "autoencoder":
         return "codes"
+    if isinstance(made, GaussianMixtureEM):
+        return LOGARITHMS
     if hasattr(made, "project"):
         return "projections"
     if estimator.task == "density":

@@ -66,7 +66,7 @@ def to_onnx(
 
     Of a Classifier, Regressor, Forecaster, LanguageModel (ids -> logits), Tagger (scores of tags), Segmenter
     (probabilities at pixels), KeypointFinder (places) or Detector (boxes before suppression); of an Autoencoder, RBM
-    or another Density what `transform` answers.
+    or another Density what `transform` answers; of a mixture ln of each component's weight times its density.
 
     Parameters
     ----------

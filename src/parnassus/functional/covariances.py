@@ -138,7 +138,7 @@ class Full(Shape):
         centers = (means.flatten(0, 1)[:, None] @ whiten).flatten()
 
         def scored(x: Tensor, features: Tensor) -> Tensor:
-            gaps = torch.addmm(-centers, x, columns).view(len(x), -1, d)
+            gaps = torch.addmm(-centers, x, columns).unflatten(1, (-1, d))
             return torch.linalg.vector_norm(gaps, dim=2).square_().mul_(-0.5).add_(bias)
 
         return scored

@@ -128,7 +128,7 @@ class LSTMAutoencoder(nn.Module):
         last = torch.full((len(x),), x.shape[1], device=x.device) if lengths is None else lengths
         if self.training:
             self.n_steps.copy_(torch.maximum(self.n_steps, last.max()))
-        return h[torch.arange(len(x), device=x.device), last - 1]
+        return h.gather(1, (last - 1)[:, None, None].expand(-1, 1, h.shape[2]))[:, 0]
 
     def decode(self, h: Tensor, x: Tensor | None = None) -> Tensor:
         n_steps = int(self.n_steps) if x is None else x.shape[1]
