@@ -118,7 +118,7 @@ def test_rollout_lays_the_attentions_of_a_net_of_patches_over_the_picture(poolin
 
 
 def test_rollout_is_of_nets_of_patches_and_of_no_answer(fitted):
-    pictures, y = corners(12)
+    pictures, _ = corners(12)
     with pytest.raises(SettingError, match=r"how='rollout' is of nets that attend to patches, such as 'vit_ti'"):
         attribute(fitted, pictures[:2], how="rollout")
     with pytest.raises(SettingError, match="whatever the answer is: leave target, layer and options out"):
