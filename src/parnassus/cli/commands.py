@@ -44,6 +44,7 @@ DATA_OF = {
     "keypoint_finder": "a CSV with a column image and, for each point, two such as nose_x and nose_y; or .npz",
     "question_answerer": "SQuAD's JSON; or a CSV with the columns question, context, answer and answer_start",
     "language_model": "a text file, a folder of .txt files, or a CSV with a column of texts",
+    "embedder": "a text file, a folder of .txt files, or a CSV with a column of texts",
     "detector": "a COCO file (.json), a table of boxes (.csv), or a folder with VOC's or YOLO's files",
     "segmenter": "a folder that holds the folders images and masks, of files of the same names",
     "image_translator": "a folder that holds the folders A and B (or trainA and trainB), of pictures of two kinds",

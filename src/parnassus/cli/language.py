@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DataError, ParnassusError, SettingError
+from ..errors import DataError, FileError, ParnassusError, SettingError
 
 if TYPE_CHECKING:
     from ..data.sources import Columns
@@ -20,6 +20,17 @@ def texts_alone(path: str, target: "Columns | None", drop: Sequence[str]) -> "Ex
 
     texts, column = texts_at(path, target, drop=drop)
     return Examples(texts, target=column)
+
+
+def lines_of(path: Path) -> list[str]:
+    """The lines of a text file that are not empty."""
+    try:
+        lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise FileError(f"{path} is not UTF-8 text ({error}); give one text a line") from error
+    if not lines:
+        raise FileError(f"{path} holds no text; give one text a line")
+    return lines
 
 
 def refuse_lone(examples: "Examples", path: str) -> None:

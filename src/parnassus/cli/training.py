@@ -44,10 +44,12 @@ OWN_OF = {  # what a task means by a flag, where it means something else
         ),
         "validation": Setting("validation", "str | None", None, "the fraction of the steps at the end to watch"),
     },
+    "embedder": {"test": Setting("test", "str", "0", "0: word vectors have no right answers to be tested by")},
     "hmm": {"target": Setting("target", "str | None", None, "the column of states that are known, where there is one")},
 }
 # tasks whose rows are not divided as others are
 ELSEWHERE = {"forecaster": "forecasting", "hmm": "stepping", "tagger": "stepping", "image_translator": "translating"}
+ELSEWHERE["embedder"] = "embedding"
 NOT_KEPT = ("overwrite", "config", "json", "out", "resume", "progress")  # of one call, not of the run
 Words = dict[str, list[str]]
 
@@ -236,7 +238,6 @@ def complete(request: Request, estimator: "Estimator") -> dict[str, Any]:
 
 
 FROM_PYTHON = {  # whose data are no examples that could be read and split as rows
-    "embedder": "words are learned from Python so far: pn.Embedder takes the path of this file in fit",
     "contact_predictor": "contacts are learned from Python so far: pn.ContactPredictor takes structures in fit",
 }
 
@@ -318,8 +319,7 @@ def _trained(request: Request, console: "Console", command: str) -> int:
         estimator.set_params(class_weight=by_label(estimator.get_params()["class_weight"], examples.y))
     from .work import work
 
-    named = Path("runs") / f"{Path(data).stem or 'data'}-{estimator.model.name}"
-    run = claimed(request, Path(request.own("out") or named))
+    run = claimed(request, Path(request.own("out") or f"runs/{Path(data).stem or 'data'}-{estimator.model.name}"))
     train_part, test_part = divided(request, examples, texts=texts)
     validation = watched(request, texts=texts)
     estimator.set_params(

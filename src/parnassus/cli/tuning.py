@@ -99,6 +99,8 @@ def tune(task: str, given: dict[str, Any], argv: Sequence[str]) -> int:
 
     own = {k: given.pop(k, default) for k, (_, default, _) in OWN_FLAGS.items()}
     request = Request.of(task, given)
+    if task == "embedder":
+        raise SettingError("word vectors have no right answers to search settings by; parnassus train embedder")
     if task in FROM_PYTHON:
         raise SettingError(f"{settings.with_article(task)} is tuned from Python so far: give it to pn.tune")
     if "data" not in request.words:

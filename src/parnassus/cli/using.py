@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, FileError, SettingError
-from . import anomalies, imputing, language, speaking, stepping, translating
+from . import anomalies, embedding, imputing, language, speaking, stepping, translating
 from .console import Console, finite, note
 from .records import hand_out
 from .runs import loaded
@@ -83,6 +83,8 @@ def examples_in(estimator: "Estimator", configuration: dict[str, Any], data: str
     from .detecting import parts_of
     from .inputs import DRAWN, like_classes, opened
 
+    if estimator.task == embedding.TASK:
+        raise embedding.unjudged()
     if estimator.task in DRAWN:
         return opened(data, target=target, task=estimator.task, parts=parts_of(estimator))
     if estimator.task == language.TASK:
@@ -140,17 +142,13 @@ def predict(
     """Answers as CSV, on standard output or in a file; `settings` are those of `ASKED_OF`. The exit code."""
     estimator, configuration = loaded(model)
     fills = hasattr(estimator, "impute") and (settings or {}).get("impute")
-    if not fills and not hasattr(estimator, "predict") and not hasattr(estimator, "generate"):
+    if not fills and not any(hasattr(estimator, verb) for verb in ("predict", "generate", "most_similar")):
         draws = f": parnassus sample {model} draws rows" if hasattr(estimator, "sample") else "; use it from Python"
         raise SettingError(f"{model} holds {with_article(estimator.task)}, which predicts nothing{draws}")
     asked = asked_of(estimator, settings or {}, model)
-    if estimator.task == anomalies.TASK:
-        hand_out(anomalies.scored(estimator, data, proba=proba, texts=bool(texts)), out, json=json)
-        return 0
-    if estimator.task == "forecaster":
-        from .forecasting import forecasts
-
-        hand_out(forecasts(estimator, configuration, data, asked, rows=bool(texts) or proba), out, json=json)
+    whole = _of_whole(estimator, configuration, data, texts, asked, proba=proba)
+    if whole is not None:
+        hand_out(whole, out, json=json)
         return 0
     if estimator.task == translating.TASK:
         held: Any = estimator
@@ -174,6 +172,27 @@ def predict(
     rows = _records(estimator, X, names, asked, heading=heading, proba=proba, on_error=on_error)
     hand_out(rows, out, json=json)
     return 0
+
+
+def _of_whole(
+    estimator: Any,
+    configuration: dict[str, Any],
+    data: list[str],
+    texts: list[str],
+    asked: dict[str, Any],
+    *,
+    proba: bool,
+) -> list[dict[str, Any]] | None:
+    """The records of tasks that read their data by themselves; None of others."""
+    if estimator.task == anomalies.TASK:
+        return anomalies.scored(estimator, data, proba=proba, texts=bool(texts))
+    if estimator.task == embedding.TASK:
+        return embedding.told(estimator, configuration, data, texts, proba=proba)
+    if estimator.task == "forecaster":
+        from .forecasting import forecasts
+
+        return forecasts(estimator, configuration, data, asked, rows=bool(texts) or proba)
+    return None
 
 
 def _records(
@@ -313,7 +332,7 @@ def _inputs(
         if not written:
             takes = {"image": "pictures", "speech": "sounds", "video": "videos"}.get(kind, "tables")
             raise SettingError(f"this model takes {takes}, not --text")
-        lines = texts or _lines(Path(data[0]))
+        lines = texts or language.lines_of(Path(data[0]))
         return "text", lines, lines
     if estimator.task == speaking.TASK:
         return speaking.recordings_alone(estimator, data, on_error)
@@ -327,16 +346,6 @@ def _inputs(
         X = open_questions(data[0]).X
         return "question", [question for question, _ in X], X
     return _rows(estimator, configuration, data[0])
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    except UnicodeDecodeError as error:
-        raise FileError(f"{path} is not UTF-8 text ({error}); give one text a line") from error
-    if not lines:
-        raise FileError(f"{path} holds no text; give one text a line")
-    return lines
 
 
 def _rows(estimator: "Estimator", configuration: dict[str, Any], data: str) -> tuple[str, list[Any], Any]:
