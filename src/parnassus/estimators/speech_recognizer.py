@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..data.audio.lexicon import read_lexicon
 from ..data.audio.recordings import recordings
 from ..data.audio.speech import Speech
 from ..data.audio.transcripts import Transcripts
@@ -132,11 +133,17 @@ class SpeechRecognizer(Estimator):
         elif isinstance(validation, str) or hasattr(validation, "suffix"):
             held = self._examples(validation, None, target, None)
             validation = (held.X, held.y)
-        goal = Transcripts(units=self.units or self._habits().units, lower=self.lower, strip=self.strip)
+        kind = self.units or self._habits().units
+        goal = Transcripts(units=kind, lower=self.lower, strip=self.strip, also=self._lexicon(kind))
         ready = self._ready(examples, goal, validation, None)
         for rows, what in ((ready.rows, "row"), (ready.watched, "validation row")):
             self._refuse_short(rows, what)
         return self._train(ready)
+
+    def _lexicon(self, kind: str) -> list[str]:
+        """The words of the model's lexicon, where units are words and it has one."""
+        given = self.model.options.get("lexicon") if isinstance(self.model, Spec) else None
+        return list(read_lexicon(given)) if kind == "words" and isinstance(given, str | dict) else []
 
     def _habits(self) -> Habits:
         given = self.model.name if isinstance(self.model, Spec) else self.model

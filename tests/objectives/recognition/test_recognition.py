@@ -253,6 +253,10 @@ def test_words_of_the_lexicon_that_training_did_not_have_are_heard_and_known():
     judged = found.evaluate([utterance("dac ab", np.random.default_rng(3)), *corpus(1)[0]], said)
     assert judged["word_error_rate"].value < 1
     assert judged.by_class[0]["unknown"] == 1  # xy
+    (segments,) = found.align([utterance("dac ab", np.random.default_rng(3))], ["dac ab"])
+    assert [segment.unit for segment in segments] == ["dac", "ab"]
+    with pytest.raises(DataError, match=r"'cad xy', holds words that fit did not see: .'xy'"):
+        found.align(corpus(1)[0], ["cad xy"])
 
 
 def test_an_empty_transcript_is_refused():

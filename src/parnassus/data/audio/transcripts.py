@@ -69,6 +69,7 @@ class Transcripts(Target):
     units : what ids stand for: "characters" (the space is one), or "words".
     lower : write everything in lower case.
     strip : characters that are left out, such as ".,!?".
+    also : units that are known besides those of the texts, such as the words of a lexicon.
 
     Always: Unicode in its composed form (NFC), runs of white space as one space, none at the ends. `normalized` is
     what the model learns, answers, and is judged by. An empty text is allowed, and says that nothing is said; a
@@ -83,12 +84,15 @@ class Transcripts(Target):
     known: Units
     commonest: str
 
-    def __init__(self, *, units: str = "characters", lower: bool = False, strip: str = "") -> None:
+    def __init__(
+        self, *, units: str = "characters", lower: bool = False, strip: str = "", also: Iterable[str] = ()
+    ) -> None:
         if units not in KINDS:
             raise SettingError(f"units={units!r}; {did_you_mean(units, KINDS)}")
         if not isinstance(strip, str):
             raise SettingError(f"strip is the characters to leave out, such as '.,!?'; got {strip!r}")
         self.options = {"units": units, "lower": lower, "strip": strip}
+        self._also = set(also)
 
     @property
     def loss_kind(self) -> str:
@@ -118,7 +122,7 @@ class Transcripts(Target):
         found = Counter(unit for text in texts for unit in Units((), kind).split(text))
         if not found:
             raise DataError(f"all {len(texts)} transcripts are empty; a recogniser needs some that say something")
-        self.known = Units(("", *sorted(found)), kind)
+        self.known = Units(("", *sorted(found.keys() | self._also)), kind)
         self.commonest = Counter(texts).most_common(1)[0][0]
         return self
 
