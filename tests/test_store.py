@@ -102,6 +102,20 @@ def test_a_damaged_or_foreign_file_gets_a_clear_error(tmp_path, how):
     assert "model.parnassus" in str(caught.value)
 
 
+def test_a_pickle_is_called_one_and_a_file_cut_short_is_not(tmp_path):
+    path = tmp_path / "model.parnassus"
+    torch.save({"w": torch.ones(2)}, path)
+    for made in (path.read_bytes(), pickle.dumps({"a": 1}), pickle.dumps([1], protocol=2)):
+        path.write_bytes(made)
+        with pytest.raises(
+            FileError, match=r"a file of torch\.save, is never opened, for it may run code; give a file"
+        ):
+            store.load(path)
+    path.write_bytes(bytes([0x80, 2, 0, 0, 0, 0, 0, 0]) + b"{}")  # the length of a header, and less than that behind it
+    with pytest.raises(FileError, match="cut short, or of another kind; copy it again, or give a file that save wrote"):
+        store.load(path)
+
+
 def test_a_newer_format_is_refused_with_the_remedy(tmp_path):
     save_file({"w": torch.ones(2)}, tmp_path / "a", metadata={"parnassus": json.dumps({"format": 99, "tree": {}})})
     with pytest.raises(DataError, match=r"format 99.*up to 1; upgrade"):

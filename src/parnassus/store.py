@@ -18,6 +18,8 @@ from .files import replacing
 KEY = "parnassus"
 FORMAT = 1
 MODEL = "model.parnassus"  # what the file is called in the folder of a run
+PICKLES = tuple(b"\x80" + bytes([protocol]) for protocol in (2, 3, 4, 5))  # as they begin
+LONGEST = 100_000_000  # bytes of a header of safetensors, whose number is what its file begins with
 LARGE = 1_000_000  # bytes of JSON or of one text above which it becomes a uint8 tensor: readers refuse long headers
 
 
@@ -76,7 +78,7 @@ def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, Any], dict[str
             found = {name: file.get_tensor(name).clone() for name in names}  # else they would lie in the file itself,
             # and whatever is written over it later would be their numbers
     except (SafetensorError, OSError, ValueError) as error:
-        raise FileError(f"{path}: not a whole safetensors file ({error}); cut short, or of another kind") from error
+        raise FileError(f"{path}: not a whole safetensors file ({error}); {_kind(path)}") from error
     if KEY not in metadata:
         raise FileError(
             f"{path}: a safetensors file, but not one that parnassus saved (no {KEY!r} in its metadata); others' "
@@ -89,6 +91,19 @@ def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, Any], dict[str
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise FileError(f"{path}: its manifest cannot be read ({error}); the file is damaged") from error
     return manifest, found
+
+
+def _kind(path: Path) -> str:
+    """What a file is that was not read, by its first bytes, and what to give instead."""
+    try:
+        with path.open("rb") as file:
+            begin = file.read(8)
+    except OSError:
+        return "cut short, or of another kind; give a file that save wrote"
+    pickled = begin[:2] in PICKLES and int.from_bytes(begin, "little") > LONGEST
+    if pickled or begin[:4] == b"PK\3\4":
+        return "a pickle, or a file of torch.save, is never opened, for it may run code; give a file that save wrote"
+    return "cut short, or of another kind; copy it again, or give a file that save wrote"
 
 
 def _digest(tree: Any, tensors: Mapping[str, torch.Tensor]) -> str:
