@@ -48,7 +48,8 @@ MODELS = {
             "resnet1d", "inceptiontime", "rocket", "transformer", *(f"vit_{n}" for n in ("ti", "s", "b", "l", "h")),
         )
     ),
-    ("lenet", "classifier"), ("lenet", "regressor"), ("cnn", "classifier"), ("cnn", "regressor"),
+    ("lenet", "classifier"), ("lenet", "regressor"), ("lenet1", "classifier"), ("lenet1", "regressor"),
+    ("cnn", "classifier"), ("cnn", "regressor"),
     ("gaussian_process", "regressor"), ("gaussian_process", "classifier"),
     ("bayesian_linear", "regressor"), ("bayesian_logistic", "classifier"),
     ("relevance_vector_machine", "regressor"), ("relevance_vector_machine", "classifier"),

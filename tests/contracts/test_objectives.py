@@ -119,6 +119,7 @@ OBJECTIVES = {
     ),
     "cnn": ("pictures", lambda: named("cnn", "classifier", channels=(4,), hidden=8)),
     "lenet": ("pictures", lambda: named("lenet", "classifier")),
+    "lenet1": ("pictures", lambda: named("lenet1", "classifier")),
     "resnet20": ("pictures", lambda: named("resnet20", "classifier", width=0.25)),
     "multinomial_nb": ("counts", lambda: named("multinomial_nb", "classifier")),
     "bernoulli_nb": ("labels", lambda: named("bernoulli_nb", "classifier")),

@@ -96,6 +96,18 @@ def test_a_shortcut_without_weights_skips_pixels_and_adds_empty_channels():
     assert not found[:, 3:].any()
 
 
+def test_vgg_c_is_vgg_16_whose_third_convolutions_are_1_x_1():
+    """Simonyan and Zisserman, tables 1 and 2: 134 million; 8 taps of each of three kernels fewer than D."""
+    with torch.device("meta"):
+        net = made("vgg16", pointwise=True)
+        fewer = 8 * (256 * 256 + 2 * 512 * 512)
+        assert count(net) == count(made("vgg16")) - fewer == 138_357_544 - fewer
+    assert round(count(net) / 1e6) == 134
+    assert [m.kernel_size[0] for m in net.modules() if isinstance(m, nn.Conv2d)] == [3, 3, 3, 3, *[3, 3, 1] * 3]
+    with pytest.raises(pn.SettingError, match="configuration C of the paper, which has 16 layers; take 'vgg16'"):
+        made("vgg19", pointwise=True, size=32)
+
+
 def test_a_lrn_is_vgg_11_with_local_response_normalisation_behind_its_first_layer():
     """Divided by (2 + 1e-4 of the mean of 5 squares)^0.75, as Caffe does, which the paper used; no more parameters."""
     with torch.device("meta"):

@@ -24,7 +24,7 @@ class VGG(nn.Module):
     """x (batch, in_channels, height, width) -> (batch, n_outputs); five blocks, each halving the sides where it can.
 
     `head` is the width of the two dense layers before the last; `norm` puts batch normalisation after convolutions, and
-    `response` local response normalisation after the first.
+    `response` local response normalisation after the first. With `pointwise` the third convolution of a block is 1 x 1.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class VGG(nn.Module):
         head: int,
         norm: bool,
         response: bool,
+        pointwise: bool,
         dropout: float,
     ) -> None:
         super().__init__()
@@ -46,8 +47,9 @@ class VGG(nn.Module):
         local = [nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0)] if response else []
         for n, channels in zip(n_convolutions, CHANNELS, strict=True):
             n_out = max(round(channels * width), 1)
-            for _ in range(n):
-                parts += [nn.Conv2d(n_in, n_out, 3, padding=1), *([nn.BatchNorm2d(n_out)] if norm else [])]
+            for k in range(n):
+                side = 1 if pointwise and k == 2 else 3
+                parts += [nn.Conv2d(n_in, n_out, side, padding=side // 2), *([nn.BatchNorm2d(n_out)] if norm else [])]
                 parts += [nn.ReLU(inplace=True), *local]
                 n_in, local = n_out, []
             if min(height, wide) >= 2:
@@ -78,17 +80,23 @@ def vgg(
     head: int = 4096,
     norm: bool = False,
     response: bool = False,
+    pointwise: bool = False,
     dropout: float = 0.5,
 ) -> nn.Module:
     """VGG-11, 13, 16 or 19 (configurations A, B, D, E): deep and plain; norm=True makes it train far more easily.
 
     response=True puts local response normalisation after the first layer, which with 11 layers is the A-LRN of the
-    paper; it did not help there.
+    paper; it did not help there. pointwise=True makes the third convolution of a block 1 x 1: with 16 layers that is
+    configuration C.
 
     Systems: vgg
     Source: Simonyan and Zisserman 2015; Baker A098, Martinez-Ramon A4.14, Jaiswal J89, Keras course K77 and K78.
     """
     check_width(f"vgg{depth}", width, dropout)
+    if pointwise and depth != 16:
+        raise SettingError(
+            f"model 'vgg{depth}': pointwise=True is configuration C of the paper, which has 16 layers; take 'vgg16'"
+        )
     if head < 1:
         raise SettingError(f"model 'vgg{depth}': head is at least 1; got {head}")
     net = VGG(
@@ -100,6 +108,7 @@ def vgg(
         head=head,
         norm=norm,
         response=response,
+        pointwise=pointwise,
         dropout=dropout,
     )
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
