@@ -12,6 +12,7 @@ from sklearn.datasets import load_breast_cancer
 import parnassus as pn
 from parnassus.cli import main
 from parnassus.cli.listing import Listed, listed, run_folders, table_of
+from parnassus.train.record import Record, listening
 
 pytestmark = pytest.mark.slow
 
@@ -104,10 +105,24 @@ def test_what_is_listed_is_what_the_model_says(folder, capsys):
     assert told["task"] == "classifier"
 
 
-def test_a_run_of_python_that_did_not_end_is_listed_too(tmp_path):
-    pn.Classifier("mlp", epochs=2, out=str(tmp_path / "one")).fit([[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1])
-    (found,) = [listed(f) for f in run_folders([tmp_path])]
-    assert (found.state, found.epochs, found.score[0]) == ("not ended", 2, "loss")
+class Ended(Exception):
+    """What ends a training from outside."""
+
+
+class EndsIt(Record):
+    def epoch(self, trainer, summary):
+        if len(trainer.history) == 2:
+            raise Ended
+
+
+def test_runs_of_python_that_ended_or_did_not_are_listed_too(tmp_path):
+    X, y = [[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1]
+    pn.Classifier("mlp", epochs=2, out=str(tmp_path / "all")).fit(X, y)
+    with listening(EndsIt()), pytest.raises(Ended):
+        pn.Classifier("linear", epochs=3, out=str(tmp_path / "part")).fit(X, y)
+    found = {run.folder.name: run for run in (listed(f) for f in run_folders([tmp_path]))}
+    told = {name: (run.state, run.model, run.epochs, run.score[0]) for name, run in found.items()}
+    assert told == {"all": ("not saved", "mlp", 2, "loss"), "part": ("not ended", "linear", 2, "loss")}
 
 
 def test_runs_of_unlike_tasks_add_no_columns_and_many_settings_share_one():

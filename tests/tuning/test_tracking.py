@@ -54,6 +54,13 @@ def test_a_run_that_ended_is_sent_afterwards(tmp_path):
     client, (run,) = runs_at(tmp_path)
     assert [m.value for m in client.get_metric_history(run.info.run_id, "loss")] == [2.0, 1.0]
     assert run.data.metrics["best_accuracy"] == 0.5
+    assert run.info.status == "FINISHED"
+
+
+def test_a_run_that_did_not_end_is_no_finished_one(tmp_path):
+    send(tmp_path, "old", settings={}, curves={"loss": [2.0]}, score=None, whole=False)
+    _, (run,) = runs_at(tmp_path)
+    assert run.info.status == "KILLED"
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):

@@ -75,7 +75,10 @@ def runs(folders: Sequence[str], *, plot: Path | None, sort: str, mlflow: str | 
 
         told = [one for one in found if one.curves or one.score]
         for one in told:
-            send(mlflow, str(one.folder), settings=one.settings, curves=one.curves, score=one.score)
+            known = {"task": one.task, "model": one.model, "data": one.data}
+            settings = {k: v for k, v in known.items() if v is not None} | one.settings
+            whole = one.state in ("finished", "not saved")
+            send(mlflow, str(one.folder), settings=settings, curves=one.curves, score=one.score, whole=whole)
         console.say(f"{len(told)} runs sent to MLflow at {mlflow}")
     console.result([_plain(one) for one in found])
     return 0
@@ -117,7 +120,7 @@ def listed(folder: Path) -> Listed:
     """What the files of a run say of it; a damaged file is named and the others are read."""
     done, going = (folder / "model.parnassus").exists(), (folder / "checkpoint").exists()
     run = Listed(folder, "finished" if done else "not ended" if going else "no model")
-    for read in (_configuration, _curves, _evaluation, _model):
+    for read in (_configuration, _curves, _evaluation, _model, _checkpoint):
         try:
             read(run)
         except (ParnassusError, OSError, ValueError, KeyError, TypeError) as error:
@@ -162,6 +165,22 @@ def _evaluation(run: Listed) -> None:
     if held is not None:
         first = held["metrics"][0]
         run.score = (first["name"], float(first["value"]))
+
+
+def _checkpoint(run: Listed) -> None:
+    """Of a training whose model was not saved: what it trained, and whether it came to its end."""
+    path = run.folder / "checkpoint" / "last.safetensors"
+    if run.state != "not ended" or not path.is_file():
+        return
+    from .. import store
+
+    held = store.manifest_of(path)["tree"]
+    if "trainer" not in held:  # so large that it lies among the tensors
+        return
+    trainer = held["trainer"]
+    run.model = run.model or held["data"]["model"]
+    if trainer["stopped"] or len(trainer["history"]) >= trainer["identity"]["epochs"]:
+        run.state = "not saved"
 
 
 def _model(run: Listed) -> None:

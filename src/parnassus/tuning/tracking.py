@@ -121,8 +121,9 @@ def send(
     settings: Mapping[str, Any],
     curves: Mapping[str, Sequence[float]],
     score: tuple[str, float] | None,
+    whole: bool = True,
 ) -> str:
-    """A run that ended, as one of MLflow's; returns its id."""
+    """A run of before, as one of MLflow's: finished, or killed where it is not `whole`; returns its id."""
     with undrawn():
         client = client_of(place)
         run = client.create_run(experiment_of(client, "parnassus", place), run_name=name).info.run_id
@@ -132,5 +133,5 @@ def send(
                 client.log_metric(run, measure, value, step=step)
         if score is not None:
             client.log_metric(run, f"best_{score[0]}", score[1])
-        client.set_terminated(run)
+        client.set_terminated(run, "FINISHED" if whole else "KILLED")
     return run
