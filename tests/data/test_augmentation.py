@@ -224,3 +224,9 @@ def test_a_classifier_learns_from_changed_pictures_and_loads(tmp_path, preset):
 def test_what_is_no_augmentation_is_refused(given, message):
     with pytest.raises(pn.SettingError, match=message):
         pn.Image(augment=given)
+
+
+@pytest.mark.parametrize("name", ["cutout", "mixup", "cutmix"])
+def test_augmentation_points_to_what_is_a_regularizer(name):
+    with pytest.raises(pn.SettingError, match=f"which is a regularizer: regularizers='{name}'"):
+        pn.Image(augment={name: 0.5})

@@ -9,6 +9,7 @@ import parnassus as pn
 from parnassus.errors import SettingError
 from parnassus.models.tables.mlp import MLP
 from parnassus.objectives.supervised import Supervised
+from parnassus.train.randomness import kept_random
 
 pytestmark = pytest.mark.usefixtures("draws")
 
@@ -173,6 +174,21 @@ def test_cutmix_covers_the_share_it_says_with_pixels_of_the_row_whose_answer_it_
         shares.append(float(mixed["mix"]))
     # rectangles that stand out at the edge are cut, so that more stays than the 1 / 2 of Beta(1, 1)
     assert 0.5 < sum(shares) / len(shares) < 0.75
+
+
+def test_cutmix_of_maps_pastes_the_classes_with_their_pixels():
+    """The losses of whole maps were blended, so that each pixel was told the class of another one as well."""
+    cutmix = attached("cutmix", "labels")
+    y = torch.arange(6)[:, None, None].repeat(1, 12, 10)
+    shares = []
+    for seed in range(8):
+        with kept_random(torch.device("cpu"), seed):
+            mixed = cutmix.batch({"x": y[:, None].float(), "y": y.clone(), "weight": torch.arange(6.0)})
+        assert mixed.keys() == {"x", "y", "weight"}
+        assert torch.equal(mixed["x"][:, 0].long(), mixed["y"])
+        torch.testing.assert_close(mixed["weight"], mixed["y"].double().mean((1, 2)).float())  # by area
+        shares.append((mixed["y"] != y).float().mean())
+    assert 0 < max(shares) < 1
 
 
 def test_cutmix_is_for_pictures():

@@ -85,7 +85,8 @@ class CutMix(Regularizer):
     """A rectangle of another picture covers a share 1 - mix of each, mix ~ Beta(alpha, alpha); losses blend by area.
 
     The rectangle has the picture's proportions and a centre drawn evenly; what stands out is cut, and the share is
-    that of what is left. One rectangle a batch.
+    that of what is left. One rectangle a batch. Where answers are maps, of a class a pixel, those inside the rectangle
+    go with their pixels, and no loss blends.
     """
 
     def __init__(self, alpha: float) -> None:
@@ -102,8 +103,14 @@ class CutMix(Regularizer):
         low, high = (centre - half).round().clamp(min=0), (centre + half).round().minimum(extent)
         rows, columns = (torch.arange(n, device=x.device) for n in x.shape[-2:])
         inside = ((rows >= low[0]) & (rows < high[0]))[:, None] & ((columns >= low[1]) & (columns < high[1]))
-        other = torch.randperm(len(x), device=x.device)
-        return blended(batch, torch.where(inside, x[other], x), other, 1 - inside.to(x.dtype).mean())
+        other, mix = torch.randperm(len(x), device=x.device), 1 - inside.to(x.dtype).mean()
+        pasted = torch.where(inside, x[other], x)
+        y = batch["y"]
+        if y.shape[1:] != x.shape[2:]:
+            return blended(batch, pasted, other, mix)
+        batch = batch | {"x": pasted, "y": torch.where(inside, y[other], y)}
+        weight = batch.get("weight")
+        return batch if weight is None else batch | {"weight": mixed(weight, weight[other], mix)}
 
 
 class Cutout(Regularizer):
@@ -160,7 +167,10 @@ def answers_of(objective: Objective) -> tuple[str, int]:
     """The kind of target that an objective has, and how many outputs it takes; only supervised ones have one."""
     kind = getattr(objective, "kind", None)
     if kind is None:
-        raise SettingError(f"this regularizer works on answers, and {type(objective).__name__} learns without any")
+        raise SettingError(
+            f"this regularizer works on answers of which each row has one, and {type(objective).__name__} has others, or "
+            "none; leave it out (of pictures 'cutout' and augment= know boxes and keypoints)"
+        )
     return kind, getattr(objective, "n_outputs", None) or 0
 
 

@@ -238,6 +238,8 @@ def augmentation(given: str | Mapping[str, Any] | None) -> Augmentation | None:
     known = [field.name for field in fields(Augmentation)]
     for name in given:
         if name not in known:
+            if name in ("cutout", "mixup", "cutmix"):
+                raise SettingError(f"augment has no setting {name!r}, which is a regularizer: regularizers={name!r}")
             raise SettingError(f"augment has no setting {name!r}; {did_you_mean(str(name), known)}")
     return Augmentation(**given)
 
