@@ -168,8 +168,8 @@ def answers_of(objective: Objective) -> tuple[str, int]:
     kind = getattr(objective, "kind", None)
     if kind is None:
         raise SettingError(
-            f"this regularizer works on answers of which each row has one, and {type(objective).__name__} has others, or "
-            "none; leave it out (of pictures 'cutout' and augment= know boxes and keypoints)"
+            f"this regularizer works on answers of which each row has one, and {type(objective).__name__} has others, "
+            "or none; leave it out (of pictures 'cutout' and augment= know boxes and keypoints)"
         )
     return kind, getattr(objective, "n_outputs", None) or 0
 
