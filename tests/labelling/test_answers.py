@@ -147,3 +147,14 @@ def test_the_map_of_kappas_is_drawn_for_few_and_many():
 
 def test_the_package_is_reached_from_the_top():
     assert pn.labelling.Answers is Answers
+
+
+@pytest.mark.parametrize("columns", [None, [7, 3], ["ann", "bob"]])
+def test_columns_of_a_table_may_have_numbers_for_names(columns):
+    """A column 0 was read as the row 0, and pandas names columns by numbers where nobody did."""
+    table = pd.DataFrame([["a", "a"], ["b", "a"], [None, "b"]], columns=columns)
+    answers = Answers.wide(table)
+    assert answers.annotators == ([0, 1] if columns is None else columns)
+    assert (len(answers), answers.labels) == (5, ["a", "b"])
+    named = Answers.wide(pd.DataFrame({0: ["x", "y", "z"], 1: ["a", "b", "a"], 2: ["a", "a", "b"]}), item=0)
+    assert (named.items, named.annotators) == (["x", "y", "z"], [1, 2])

@@ -55,7 +55,7 @@ class Answers:
         for name in (item, annotator, label):
             if name not in frame.columns:
                 raise DataError(f"the table has no column {name!r}; {did_you_mean(name, frame.columns)}")
-        columns = [frame[name].to_list() for name in (item, annotator, label)]
+        columns = [frame.get_column(name).to_list() for name in (item, annotator, label)]
         for name, values in zip((item, annotator), columns, strict=False):
             row = next((i for i, v in enumerate(values) if is_gap(v)), None)
             if row is not None:
@@ -78,10 +78,11 @@ class Answers:
             if item is not None and item not in frame.columns:
                 raise DataError(f"the table has no column {item!r}; {did_you_mean(item, frame.columns)}")
             who = [c for c in frame.columns if c != item]
-            names = list(range(len(frame))) if item is None else frame[item].to_list()
+            names = list(range(len(frame))) if item is None else frame.get_column(item).to_list()
             if len(set(names)) < len(names):
                 raise DataError(f"column {item!r} names an item twice; give one row an item, or use Answers.long")
-            matrix = np.array([frame[c].to_list() for c in who], dtype=object).reshape(len(who), len(frame)).T
+            given = [frame.get_column(c).to_list() for c in who]
+            matrix = np.array(given, dtype=object).reshape(len(who), len(frame)).T
         rows, columns = np.indices(matrix.shape).reshape(2, -1)
         return cls._made([names[i] for i in rows], [who[a] for a in columns], matrix.ravel().tolist(), labels)
 
