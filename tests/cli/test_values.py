@@ -53,6 +53,7 @@ def test_words_become_what_the_signature_says(words, annotation, default, value)
         (["1", "2"], "int", "--x takes one value; got 2 values: 1 2"),
         ([], "float", "--x takes one value; got none"),
         (["maybe"], "bool", "--x is true or false; got 'maybe'"),
+        (["64,32"], "tuple[int, ...]", "--x takes several values one by one, --x 64 --x 32; got '64,32'"),
     ],
 )
 def test_words_of_another_kind_are_refused(words, annotation, told):

@@ -21,6 +21,10 @@ def value_of(words: Sequence[str], setting: Setting, flag: str) -> Any:
     kinds = kinds_of(setting)
     if list(words) == [NONE] and "None" in kinds:
         return None
+    parts = words[0].split(",") if len(words) == 1 else []
+    if "int" in kinds.get("tuple", {}) and len(parts) > 1 and all(part.strip().isdecimal() for part in parts):
+        given = " ".join(f"{flag} {part.strip()}" for part in parts)
+        raise SettingError(f"{flag} takes several values one by one, {given}; got {words[0]!r}")
     if "tuple" in kinds and (len(words) != 1 or not {"int", "float", "str", "any"} & kinds.keys()):
         return tuple(one(word, kinds["tuple"], flag) for word in words)
     if not words and "bool" in kinds:
