@@ -22,7 +22,7 @@ SHARED = """
     codec.augment codec.standardize codec.dtype codec.n-symbols
     codec.max-length codec.weighting codec.features codec.convention codec.sample-rate codec.n-mels codec.n-ceps
     codec.deltas codec.normalize codec.channels codec.hold codec.mask codec.noise codec.speed codec.room codec.column
-    codec.folder codec.n-frames codec.stride
+    codec.speaker codec.folder codec.n-frames codec.stride
     model.hidden model.activation model.dropout model.norm init regularizers inference
 """
 WITHOUT_MODEL = {name for name in SHARED.split() if not name.startswith("model.")}
@@ -118,7 +118,19 @@ SURFACE = {
         "known",
         "json",
     }
-    | {"n-tokens", "temperature", "top-k", "top-p", "seed", "beam", "n-best", "hot-words", "spot", "to"}
+    | {
+        "n-tokens",
+        "temperature",
+        "top-k",
+        "top-p",
+        "seed",
+        "beam",
+        "n-best",
+        "hot-words",
+        "language-model",
+        "spot",
+        "to",
+    }
     | {"threshold", "n-most", "impute", "draws"},
     "sample": {"RUN", "n", "condition", "seed", "out", "json"},
     "align": {"RUN", "data", "to", "out", "heard", "target", "json"},

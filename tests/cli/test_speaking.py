@@ -141,12 +141,29 @@ def test_several_texts_are_heard_with_their_scores(run, capsys):
     )
 
 
+def test_sentences_of_a_file_weigh_what_is_heard(run, capsys):
+    from parnassus.functional.ngrams import NGrams
+
+    (run / "likely.txt").write_text("high low\n\nhigh low low\n", encoding="utf-8")
+    sound = str(run / "said/bob/02.wav")
+    found = said_of(capsys, "predict", "run", sound, "--n-best", "2", "--language-model", str(run / "likely.txt"))
+    language = NGrams(3).fit(["high low", "high low low"])
+    best = pn.load("run/model.parnassus").transcribe([sound], n_best=2, language_model=language)[0]
+    assert [(row["prediction"], row["score"]) for row in found] == best
+    for name, words in (("none.txt", "cannot be read"), ("empty.txt", "holds no sentences")):
+        (run / "empty.txt").write_text("\n", encoding="utf-8")
+        assert main(["predict", "run", sound, "--language-model", str(run / name)]) == 2
+        assert words in capsys.readouterr().err
+
+
 def test_words_are_looked_for(run, capsys):
     sounds = [str(run / "said/bob/02.wav"), str(run / "said/bob/00.wav")]  # "low high" and "low"
-    found = said_of(capsys, "predict", "run", *sounds, "--spot", "high")
+    words = ("predict", "run", *sounds, "--spot", "high")
+    found = said_of(capsys, *words)
     assert [(row["sound"], row["word"]) for row in found] == [(sounds[0], "high"), (sounds[1], None)]
     assert found[0]["start"] == pytest.approx(0.2, abs=0.05)
-    assert main(["predict", "run", *sounds, "--spot", "high", "--beam", "9"]) == 2
+    assert [row["word"] for row in said_of(capsys, *words, "--threshold", "-0.0001")] == [None, None]
+    assert main([*words, "--beam", "9"]) == 2
     assert "leave --beam out" in capsys.readouterr().err
 
 

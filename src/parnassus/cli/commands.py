@@ -289,13 +289,12 @@ def predict(
     hot_words: Annotated[
         tuple[str, ...], Parameter(consume_multiple=True, negative=(), help="words that a recogniser likes to hear")
     ] = (),
+    language_model: Annotated[Path | None, Parameter(help="sentences whose trigrams weigh words heard")] = None,
     spot: Annotated[
         tuple[str, ...], Parameter(consume_multiple=True, negative=(), help="say where these words are heard, and when")
     ] = (),
-    to: Annotated[
-        Literal["A", "B"] | None, Parameter(help="the kind of pictures an image translator makes; B unless told")
-    ] = None,
-    threshold: Annotated[float | None, Parameter(help="the least score of a detector's box")] = None,
+    to: Annotated[Literal["A", "B"] | None, Parameter(help="what an image translator makes; B unless told")] = None,
+    threshold: Annotated[float | None, Parameter(help="the least score of a detector's box, or of a word")] = None,
     n_most: Annotated[int | None, Parameter(help="the most boxes of a picture, of a detector")] = None,
     impute: Annotated[bool, Parameter(negative=(), help="fill holes, by an autoencoder or a diffusion")] = False,
     draws: Annotated[int | None, Parameter(help="fill holes so often by draws, not once by means")] = None,
@@ -308,10 +307,10 @@ def predict(
     from .using import predict as work
 
     given: dict[str, Any] = {"horizon": horizon, "quantiles": quantiles or None, "known": known, "n_tokens": n_tokens}
-    given |= {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
-    given |= {"std": std or None, "interval": interval, "beam": beam, "n_best": n_best}
-    given |= {"hot_words": list(hot_words) or None, "spot": list(spot) or None, "to": to}
-    given |= {"threshold": threshold, "n_most": n_most, "impute": impute or None, "draws": draws}
+    given |= {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed, "std": std or None, "to": to}
+    given |= {"interval": interval, "beam": beam, "n_best": n_best, "hot_words": list(hot_words) or None}
+    given |= {"language_model": language_model, "spot": list(spot) or None, "threshold": threshold, "n_most": n_most}
+    given |= {"impute": impute or None, "draws": draws}
     asked: dict[str, Any] = {"out": out, "proba": proba, "on_error": on_error, "settings": given, "json": json}
     return work(model, list(data), texts=list(text), **asked)
 

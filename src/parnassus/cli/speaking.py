@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..data.sources import Columns
     from ..estimators.fitting.intake import Examples
     from ..evaluation.alignment import Alignment
+    from ..functional.ngrams import NGrams
 
 TASK = "speech_recognizer"
 SEARCHERS = {TASK: "transcribe", "translator": "translate", "image_captioner": "caption"}  # by a beam, and n_best
@@ -75,6 +76,8 @@ def heard(
     """
     if "spot" in settings:
         return _spotted(estimator, X, names, settings, heading=heading, on_error=on_error)
+    if "language_model" in settings:
+        settings = settings | {"language_model": trigrams(estimator, settings["language_model"])}
     beam = settings.get("beam")
     if beam is not None:
         settings = settings | {"beam": int(beam) if float(beam).is_integer() else beam}
@@ -91,14 +94,30 @@ def heard(
     return records
 
 
+def trigrams(estimator: Any, path: Path) -> "NGrams":
+    """A model of the words of a file's sentences, a line each, written as the recogniser writes."""
+    from ..functional.ngrams import NGrams
+
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileError(
+            f"--language-model {path} cannot be read ({error}); give a text file in UTF-8 with a sentence a line"
+        ) from error
+    texts = [text for text in estimator.target_.normalized(lines) if text]
+    if not texts:
+        raise DataError(f"--language-model {path} holds no sentences; give a text file with a sentence a line")
+    return NGrams(3, unit="words").fit(texts)
+
+
 def _spotted(
     estimator: Any, X: Any, names: Sequence[Any], settings: dict[str, Any], *, heading: str, on_error: str
 ) -> list[dict[str, Any]]:
     """One record a word that is found, and one without a word where none is."""
-    if len(settings) > 1:
-        others = ", ".join(f"--{name.replace('_', '-')}" for name in settings if name != "spot")
+    if settings.keys() - {"spot", "threshold"}:
+        others = ", ".join(f"--{name.replace('_', '-')}" for name in settings if name not in ("spot", "threshold"))
         raise SettingError(f"--spot looks for words, and writes no texts; leave {others} out")
-    found = estimator.spot(X, settings["spot"], on_error=on_error)
+    found = estimator.spot(X, settings["spot"], threshold=settings.get("threshold"), on_error=on_error)
     reasons = getattr(estimator, "skipped_", {}) if on_error == "skip" else {}
     records = []
     for i, (name, spots) in enumerate(zip(names, found, strict=True)):

@@ -23,7 +23,7 @@ ASKED_OF = {  # what `predict` may be told beside data, by task
     imputing.TASK: imputing.NAMES,
     imputing.DRAWER: imputing.NAMES,
     language.TASK: ("n_tokens", "temperature", "top_k", "top_p", "seed"),
-    speaking.TASK: ("beam", "n_best", "hot_words", "spot"),
+    speaking.TASK: ("beam", "n_best", "hot_words", "language_model", "spot", "threshold"),
     translating.TASK: ("to",),
     "translator": ("beam", "n_best"),
     "image_captioner": ("beam", "n_best"),

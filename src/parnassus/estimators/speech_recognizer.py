@@ -134,16 +134,11 @@ class SpeechRecognizer(Estimator):
             held = self._examples(validation, None, target, None)
             validation = (held.X, held.y)
         kind = self.units or self._habits().units
-        goal = Transcripts(units=kind, lower=self.lower, strip=self.strip, also=self._lexicon(kind))
+        goal = Transcripts(units=kind, lower=self.lower, strip=self.strip, also=words_told(self.model, kind))
         ready = self._ready(examples, goal, validation, None)
         for rows, what in ((ready.rows, "row"), (ready.watched, "validation row")):
             self._refuse_short(rows, what)
         return self._train(ready)
-
-    def _lexicon(self, kind: str) -> list[str]:
-        """The words of the model's lexicon, where units are words and it has one."""
-        given = self.model.options.get("lexicon") if isinstance(self.model, Spec) else None
-        return list(read_lexicon(given)) if kind == "words" and isinstance(given, str | dict) else []
 
     def _habits(self) -> Habits:
         given = self.model.name if isinstance(self.model, Spec) else self.model
@@ -346,6 +341,12 @@ class SpeechRecognizer(Estimator):
         return [
             (i, said[i], heard[i], str(errors[i]), "wrong words", look) for i, look in zip(order, shown, strict=True)
         ]
+
+
+def words_told(model: Any, kind: str) -> list[str]:
+    """The words of a model's lexicon, where units are words and it has one."""
+    given = model.options.get("lexicon") if isinstance(model, Spec) else None
+    return list(read_lexicon(given)) if kind == "words" and isinstance(given, str | dict) else []
 
 
 def words_of(row: list[Segment]) -> list[Segment]:
