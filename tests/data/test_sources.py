@@ -281,3 +281,13 @@ def test_a_budget_in_words_is_refused_by_name(tmp_path):
     (tmp_path / "rows.csv").write_text("a,y\n1,2\n2,3\n3,4\n", encoding="utf-8")
     with pytest.raises(SettingError, match=r"memory is a number of bytes, such as 2\*\*30; got '1GB'"):
         open_source(tmp_path / "rows.csv", target="y", memory="1GB")
+
+
+def test_as_text_keeps_every_cell_as_it_is_written(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text("said,written\n007,7.0\n2026-01-02,NA\nnull,\n")
+    found = open_source(path, "written", as_text=True)
+    assert found.X["said"].to_list() == ["007", "2026-01-02", "null"]
+    assert found.y.to_list()[:2] == ["7.0", "NA"]
+    assert found.y.isna().to_list() == [False, False, True]
+    assert open_source(path, "written").y.isna().sum() == 2  # where columns may be numbers, NA is none

@@ -294,3 +294,14 @@ def test_smoothed_answers_hide_no_net_that_learns_by_heart():
     net = pn.model("transformer", width=16, n_layers=1, n_heads=2, dropout=0.0)
     model = Translator(net, epochs=1, lr=0.01, progress=False).fit(PAIRS)
     assert model.diagnose(PAIRS).by_heart.learned
+
+
+def test_columns_that_look_like_numbers_and_dates_are_texts(tmp_path):
+    path = tmp_path / "turned.csv"
+    path.write_text("a,b\n" + "".join(f"{n},{str(n)[::-1]}\n" for n in range(100, 120)) + "2026-01-02,20-10-6202\n")
+    fitted = Translator(
+        pn.model("transformer", width=8, n_layers=1, n_heads=2), unit="characters", epochs=1, progress=False
+    ).fit(path, target="b")
+    ids, lengths = fitted.codec_.tokenizer.ids(["2026-01-02"])
+    known = {fitted.codec_.tokenizer.name(i) for i in ids.tolist()}
+    assert (known, lengths.tolist()) == (set("2026-01-02"), [10])

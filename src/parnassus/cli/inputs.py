@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 CAPTIONS = "image_captioner"
+WRITERS = ("translator", CAPTIONS)  # tasks whose answers are texts, whatever these look like
 # tasks whose answers are places, in pictures or texts
 DRAWN = ("detector", "segmenter", "keypoint_finder", "question_answerer")
 
@@ -48,9 +49,8 @@ def opened(
         return _drawn(path, task, target or drop, parts)
     from ..estimators.fitting.intake import examples_of
 
-    examples = examples_of(
-        path if not texts or Path(path).suffix != ".txt" else Path(path), None, target=target, memory=memory
-    )
+    place = path if not texts or Path(path).suffix != ".txt" else Path(path)
+    examples = examples_of(place, None, target=target, memory=memory, as_text=task in WRITERS)
     examples.target = getattr(examples.source, "target", None) or target
     examples.X = without(examples.X, drop, path)
     if texts:

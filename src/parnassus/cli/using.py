@@ -97,7 +97,8 @@ def examples_in(estimator: "Estimator", configuration: dict[str, Any], data: str
     if estimator.task == speaking.TASK:
         told = estimator.codec_.options
         return speaking.recorded(data, target, drop, told.get("column"), told.get("speaker"))
-    found = opened(data, target=target, drop=drop, texts=estimator.codec_.kind == "text", memory=estimator.memory)
+    told = {"texts": estimator.codec_.kind == "text", "memory": estimator.memory, "task": estimator.task}
+    found = opened(data, target=target, drop=drop, **told)
     found.y = like_classes(found.y, estimator.target_)
     return found
 
@@ -350,12 +351,12 @@ def _inputs(
 
 def _rows(estimator: "Estimator", configuration: dict[str, Any], data: str) -> tuple[str, list[Any], Any]:
     from ..data.sources import names_of, open_source
-    from .inputs import columns_of, texts_of, without
+    from .inputs import WRITERS, columns_of, texts_of, without
 
     if estimator.task == language.TASK:
         prompts = language.texts_again(estimator, configuration, data, None).X
         return "text", prompts, prompts
-    X = open_source(data, memory=estimator.memory).X
+    X = open_source(data, memory=estimator.memory, as_text=estimator.task in WRITERS).X
     gone = {*names_of(estimator.target_name_), *configuration.get("drop", ())}
     X = without(X, [c for c in columns_of(X) if c in gone], data)
     if estimator.codec_.kind == "text":

@@ -8,6 +8,7 @@ import hashlib
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,9 @@ class Source:
         return len(self.X)
 
 
-def open_source(path: Any, target: Columns | None = None, *, memory: int | None = None) -> Source:
+def open_source(
+    path: Any, target: Columns | None = None, *, memory: int | None = None, as_text: bool = False
+) -> Source:
     """The data behind a path: CSV, Parquet, JSON lines, NPZ, tar shards, a folder of pictures a class, a list of them.
 
     Parameters
@@ -59,6 +62,7 @@ def open_source(path: Any, target: Columns | None = None, *, memory: int | None 
     path : a file or folder.
     target : the column, columns or NPZ array of the answers; folders and lists of pictures need none.
     memory : bytes that a table may take, `MEMORY_BUDGET` unless told; a larger one is read in chunks.
+    as_text : every cell of a CSV is text, as it stands there, also what looks like a number, a date or "NA".
     """
     try:
         path = Path(path).expanduser()
@@ -75,7 +79,8 @@ def open_source(path: Any, target: Columns | None = None, *, memory: int | None 
     if suffix in TABLES:
         if isinstance(memory, str):
             raise SettingError(f"memory is a number of bytes, such as 2**30; got {memory!r}")
-        return open_table(path, TABLES[suffix], target, memory=MEMORY_BUDGET if memory is None else memory)
+        budget = MEMORY_BUDGET if memory is None else memory
+        return open_table(path, TABLES[suffix], target, memory=budget, as_text=as_text)
     if suffix == ".npz":
         return open_arrays(path, target)
     if suffix in (".txt", ".lst"):
@@ -110,10 +115,10 @@ def open_single(path: Path, suffix: str) -> Source | None:
 # --- tables ---------------------------------------------------------------------------------------
 
 
-def open_table(path: Path, kind: str, target: Columns | None, *, memory: int) -> Source:
+def open_table(path: Path, kind: str, target: Columns | None, *, memory: int, as_text: bool = False) -> Source:
     """A table file as a frame, or as chunks where it is larger than the budget; `target` becomes y."""
     readers: dict[str, Callable[[Path], Callable[[list[str] | None], Iterator[Any]]]] = {
-        "csv": csv_reader,
+        "csv": partial(csv_reader, as_text=as_text),
         "parquet": parquet_reader,
         "jsonl": jsonl_reader,
     }
@@ -150,10 +155,10 @@ def open_chunks(
     return Source(chunks, y, str(path), kind, names, fingerprint(path), target)
 
 
-def csv_reader(path: Path) -> Callable[[list[str] | None], Iterator[Any]]:
+def csv_reader(path: Path, *, as_text: bool = False) -> Callable[[list[str] | None], Iterator[Any]]:
     """A function that reads the file's columns (all, for None) as frames of at most `CHUNK_ROWS` rows."""
     delimiter = delimiter_of(path)
-    dates, codes = read_as_written(path, delimiter)
+    dates, codes = ([], None) if as_text else read_as_written(path, delimiter)
     return lambda columns: read_csv(path, delimiter, columns, dates=dates, codes=codes, n_rows=CHUNK_ROWS)
 
 

@@ -87,7 +87,7 @@ class ImageCaptioner(Estimator):
         return self._train(self._ready(examples, goal, validation, None))
 
     def _examples_of(self, X: Any, y: Any, target: Columns | None, sample_weight: Any = None) -> Examples:
-        found = examples_of(X, y, target=target, sample_weight=sample_weight, memory=self.memory)
+        found = examples_of(X, y, target=target, sample_weight=sample_weight, memory=self.memory, as_text=True)
         if found.y is None:
             raise DataError("no captions: give y, one text a picture, or name the column that holds them by target=")
         found.y = texts_of(found.y, "y")

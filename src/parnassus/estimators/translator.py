@@ -125,7 +125,7 @@ class Translator(Estimator):
         if target is not None or (isinstance(X, str | Path) and y is None):
             if target is None:
                 raise DataError(f"{X}: name the column that holds what is to be written by target=")
-            found = examples_of(X, y, target=target, memory=self.memory)
+            found = examples_of(X, y, target=target, memory=self.memory, as_text=True)
             X, y = one_column(found.X), found.y
         elif hasattr(X, "columns") and y is None:
             raise DataError("X has columns; name the one that holds what is to be written by target=")

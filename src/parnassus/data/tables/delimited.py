@@ -72,9 +72,12 @@ def read_as_written(path: Path, delimiter: str) -> tuple[list[str], list[str]]:
 
 
 def read_csv(
-    path: Path, delimiter: str, columns: list[str] | None, *, dates: list[str], codes: list[str], n_rows: int
+    path: Path, delimiter: str, columns: list[str] | None, *, dates: list[str], codes: list[str] | None, n_rows: int
 ) -> Iterator[Any]:
-    """Frames of at most n_rows rows; a line with too many cells is refused by its number."""
+    """Frames of at most n_rows rows; a line with too many cells is refused by its number.
+
+    `codes` are columns whose cells stay as they are written; None keeps all so, and "NA" is a word there.
+    """
     import pandas as pd
 
     try:
@@ -82,7 +85,9 @@ def read_csv(
             path,
             sep=delimiter,
             usecols=columns,
-            dtype=dict.fromkeys(codes, str),
+            dtype=str if codes is None else dict.fromkeys(codes, str),
+            keep_default_na=codes is not None,
+            na_values=None if codes is not None else [""],
             chunksize=n_rows,
             encoding="utf-8-sig",
             low_memory=False,

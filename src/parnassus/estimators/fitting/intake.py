@@ -130,9 +130,18 @@ def as_learned(target: Columns | None, learned: Columns | None) -> Columns | Non
 
 
 def examples_of(
-    X: Any, y: Any, *, target: Columns | None = None, sample_weight: Any = None, memory: int | None = None
+    X: Any,
+    y: Any,
+    *,
+    target: Columns | None = None,
+    sample_weight: Any = None,
+    memory: int | None = None,
+    as_text: bool = False,
 ) -> Examples:
-    """What `fit(X, y, target=..., sample_weight=...)` means: paths are opened, the target column is taken out."""
+    """What `fit(X, y, target=..., sample_weight=...)` means: paths are opened, the target column is taken out.
+
+    `as_text` takes every cell of a CSV as it is written.
+    """
     source = None
     check_target(target)
     if is_path(X):
@@ -140,7 +149,7 @@ def examples_of(
 
         if y is not None:
             raise SettingError(f"X is the path {Path(X)}; its answers come with it: name the column by target=, not y")
-        source = open_source(X, target=target, memory=memory)
+        source = open_source(X, target=target, memory=memory, as_text=as_text)
         X, y = source.X, source.y
     elif target is not None:
         if y is not None:

@@ -50,7 +50,7 @@ def texts_at(
             named = target if target is not None else drop[0]
             raise SettingError(f"{path} is no table, and has no column {named!r}; name none, or give a table")
         return read_texts(path), None
-    X = open_source(path, memory=WHOLE).X
+    X = open_source(path, memory=WHOLE, as_text=True).X
     if target is None:
         left = [c for c in X.columns if c not in drop]
         if len(left) != 1:
