@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from parnassus.data.detection.boxes import Boxes
 from parnassus.errors import DataError, ParnassusError
 from parnassus.functional.regions import cluster_regions, grow_region, mask_iou, pixel_features
 from parnassus.labelling import MaskDraft, box_corrections, clicks_to
@@ -144,3 +145,12 @@ def test_pixels_in_colours_have_the_features_of_each_channel():
         np.testing.assert_allclose(found[..., 9 * c : 9 * c + 9], turned, atol=1e-9)
     with pytest.raises(DataError, match=r"picture\[None\]"):
         pixel_features(np.zeros((8, 9, 3)))
+
+
+def test_boxes_as_a_detector_finds_them_are_taken_and_those_of_many_pictures_told_of():
+    found = Boxes(np.array([[0.0, 0, 10, 10]]), np.array(["a"]))
+    assert box_corrections(found, [[0, 0, 10, 11]]).kept == 1
+    with pytest.raises(DataError, match=r"the true boxes are no \(n, 4\) corners.*one picture at a time"):
+        box_corrections(found, [([[0, 0, 10, 11]], ["a"])])
+    with pytest.raises(DataError, match="the drafted boxes are no"):
+        box_corrections([found, found], found)

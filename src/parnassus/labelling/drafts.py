@@ -121,7 +121,12 @@ class Corrections:
 
 def _corners(given: Any, which: str) -> torch.Tensor:
     """Boxes (n, 4), whose corners are finite and in order."""
-    boxes = np.asarray(given, dtype=np.float64)
+    try:
+        boxes = np.asarray(getattr(given, "boxes", given), dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"the {which} boxes are no (n, 4) corners x1, y1, x2, y2 ({error}); give those of one picture at a time"
+        ) from error
     boxes = boxes.reshape(0, 4) if not boxes.size else boxes
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         raise DataError(f"the {which} boxes have shape {boxes.shape}; give (n, 4) corners x1, y1, x2, y2")
@@ -133,7 +138,9 @@ def _corners(given: Any, which: str) -> torch.Tensor:
 def box_corrections(
     drafted: Any, true: Any, *, labels: tuple[Any, Any] | None = None, good: float = 0.7, near: float = 0.3
 ) -> Corrections:
-    """What it takes to make the drafted boxes the true ones, each (n, 4) of (x1, y1, x2, y2).
+    """What it takes to make the drafted boxes the true ones of a picture, each (n, 4) of (x1, y1, x2, y2).
+
+    What a Detector finds in a picture is taken as it is.
 
     Pairs are matched by decreasing overlap. A draft that overlaps its box by `good` or more stays, from `near` on it is
     moved (also where its label is wrong), and all others are deleted; true boxes without a draft are drawn.
