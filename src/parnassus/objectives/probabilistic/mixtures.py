@@ -242,14 +242,10 @@ class GaussianMixtureEM(EM):
 
     # --- what the leading run says ----------------------------------------------------------------
 
-    def scored(self) -> Scores:
-        """What scores rows, less `shift`, and their features by the leading run: ln c_k N_k(x) (n, k)."""
-        run = slice(self.leader, self.leader + 1)
-        return self.shape.scores(self.weights[run], self.means[run], self.covariances[run])
-
     def log_joint(self, x: Tensor) -> Tensor:
         """ln c_k N_k(x) (n, k) of the leading run, float64."""
-        score = self.scored()
+        run = slice(self.leader, self.leader + 1)
+        score = self.shape.scores(self.weights[run], self.means[run], self.covariances[run])
         parts = [score(part, self.shape.features(part)) for part in (x.double() - self.shift).split(self.block)]
         return torch.cat(parts)
 
