@@ -226,3 +226,8 @@ def test_what_is_infinite_in_the_net_itself_may_be_so_in_its_weights():
     check_fit("there", {"bound": bound, "w": torch.ones(1)}, {"bound": bound, "w": torch.zeros(1)}, "this net")
     with pytest.raises(pn.DataError, match=r"there: weights are NaN or infinite .1 of 2 in bound"):
         refuse_unfinite("there", {"bound": bound, "n": torch.tensor([3])})
+
+
+def test_the_name_of_a_published_model_is_told_that_nothing_is_fetched():
+    with pytest.raises(pn.FileError, match=r"no such folder; .*config\.json.*nothing is fetched.*download both"):
+        pn.hub.load("microsoft/resnet-18")

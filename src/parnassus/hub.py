@@ -68,8 +68,8 @@ def read(folder: str | os.PathLike) -> tuple[dict[str, Any], Tensors]:
         raise _pickled(folder.parent, [folder.name])
     if not folder.is_dir():
         raise FileError(
-            f"{folder}: {'is a file' if folder.exists() else 'there is no such folder'}; "
-            f"give a folder that holds {CONFIG} and {WEIGHTS}"
+            f"{folder}: {'is a file' if folder.exists() else 'there is no such folder'}; give a folder that holds "
+            f"{CONFIG} and {WEIGHTS}; nothing is fetched from the network, so download both files of a published model"
         )
     config = _json(folder / CONFIG)
     tensors: Tensors = {}
