@@ -9,7 +9,6 @@ from scipy.stats import norm
 
 from ..data.images.image import Image
 from ..errors import SettingError
-from ..estimators.protocol import fitted
 from ..objectives.generative.vae import Variational
 from .generated import tiled
 from .plots import shortened
@@ -18,8 +17,6 @@ from .style import MUTED, SERIES, canvas, styled
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from ..estimators.autoencoder import Autoencoder
 
 REACH = 3.0  # standard deviations of a normal prior on either side
 MOST = 6  # panels of columns, or lines in one
@@ -66,11 +63,12 @@ class Traverse:
         return _traverse_plot(self)
 
 
-def manifold(model: "Autoencoder", X: Any, *, n: int = 12, numbers: Sequence[int] | None = None) -> Manifold:
+def manifold(model: Any, X: Any, *, n: int = 12, numbers: Sequence[int] | None = None) -> Manifold:
     """Rows decoded from an n x n grid over two numbers of the code, the others at their mean over X.
 
     Parameters
     ----------
+    model : a fitted Autoencoder.
     X : rows whose codes say which numbers vary most, where the others stay, and, for a model without a prior, how far
         they reach. A VAE's numbers take the quantiles of its N(0, 1) prior at (i + 1/2) / n.
     numbers : which two of the code; None takes those whose means vary most over X.
@@ -97,13 +95,12 @@ def manifold(model: "Autoencoder", X: Any, *, n: int = 12, numbers: Sequence[int
     return Manifold((pair[0], pair[1]), values, codes, model.decode(codes), _spread(model, found, X))
 
 
-def traverse(
-    model: "Autoencoder", X: Any, *, row: int = 0, n: int = 9, numbers: Sequence[int] | None = None
-) -> Traverse:
+def traverse(model: Any, X: Any, *, row: int = 0, n: int = 9, numbers: Sequence[int] | None = None) -> Traverse:
     """What becomes of a row as one number of its code moves, for several numbers.
 
     Parameters
     ----------
+    model : a fitted Autoencoder.
     X : rows whose codes say which numbers vary most and, for a model without a prior, how far they reach. A VAE's
         numbers go from -3 to 3.
     row : which of them is decoded.
@@ -134,8 +131,8 @@ def traverse(
 # --- codes ----------------------------------------------------------------------------------------
 
 
-def _codes(model: "Autoencoder", X: Any) -> np.ndarray:
-    return np.asarray(fitted(model).encode(X), dtype=np.float64)
+def _codes(model: Any, X: Any) -> np.ndarray:
+    return np.asarray(model.encode(X), dtype=np.float64)
 
 
 def _several(name: str, n: int) -> None:
@@ -153,7 +150,7 @@ def _chosen(codes: np.ndarray, numbers: Sequence[int] | None, most: int) -> list
     return [int(i) for i in numbers]
 
 
-def _has_prior(model: "Autoencoder") -> bool:
+def _has_prior(model: Any) -> bool:
     return isinstance(model.objective_, Variational)
 
 
@@ -162,7 +159,7 @@ def _range(codes: np.ndarray, n: int) -> np.ndarray:
     return np.linspace(np.quantile(codes, edge), np.quantile(codes, 1 - edge), n)
 
 
-def _spread(model: "Autoencoder", codes: np.ndarray, X: Any) -> dict[str, float]:
+def _spread(model: Any, codes: np.ndarray, X: Any) -> dict[str, float]:
     """The standard deviation of each column of numbers over rows as they are rebuilt; {} for pictures."""
     if isinstance(model.codec_, Image):
         return {}
