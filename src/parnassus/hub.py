@@ -1,4 +1,6 @@
-"""Folders in the layout of Hugging Face, `config.json` beside `model.safetensors`, read and written. No download.
+"""Folders in the layout of Hugging Face, `config.json` beside `model.safetensors`, read and written.
+
+Nothing comes from the network unless `fetch`, or `load(..., download=True)`, is asked for it.
 
 A file of a model family may define `KEYS`: for a model's name, tables of pairs (theirs, ours), one table for each
 foreign way to name its weights (see `layouts`). `OPTIONS` may say, for a model's name, which key of a foreign
@@ -23,6 +25,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from .errors import DataError, DataWarning, FileError, SettingError, did_you_mean
+from .fetching import CONFIG, SHARDS, WEIGHTS, fetch
 from .files import write_text
 from .layouts import (
     FOLDERS,
@@ -44,12 +47,11 @@ from .registry import Builder, Spec, model
 from .train.randomness import kept_random
 
 TARGETS = "target_tokenizer.json"  # of a net that cuts what it writes otherwise than what it reads
-CONFIG, WEIGHTS, SHARDS = "config.json", "model.safetensors", "model.safetensors.index.json"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 THEIR_FACTS = {"num_labels": "n_outputs", "num_channels": "in_channels", "vocab_size": "vocab_size"}
 LANGUAGE = ("ForCausalLM", "LMHeadModel")
 
-__all__ = ["load", "read", "save_pretrained", "spec_of", "translate", "write"]
+__all__ = ["fetch", "load", "read", "save_pretrained", "spec_of", "translate", "write"]
 
 
 def read(folder: str | os.PathLike) -> tuple[dict[str, Any], Tensors]:
@@ -69,7 +71,7 @@ def read(folder: str | os.PathLike) -> tuple[dict[str, Any], Tensors]:
     if not folder.is_dir():
         raise FileError(
             f"{folder}: {'is a file' if folder.exists() else 'there is no such folder'}; give a folder that holds "
-            f"{CONFIG} and {WEIGHTS}; nothing is fetched from the network, so download both files of a published model"
+            f"{CONFIG} and {WEIGHTS}; a published model is fetched by pn.hub.fetch('owner/model'), and only then"
         )
     config = _json(folder / CONFIG)
     tensors: Tensors = {}
@@ -107,6 +109,7 @@ def load(
     *,
     task: str | None = None,
     head: str | None = None,
+    download: bool = False,
     **facts: Any,
 ) -> nn.Module:
     """The module that a folder holds the weights of, in evaluation mode: its names may be ours or those of a table.
@@ -121,9 +124,12 @@ def load(
         so (MambaForCausalLM), else "classifier".
     head : for BERT, DistilBERT and ViT another head than the folder's ("none", "sequence", "token", "span", ...), whose
         own weights start anew; a warning says which.
+    download : a `folder` that does not exist is the name of a published model, which `fetch` brings.
     **facts : what the configuration does not say, such as `n_outputs=10`.
     """
     _layouts()
+    if download and not Path(folder).exists():
+        folder = fetch(str(folder))
     for index, of_parts in FOLDERS.items():
         if (Path(folder) / index).is_file():
             return of_parts(Path(folder))
