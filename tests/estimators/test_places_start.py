@@ -1,4 +1,4 @@
-"""Detectors, segmenters and finders of keypoints that start from learned weights: what is taken, what is new, what stays, what is refused."""
+"""What learns places and starts from learned weights: what is taken, what is new, what stays, what is refused."""
 
 import numpy as np
 import pandas as pd
