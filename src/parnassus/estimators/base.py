@@ -242,9 +242,8 @@ class Estimator(Settings):
         """One pass over the examples, optimizers going on from where they were; `target` is fitted, for the first."""
         check_settings(self)
         if not hasattr(self, "objective_"):
-            self.codec_, self.target_ = learned_codec(self, examples.X), target
-            self.target_name_ = None
-            name_features(self)
+            self._fit_codecs(examples, None)
+            self.target_, self.target_name_ = target, None
             self._build(device_of(self.device))
             self.n_steps_, self.history_, self._optimizer_state = 0, [], {}
         rows = rows_of(self, examples)

@@ -111,7 +111,7 @@ class LanguageModel(Estimator):
         return self._train(self._ready(Examples(texts, target=target), goal, validation, None))
 
     def partial_fit(self, X: Any, *, target: Columns | None = None) -> Self:
-        """One pass over texts X, going on from where the last call ended; the first call's texts name the units.
+        """One pass over texts X, going on from where the last call ended; units are those of `start`, or of the first.
 
         An "ngram" adds counts to counts, so that a corpus larger than memory is learned part by part.
         """
