@@ -93,6 +93,9 @@ def test_of_a_frame_columns_are_drawn_under_their_names(kind: str) -> None:
         ({"numbers": (0, 9)}, "0 to 2"),
         ({"numbers": (1, 1)}, "different"),
         ({"numbers": (0, 1, 2)}, "two numbers"),
+        ({"numbers": (0.5, 1)}, "0 to 2"),
+        ({"numbers": 1}, "a list"),
+        ({"numbers": "01"}, "a list"),
     ],
 )
 def test_a_grid_that_cannot_be_is_refused(linear: pn.Autoencoder, rows: np.ndarray, wish: dict, words: str) -> None:
@@ -101,10 +104,13 @@ def test_a_grid_that_cannot_be_is_refused(linear: pn.Autoencoder, rows: np.ndarr
 
 
 def test_walks_that_cannot_be_are_refused(linear: pn.Autoencoder, rows: np.ndarray) -> None:
-    with pytest.raises(pn.SettingError, match="none of the 40 rows"):
-        traverse(linear, rows, row=40)
+    for row in (40, 0.5, "1"):
+        with pytest.raises(pn.SettingError, match="none of the 40 rows"):
+            traverse(linear, rows, row=row)  # type: ignore[arg-type]
     with pytest.raises(pn.SettingError, match="traverse"):
         linear.plot(rows, kind="travers")  # type: ignore[arg-type]
+    with pytest.raises(pn.DataError, match="40 rows and y 2"):
+        linear.plot(rows, kind="codes", y=[0, 1])
     with pytest.raises(pn.SettingError, match="kind='codes'"):
         linear.plot(rows)
     one = pn.Autoencoder(pn.model("linear_ae", n_latent=1), epochs=1, progress=False).fit(rows)
@@ -121,3 +127,11 @@ def test_codes_of_whole_numbers_and_rows_of_steps_are_refused() -> None:
     read = pn.Autoencoder("lstm_ae", epochs=1, progress=False).fit(windows)
     with pytest.raises(pn.SettingError, match="tables of numbers"):
         traverse(read, windows)
+
+
+@pytest.mark.parametrize("kind", ["manifold", "traverse"])
+def test_a_table_without_numbers_is_refused_and_not_drawn_as_pictures(kind: str) -> None:
+    frame = pd.DataFrame({"colour": list("abc") * 6, "side": list("xy") * 9})
+    model = pn.Autoencoder(pn.model("autoencoder", n_latent=2, hidden=(4,)), epochs=1, progress=False).fit(frame)
+    with pytest.raises(pn.SettingError, match="columns of numbers"):
+        model.plot(frame, kind=kind)

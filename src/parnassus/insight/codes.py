@@ -59,7 +59,7 @@ class Traverse:
     spread: dict[str, float]
 
     def plot(self) -> "Figure":
-        """A line of pictures for each number; of tables and sequences a panel with lines."""
+        """A line of pictures for each number; of tables a panel with lines."""
         return _traverse_plot(self)
 
 
@@ -117,8 +117,8 @@ def traverse(model: Any, X: Any, *, row: int = 0, n: int = 9, numbers: Sequence[
     """
     found = _codes(model, X)
     _several("n", n)
-    if not -len(found) <= row < len(found):
-        raise SettingError(f"row={row} is none of the {len(found)} rows of X")
+    if not _is_whole(row) or not -len(found) <= row < len(found):
+        raise SettingError(f"row={row!r} is none of the {len(found)} rows of X; give its number, from 0")
     chosen = _chosen(found, numbers, MOST)
     even = np.linspace(-REACH, REACH, n)
     values = np.stack([even if _has_prior(model) else _range(found[:, i], n) for i in chosen])
@@ -135,8 +135,12 @@ def _codes(model: Any, X: Any) -> np.ndarray:
     return np.asarray(model.encode(X), dtype=np.float64)
 
 
+def _is_whole(n: Any) -> bool:
+    return isinstance(n, int | np.integer) and not isinstance(n, bool)
+
+
 def _several(name: str, n: int) -> None:
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 2:
+    if not _is_whole(n) or n < 2:
         raise SettingError(f"{name} is a whole number of steps, 2 or more; got {n!r}")
 
 
@@ -144,10 +148,11 @@ def _chosen(codes: np.ndarray, numbers: Sequence[int] | None, most: int) -> list
     """The numbers asked for, else the `most` whose codes vary most, in their order."""
     if numbers is None:
         return sorted(np.argsort(-codes.var(0), kind="stable")[:most].tolist())
-    wrong = [i for i in numbers if isinstance(i, bool) or not 0 <= i < codes.shape[1]]
-    if wrong or not len(numbers) or len(set(numbers)) < len(numbers):
-        raise SettingError(f"numbers are different ones of 0 to {codes.shape[1] - 1}; got {list(numbers)}")
-    return [int(i) for i in numbers]
+    given = list(numbers) if np.iterable(numbers) else []
+    wrong = [i for i in given if not _is_whole(i) or not 0 <= i < codes.shape[1]]
+    if wrong or not given or len(set(given)) < len(given):
+        raise SettingError(f"numbers are a list of different ones of 0 to {codes.shape[1] - 1}; got {numbers!r}")
+    return [int(i) for i in given]
 
 
 def _has_prior(model: Any) -> bool:
@@ -165,7 +170,10 @@ def _spread(model: Any, codes: np.ndarray, X: Any) -> dict[str, float]:
         return {}
     rows = model.decode(codes)
     if hasattr(rows, "select_dtypes"):
-        return {str(name): float(column.std(ddof=0)) for name, column in rows.select_dtypes("number").items()}
+        found = {str(name): float(column.std(ddof=0)) for name, column in rows.select_dtypes("number").items()}
+        if not found:
+            raise SettingError("a walk shows columns of numbers, and this table has none; decode codes of your own")
+        return found
     if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.dtype.kind not in "fiub":
         raise SettingError("codes of pictures and of tables of numbers can be walked through; decode others")
     names = getattr(X, "columns", [f"column {i}" for i in range(rows.shape[1])])

@@ -117,9 +117,11 @@ def _principal(x: np.ndarray, n_dimensions: int, seed: int) -> Projection:
 def map_plot(projection: Projection, y: Any = None) -> "Figure":
     """The first two dimensions of a map, coloured by class or by number."""
     points = projection.points
+    answers = None if y is None else answer_array(y)
+    if answers is not None and len(answers) != len(points):
+        raise DataError(f"the map has {len(points)} rows and y {len(answers)} colours; give one for each row")
     across, up = points[:, 0], points[:, 1] if points.shape[1] > 1 else np.zeros(len(points))
     figure, (ax,) = canvas(width=5.6, height=4.4, label=f"Map of {len(points)} rows by {projection.method}")
-    answers = None if y is None else answer_array(y)
     if answers is None:
         ax.scatter(across, up, s=12, color=BLUE, alpha=0.6, linewidths=0)
     elif answers.dtype.kind == "f" and len(np.unique(answers)) > len(SERIES):
