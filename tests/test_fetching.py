@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -97,6 +98,8 @@ def test_a_revision_goes_to_a_folder_of_ones_own(server: Server, folder: Path, t
     assert (place / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
     with pytest.raises(pn.FileError, match="404"):
         hub.fetch("some/net")
+    server.keep(folder, "some/net", "refs%2Fpr%2F1")
+    assert hub.fetch("some/net", revision="refs/pr/1") != hub.fetch("some/net", revision="v2")
 
 
 def test_a_token_is_told_to_the_server_and_not_to_where_it_sends_on(
@@ -153,9 +156,28 @@ def test_refusals_say_what_to_do(server: Server, folder: Path, monkeypatch: pyte
     for name in ("resnet", "a/b/c", "../x", "a/.."):
         with pytest.raises(pn.SettingError, match="owner/model"):
             hub.fetch(name)
+    with pytest.raises(pn.SettingError, match="revision"):
+        hub.fetch("some/net", revision="..")
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1.example.com")
     with pytest.raises(pn.SettingError, match="HF_ENDPOINT"):
         hub.fetch("some/net")
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
     with pytest.raises(pn.FileError, match="cannot be reached"):
         hub.fetch("some/other")
+
+
+def test_an_answer_that_is_no_http_is_told_of(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as odd:
+
+        def answer() -> None:
+            line, _ = odd.accept()
+            with line:
+                line.recv(4096)
+                line.sendall(b"nonsense\r\n\r\n")
+
+        speaking = threading.Thread(target=answer, daemon=True)
+        speaking.start()
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{odd.getsockname()[1]}")
+        with pytest.raises(pn.FileError, match="cannot be reached"):
+            hub.fetch("some/net")
+        speaking.join()

@@ -20,7 +20,7 @@ from .kernels.loader import cache_folder
 SERVER = "https://huggingface.co"  # HF_ENDPOINT names another; HF_TOKEN is told to it
 CONFIG, WEIGHTS, SHARDS = "config.json", "model.safetensors", "model.safetensors.index.json"
 BESIDE = ("tokenizer.json", "tokenizer_config.json", "preprocessor_config.json", "generation_config.json")
-NAME = re.compile(r"[\w.-]+/[\w.-]+")
+NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 SECONDS = 30.0  # without a byte
 PIECE = 1 << 20  # bytes at a time
 
@@ -39,17 +39,20 @@ def fetch(name: str, folder: str | os.PathLike | None = None, *, revision: str =
 
     Raises
     ------
-    SettingError : a name that is not owner/model; a server that is neither https nor this machine.
+    SettingError : a name that is not owner/model, or a revision of dots; a server that is neither https nor this
+        machine.
     FileError : the server cannot be reached or refuses, has no safetensors of that model, or sent something else than
         it named; the message says which file.
     """
     if not NAME.fullmatch(name) or ".." in name:
         raise SettingError(f"a published model is named owner/model, such as 'microsoft/resnet-18'; got {name!r}")
+    if not revision.strip("."):
+        raise SettingError(f"revision is a branch, a tag or a commit, such as 'main'; got {revision!r}")
     place = Path(folder) if folder is not None else _own_place(name, revision)
     server = os.environ.get("HF_ENDPOINT", SERVER).rstrip("/")
     if not _trusted(server):
         raise SettingError(f"HF_ENDPOINT is an https address; got {server!r}")
-    where = f"{server}/{name}/resolve/{revision}"
+    where = f"{server}/{name}/resolve/{urllib.parse.quote(revision, safe='')}"
     _fetched(where, place, CONFIG)
     if not _fetched(where, place, WEIGHTS, optional=True):
         if not _fetched(where, place, SHARDS, optional=True):
@@ -71,7 +74,7 @@ def _trusted(address: str) -> bool:
 
 
 def _own_place(name: str, revision: str) -> Path:
-    return cache_folder().parent / "hub" / name.replace("/", "--") / re.sub(r"[^\w.-]", "-", revision)
+    return cache_folder().parent / "hub" / name.replace("/", "--") / urllib.parse.quote(revision, safe="")
 
 
 def _shards(index: Path) -> list[str]:
@@ -126,7 +129,7 @@ def _told(address: str, *, optional: bool) -> Iterator[tuple[Any, str]]:
             return
         hint = "; a model with conditions wants a token in HF_TOKEN" if error.code in (401, 403) else ""
         raise FileError(f"{address}: the server says {error.code} {error.reason}{hint}; look at the name") from error
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise FileError(
             f"{address}: cannot be reached ({error}); fetch the files elsewhere and give the path of their folder"
         ) from error
