@@ -58,6 +58,7 @@ def test_texts_of_a_file_become_vectors(run: Path, tmp_path: Path, capsys: pytes
         (["predict", "RUN", "--text", "the cat"], "one word"),
         (["predict", "RUN", "--text", "zebra"], "zebra"),
         (["predict", "RUN"], "one file of texts"),
+        (["predict", "RUN", "two.csv"], "2 columns (said, by); give a table of texts alone"),
         (["predict", "RUN", "--text", "cat", "--beam", "3"], "--beam"),
         (["evaluate", "RUN", "corpus.txt"], "no right answers"),
         (["train", "embedder", "corpus.txt", "--test", "0.2"], "leave --test out"),
@@ -68,5 +69,6 @@ def test_what_words_cannot_tell_is_refused(
     run: Path, words: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(run.parent)
+    Path("two.csv").write_text("said,by\nthe cat,me\na dog,you\n")
     assert main([word.replace("RUN", str(run)) for word in words]) == 2
     assert said in capsys.readouterr().err

@@ -165,6 +165,8 @@ def test_words_are_looked_for(run, capsys):
     assert [row["word"] for row in said_of(capsys, *words, "--threshold", "-0.0001")] == [None, None]
     assert main([*words, "--beam", "9"]) == 2
     assert "leave --beam out" in capsys.readouterr().err
+    assert main(["predict", "run", *sounds, "--threshold", "-1"]) == 2
+    assert "name these by --spot" in capsys.readouterr().err
 
 
 @pytest.mark.slow

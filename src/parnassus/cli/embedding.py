@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, SettingError
 from .console import Console, program
-from .language import lines_of, texts_again, texts_alone
+from .language import lines_of, texts_alone, texts_given
 from .training import Request, check_part, claimed, complete, estimator_for, watched
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def told(
     if words:
         return _nearest(estimator, words)
     if is_table(data[0]):
-        texts = texts_again(estimator, configuration, data[0], None).X
+        texts = texts_given(estimator, configuration, data[0])
         names: list[Any] = list(range(len(texts)))
     else:
         names = texts = lines_of(Path(data[0]))

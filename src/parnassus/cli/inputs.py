@@ -218,7 +218,8 @@ def _write_table(X: Any, y: Any, target: "Columns", path: Path) -> Path:
     import pandas as pd
 
     if isinstance(X, list):
-        told = {one.column: [getattr(x, "speaker", None) for x in X] for one in X if hasattr(one, "speaker")}
+        column = next((x.column for x in X if hasattr(x, "speaker")), None)
+        told = {} if column is None else {column: [getattr(x, "speaker", None) for x in X]}
         X = pd.DataFrame({"path": [str(one.resolve()) for one in X]} | told)
     names = [target] if isinstance(target, str) else list(target)
     X.assign(**dict(zip(names, np.asarray(y).reshape(len(X), -1).T, strict=True))).to_csv(path, index=False)

@@ -52,6 +52,15 @@ def texts_again(estimator: Any, configuration: dict[str, Any], path: str, target
     return texts_alone(path, column, () if column else configuration.get("drop", ()))
 
 
+def texts_given(estimator: Any, configuration: dict[str, Any], path: str) -> list[str]:
+    """Texts to answer for, where no flag names a column."""
+    try:
+        return texts_again(estimator, configuration, path, None).X
+    except DataError as error:
+        told = str(error).replace("name the one that holds the texts by target=", "give a table of texts alone")
+        raise DataError(told) from error
+
+
 def written(
     estimator: Any, prompts: list[str], settings: dict[str, Any], *, proba: bool, on_error: str
 ) -> list[dict[str, Any]]:

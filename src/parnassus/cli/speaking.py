@@ -76,6 +76,8 @@ def heard(
     """
     if "spot" in settings:
         return _spotted(estimator, X, names, settings, heading=heading, on_error=on_error)
+    if "threshold" in settings:
+        raise SettingError("--threshold is the least score of words that are looked for; name these by --spot")
     if "language_model" in settings:
         settings = settings | {"language_model": trigrams(estimator, settings["language_model"])}
     beam = settings.get("beam")

@@ -354,7 +354,7 @@ def _rows(estimator: "Estimator", configuration: dict[str, Any], data: str) -> t
     from .inputs import WRITERS, columns_of, texts_of, without
 
     if estimator.task == language.TASK:
-        prompts = language.texts_again(estimator, configuration, data, None).X
+        prompts = language.texts_given(estimator, configuration, data)
         return "text", prompts, prompts
     X = open_source(data, memory=estimator.memory, as_text=estimator.task in WRITERS).X
     gone = {*names_of(estimator.target_name_), *configuration.get("drop", ())}
