@@ -387,3 +387,13 @@ def test_parts_that_begin_with_a_start_are_read_by_its_units():
     start = LanguageModel(spec, context=16, epochs=1, progress=False).fit(["abcd dcba"] * 4)
     turned = LanguageModel(spec, start=start, lr=1e-9).partial_fit(["dcbab cd"] * 3)  # the same units in another order
     assert turned.perplexity(["abcd dcba"]) == pytest.approx(start.perplexity(["abcd dcba"]), rel=1e-3)
+
+
+@pytest.mark.parametrize("smoothing", ["kneser_ney", "laplace"])
+def test_further_epochs_count_nothing_twice_and_further_parts_do(smoothing):
+    spec = pn.model("ngram", order=2, smoothing=smoothing)
+    once = LanguageModel(spec).fit(TEXTS)
+    thrice = LanguageModel(spec, epochs=3).fit(TEXTS)
+    expected = once.perplexity(TEXTS)
+    assert thrice.perplexity(TEXTS) == expected
+    assert thrice.partial_fit(TEXTS).perplexity(TEXTS) == once.partial_fit(TEXTS).perplexity(TEXTS) != expected

@@ -21,7 +21,8 @@ class NGramCounting(Objective):
     """An n-gram model of the texts of a stream of blocks; the last id ends a text.
 
     A text begins with its start, which is looked at like an id; contexts never reach over the end of a text. Counts of
-    parts are merged, so that what is held grows with the n-grams that differ; passes over further texts add to them.
+    parts are merged, so that what is held grows with the n-grams that differ; trainings on further texts add to them.
+    All is counted in the first epoch of a training, and further ones change nothing.
     """
 
     full_batch = True
@@ -37,6 +38,7 @@ class NGramCounting(Objective):
         self._waiting: list[Tensor] = []
         self._counts: list[Level] | None = None
         self.table: NGramModel | None = None
+        self._whole = False  # whether the texts of this training are counted
 
     @property
     def end(self) -> int:
@@ -49,6 +51,9 @@ class NGramCounting(Objective):
     def weight(self, batch: Batch) -> float | Tensor:
         return (batch["y"] != IGNORED).sum()
 
+    def begin(self, batch: Batch) -> None:
+        self._whole = False
+
     def add(self, batch: Batch) -> Tensor:
         """Keep the ids, and count them when they are many; the loss of a model not yet there is that of even chances.
 
@@ -56,18 +61,24 @@ class NGramCounting(Objective):
         ------
         SettingError : the model was loaded from a file, which holds probabilities and no counts to add to.
         """
+        even = torch.tensor(float(np.log(self.vocab_size - 1)))
+        if self._whole:
+            return even
         if self._counts is None and self.table is not None:
             raise SettingError("an n-gram model from a file holds no counts to add to; fit a new one from all texts")
         self._waiting.append(batch["y"][batch["y"] != IGNORED].cpu())
         if sum(map(len, self._waiting)) > PART:
             self._count(whole=False)
-        return torch.tensor(float(np.log(self.vocab_size - 1)))
+        return even
 
     def finish(self) -> None:
         """The model of all that was counted."""
+        if self._whole:
+            return
         self._count(whole=True)
         assert self._counts is not None
         self.table = SMOOTHINGS[self.smoothing](self._counts, start=START, **self.options)
+        self._whole = True
 
     def _count(self, *, whole: bool) -> None:
         """Add the counts of the texts that wait: of all, or of those whose end has come."""
@@ -133,3 +144,4 @@ class NGramCounting(Objective):
             "floor" if facts[1] else "back_off",
             facts[2:],
         )
+        self._whole = True  # a training that goes on has counted its texts before
