@@ -172,3 +172,11 @@ def test_voc_does_not_choose_between_pictures_that_differ_by_their_ending(folder
     for pictures in (None, str(folder)):
         with pytest.raises(DataError, match=r"a\.jpg (or|and) a\.png.*<filename>"):
             annotated(folder, pictures) if pictures is None else annotated(pictures, str(folder))
+
+
+@pytest.mark.parametrize("given", [None, 3, {"id": 1}])
+def test_annotations_of_coco_that_are_no_list_are_refused(folder, given):
+    path = coco(folder / "a.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"annotations": given}))
+    with pytest.raises(DataError, match="annotations are a list in a COCO file"):
+        annotated(path, None)

@@ -54,6 +54,9 @@ def opened(path: Path) -> tuple[dict[str, Any], dict[Any, str], dict[Any, str]]:
     if not isinstance(tree, dict) or not {"images", "annotations", "categories"} <= tree.keys():
         held = sorted(tree)[:6] if isinstance(tree, dict) else type(tree).__name__
         raise DataError(f"{path}: a COCO file holds images, annotations and categories; this one has {held}")
+    for key in ("images", "annotations", "categories"):
+        if not isinstance(tree[key], list):
+            raise DataError(f"{path}: {key} are a list in a COCO file, [] where there are none; got {tree[key]!r:.60}")
     try:
         images = {one["id"]: one["file_name"] for one in tree["images"]}
         names = {one["id"]: str(one["name"]) for one in tree["categories"]}
