@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ..data.images.video import Video
-from ..data.images.video_files import Reading
+from ..data.images.video_files import Footage
 from ..errors import FileError, SettingError, missing_extra
 from .files import reason
 from .inputs import Input, Json
@@ -42,36 +42,36 @@ class Clip(Input):
         ends = time.monotonic() + self.limits.timeout
         try:
             with av.open(io.BytesIO(content), format=container(content, where)) as held:
-                reading = Reading(held, where)
-                self._check(reading, where)
-                frames = self._held(reading, where, ends)
+                footage = Footage(held, where)
+                self._check(footage, where)
+                frames = self._held(footage, where, ends)
         except Refused:
             raise
         except FileError as error:
             raise invalid(str(error), where) from error
         except Exception as error:  # as for pictures
             raise invalid(f"{where} cannot be read as a video ({reason(error)}); send MP4 or WebM", where) from error
-        if reading.short:
+        if footage.short:
             raise invalid(f"{where} ends after {len(frames)} frames, before its header says; send all of it", where)
         return np.stack(frames)
 
-    def _check(self, reading: Reading, where: str) -> None:
+    def _check(self, footage: Footage, where: str) -> None:
         """What the header tells: the size of the frames, and how long it lasts."""
-        height, width = reading.size
+        height, width = footage.size
         if height * width > self.limits.max_pixels:
             most = f"{self.limits.max_pixels:,} are the most taken"
             raise Refused(
                 413, "too_many_pixels", f"{where} has frames of {width} x {height} pixels, and {most}", where=where
             )
-        if reading.seconds is not None and reading.seconds > self.limits.max_seconds:
+        if footage.seconds is not None and footage.seconds > self.limits.max_seconds:
             most = f"{self.limits.max_seconds:g} s are the most taken"
-            raise Refused(413, "too_long", f"{where} lasts {reading.seconds:,.0f} s, and {most}", where=where)
+            raise Refused(413, "too_long", f"{where} lasts {footage.seconds:,.0f} s, and {most}", where=where)
 
-    def _held(self, reading: Reading, where: str, ends: float) -> list[np.ndarray]:
+    def _held(self, footage: Footage, where: str, ends: float) -> list[np.ndarray]:
         """The frames at the size of training; a header may be wrong, so that each is looked at."""
         channels, height, width = self.codec.shape
         most, frames = max(self.limits.max_pixels // (height * width), 1), list[np.ndarray]()
-        for frame in reading:
+        for frame in footage:
             if len(frames) == most or frame.shape[0] * frame.shape[1] > self.limits.max_pixels:
                 words = f"{where} holds more than {most:,} frames of {width} x {height} pixels, the most taken"
                 raise Refused(413, "too_many_pixels", words + "; send a shorter one", where=where)

@@ -73,21 +73,21 @@ def read_video(path: str | os.PathLike) -> np.ndarray:
         raise missing_extra("av", "video", f"reading {os.fspath(path)}") from None
     try:
         with av.open(os.fspath(path)) as held:
-            reading = Reading(held, os.fspath(path))
-            frames = list(reading)
+            footage = Footage(held, os.fspath(path))
+            frames = list(footage)
     except FileNotFoundError:
         raise FileError(f"{path}: does not exist; look at the path") from None
     except FileError:
         raise
     except (av.FFmpegError, OSError) as error:
         raise FileError(f"{path}: cannot be read as a video ({str(error).splitlines()[0]}); mend it") from error
-    if reading.short:
+    if footage.short:
         words = f"{path}: ends after {len(frames)} frames, before its header says; was it copied to its end?"
         warnings.warn(words, DataWarning, stacklevel=2)
     return np.stack(frames)
 
 
-class Reading:
+class Footage:
     """The frames of a video that PyAV holds open: upright, uint8 (height, width, 3), one after the other.
 
     Raises
